@@ -1,0 +1,87 @@
+// Brings a machine to the point where the quickstart and the tests can run, and records what it found.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheDirectory, componentsFile, lockCache, readComponents, writeComponents } from './set-up/cache.mjs';
+import { ensureSystemTools } from './set-up/debian-packages.mjs';
+import { ensureNodeModules, findPinnedNode } from './set-up/node-modules.mjs';
+import { ensurePostgres } from './set-up/postgres.mjs';
+import { elapsed, SetUpError, say, step } from './set-up/report.mjs';
+import { ensureSeaweed } from './set-up/seaweed.mjs';
+import { ensureTemporal } from './set-up/temporal.mjs';
+
+export const repositoryRoot = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+const describe = ({ version, source }) => `${version} (${source})`;
+const describeMajors = (majors) => Object.values(majors).map(describe).join(', ');
+
+async function findComponents(purpose) {
+  const node = step(
+    'node_modules',
+    async (note) => {
+      const done = await ensureNodeModules(repositoryRoot, note);
+      return { done, node: await findPinnedNode(repositoryRoot) };
+    },
+    (result) => `${result.done}, Node ${result.node.version}`,
+  ).then((result) => result.node);
+  const nodePath = async () => (await node).path;
+  const anyMajor = purpose === 'quickstart';
+  const parts = await Promise.allSettled([
+    node,
+    step('temporal', (note) => ensureTemporal(nodePath, note), describe),
+    step('postgresql', (note) => ensurePostgres([15, 17, 18], anyMajor, note), describeMajors),
+    step('seaweedfs', (note) => ensureSeaweed(note), describe),
+  ]);
+  const failed = parts.filter((part) => part.status === 'rejected').map((part) => part.reason);
+  if (failed.length > 0) throw failed.length === 1 ? failed[0] : new AggregateError(failed, 'several steps failed');
+  const [pinnedNode, temporal, postgres, weed] = parts.map((part) => part.value);
+  return { node: pinnedNode, temporal, postgres, weed };
+}
+
+/**
+ * Idempotent: does only what is missing, and proves each program by starting it.
+ * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL, the quickstart any one
+ * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object }>}
+ *   what is also written to components.json in the cache: a path (or `bindir`), a version and a source for each
+ */
+export async function setUp(purpose) {
+  const startedAt = performance.now();
+  const unlock = await lockCache();
+  try {
+    await ensureSystemTools();
+    const components = await findComponents(purpose);
+    await writeComponents(components);
+    say('ready', `everything is there, see ${componentsFile()}  (${elapsed(startedAt)})`);
+    return components;
+  } finally {
+    unlock();
+  }
+}
+
+/** Prints why the set-up stopped, with what to run instead, and ends the program. */
+export function explainAndExit(error) {
+  for (const cause of error instanceof AggregateError ? error.errors : [error]) {
+    process.stderr.write(`set-up failed: ${cause instanceof SetUpError ? cause.message : (cause.stack ?? cause)}\n`);
+    if (cause instanceof SetUpError) process.stderr.write(`  hint: ${cause.remedy}\n`);
+  }
+  process.exit(1);
+}
+
+async function check() {
+  const components = await readComponents();
+  const paths = components && [
+    components.node.path,
+    components.temporal.path,
+    components.weed.path,
+    ...Object.values(components.postgres).map((major) => path.join(major.bindir, 'postgres')),
+  ];
+  const missing = paths?.filter((file) => !existsSync(file));
+  process.stdout.write(`${JSON.stringify({ cache: cacheDirectory(), missing, components }, null, 2)}\n`);
+  process.exitCode = missing?.length === 0 ? 0 : 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [option] = process.argv.slice(2);
+  if (option === '--check') await check();
+  else await setUp(option === '--quickstart' ? 'quickstart' : 'test').catch(explainAndExit);
+}

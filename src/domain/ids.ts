@@ -1,0 +1,42 @@
+// Names that more than one part must agree on: workflow ids, task queues, search attributes, slots. All carry the estate's name.
+
+import type { ComponentId } from './component.ts';
+
+/** A run of a workflow as people name it (`restore-3f9a1c2b`), kept in the vault after Temporal has forgotten it. */
+export type RunId = string & { readonly __brand: 'RunId' };
+
+export const workflowIds = {
+  backup: (estate: string, component: ComponentId) => `${estate}/backup/${component}`,
+  ship: (estate: string, component: ComponentId) => `${estate}/ship/${component}`,
+  restoreInPlace: (estate: string, component: ComponentId) => `${estate}/restore/${component}`,
+  /** `place`: first 16 hexadecimal digits of the SHA-256 of host and directory, so that two recoveries never share a directory. */
+  restoreBeside: (estate: string, place: string) => `${estate}/restore/beside/${place}`,
+  rollback: (estate: string, run: string) => `${estate}/rollback/${run}`,
+  confirm: (estate: string, run: string) => `${estate}/confirm/${run}`,
+  catchUp: (estate: string, copy: string) => `${estate}/catch-up/${copy}`,
+} as const;
+
+/** Queues: one for decisions, and per host one for the log, one for bulk work and one for recoveries, so that none starves another. */
+export const taskQueues = {
+  control: (estate: string) => `${estate}/control`,
+  ship: (estate: string, host: string) => `${estate}/${host}/ship`,
+  work: (estate: string, host: string) => `${estate}/${host}/work`,
+  recover: (estate: string, host: string) => `${estate}/${host}/recover`,
+} as const;
+
+export const scheduleIds = {
+  backup: (estate: string, component: ComponentId, kind: string) => `${estate}/backup/${component}/${kind}`,
+} as const;
+
+/** Physical replication slot of a component (lower case, digits and underscore: PostgreSQL manual, "Replication Slots"). */
+export function slotName(estate: string, name: string): string {
+  return `holdfast_${estate}_${name}`.replaceAll('-', '_').slice(0, 63);
+}
+
+/** Search attributes by name and type; registered by `setup` and by the sandbox. Never secrets. */
+export const searchAttributes = {
+  HoldfastEstate: 'Keyword',
+  HoldfastComponent: 'Keyword',
+  HoldfastOperation: 'Keyword',
+  HoldfastState: 'Keyword',
+} as const;

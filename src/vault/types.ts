@@ -1,0 +1,255 @@
+// The words of the vault as types: snapshots, manifests, log objects and the services the engines use.
+
+import type { ComponentId } from '../domain/component.ts';
+import type { Lsn, SegmentName } from '../domain/lsn.ts';
+import type { Moment } from '../domain/moment.ts';
+import type { SnapshotKind } from '../domain/states.ts';
+
+/** `20261123T061407Z-3f9a1c2b`: start of the capture and 8 random hexadecimal digits; chosen by the run, so a repeated attempt has the same. */
+export type SnapshotId = string & { readonly __brand: 'SnapshotId' };
+
+/** How bytes are cut into chunks: fixed page-aligned blocks of 64 KiB, or content-defined. */
+export type Chunking = 'pages' | 'content';
+
+// ── Snapshots ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface TreeEntry {
+  /** Relative path, `/`-separated; for tablespaces `pg_tblspc/<oid>/…`. */
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink';
+  /** Permission bits. */
+  readonly mode: number;
+  /** Seconds since 1970; files only need whole seconds for databases. */
+  readonly mtimeSeconds: number;
+  readonly linkTarget?: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the whole file. */
+  readonly sha256?: string;
+  readonly chunking?: Chunking;
+  /** Chunk ids in order, lower-case hexadecimal. */
+  readonly chunks?: readonly string[];
+}
+
+export interface SnapshotStatistics {
+  readonly files: number;
+  readonly readBytes: number;
+  /** Plain bytes of chunks this snapshot added to its generation. */
+  readonly newBytes: number;
+  /** Bytes written to each copy. */
+  readonly storedBytes: number;
+  readonly chunks: number;
+  readonly newChunks: number;
+}
+
+/** The decrypted manifest, less what only the vault itself needs. */
+export interface Snapshot {
+  readonly id: SnapshotId;
+  readonly component: ComponentId;
+  readonly kind: SnapshotKind;
+  /** Retention class; snapshots of one component and class share generations. */
+  readonly class: string;
+  readonly generation: string;
+  readonly sequence: number;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly state: 'clean' | 'damaged';
+  readonly host: string;
+  readonly statistics: SnapshotStatistics;
+  /** What the engine needs to restore (PostgreSQL: `PhysicalDetails`). Plain JSON. */
+  readonly engine: Readonly<Record<string, unknown>>;
+}
+
+export interface SnapshotOnCopies extends Snapshot {
+  /** Per copy of the configuration. `away`: the copy could not be asked. */
+  readonly copies: Readonly<Record<string, 'present' | 'absent' | 'away'>>;
+}
+
+export interface SnapshotRequest {
+  readonly id: SnapshotId;
+  readonly component: ComponentId;
+  readonly kind: SnapshotKind;
+  readonly class: string;
+  readonly from: Moment;
+  readonly host: string;
+}
+
+/** Takes the files of one capture one after another (the stream of a base backup is sequential); bounded memory, uploads behind. */
+export interface SnapshotWriter {
+  /** Cuts, deduplicates, compresses, encrypts, packs; resolves when the source is read (uploads may still run). Back-pressure by the iterable. */
+  addFile(
+    entry: Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>,
+    source: AsyncIterable<Uint8Array>,
+  ): Promise<TreeEntry>;
+  addDirectory(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'>): void;
+  addSymlink(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'> & { linkTarget: string }): void;
+  readonly statistics: SnapshotStatistics;
+  /**
+   * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the
+   * manifest (put-if-absent). Throws `POLICY_UNMET` when fewer copies than the policy hold it. A copy that failed is left behind, named in the result.
+   */
+  commit(end: {
+    readonly to: Moment;
+    readonly state: 'clean' | 'damaged';
+    readonly engine: Readonly<Record<string, unknown>>;
+    readonly ready?: (copy: string) => Promise<void>;
+  }): Promise<SnapshotOnCopies>;
+  /** Stops uploads; what was stored stays as garbage that a next attempt reuses. */
+  abandon(): Promise<void>;
+}
+
+export interface SnapshotReader {
+  readonly snapshot: Snapshot;
+  /** Streams the tree, in the order it was captured. */
+  entries(): AsyncIterable<TreeEntry>;
+  /** Plain bytes of one file, verified chunk by chunk and as a whole (length and SHA-256) before the end is signalled; another copy is tried when a pack is missing or damaged. */
+  read(entry: TreeEntry): AsyncIterable<Buffer>;
+}
+
+// ── Log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Server clock and a position: everything committed up to `time` lies before or at `lsn`. */
+export interface TimeMark {
+  readonly time: Moment;
+  readonly lsn: Lsn;
+}
+
+export interface CommitPoint {
+  readonly lsn: Lsn;
+  readonly time: Moment;
+}
+
+export interface RestorePointMark {
+  readonly name: string;
+  /** Start of the record; `endLsn` is one past it. */
+  readonly lsn: Lsn;
+  readonly endLsn: Lsn;
+  readonly time: Moment;
+}
+
+/** Facts about the log bytes of one object, stored encrypted at its head so that they can be read without the bytes. */
+export interface LogHeader {
+  readonly timeline: number;
+  readonly segmentSizeBytes: number;
+  /** First byte and one past the last byte of the log that this object holds. */
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  /** SHA-256 of the plain bytes, lower-case hexadecimal. */
+  readonly sha256: string;
+  /** First and last transaction end (commit or abort, prepared ones too) whose record *starts* in these bytes. */
+  readonly first?: CommitPoint;
+  readonly last?: CommitPoint;
+  /** Latest transaction end time seen on this timeline up to `toLsn`; never decreases along a timeline, so it can be searched. */
+  readonly maxTime?: Moment;
+  readonly restorePoints: readonly RestorePointMark[];
+  /** Newest mark at or before `toLsn` when the object was written. */
+  readonly mark?: TimeMark;
+}
+
+export interface LogObject {
+  readonly kind: 'segment' | 'extent';
+  readonly timeline: number;
+  readonly segment: SegmentName;
+  readonly fromLsn: Lsn;
+  /** A closed segment that ends early (its timeline was left) says so in its header only; here `toLsn` is then the header's, once read. */
+  readonly toLsn: Lsn;
+  readonly key: string;
+  readonly sizeBytes: number;
+}
+
+export interface LogListing {
+  readonly systemId: string;
+  readonly objects: readonly LogObject[];
+  readonly histories: readonly number[];
+  /** Newest mark object, if any; older ones say nothing more. */
+  readonly mark?: TimeMark;
+}
+
+/** The log of one database cluster on one copy. */
+export interface LogCopy {
+  readonly copy: string;
+  /** A closed segment. Present with the same plain bytes: fine. With other bytes: `OBJECT_EXISTS` (an alarm). Resolves when durable. */
+  putSegment(header: LogHeader, bytes: Uint8Array): Promise<void>;
+  /** Only the new bytes of an open segment; short-lived, never locked. Same rule for repeats. */
+  putExtent(header: LogHeader, bytes: Uint8Array): Promise<void>;
+  /** A mark without new bytes (idle server); replaces the older mark objects of this timeline. */
+  putMark(timeline: number, mark: TimeMark): Promise<void>;
+  putHistory(timeline: number, text: string): Promise<void>;
+  list(options?: { timeline?: number; fromSegment?: SegmentName }): Promise<LogListing>;
+  readHeader(object: LogObject): Promise<LogHeader>;
+  /** Verified plain bytes (GCM, length, SHA-256). */
+  read(object: LogObject): Promise<{ header: LogHeader; bytes: Buffer }>;
+  readHistory(timeline: number): Promise<string>;
+  /** Deletes the extents of a segment after proving that its closed object is there and good. */
+  dropExtents(segment: SegmentName): Promise<void>;
+}
+
+// ── Whole vault ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface CopyDescription {
+  readonly name: string;
+  readonly site: string;
+  readonly medium: string;
+  readonly offsite: boolean;
+  readonly location: string;
+}
+
+export type CopyCondition =
+  | { readonly name: string; readonly state: 'ready' }
+  /** Not reachable, refused, holds no or another vault; the error says which. */
+  | { readonly name: string; readonly state: 'away'; readonly error: { code: string; message: string; hint: string } };
+
+/** What "durable" means: how many copies, of which how many off-site (DESIGN `commit`). */
+export interface CommitPolicy {
+  readonly copies: number;
+  readonly offsite: number;
+}
+
+export interface Vault {
+  readonly id: string;
+  readonly policy: CommitPolicy;
+  readonly copies: readonly CopyDescription[];
+  /** Asks every copy anew (descriptor present, same vault, writable where asked). Never throws for one copy's failure. */
+  conditions(): Promise<readonly CopyCondition[]>;
+
+  writeSnapshot(request: SnapshotRequest): Promise<SnapshotWriter>;
+  /** Newest first, merged over the copies that answer. Throws `POLICY_UNMET` only when no copy answers. */
+  listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
+  /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */
+  openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader>;
+
+  log(component: ComponentId, systemId: string, copy: string): LogCopy;
+  /** System ids that have log under this component, over the copies that answer. */
+  logSystems(component: ComponentId): Promise<readonly string[]>;
+
+  /** Small encrypted records under `runs/<run>/<name>`, on every copy that answers (at least the policy's number). Overwrites never: `name` is new each time. */
+  putRecord(run: string, name: string, data: unknown): Promise<void>;
+  getRecord(run: string, name: string): Promise<unknown>;
+  listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]>;
+
+  /** Copies what `target` lacks from the others, verifying: packs, indexes, then manifests; log; records. Idempotent. */
+  catchUp(
+    target: string,
+    options?: { signal?: AbortSignal; onProgress?: (done: CatchUpProgress) => void },
+  ): Promise<CatchUpProgress>;
+
+  /** An exclusive, expiring claim on a resource, kept on the copies (majority of the policy's); see docs/vault-format.md. */
+  acquireLease(resource: string, owner: string, ttlMs: number): Promise<Lease>;
+
+  close(): Promise<void>;
+}
+
+export interface CatchUpProgress {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly remaining: number;
+}
+
+export interface Lease {
+  readonly resource: string;
+  /** Grows with every holder; a step that destroys compares it. */
+  readonly token: number;
+  /** Throws `FENCED` when somebody else holds it by now. Called before every destructive step. */
+  check(): Promise<void>;
+  renew(): Promise<void>;
+  release(): Promise<void>;
+}
