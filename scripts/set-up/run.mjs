@@ -21,9 +21,8 @@ export function run(command, args, options = {}) {
       cwd: options.cwd,
       env: options.env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeoutMs,
-      killSignal: 'SIGKILL',
     });
+    const deadline = options.timeoutMs && setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
     running.add(child);
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -34,6 +33,7 @@ export function run(command, args, options = {}) {
     });
     const finish = (ok, extra = '') => {
       running.delete(child);
+      clearTimeout(deadline);
       resolve({ ok, stdout: output.stdout, stderr: output.stderr + extra });
     };
     child.on('error', (error) => finish(false, error.message));

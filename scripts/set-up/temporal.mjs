@@ -8,30 +8,29 @@ import { run, tail, which } from './run.mjs';
 
 /** The last release that `go install` takes: later modules carry a `replace` directive. */
 const pinnedVersion = '1.5.1';
-/** Older servers have no workflow updates by default, which approvals need. */
-const oldestVersion = [1, 1];
+/** Older servers have workflow updates, which approvals need, switched off. */
+const oldestServer = [1, 25];
 const folderName = `temporal-${pinnedVersion}`;
 
-async function versionOf(program) {
+/** Versions of the program and of the server in it; a program built from source calls itself 0.0.0-DEV. */
+async function versionsOf(program) {
   const answer = await run(program, ['--version'], { timeoutMs: 60_000 });
-  return answer.ok ? /version v?(\d+\.\d+\.\d+\S*)/.exec(answer.stdout)?.[1] : undefined;
-}
-
-function isNewEnough(version) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > oldestVersion[0] || (major === oldestVersion[0] && minor >= oldestVersion[1]);
+  const match = answer.ok ? /version v?(\S+) \(Server (\d+)\.(\d+)\./.exec(answer.stdout) : undefined;
+  return match && { program: match[1], server: [Number(match[2]), Number(match[3])] };
 }
 
 async function onPath() {
   const program = await which('temporal');
-  const version = program && (await versionOf(program));
-  return version && isNewEnough(version) ? { path: program, version, source: 'PATH' } : undefined;
+  const versions = program && (await versionsOf(program));
+  if (!versions) return undefined;
+  const [major, minor] = versions.server;
+  const isNewEnough = major > oldestServer[0] || (major === oldestServer[0] && minor >= oldestServer[1]);
+  return isNewEnough ? { path: program, version: versions.program, source: 'PATH' } : undefined;
 }
 
 async function cached() {
   const program = path.join(cacheDirectory(), folderName, 'temporal');
-  const version = await versionOf(program);
-  return version ? { path: program, version, source: 'cache' } : undefined;
+  return (await versionsOf(program)) && { path: program, version: pinnedVersion, source: 'cache' };
 }
 
 async function downloadedBySdk(node, note) {
@@ -85,5 +84,8 @@ export async function ensureTemporal(node, note) {
   const made = downloaded ?? (await builtByGo(note));
   if (made) return made;
   const file = path.join(cacheDirectory(), folderName, 'temporal');
-  throw new SetUpError(`'${file}' was made but does not answer to --version`, `rm -r ${path.dirname(file)}, and try again`);
+  throw new SetUpError(
+    `'${file}' was made but does not answer to --version`,
+    `rm -r ${path.dirname(file)}, and try again`,
+  );
 }
