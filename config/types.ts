@@ -1,0 +1,107 @@
+// The effective configuration: what the loader hands to everything else, with every default filled in and secrets still as references.
+
+import type { ComponentId } from '../src/domain/component.ts';
+
+/** `env:NAME`, `file:/path` (later `aws-secret:…`): resolved inside activities, never stored, never logged. */
+export type SecretReference = string & { readonly __brand: 'SecretReference' };
+
+export interface Configuration {
+  readonly name: string;
+  readonly timezone: string;
+  /** Absolute path of the file it came from; relative paths in it are relative to that file's directory. */
+  readonly path: string;
+  /** SHA-256 of the canonical JSON of the effective configuration without `path`, first 16 hexadecimal digits. */
+  readonly digest: string;
+  readonly temporal: TemporalSettings;
+  readonly sites: Readonly<Record<string, Record<string, never>>>;
+  readonly hosts: Readonly<Record<string, HostSettings>>;
+  readonly vault: VaultSettings;
+  /** By name; the id is `database/<name>`. */
+  readonly database: Readonly<Record<string, DatabaseSettings>>;
+  readonly approval: ApprovalSettings;
+}
+
+/** The usual profile file and variables of the `temporal` command (`@temporalio/envconfig`); `address` and `namespace` override for a local server. */
+export interface TemporalSettings {
+  readonly profile: string;
+  readonly address?: string;
+  readonly namespace?: string;
+  /** Base address of the web UI for links, for example `http://127.0.0.1:8233`. */
+  readonly ui?: string;
+}
+
+export interface HostSettings {
+  readonly site: string;
+  /** User that servers started for recovery run as; without it the worker's own. */
+  readonly runAs?: string;
+  /** Spool for the log on its way to the copies; default `/var/lib/holdfast/<estate>` for root, else under the user's state directory. */
+  readonly stateDirectory?: string;
+}
+
+export interface VaultSettings {
+  readonly keys: readonly KeySettings[];
+  readonly copies: Readonly<Record<string, CopySettings>>;
+  readonly commit: { readonly copies: number; readonly offsite: number };
+  readonly compression: 'zstd' | 'gzip' | 'none';
+}
+
+export type KeySettings =
+  | { readonly name: string; readonly file: string }
+  | { readonly name: string; readonly passphrase: SecretReference };
+
+export interface CopySettings {
+  readonly site: string;
+  readonly medium: string;
+  readonly offsite: boolean;
+  readonly file?: string;
+  readonly s3?: S3Settings;
+}
+
+export interface S3Settings {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly pathStyle: boolean;
+  /** Without them the SDK's own chain (environment, profile, instance role). */
+  readonly accessKeyId?: SecretReference;
+  readonly secretAccessKey?: SecretReference;
+  /** Lowest TLS version accepted from an https endpoint; default `1.3`. */
+  readonly minimumTls: '1.2' | '1.3';
+}
+
+export interface DatabaseSettings {
+  readonly id: ComponentId;
+  readonly name: string;
+  readonly host: string;
+  /** Connection URL of a role with REPLICATION; by reference, because it holds a password. */
+  readonly url: SecretReference;
+  /** Data directory on the host; needed for restores in place. */
+  readonly dataDirectory?: string;
+  /** How the server is stopped and started around a restore in place. */
+  readonly service?: ServiceSettings;
+  /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
+  readonly backup: Readonly<Partial<Record<'full', string>>>;
+  readonly log: { readonly withinSeconds: number };
+  readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
+  readonly checks: readonly DatabaseCheck[];
+}
+
+export type ServiceSettings =
+  | { readonly pgCtl: { readonly options?: string; readonly logFile?: string } }
+  | { readonly systemd: string }
+  | { readonly commands: { readonly start: string; readonly stop: string; readonly status: string } };
+
+/** The user's own question to a recovered server: one value, compared with `expect` (`> 0`, `= 42`, `= text`). */
+export interface DatabaseCheck {
+  readonly sql: string;
+  readonly expect: string;
+  readonly database?: string;
+}
+
+/** Who must approve what: `always` asks for the `approve` command before a restore in place touches anything. */
+export interface ApprovalSettings {
+  readonly restoreInPlace: 'never' | 'always';
+  /** A plan nobody approved within this time is refused; default one hour. */
+  readonly withinSeconds: number;
+}

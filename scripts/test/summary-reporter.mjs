@@ -1,0 +1,40 @@
+// A reporter for node:test that counts what ran, and names the tests that take long while they run.
+import path from 'node:path';
+
+const reminderMs = 30_000;
+
+/** @param {AsyncIterable<{ type: string, data: any }>} events @yields {string} one JSON object, at the end */
+export default async function* summaryReporter(events) {
+  const running = new Map();
+  const failedFiles = new Set();
+  const tally = { passed: 0, failed: 0, skipped: [], empty: [] };
+  const reminder = setInterval(() => remind(running), reminderMs);
+  for await (const { type, data } of events) {
+    const file = data.file && path.relative(process.cwd(), data.file);
+    const key = `${file}:${data.line}:${data.column}`;
+    if (type === 'test:dequeue') running.set(key, { name: data.name, file, since: performance.now() });
+    if (type === 'test:complete') running.delete(key);
+    if (type === 'test:fail' && file) failedFiles.add(file);
+    if (type === 'test:pass' && data.details?.type === 'test') {
+      // A file in which no test was registered passes as if it were one.
+      if (data.nesting === 0 && data.name === file) tally.empty.push(file);
+      else if (data.skip !== undefined || data.todo !== undefined) tally.skipped.push(`${file}: ${data.name}`);
+    }
+    if (type === 'test:summary' && data.file === undefined) {
+      const { passed, failed, cancelled } = data.counts;
+      tally.passed = passed - tally.empty.length;
+      tally.failed = failed + cancelled;
+      // A suite whose own hook failed has no failed test in it.
+      if (!data.success && tally.failed === 0) tally.failed = 1;
+    }
+  }
+  clearInterval(reminder);
+  yield JSON.stringify({ ...tally, failedFiles: [...failedFiles] });
+}
+
+function remind(running) {
+  for (const { name, file, since } of running.values()) {
+    const seconds = Math.round((performance.now() - since) / 1000);
+    if (seconds * 1000 >= reminderMs) process.stderr.write(`test  still running after ${seconds} s: ${file}: ${name}\n`);
+  }
+}

@@ -1,0 +1,93 @@
+// Inputs, results and questions of the workflows: one small JSON object each, so that `temporal workflow start --input '{…}'` works.
+
+import type { ErrorData } from '../errors/index.ts';
+import type { ComponentId } from './component.ts';
+import type { RunState } from './states.ts';
+
+/** Fields every input may carry. `estate` defaults to the estate in the workflow id's task queue and must match the worker's. */
+interface OperationInput {
+  readonly estate: string;
+  readonly component: ComponentId;
+  /** Host whose queues do the work. */
+  readonly host: string;
+  /** Digest of the configuration the client read; the worker refuses a different one (`CONFIG_MISMATCH`). Absent: not compared. */
+  readonly digest?: string;
+  /** Who asked, as claimed (`user@host`, `schedule`). */
+  readonly by?: string;
+}
+
+export interface BackupDatabaseInput extends OperationInput {
+  readonly kind: 'physical';
+  /** Why, in words, when it was not a person or a schedule (`after restore-3f9a1c2b`, `slot lost`). */
+  readonly reason?: string;
+}
+
+export interface ShipLogInput extends OperationInput {}
+
+export interface RestoreDatabaseInput extends OperationInput {
+  /** As typed after `--to`: an ISO 8601 moment, `lsn:…`, `xid:…`, `name:…`, `latest`, `immediate`. */
+  readonly to: string;
+  readonly exclusive?: boolean;
+  readonly timeline?: number;
+  readonly from?: string;
+  /** Absent: in place. */
+  readonly beside?: { readonly directory: string; readonly start: boolean };
+  /** Approval policy resolved from the configuration. */
+  readonly approval: 'never' | 'always';
+  readonly approveWithinSeconds: number;
+  /** Digest of the plan a person saw (`--dry-run` or the prompt); a plan that differs is refused (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
+export interface RunReferenceInput extends OperationInput {
+  /** The restore's run id. */
+  readonly run: string;
+}
+
+export interface CatchUpInput {
+  readonly estate: string;
+  readonly host: string;
+  readonly copy: string;
+}
+
+/** Answer of the query `status`, and the record `result` under `runs/` at the end. */
+export interface RunStatus {
+  readonly run: string;
+  readonly workflowId: string;
+  readonly operation:
+    | 'backupDatabase'
+    | 'shipLog'
+    | 'restoreDatabase'
+    | 'rollbackRestore'
+    | 'confirmRestore'
+    | 'catchUpCopy';
+  readonly component: ComponentId | string;
+  readonly state: RunState;
+  /** Named steps in runbook order. */
+  readonly steps: readonly StepStatus[];
+  /** In words, what is happening now or how it ended. */
+  readonly message: string;
+  /** Small result data of the operation (snapshot, restore, plan summary); shapes in docs/cli.md. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly error?: ErrorData;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly by?: string;
+}
+
+export interface StepStatus {
+  readonly name: string;
+  readonly state: 'pending' | 'running' | 'done' | 'failed' | 'undone' | 'undo failed' | 'skipped';
+  /** Progress in words (`1.2 of 4.0 GiB`), never a guess. */
+  readonly note?: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+}
+
+/** Update `approve` (and `deny`): bound to the plan that was shown. Temporal does not authenticate `by`: it is recorded as a claim. */
+export interface ApprovalUpdate {
+  readonly planDigest: string;
+  readonly by: string;
+}
+
+export const messages = { status: 'status', approve: 'approve', deny: 'deny' } as const;

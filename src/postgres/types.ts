@@ -1,0 +1,210 @@
+// The words of the PostgreSQL engine as types: the source, a base backup, the receiver, a recovery plan and its journal.
+
+import type { ComponentId } from '../domain/component.ts';
+import type { Lsn, SegmentName } from '../domain/lsn.ts';
+import type { Moment } from '../domain/moment.ts';
+import type { SnapshotId } from '../vault/types.ts';
+
+// ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How to reach the server. The url holds a password: never logged, never in argv, never in an error. */
+export interface Source {
+  readonly component: ComponentId;
+  readonly url: string;
+}
+
+/** Who a cluster is, compared before every step that could harm it. */
+export interface ClusterIdentity {
+  /** Decimal, as `IDENTIFY_SYSTEM` gives it. */
+  readonly systemId: string;
+  /** `server_version_num`, for example 170005. */
+  readonly versionNum: number;
+  readonly major: number;
+  readonly timeline: number;
+  readonly role: 'primary' | 'standby';
+  readonly flushLsn: Lsn;
+  readonly segmentSizeBytes: number;
+  readonly pageSizeBytes: number;
+  readonly pageChecksums: boolean;
+  readonly dataDirectory: string;
+}
+
+/** One named question about a server, a host or the vault, with what to do when the answer is bad. */
+export interface NamedCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was seen, in words. */
+  readonly message: string;
+  readonly hint?: string;
+}
+
+// ── Protect ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Tablespace {
+  readonly oid: number;
+  readonly location: string;
+  readonly sizeBytes?: number;
+}
+
+/** `engine` of a physical snapshot's manifest: everything a restore must know. */
+export interface PhysicalDetails extends Record<string, unknown> {
+  readonly systemId: string;
+  readonly versionNum: number;
+  readonly major: number;
+  readonly timeline: number;
+  readonly startLsn: Lsn;
+  readonly stopLsn: Lsn;
+  readonly segmentSizeBytes: number;
+  readonly pageSizeBytes: number;
+  readonly pageChecksums: boolean;
+  readonly tablespaces: readonly Tablespace[];
+  /** Settings recovery must not go below (max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions, max_locks_per_transaction). */
+  readonly recoverySettings: Readonly<Record<string, number>>;
+  readonly sharedPreloadLibraries: readonly string[];
+  readonly locale: { readonly collate: string; readonly ctype: string; readonly encoding: string };
+  /** Total plain size, for the preflight of the target. */
+  readonly sizeBytes: number;
+  readonly damagedPages: readonly { readonly path: string; readonly block: number }[];
+}
+
+export interface ReceiverCopyState {
+  readonly copy: string;
+  /** Everything before this position is durable there without a gap since the receiver's origin; absent while unknown. */
+  readonly durableLsn?: Lsn;
+  readonly behindBytes: number;
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string };
+}
+
+export interface ReceiverState {
+  readonly component: ComponentId;
+  readonly phase: 'starting' | 'streaming' | 'reconnecting' | 'paused' | 'stopped' | 'failed';
+  readonly systemId?: string;
+  readonly timeline?: number;
+  readonly receivedLsn?: Lsn;
+  /** What the policy calls durable; the only position ever reported to the server as flushed. */
+  readonly durableLsn?: Lsn;
+  /** Newest moment that could be recovered by the policy's copies. */
+  readonly durableTime?: Moment;
+  readonly copies: readonly ReceiverCopyState[];
+  readonly slot: {
+    readonly name: string;
+    readonly retainedBytes?: number;
+    readonly state: 'ok' | 'lost' | 'missing' | 'unknown';
+  };
+  /** The latest trouble, cleared when it is over. */
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string };
+}
+
+// ── Recover ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type RequestedTarget =
+  | { readonly type: 'time'; readonly moment: Moment }
+  | { readonly type: 'lsn'; readonly lsn: Lsn }
+  | { readonly type: 'xid'; readonly xid: string }
+  | { readonly type: 'name'; readonly name: string }
+  | { readonly type: 'latest' }
+  | { readonly type: 'immediate' };
+
+/** A target that was resolved against real log: the last record to replay, exactly. */
+export interface ResolvedTarget {
+  readonly timeline: number;
+  /** Start of the last record to replay: `recovery_target_lsn`, inclusive. */
+  readonly lastRecordLsn: Lsn;
+  /** One past that record: what `pg_last_wal_replay_lsn()` and the new timeline's history file must say. */
+  readonly endLsn: Lsn;
+  /** Last transaction end replayed after the base backup's start, if any. */
+  readonly lastTransaction?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
+  /** First transaction end left out, if the log knows one. */
+  readonly firstLeftOut?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
+  /** The moment recovered to, in time: the requested one, or that of the log's end. */
+  readonly moment: Moment;
+}
+
+export interface RecoveryWindow {
+  readonly component: ComponentId;
+  readonly copy: string;
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly holes: readonly LogHole[];
+}
+
+export interface LogHole {
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly after?: Moment;
+  readonly before?: Moment;
+}
+
+export interface PlannedSegment {
+  readonly name: SegmentName;
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  /** One past the last byte needed; the rest of the segment is zeros. */
+  readonly toLsn: Lsn;
+}
+
+export type Place =
+  | { readonly mode: 'in place'; readonly dataDirectory: string; readonly keepOldAt: string }
+  | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+
+/** Everything that will be done, decided before anything is touched; serves the dry run, the approval, the execution and the report. */
+export interface RestorePlan {
+  readonly run: string;
+  readonly estate: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  readonly requested: RequestedTarget;
+  readonly resolved: ResolvedTarget;
+  readonly base: {
+    readonly snapshot: SnapshotId;
+    readonly copy: string;
+    readonly from: Moment;
+    readonly to: Moment;
+    readonly sizeBytes: number;
+  };
+  readonly source: PhysicalDetails;
+  readonly log: {
+    readonly copy: string;
+    readonly segments: readonly PlannedSegment[];
+    /** History files to serve to the recovering server; names it may see so that it never reuses a timeline id. */
+    readonly histories: readonly number[];
+    readonly bytes: number;
+  };
+  readonly place: Place;
+  /** Working directory of this run beside the data: new data, spool, sockets, journal. */
+  readonly workDirectory: string;
+  /** Identity of the production cluster that an in-place restore replaces, as seen while planning; absent when it does not run. */
+  readonly production?: {
+    readonly systemId: string;
+    readonly timeline: number;
+    readonly dataDirectory: string;
+    readonly running: boolean;
+  };
+  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  /** What the person should know before saying yes. */
+  readonly warnings: readonly string[];
+  /** SHA-256 of the canonical JSON of all the above; approvals are bound to it. */
+  readonly digest: string;
+}
+
+export interface RestoreTimings {
+  readonly fetchMs: number;
+  readonly replayMs: number;
+  readonly promoteMs: number;
+  readonly checksMs: number;
+  readonly swapMs: number;
+}
+
+/** What was shown to be true of the recovered server, with the numbers that show it. */
+export interface RecoveryProof {
+  readonly replayedLsn: Lsn;
+  readonly recoveredTo: Moment;
+  readonly lastTransactionTime?: Moment;
+  readonly newTimeline: number;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly value: string }[];
+}
