@@ -1,0 +1,126 @@
+// A restore plan small enough for a history, a prompt and `--json`: the list of segments becomes its ends and its count.
+
+import type { ComponentId } from './component.ts';
+import type { Lsn } from './lsn.ts';
+import type { Moment } from './moment.ts';
+
+export interface PlanSummary {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  readonly mode: 'in place' | 'beside';
+  /** Directory the recovered data ends up in. */
+  readonly dataDirectory: string;
+  readonly workDirectory: string;
+  /** In place: where the old data is kept until `confirm`. */
+  readonly keepOldAt?: string;
+  readonly start?: boolean;
+  readonly target: {
+    /** As asked, in words: `time 2026-11-23T05:59:59Z`, `lsn 0/3000148`, `latest`. */
+    readonly requested: string;
+    readonly moment: Moment;
+    readonly timeline: number;
+    readonly lastRecordLsn: Lsn;
+    readonly endLsn: Lsn;
+    readonly lastTransaction?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
+    readonly firstLeftOut?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
+  };
+  readonly base: {
+    readonly snapshot: string;
+    readonly copy: string;
+    readonly from: Moment;
+    readonly to: Moment;
+    readonly sizeBytes: number;
+  };
+  readonly log: {
+    readonly copy: string;
+    readonly bytes: number;
+    readonly segments: number;
+    readonly first?: string;
+    readonly last?: string;
+  };
+  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  readonly warnings: readonly string[];
+  readonly digest: string;
+}
+
+type Requested =
+  | { readonly type: 'time'; readonly moment: Moment }
+  | { readonly type: 'lsn'; readonly lsn: Lsn }
+  | { readonly type: 'xid'; readonly xid: string }
+  | { readonly type: 'name'; readonly name: string }
+  | { readonly type: 'latest' }
+  | { readonly type: 'immediate' };
+
+/** The parts of the engine's `RestorePlan` that the summary is made of; the engine's type fits it. */
+export interface SummarizablePlan {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  readonly requested: Requested;
+  readonly resolved: Omit<PlanSummary['target'], 'requested'>;
+  readonly base: PlanSummary['base'];
+  readonly log: {
+    readonly copy: string;
+    readonly bytes: number;
+    readonly segments: readonly { readonly name: string }[];
+  };
+  readonly place:
+    | { readonly mode: 'in place'; readonly dataDirectory: string; readonly keepOldAt: string }
+    | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+  readonly workDirectory: string;
+  readonly space: PlanSummary['space'];
+  readonly warnings: readonly string[];
+  readonly digest: string;
+}
+
+export function describeTarget(requested: Requested): string {
+  switch (requested.type) {
+    case 'time':
+      return `time ${requested.moment}`;
+    case 'lsn':
+      return `lsn ${requested.lsn}`;
+    case 'xid':
+      return `transaction ${requested.xid}`;
+    case 'name':
+      return `restore point ${requested.name}`;
+    default:
+      return requested.type;
+  }
+}
+
+export function summarizePlan(plan: SummarizablePlan): PlanSummary {
+  const { run, component, host, workDirectory, space, warnings, digest, place, resolved, log } = plan;
+  const { moment, timeline, lastRecordLsn, endLsn, lastTransaction, firstLeftOut } = resolved;
+  const { snapshot, copy, from, to, sizeBytes } = plan.base;
+  const [first, last] = [log.segments[0]?.name, log.segments.at(-1)?.name];
+  return {
+    run,
+    component,
+    host,
+    mode: place.mode,
+    dataDirectory: place.dataDirectory,
+    workDirectory,
+    ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt } : { start: place.start }),
+    target: {
+      requested: describeTarget(plan.requested),
+      moment,
+      timeline,
+      lastRecordLsn,
+      endLsn,
+      ...(lastTransaction === undefined ? {} : { lastTransaction }),
+      ...(firstLeftOut === undefined ? {} : { firstLeftOut }),
+    },
+    base: { snapshot, copy, from, to, sizeBytes },
+    log: {
+      copy: log.copy,
+      bytes: log.bytes,
+      segments: log.segments.length,
+      ...(first === undefined ? {} : { first }),
+      ...(last === undefined ? {} : { last }),
+    },
+    space,
+    warnings,
+    digest,
+  };
+}
