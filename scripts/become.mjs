@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 
 /** A key pressed at the terminal reaches us and the child alike; forwarding it too would count as pressing it twice. */
 function isTerminalForeground() {
-  const [, , group, , , terminalGroup] = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /s, '').split(' ');
+  const [, , group, , , terminalGroup] = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return group === terminalGroup;
 }
 

@@ -11,7 +11,9 @@ async function make(what, args) {
   const startedAt = performance.now();
   const made = await run(node, args, { cwd: repositoryRoot, timeoutMs: 600_000 });
   if (!made.ok) {
-    process.stderr.write(`${made.stdout}${made.stderr}build failed: ${what}\n  hint: run '${[node, ...args].join(' ')}'\n`);
+    process.stderr.write(
+      `${made.stdout}${made.stderr}build failed: ${what}\n  hint: run '${[node, ...args].join(' ')}'\n`,
+    );
     process.exit(1);
   }
   process.stderr.write(`build  ${what}  (${elapsed(startedAt)})\n`);

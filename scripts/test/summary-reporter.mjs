@@ -35,6 +35,7 @@ export default async function* summaryReporter(events) {
 function remind(running) {
   for (const { name, file, since } of running.values()) {
     const seconds = Math.round((performance.now() - since) / 1000);
-    if (seconds * 1000 >= reminderMs) process.stderr.write(`test  still running after ${seconds} s: ${file}: ${name}\n`);
+    if (seconds * 1000 >= reminderMs)
+      process.stderr.write(`test  still running after ${seconds} s: ${file}: ${name}\n`);
   }
 }

@@ -1,0 +1,17 @@
+// Child processes as the rest of Holdfast uses them.
+
+export { findProgram, findUser, type SystemUser } from './environment.ts';
+export { identify, isAlive, type StopOptions, stopByPid } from './identity.ts';
+export { type HeldLock, holdLock } from './lock.ts';
+export { processError } from './outcome.ts';
+export { run, tryRun } from './run.ts';
+export { start } from './start.ts';
+export { redact } from './tail.ts';
+export type {
+  ProcessIdentity,
+  ProcessOptions,
+  ProcessResult,
+  RunningProcess,
+  RunOptions,
+  StartOptions,
+} from './types.ts';
