@@ -12,6 +12,8 @@ const takenStatus = 97;
 
 export interface HeldLock {
   readonly path: string;
+  /** The child that has the lock for us. */
+  readonly holderPid: number;
   /** Gives the lock back; harmless when called twice. */
   release(): Promise<void>;
   /** Resolves, with the error to act on, when the lock is gone though nobody released it. Stays pending otherwise. */
@@ -40,7 +42,7 @@ export async function holdLock(path: string, { signal }: { readonly signal?: Abo
     holder.stdin?.end();
     await holder.finished;
   };
-  return { path, release, lost };
+  return { path, holderPid: holder.pid, release, lost };
 }
 
 /** True once the child says that it has the lock; false when it ends without. */

@@ -26,28 +26,27 @@ export async function tryRun(
   options: RunOptions = {},
 ): Promise<ProcessResult> {
   const child = await start(command, args, options);
-  const output = collect(child, options.maxStdoutBytes ?? defaultMaxStdoutBytes);
+  const collecting = collect(child, options.maxStdoutBytes ?? defaultMaxStdoutBytes);
   (child.stdin as Writable).end(options.input);
-  const result = await child.finished;
+  const [result, output] = await Promise.all([child.finished, collecting]);
   const isCanceled = result.isCanceled && !output.overflowed;
-  return {
-    ...result,
-    isCanceled,
-    overflowed: output.overflowed,
-    stdout: Buffer.concat(output.chunks).toString('utf8'),
-  };
+  return { ...result, isCanceled, ...output };
 }
 
-function collect(child: RunningProcess, limitBytes: number): { chunks: Buffer[]; overflowed: boolean } {
-  const output: { chunks: Buffer[]; overflowed: boolean } = { chunks: [], overflowed: false };
+async function collect(child: RunningProcess, limitBytes: number): Promise<{ stdout: string; overflowed: boolean }> {
+  const stdout = child.stdout as Readable;
+  const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  (child.stdout as Readable).on('data', (chunk: Buffer) => {
+  let overflowed = false;
+  stdout.on('data', (chunk: Buffer) => {
     sizeBytes += chunk.length;
-    if (sizeBytes <= limitBytes) output.chunks.push(chunk);
-    else if (!output.overflowed) {
-      output.overflowed = true;
+    if (sizeBytes <= limitBytes) chunks.push(chunk);
+    else if (!overflowed) {
+      overflowed = true;
       void child.stop();
     }
   });
-  return output;
+  // 'close' comes after the end and also when the stream was cut off.
+  await new Promise((resolve) => stdout.once('close', resolve));
+  return { stdout: Buffer.concat(chunks).toString('utf8'), overflowed };
 }

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
+import { PassThrough, pipeline } from 'node:stream';
 import { fail, HoldfastError } from '../errors/index.ts';
 import { childEnvironment, findProgram, findUser, type SystemUser } from './environment.ts';
 import { identify, sendSignal } from './identity.ts';
@@ -77,6 +78,7 @@ async function supervise(child: ChildProcess, command: string, options: StartOpt
   const graceMs = options.graceMs ?? defaultGraceMs;
   const stderr = new Tail(options.stderrTailChars ?? defaultTailChars, options.secrets);
   const why = { timedOut: false, isCanceled: false };
+  const stdout = readableLater(child);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => stderr.add(text));
   // A child that ends before it has read everything is told by its exit status, not by EPIPE.
   child.stdin?.on('error', () => undefined);
@@ -110,7 +112,7 @@ async function supervise(child: ChildProcess, command: string, options: StartOpt
     // A child that ended at once has no identity left to read, and needs none.
     identity: (await identify(pid)) ?? { pid, startTime: 'ended' },
     stdin: child.stdin ?? undefined,
-    stdout: child.stdout ?? undefined,
+    stdout,
     stderrTail: () => stderr.toString(),
     finished,
     succeeded: async () => {
@@ -126,6 +128,18 @@ async function supervise(child: ChildProcess, command: string, options: StartOpt
       return finished;
     },
   };
+}
+
+/**
+ * Node throws away what nobody has begun to read when the child exits (it resumes the stream), so somebody must read at
+ * once. A consumer sees an error, not an end, when the stream was cut off.
+ */
+function readableLater(child: ChildProcess): PassThrough | undefined {
+  if (child.stdout === null) return undefined;
+  const output = new PassThrough();
+  output.on('error', () => undefined);
+  pipeline(child.stdout, output, () => undefined);
+  return output;
 }
 
 function setDeadline(deadlineMs: number | undefined, act: () => void): NodeJS.Timeout | undefined {

@@ -1,0 +1,146 @@
+// A PostgreSQL server of a chosen major that a test has for itself, on loopback, stopped and removed at the end of the test.
+
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import pg from 'pg';
+import { findUser, run } from '../../src/process/index.ts';
+import { keepLog } from './keep-log.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+export interface ScratchOptions {
+  readonly major: number;
+  readonly settings?: Readonly<Record<string, string | number>>;
+  readonly initdb?: readonly string[];
+  /** Replaces the lines of pg_hba.conf; default: the superuser by socket, everybody by password from loopback. */
+  readonly hba?: string;
+  /** Made from this directory instead of by initdb. */
+  readonly directory?: string;
+}
+
+export interface ScratchPostgres {
+  readonly major: number;
+  readonly bin: (program: string) => string;
+  readonly directory: string;
+  readonly dataDirectory: string;
+  readonly port: number;
+  /** By TCP with a password; the superuser is `postgres`, its password `bank-of-scratch`. */
+  readonly url: (role?: string, password?: string, database?: string) => string;
+  readonly query: <Row extends pg.QueryResultRow = Record<string, string>>(sql: string) => Promise<Row[]>;
+  /** Environment for client programs that connect as the superuser. */
+  readonly environment: Readonly<Record<string, string>>;
+  start(): Promise<void>;
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+}
+
+export const superuserPassword = 'bank-of-scratch';
+
+const defaultHba = `local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+host replication all 127.0.0.1/32 scram-sha-256
+`;
+
+/** Directory of the programs of one major: the distribution's, or what `npm run setup` keeps in its cache. */
+export async function binDirectory(major: number): Promise<string> {
+  const caches = [process.env.HOLDFAST_CACHE, '/var/cache/holdfast', path.join(process.env.HOME ?? '/', '.cache/holdfast')];
+  for (const cache of caches) {
+    if (cache === undefined) continue;
+    const text = await readFile(path.join(cache, 'components.json'), 'utf8').catch(() => undefined);
+    const bindir = text === undefined ? undefined : JSON.parse(text).postgres?.[major]?.bindir;
+    if (typeof bindir === 'string') return bindir;
+  }
+  return `/usr/lib/postgresql/${major}/bin`;
+}
+
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Servers refuse to run as root. */
+export const serverUser = process.getuid?.() === 0 ? { runAs: 'postgres' } : {};
+
+export async function giveToServer(...paths: readonly string[]): Promise<void> {
+  if (serverUser.runAs === undefined) return;
+  const { uid, gid } = await findUser(serverUser.runAs);
+  for (const file of paths) await chown(file, uid, gid);
+}
+
+export async function startScratchPostgres(t: TestContext, options: ScratchOptions): Promise<ScratchPostgres> {
+  const bindir = await binDirectory(options.major);
+  const bin = (program: string) => path.join(bindir, program);
+  const directory = await temporaryDirectory(t);
+  const dataDirectory = options.directory ?? path.join(directory, 'data');
+  const port = await freePort();
+  await giveToServer(directory);
+  if (options.directory === undefined) await initialise(bin, directory, dataDirectory, options);
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: directory,
+    fsync: 'off',
+    log_min_messages: 'warning',
+    ...options.settings,
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
+  await writeFile(path.join(dataDirectory, 'postgresql.conf'), `${lines.join('\n')}\n`);
+  await writeFile(path.join(dataDirectory, 'pg_hba.conf'), options.hba ?? defaultHba);
+  await giveToServer(path.join(dataDirectory, 'postgresql.conf'), path.join(dataDirectory, 'pg_hba.conf'));
+  const logFile = path.join(directory, 'server.log');
+  await writeFile(logFile, '');
+  await giveToServer(logFile);
+  await keepLog(logFile);
+  let running = false;
+  const scratch: ScratchPostgres = {
+    major: options.major,
+    bin,
+    directory,
+    dataDirectory,
+    port,
+    url: (role = 'postgres', password = superuserPassword, database = 'postgres') =>
+      `postgresql://${role}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
+    query: async (sql) => {
+      const client = new pg.Client({ host: directory, port, user: 'postgres', database: 'postgres' });
+      await client.connect();
+      try {
+        return (await client.query(sql)).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    environment: { PGHOST: directory, PGPORT: String(port), PGUSER: 'postgres', PGDATABASE: 'postgres' },
+    start: async () => {
+      const args = ['-D', dataDirectory, '-l', logFile, '-w', '-t', '120', 'start'];
+      await run(bin('pg_ctl'), args, { ...serverUser, cwd: directory, deadlineMs: 150_000 });
+      running = true;
+    },
+    stop: async (mode = 'fast') => {
+      running = false;
+      const args = ['-D', dataDirectory, '-m', mode, '-w', '-t', '120', 'stop'];
+      await run(bin('pg_ctl'), args, { ...serverUser, cwd: directory, deadlineMs: 150_000 });
+    },
+  };
+  t.after(async () => {
+    if (running) await scratch.stop('immediate');
+  });
+  await scratch.start();
+  return scratch;
+}
+
+async function initialise(
+  bin: (program: string) => string,
+  directory: string,
+  dataDirectory: string,
+  options: ScratchOptions,
+): Promise<void> {
+  const passwordFile = path.join(directory, 'password');
+  await mkdir(dataDirectory, { mode: 0o700 });
+  await writeFile(passwordFile, superuserPassword);
+  await giveToServer(dataDirectory, passwordFile);
+  const args = ['-D', dataDirectory, '-U', 'postgres', '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C', '-N'];
+  await run(bin('initdb'), [...args, ...(options.initdb ?? [])], { ...serverUser, cwd: directory });
+}

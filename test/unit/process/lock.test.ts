@@ -1,0 +1,80 @@
+// The file lock: one holder, given back by release and by every kind of death, and its loss is noticed.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'node:test';
+import { isHoldfastError } from '../../../src/errors/index.ts';
+import { holdLock, run, start } from '../../../src/process/index.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const holderScript = path.join(import.meta.dirname, '..', '..', 'support', 'lock-holder.ts');
+
+async function takeWhenFree(file: string) {
+  return waitFor('the lock to be free', () =>
+    holdLock(file).catch((error: unknown) => {
+      assert.ok(isHoldfastError(error, 'LOCKED'), String(error));
+      return undefined;
+    }),
+  );
+}
+
+test('a lock has one holder, and the second one is told who that is', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  const lock = await holdLock(file);
+  await assert.rejects(holdLock(file), (error) => {
+    assert.ok(isHoldfastError(error, 'LOCKED'));
+    assert.equal(error.message, `another process (${process.pid}) holds the lock '${file}'`);
+    assert.equal(error.exit, 3);
+    return true;
+  });
+  await lock.release();
+  await lock.release();
+  const again = await holdLock(file);
+  assert.equal(JSON.parse(await readFile(file, 'utf8')).pid, process.pid);
+  await again.release();
+});
+
+test('other programs that use flock see the lock', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  const lock = await holdLock(file);
+  await run('flock', ['--nonblock', '--conflict-exit-code', '9', file, 'true'], { okExitCodes: [9] });
+  await lock.release();
+  await run('flock', ['--nonblock', file, 'true']);
+});
+
+test('the lock is free again when its holder is killed with SIGKILL', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  const holder = await start(process.execPath, [holderScript, file]);
+  await new Promise((resolve) => holder.stdout?.once('data', resolve));
+  await assert.rejects(holdLock(file), (error) => isHoldfastError(error, 'LOCKED'));
+  process.kill(holder.pid, 'SIGKILL');
+  await holder.finished;
+  await (await takeWhenFree(file)).release();
+});
+
+test('a lock whose keeper is killed is reported as lost', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  const lock = await holdLock(file);
+  process.kill(lock.holderPid, 'SIGKILL');
+  const error = await lock.lost;
+  assert.equal(error.code, 'FENCED');
+  assert.equal(error.message, `the lock '${file}' was lost: its holder ${lock.holderPid} ended`);
+  await lock.release();
+});
+
+test('a lock that was released is not reported as lost', async (t) => {
+  const lock = await holdLock(path.join(await temporaryDirectory(t), 'lock'));
+  await lock.release();
+  const first = await Promise.race([lock.lost, new Promise((resolve) => setTimeout(() => resolve('silence'), 200))]);
+  assert.equal(first, 'silence');
+});
+
+test('a lock in a directory that is not there is an error of its own, not a taken lock', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'no', 'such', 'lock');
+  await assert.rejects(holdLock(file), (error) => {
+    assert.ok(isHoldfastError(error, 'PROCESS_FAILED'));
+    return error.message.includes('cannot open lock file') && error.message.includes(file);
+  });
+});
