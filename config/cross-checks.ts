@@ -1,0 +1,166 @@
+// Rules that join two places of a configuration: names that must exist, a policy that the copies can keep, choices of one of several.
+
+import { closest } from '../src/domain/closest.ts';
+import { parseDuration } from '../src/domain/duration.ts';
+import { slotName } from '../src/domain/ids.ts';
+
+export interface CrossProblem {
+  readonly path: readonly PropertyKey[];
+  /** A whole sentence, or `expected …` behind the value. */
+  readonly message: string;
+  readonly about: 'value' | 'key';
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** Works on the file as it is, also when other places are wrong, so that all problems are told at once. */
+export function crossCheck(file: unknown): CrossProblem[] {
+  const root = tree(file);
+  return [
+    ...checkSitesAndHosts(root),
+    ...checkKeys(root),
+    ...checkCopies(root),
+    ...checkCommit(root),
+    ...checkDatabases(root),
+  ];
+}
+
+function tree(value: unknown): Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Tree) : {};
+}
+
+function entries(value: unknown): [string, Tree][] {
+  return Object.entries(tree(value)).map(([name, content]) => [name, tree(content)]);
+}
+
+function checkReference(path: readonly PropertyKey[], value: unknown, known: unknown, what: string): CrossProblem[] {
+  const names = Object.keys(tree(known));
+  if (typeof value !== 'string' || names.length === 0 || names.includes(value)) return [];
+  const suggestion = names.length > 1 ? closest(value, names) : undefined;
+  const list = names.map((name) => `'${name}'`).join(', ');
+  const end = suggestion === undefined ? `${list}` : `${list}; did you mean '${suggestion}'?`;
+  return [{ path, about: 'value', message: `expected one of the ${what}: ${end}` }];
+}
+
+function checkSitesAndHosts(root: Tree): CrossProblem[] {
+  const vault = tree(root.vault);
+  return [
+    ...entries(root.hosts).flatMap(([name, host]) =>
+      checkReference(['hosts', name, 'site'], host.site, root.sites, 'sites'),
+    ),
+    ...entries(vault.copies).flatMap(([name, copy]) =>
+      checkReference(['vault', 'copies', name, 'site'], copy.site, root.sites, 'sites'),
+    ),
+    ...entries(root.database).flatMap(([name, database]) =>
+      checkReference(['database', name, 'host'], database.host, root.hosts, 'hosts'),
+    ),
+  ];
+}
+
+function checkOneOf(path: readonly PropertyKey[], content: Tree, choices: readonly string[]): CrossProblem[] {
+  const chosen = choices.filter((choice) => content[choice] !== undefined);
+  if (chosen.length === 1) return [];
+  const list = choices.map((choice) => `'${choice}'`).join(', ');
+  const seen = chosen.length === 0 ? 'none' : chosen.map((choice) => `'${choice}'`).join(' and ');
+  return [{ path, about: 'key', message: `expected exactly one of ${list}, got ${seen}` }];
+}
+
+function checkKeys(root: Tree): CrossProblem[] {
+  const keys = tree(root.vault).keys;
+  if (!Array.isArray(keys)) return [];
+  const problems: CrossProblem[] = [];
+  const seen = new Set<unknown>();
+  for (const [index, key] of keys.map(tree).entries()) {
+    const path = ['vault', 'keys', index];
+    problems.push(...checkOneOf(path, key, ['file', 'passphrase']));
+    if (key.name !== undefined && seen.has(key.name)) {
+      problems.push({ path: [...path, 'name'], about: 'value', message: 'expected a name that no other key has' });
+    }
+    seen.add(key.name);
+  }
+  return problems;
+}
+
+function checkCopies(root: Tree): CrossProblem[] {
+  const problems: CrossProblem[] = [];
+  const places = new Map<string, string>();
+  for (const [name, copy] of entries(tree(root.vault).copies)) {
+    const path = ['vault', 'copies', name];
+    problems.push(...checkOneOf(path, copy, ['file', 's3']));
+    const s3 = tree(copy.s3);
+    if ((s3.accessKeyId === undefined) !== (s3.secretAccessKey === undefined)) {
+      const message = "expected 'accessKeyId' and 'secretAccessKey' together, or neither";
+      problems.push({ path: [...path, 's3'], about: 'key', message });
+    }
+    const place =
+      copy.s3 === undefined ? String(copy.file) : JSON.stringify([s3.endpoint, s3.region, s3.bucket, s3.prefix]);
+    const other = places.get(place);
+    if (other !== undefined && (copy.s3 ?? copy.file) !== undefined) {
+      problems.push({
+        path,
+        about: 'key',
+        message: `expected a place of its own, but copy '${other}' is the same place`,
+      });
+    }
+    places.set(place, name);
+  }
+  return problems;
+}
+
+function checkCommit(root: Tree): CrossProblem[] {
+  const vault = tree(root.vault);
+  const { copies, offsite } = tree(vault.commit);
+  const all = entries(vault.copies);
+  const away = all.filter(([, copy]) => copy.offsite === true).length;
+  const problems: CrossProblem[] = [];
+  const problem = (key: string, message: string) =>
+    problems.push({ path: ['vault', 'commit', key], about: 'value', message });
+  if (typeof copies === 'number' && all.length > 0 && copies > all.length) {
+    problem('copies', `expected at most ${all.length}, because only so many copies are configured`);
+  }
+  if (typeof offsite === 'number' && all.length > 0 && offsite > away) {
+    problem('offsite', `expected at most ${away}, because only so many copies have 'offsite: true'`);
+  } else if (typeof offsite === 'number' && typeof copies === 'number' && offsite > copies) {
+    problem('offsite', `expected at most ${copies}: they are counted among 'copies'`);
+  }
+  return problems;
+}
+
+function checkDatabases(root: Tree): CrossProblem[] {
+  const problems: CrossProblem[] = [];
+  const slots = new Map<string, string>();
+  for (const [name, database] of entries(root.database)) {
+    const path = ['database', name];
+    if (database.service !== undefined) {
+      const service = tree(database.service);
+      problems.push(...checkOneOf([...path, 'service'], service, ['pgCtl', 'systemd', 'commands']));
+    }
+    if (database.dataDirectory === undefined && tree(database.service).pgCtl !== undefined) {
+      problems.push({ path: [...path, 'service'], about: 'key', message: "expected 'dataDirectory' beside 'pgCtl'" });
+    }
+    const slot = slotName(String(root.name), name);
+    const other = slots.get(slot);
+    if (other !== undefined) {
+      const message = `expected a name whose first letters differ from '${other}': both would use the replication slot '${slot}'`;
+      problems.push({ path, about: 'key', message });
+    }
+    slots.set(slot, name);
+    problems.push(...checkObjective(path, database));
+  }
+  return problems;
+}
+
+function checkObjective(path: readonly PropertyKey[], database: Tree): CrossProblem[] {
+  const [within, rpo] = [seconds(tree(database.log).within ?? '15min'), seconds(tree(database.objective).rpo)];
+  if (within === undefined || rpo === undefined || within <= rpo) return [];
+  const message = `expected at least the ${String(tree(database.log).within ?? '15min')} of 'log.within': what is not shipped can be lost`;
+  return [{ path: [...path, 'objective', 'rpo'], about: 'value', message }];
+}
+
+function seconds(value: unknown): number | undefined {
+  try {
+    return typeof value === 'string' ? parseDuration(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}

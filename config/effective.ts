@@ -1,0 +1,133 @@
+// From what a file says to what the program uses: defaults that depend on other keys, units as numbers, paths absolute, the digest.
+
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { componentId } from '../src/domain/component.ts';
+import { parseDuration } from '../src/domain/duration.ts';
+import { absoluteReference } from './references.ts';
+import type { ConfigurationFile } from './schema.ts';
+import type {
+  Configuration,
+  CopySettings,
+  DatabaseSettings,
+  HostSettings,
+  KeySettings,
+  S3Settings,
+  ServiceSettings,
+  TemporalSettings,
+} from './types.ts';
+
+type FileCopy = ConfigurationFile['vault']['copies'][string];
+type FileDatabase = ConfigurationFile['database'][string];
+type FileService = NonNullable<FileDatabase['service']>;
+
+/** `file`: absolute path of the configuration file. */
+export function makeEffective(content: ConfigurationFile, file: string): Configuration {
+  const directory = path.dirname(file);
+  const { name, timezone, sites, vault, approval } = content;
+  const settings = {
+    name,
+    timezone,
+    temporal: defined<TemporalSettings>(content.temporal),
+    sites: sites as Configuration['sites'],
+    hosts: mapValues(content.hosts, (host) => effectiveHost(host, directory)),
+    vault: {
+      keys: vault.keys.map((key) => effectiveKey(key, directory)),
+      copies: mapValues(vault.copies, (copy) => effectiveCopy(copy, directory)),
+      commit: vault.commit,
+      compression: vault.compression,
+    },
+    database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
+    approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
+  };
+  return { ...settings, path: file, digest: digestOf(settings) };
+}
+
+function effectiveHost(host: ConfigurationFile['hosts'][string], directory: string): HostSettings {
+  const { stateDirectory, ...rest } = host;
+  return defined<HostSettings>({ ...rest, stateDirectory: absolute(stateDirectory, directory) });
+}
+
+function effectiveKey(key: ConfigurationFile['vault']['keys'][number], directory: string): KeySettings {
+  if (key.passphrase !== undefined) return { name: key.name, passphrase: absoluteReference(key.passphrase, directory) };
+  return { name: key.name, file: path.resolve(directory, key.file ?? '') };
+}
+
+function effectiveCopy(copy: FileCopy, directory: string): CopySettings {
+  return defined<CopySettings>({
+    site: copy.site,
+    medium: copy.medium ?? (copy.s3 === undefined ? 'disk' : 'object'),
+    offsite: copy.offsite,
+    file: absolute(copy.file, directory),
+    s3: copy.s3 && effectiveS3(copy.s3, directory),
+  });
+}
+
+function effectiveS3(s3: NonNullable<FileCopy['s3']>, directory: string): S3Settings {
+  return defined<S3Settings>({
+    ...s3,
+    prefix: s3.prefix?.replace(/^\/+|\/+$/g, '') || undefined,
+    pathStyle: s3.pathStyle ?? s3.endpoint !== undefined,
+    accessKeyId: s3.accessKeyId && absoluteReference(s3.accessKeyId, directory),
+    secretAccessKey: s3.secretAccessKey && absoluteReference(s3.secretAccessKey, directory),
+  });
+}
+
+function effectiveDatabase(name: string, database: FileDatabase, directory: string): DatabaseSettings {
+  const { host, objective, backup, checks } = database;
+  return defined<DatabaseSettings>({
+    id: componentId('database', name),
+    name,
+    host,
+    url: absoluteReference(database.url, directory),
+    dataDirectory: absolute(database.dataDirectory, directory),
+    service: database.service && effectiveService(database.service, directory),
+    backup: defined<DatabaseSettings['backup']>(backup),
+    log: { withinSeconds: parseDuration(database.log.within) },
+    objective: defined<DatabaseSettings['objective']>({
+      rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),
+      rtoSeconds: objective.rto === undefined ? undefined : parseDuration(objective.rto),
+    }),
+    checks: checks.map((check) => defined<DatabaseSettings['checks'][number]>(check)),
+  });
+}
+
+function effectiveService(service: FileService, directory: string): ServiceSettings {
+  if (service.systemd !== undefined) return { systemd: service.systemd };
+  if (service.commands !== undefined) return { commands: service.commands };
+  const { options, logFile } = service.pgCtl ?? {};
+  return { pgCtl: defined<{ options?: string; logFile?: string }>({ options, logFile: absolute(logFile, directory) }) };
+}
+
+function absolute(file: string | undefined, directory: string): string | undefined {
+  return file === undefined ? undefined : path.resolve(directory, file);
+}
+
+/** Without the keys that have no value, as the types with exact optional properties want it. */
+function defined<Target>(value: object): Target {
+  return Object.fromEntries(Object.entries(value).filter(([, content]) => content !== undefined)) as Target;
+}
+
+function mapValues<In, Out>(record: Readonly<Record<string, In>>, make: (value: In) => Out): Record<string, Out> {
+  return mapEntries(record, (_, value) => make(value));
+}
+
+function mapEntries<In, Out>(
+  record: Readonly<Record<string, In>>,
+  make: (key: string, value: In) => Out,
+): Record<string, Out> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, make(key, value)]));
+}
+
+function digestOf(settings: object): string {
+  return createHash('sha256').update(canonicalJson(settings)).digest('hex').slice(0, 16);
+}
+
+/** Keys in the order of their code points at every level, so that the order in the file does not matter. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, content: unknown) =>
+    typeof content === 'object' && content !== null && !Array.isArray(content)
+      ? Object.fromEntries(Object.entries(content).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : content,
+  );
+}

@@ -1,0 +1,7 @@
+// The configuration as the rest of Holdfast imports it.
+
+export { type LoadedConfiguration, loadConfiguration, parseConfiguration } from './load.ts';
+export type { Problem } from './problems.ts';
+export { resolveSecret } from './references.ts';
+export { stateDirectoryOf } from './state-directory.ts';
+export type * from './types.ts';

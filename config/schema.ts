@@ -1,0 +1,261 @@
+// What a configuration file may say: every key with its type, default and explanation; the reference documentation is made from this.
+
+import { z } from 'zod';
+import { NAME_PATTERN } from '../src/domain/component.ts';
+import { durationExpected, parseDuration } from '../src/domain/duration.ts';
+import { zoneOffsetMs } from '../src/domain/moment.ts';
+import { parseSchedule, scheduleExpected } from '../src/domain/schedule.ts';
+import { referenceProblem } from './references.ts';
+
+// Every message is the end of a sentence that begins with "expected": the loader puts place and value before it.
+
+const nameExpected = 'a name of small letters, digits and hyphens, beginning with a letter or digit, at most 63 long';
+const name = () => z.string({ error: nameExpected }).regex(NAME_PATTERN, { error: nameExpected });
+
+function text(expected: string) {
+  return z.string({ error: expected }).min(1, { error: expected });
+}
+
+function count(expected: string, minimum: number) {
+  return z.int({ error: expected }).min(minimum, { error: expected });
+}
+
+/** Text that `parse` must accept; the value stays as written. */
+function parsed(expected: string, parse: (value: string) => unknown) {
+  return z.string({ error: expected }).refine((value) => succeeds(() => parse(value)), { error: expected });
+}
+
+function succeeds(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const duration = () => parsed(durationExpected, parseDuration).meta({ type: 'duration' });
+const schedule = () => parsed(scheduleExpected, parseSchedule).meta({ type: 'schedule' });
+const filePath = () => text('a path');
+
+/** `secret: true` keeps the loader from ever repeating the value. */
+const secret = () =>
+  z
+    .string({ error: 'a reference, env:NAME or file:/path' })
+    .superRefine((value, context) => {
+      const problem = referenceProblem(value);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, params: { secret: true } });
+    })
+    .meta({ type: 'reference' });
+
+function mapping<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : `a mapping with ${listOf(Object.keys(shape))}`),
+  });
+}
+
+function listOf(keys: readonly string[]): string {
+  return keys.map((key) => `'${key}'`).join(', ');
+}
+
+function named<Value extends z.ZodType>(value: Value, what: string) {
+  return z
+    .record(name(), value, { error: `a mapping from names to ${what}` })
+    .refine((record) => Object.keys(record).length > 0, { error: `at least one of ${what}` });
+}
+
+function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, { error: `one of ${values.map((value) => `'${value}'`).join(', ')}` });
+}
+
+const flag = () => z.boolean({ error: 'true or false' });
+const url = (expected: string) =>
+  parsed(expected, (value) => {
+    if (!/^https?:$/.test(new URL(value).protocol)) throw new TypeError('not http');
+  });
+
+const temporal = mapping({
+  profile: text('the name of a profile')
+    .default('default')
+    .describe(
+      'Profile of the `temporal` command (its configuration file and `TEMPORAL_…` variables): address, TLS, API key.',
+    ),
+  address: text('host and port, such as 127.0.0.1:7233')
+    .optional()
+    .describe('Address of the server, instead of the profile’s.'),
+  namespace: text('the name of a namespace').optional().describe('Namespace, instead of the profile’s.'),
+  ui: url('the address of a web page, such as http://127.0.0.1:8233')
+    .optional()
+    .describe('Base address of the Temporal web UI; commands print links to runs when it is given.'),
+});
+
+const host = mapping({
+  site: text('the name of a site').describe(
+    'Site that the host belongs to; fails together with everything else there.',
+  ),
+  runAs: text('the name of a user')
+    .optional()
+    .describe('User that servers started for a recovery run as, and that owns restored data. PostgreSQL refuses root.')
+    .meta({ defaultText: 'the worker’s own user' }),
+  stateDirectory: filePath().optional().describe('Where the worker spools log on its way to the copies.').meta({
+    defaultText: '`/var/lib/holdfast/<name>` for root, else `$XDG_STATE_HOME/holdfast/<name>` (`~/.local/state/…`)',
+  }),
+});
+
+const key = mapping({
+  name: name().describe('Name of the key slot in the vault.'),
+  file: filePath()
+    .optional()
+    .describe('Key file (32 random bytes in hexadecimal, one line). `holdfast setup` makes it when it is absent.'),
+  passphrase: secret().optional().describe('Reference to a passphrase, instead of `file`.'),
+});
+
+const s3 = mapping({
+  bucket: text('the name of a bucket').describe('Bucket; it must exist.'),
+  prefix: text('a prefix of keys')
+    .optional()
+    .describe('Prefix of all keys, without a slash at its end.')
+    .meta({ defaultText: 'none' }),
+  region: text('the name of a region').describe('Region that requests are signed for.'),
+  endpoint: url('the address of an S3 endpoint, such as https://s3.example.org')
+    .optional()
+    .describe('Endpoint of a store that is not AWS.')
+    .meta({ defaultText: 'AWS, by region' }),
+  pathStyle: flag()
+    .optional()
+    .describe('Whether the bucket is part of the path instead of the host name.')
+    .meta({ defaultText: '`true` with an `endpoint`, else `false`' }),
+  accessKeyId: secret()
+    .optional()
+    .describe('Reference to the access key; together with `secretAccessKey`.')
+    .meta({ defaultText: 'the AWS SDK’s own chain: environment, profile, role of the instance' }),
+  secretAccessKey: secret().optional().describe('Reference to the secret of the access key.'),
+  minimumTls: oneOf(['1.2', '1.3'])
+    .default('1.3')
+    .describe('Lowest TLS version accepted from an https endpoint. Quote it: a bare 1.3 is a number.'),
+});
+
+const copy = mapping({
+  site: text('the name of a site').describe('Site that the copy is in.'),
+  medium: text('a word for the kind of medium, such as disk, object or tape')
+    .optional()
+    .describe('Kind of medium, counted for the rule of three copies on two kinds of media.')
+    .meta({ defaultText: '`disk` for `file`, `object` for `s3`' }),
+  offsite: flag().default(false).describe('Whether the copy survives the loss of the place where the databases are.'),
+  file: filePath().optional().describe('Directory of the copy. Either `file` or `s3`.'),
+  s3: s3.optional().describe('Bucket of the copy. Either `file` or `s3`.'),
+});
+
+const service = mapping({
+  pgCtl: mapping({
+    options: text('options for the server')
+      .optional()
+      .describe('Options handed to the server (`pg_ctl -o`).')
+      .meta({ defaultText: 'none' }),
+    logFile: filePath()
+      .optional()
+      .describe('Where the server’s output goes (`pg_ctl -l`).')
+      .meta({ defaultText: 'nowhere' }),
+  })
+    .optional()
+    .describe('The server is started and stopped with `pg_ctl`.'),
+  systemd: text('the name of a unit').optional().describe('Name of the systemd unit that runs the server.'),
+  commands: mapping({
+    start: text('a command').describe('Starts the server and returns.'),
+    stop: text('a command').describe('Stops the server and returns when it is stopped.'),
+    status: text('a command').describe('Exits with 0 when the server runs.'),
+  })
+    .optional()
+    .describe('Commands of your own, run by `/bin/sh`.'),
+});
+
+const expectExpected = "a comparison such as '> 0', '= 42' or '= text'";
+
+const check = mapping({
+  sql: text('a query').describe('Query whose first value of its first row is compared.'),
+  expect: parsed(expectExpected, (value) => {
+    if (!/^(=|!=|>=|<=|>|<)\s*\S/.test(value)) throw new TypeError('no operator');
+  }).describe('Comparison (`=`, `!=`, `>`, `>=`, `<`, `<=`) that must hold; numbers are compared as numbers.'),
+  database: text('the name of a database')
+    .optional()
+    .describe('Database to ask.')
+    .meta({ defaultText: 'the one of the `url`' }),
+});
+
+const database = mapping({
+  host: text('the name of a host').describe('Host that the server runs on.'),
+  url: secret().describe(
+    'Reference to the connection URL of a role with REPLICATION (`postgres://role:password@host:5432/database`).',
+  ),
+  dataDirectory: filePath()
+    .optional()
+    .describe('Data directory on the host. A restore in place needs it.')
+    .meta({ defaultText: 'none: only restores beside' }),
+  service: service
+    .optional()
+    .describe('How the server is stopped and started around a restore in place. Exactly one of the ways below.')
+    .meta({ defaultText: 'none: only restores beside' }),
+  backup: mapping({
+    full: schedule()
+      .optional()
+      .describe('When a full base backup is taken: `daily HH:MM`, `weekly DAY HH:MM`, `every DURATION`.')
+      .meta({
+        defaultText: 'only by hand',
+      }),
+  })
+    .prefault({})
+    .describe('Schedules, in the time zone of the estate.'),
+  log: mapping({
+    within: duration()
+      .default('15min')
+      .describe('Longest time until a change is in the vault, also when the database is idle.'),
+  })
+    .prefault({})
+    .describe('The write-ahead log, shipped continuously.'),
+  objective: mapping({
+    rpo: duration().optional().describe('Most data, in time, that may be lost.').meta({ defaultText: 'none' }),
+    rto: duration().optional().describe('Longest time that a recovery may take.').meta({ defaultText: 'none' }),
+  })
+    .prefault({})
+    .describe('What was promised; shown beside what is measured.'),
+  checks: z
+    .array(check, { error: 'a list of checks' })
+    .default([])
+    .describe('Your own questions to a recovered server.'),
+});
+
+export const schema = mapping({
+  name: name().describe('Name of the estate: part of every workflow id, queue, schedule and replication slot.'),
+  timezone: parsed('an IANA time zone such as Europe/Berlin or UTC', (zone) => zoneOffsetMs(0, zone))
+    .default('UTC')
+    .describe('Time zone of schedules, and of moments written without one.'),
+  temporal: temporal.prefault({}).describe('The Temporal server.'),
+  sites: named(mapping({}), 'sites').describe(
+    'Places that fail as one: regions, data centres, rooms. Each name has an empty mapping.',
+  ),
+  hosts: named(host, 'hosts').describe('Machines that a worker runs on, by name.'),
+  vault: mapping({
+    keys: z
+      .array(key, { error: 'a list of keys' })
+      .min(1, { error: 'at least one key' })
+      .describe('Keys of the vault. Any one of them opens it; keep one off the host.'),
+    copies: named(copy, 'copies').describe('Copies of the vault, by name, all written at once.'),
+    commit: mapping({
+      copies: count('a number of copies, at least 1', 1).describe('How many copies must hold it.'),
+      offsite: count('a number of copies, 0 or more', 0).default(0).describe('How many of those must be off-site.'),
+    }).describe('What “durable” means here, for snapshots and for the log.'),
+    compression: oneOf(['zstd', 'gzip', 'none']).default('zstd').describe('Compression of what is stored.'),
+  }).describe('The encrypted repository.'),
+  database: named(database, 'databases').describe('PostgreSQL clusters, by name; `database/NAME` on the command line.'),
+  approval: mapping({
+    restoreInPlace: oneOf(['never', 'always'])
+      .default('never')
+      .describe('Whether a restore in place waits for `holdfast approve`.'),
+    within: duration().default('1h').describe('A plan that nobody approved within this time is refused.'),
+  })
+    .prefault({})
+    .describe('Who must agree before harm.'),
+});
+
+/** The file's content with defaults, before names are resolved and units are turned into numbers. */
+export type ConfigurationFile = z.output<typeof schema>;

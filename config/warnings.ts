@@ -1,0 +1,87 @@
+// What a configuration may say but a careful person would not: told, never refused.
+
+import { openPermissionsWarning } from './references.ts';
+import type { Configuration, CopySettings } from './types.ts';
+
+/** One sentence each, with what to do. */
+export async function warningsOf(configuration: Configuration): Promise<string[]> {
+  return [
+    ...ruleOfThree(configuration),
+    ...keyWarnings(configuration),
+    ...transportWarnings(configuration),
+    ...databaseWarnings(configuration),
+    ...(await permissionWarnings(configuration)),
+  ];
+}
+
+/** Three copies, two kinds of media, one off-site. */
+function ruleOfThree({ vault }: Configuration): string[] {
+  const copies = Object.values(vault.copies);
+  const media = new Set(copies.map((copy) => copy.medium));
+  const warnings: string[] = [];
+  if (copies.length < 3) warnings.push(`3-2-1: ${counted(copies.length, 'copy', 'copies')} configured, 3 are wanted`);
+  if (media.size < 2)
+    warnings.push(`3-2-1: all copies are on the same kind of medium ('${[...media].join("', '")}'), 2 are wanted`);
+  if (!copies.some((copy) => copy.offsite)) warnings.push("3-2-1: no copy has 'offsite: true', 1 is wanted");
+  else if (vault.commit.offsite === 0) {
+    warnings.push("'vault.commit.offsite' is 0: a backup counts as done before any off-site copy has it");
+  }
+  return warnings;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? `${one} is` : `${many} are`}`;
+}
+
+function keyWarnings({ vault }: Configuration): string[] {
+  const warnings: string[] = [];
+  if (vault.keys.length === 1) {
+    warnings.push('the vault has one key only: whoever loses it loses every copy; add a passphrase kept off the host');
+  }
+  for (const key of vault.keys) {
+    if (!('file' in key)) continue;
+    for (const [name, copy] of Object.entries(vault.copies)) {
+      if (copy.file !== undefined && key.file.startsWith(`${copy.file}/`)) {
+        warnings.push(`key '${key.name}' lies inside copy '${name}' that it opens: keep it elsewhere`);
+      }
+    }
+  }
+  return warnings;
+}
+
+function transportWarnings({ vault }: Configuration): string[] {
+  return Object.entries(vault.copies)
+    .filter(([, copy]) => isPlainRemote(copy))
+    .map(([name]) => `copy '${name}' is reached without TLS: use an https endpoint`);
+}
+
+function isPlainRemote({ s3 }: CopySettings): boolean {
+  if (!s3?.endpoint?.startsWith('http:')) return false;
+  const { hostname } = new URL(s3.endpoint);
+  return hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.');
+}
+
+function databaseWarnings({ database }: Configuration): string[] {
+  return Object.values(database).flatMap((settings) => {
+    const warnings: string[] = [];
+    if (settings.backup.full === undefined)
+      warnings.push(`${settings.id} has no schedule ('backup.full'): base backups are taken only by hand`);
+    if (settings.dataDirectory === undefined || settings.service === undefined) {
+      warnings.push(
+        `${settings.id} can only be restored beside: a restore in place needs 'dataDirectory' and 'service'`,
+      );
+    }
+    return warnings;
+  });
+}
+
+async function permissionWarnings(configuration: Configuration): Promise<string[]> {
+  const references = [
+    ...configuration.vault.keys.flatMap((key) => ('file' in key ? [`file:${key.file}`] : [key.passphrase])),
+    ...Object.values(configuration.vault.copies).flatMap(({ s3 }) => [s3?.accessKeyId, s3?.secretAccessKey]),
+    ...Object.values(configuration.database).map(({ url }) => url),
+  ];
+  const files = new Set(references.flatMap((text) => (text?.startsWith('file:') ? [text.slice('file:'.length)] : [])));
+  const warnings = await Promise.all([...files].map(openPermissionsWarning));
+  return warnings.filter((warning) => warning !== undefined);
+}
