@@ -43,7 +43,11 @@ host replication all 127.0.0.1/32 scram-sha-256
 
 /** Directory of the programs of one major: the distribution's, or what `npm run setup` keeps in its cache. */
 export async function binDirectory(major: number): Promise<string> {
-  const caches = [process.env.HOLDFAST_CACHE, '/var/cache/holdfast', path.join(process.env.HOME ?? '/', '.cache/holdfast')];
+  const caches = [
+    process.env.HOLDFAST_CACHE,
+    '/var/cache/holdfast',
+    path.join(process.env.HOME ?? '/', '.cache/holdfast'),
+  ];
   for (const cache of caches) {
     if (cache === undefined) continue;
     const text = await readFile(path.join(cache, 'components.json'), 'utf8').catch(() => undefined);
@@ -73,7 +77,9 @@ export async function giveToServer(...paths: readonly string[]): Promise<void> {
 export async function startScratchPostgres(t: TestContext, options: ScratchOptions): Promise<ScratchPostgres> {
   const bindir = await binDirectory(options.major);
   const bin = (program: string) => path.join(bindir, program);
-  const directory = await temporaryDirectory(t);
+  // Hooks run in the order of their registration, and the server must stop before its directory goes.
+  const removals: Parameters<TestContext['after']>[0][] = [];
+  const directory = await temporaryDirectory({ after: (removal) => void removals.push(removal) });
   const dataDirectory = options.directory ?? path.join(directory, 'data');
   const port = await freePort();
   await giveToServer(directory);
@@ -126,6 +132,7 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
   };
   t.after(async () => {
     if (running) await scratch.stop('immediate');
+    for (const removal of removals) await (removal as () => Promise<void>)();
   });
   await scratch.start();
   return scratch;
