@@ -39,4 +39,23 @@ export const searchAttributes = {
   HoldfastComponent: 'Keyword',
   HoldfastOperation: 'Keyword',
   HoldfastState: 'Keyword',
+  HoldfastRun: 'Keyword',
 } as const;
+
+/** First part of a run's id, by workflow type. */
+const runPrefixes = {
+  backupDatabase: 'backup',
+  shipLog: 'ship',
+  restoreDatabase: 'restore',
+  rollbackRestore: 'rollback',
+  confirmRestore: 'confirm',
+  catchUpCopy: 'catch-up',
+} as const;
+
+/**
+ * The id of a run as people name it, from its workflow type and Temporal's first run id of the chain. The last digits are taken:
+ * the first ones of a version 7 UUID are a clock, which two runs of one minute share.
+ */
+export function runId(operation: keyof typeof runPrefixes, firstExecutionRunId: string): RunId {
+  return `${runPrefixes[operation]}-${firstExecutionRunId.slice(-8)}` as RunId;
+}

@@ -1,0 +1,157 @@
+// What activities promise, as types: the only thing workflows know of them. Inputs and results are small; large things go by reference.
+
+import type {
+  CheckReport,
+  ComponentStatus,
+  CopyStatus,
+  RestoreResult,
+  SnapshotSummary,
+  StoppedServer,
+} from '../src/domain/client.ts';
+import type { ComponentId } from '../src/domain/component.ts';
+import type { CatchUpInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { RestoreTimings } from '../src/postgres/types.ts';
+
+export type OperationName = RunStatus['operation'];
+
+// ── Queue of the estate: decisions ───────────────────────────────────────────────────────────────────────────────────
+
+/** An input with everything filled in from the worker's own configuration, and the one id it stands for. */
+export interface ResolvedOperation<Input> {
+  readonly workflowId: string;
+  /** Two runs with the same text ask for the same thing and may be joined. */
+  readonly request: string;
+  readonly input: Input;
+}
+
+export interface RunActivities {
+  /** Checks an input against its schema and the worker's configuration. Throws `USAGE`, `UNKNOWN_COMPONENT`, `CONFIG_MISMATCH`. */
+  resolveOperation(request: { operation: OperationName; input: unknown }): Promise<ResolvedOperation<unknown>>;
+  /** Puts a record of a run into the vault; the same record again is fine. */
+  putRunRecord(request: { run: string; name: string; data: unknown }): Promise<void>;
+  /** Waits for the end of a run that somebody else started. Throws `ALREADY_RUNNING` when it was asked for something else. */
+  awaitRun(request: { workflowId: string; request: string }): Promise<RunStatus>;
+}
+
+// ── Queues of a host ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface DatabaseRequest {
+  readonly component: ComponentId;
+}
+
+export interface IdentifiedDatabase {
+  readonly systemId: string;
+  readonly versionNum: number;
+  readonly timeline: number;
+  readonly role: 'primary' | 'standby';
+  readonly flushLsn: string;
+}
+
+export interface EnsuredLog {
+  readonly slot: string;
+  /** `remade`: it was gone or had lost log, which is a hole that was recorded. */
+  readonly state: 'made' | 'present' | 'remade';
+}
+
+export interface CaptureRequest extends DatabaseRequest {
+  readonly snapshot: string;
+  /** System identifier seen before; another one is refused. */
+  readonly systemId: string;
+}
+
+/** Durable positions of the log as the supervisor's heartbeats and results carry them. */
+export interface LogPositions {
+  readonly phase: string;
+  readonly timeline?: number;
+  readonly receivedLsn?: string;
+  readonly durableLsn?: string;
+  readonly durableTime?: string;
+  readonly copies: readonly { readonly copy: string; readonly durableLsn?: string; readonly error?: string }[];
+}
+
+export interface SupervisedLog {
+  /** Why the activity returned: time to look at the history, the slot was lost and made again, or a copy cannot be reached. */
+  readonly outcome: 'due' | 'slot lost' | 'copy away';
+  readonly positions: LogPositions;
+  /** Copies that lack something the others have, or cannot be asked. */
+  readonly away: readonly string[];
+  /** `slot lost`: what is known of the hole, for the run's record. */
+  readonly hole?: { readonly from?: string; readonly to?: string };
+}
+
+export interface VerifiedSnapshot {
+  readonly level: 'attested' | 'hashed';
+  readonly copies: Readonly<Record<string, 'good' | 'damaged' | 'missing' | 'not checked'>>;
+}
+
+export interface RestoreRequest extends DatabaseRequest {
+  readonly run: string;
+  /** Digest of the plan that is carried out; the stored plan must have it. */
+  readonly planDigest: string;
+}
+
+export interface RunOnHost extends DatabaseRequest {
+  /** The restore's run id. */
+  readonly run: string;
+}
+
+export type PartialTimings = Partial<RestoreTimings>;
+
+export interface PostgresActivities {
+  identifyDatabase(request: DatabaseRequest): Promise<IdentifiedDatabase>;
+  ensureLog(request: DatabaseRequest): Promise<EnsuredLog>;
+  captureBaseBackup(request: CaptureRequest): Promise<SnapshotSummary>;
+  /** `ignoreAway`: copies already known to be away. `soon`: return after minutes instead of an hour. */
+  superviseLog(request: DatabaseRequest & { ignoreAway: readonly string[]; soon: boolean }): Promise<SupervisedLog>;
+
+  /** Resolves the target and stores the plan as a record of the run; with `keep: false` nothing is stored. */
+  planRestore(request: { run: string; input: RestoreDatabaseInput; keep: boolean }): Promise<PlanSummary>;
+  /** Checks that the stored plan can still be carried out as it is. Throws `PLAN_CHANGED`. */
+  recheckPlan(request: RestoreRequest): Promise<void>;
+  prepareRestore(request: RestoreRequest): Promise<void>;
+  fetchBaseBackup(request: RestoreRequest): Promise<PartialTimings>;
+  replayLog(request: RestoreRequest): Promise<PartialTimings>;
+  proveRecovery(request: RestoreRequest): Promise<void>;
+  promoteRecovered(request: RestoreRequest): Promise<PartialTimings>;
+  checkRecovered(request: RestoreRequest): Promise<PartialTimings>;
+  /** Ends a recovery beside: the server is left running or stopped, as planned. */
+  finishBeside(request: RestoreRequest): Promise<RestoreFacts>;
+  swapIn(request: RestoreRequest): Promise<PartialTimings>;
+  /** Starts the service on the new data and lets the log resume. */
+  resumeProduction(request: RestoreRequest): Promise<RestoreFacts>;
+
+  // Undo of the above, in any state the journal can be in.
+  abandonRestore(request: RunOnHost): Promise<void>;
+  stopRecovered(request: RunOnHost): Promise<StoppedServer>;
+  undoSwap(request: RunOnHost): Promise<void>;
+
+  rollbackRestore(request: RunOnHost): Promise<RestoreEnd>;
+  confirmRestore(request: RunOnHost): Promise<RestoreEnd>;
+}
+
+/** What a finished recovery says of itself; the workflow adds id, target and timings. */
+export type RestoreFacts = Omit<RestoreResult, 'id' | 'component' | 'target' | 'timingsMs'>;
+
+export interface RestoreEnd {
+  readonly dataDirectory: string;
+  /** Directory that was kept, or removed, in words. */
+  readonly message: string;
+}
+
+export interface VaultActivities {
+  verifySnapshot(request: DatabaseRequest & { snapshot: string }): Promise<VerifiedSnapshot>;
+  catchUpCopy(request: CatchUpInput): Promise<{ objects: number; bytes: number; remaining: number }>;
+}
+
+/** Questions that only a host with keys can answer; none changes anything, except `check`. */
+export interface HostActivities {
+  askSnapshots(request: { component?: ComponentId }): Promise<readonly SnapshotSummary[]>;
+  askComponents(request: { component?: ComponentId }): Promise<readonly ComponentStatus[]>;
+  askCopies(request: Record<string, never>): Promise<readonly CopyStatus[]>;
+  askHistory(request: { component?: ComponentId }): Promise<readonly RunStatus[]>;
+  checkDatabase(request: DatabaseRequest): Promise<CheckReport>;
+}
+
+/** Everything that runs on the queues of a host. */
+export type AllHostActivities = PostgresActivities & VaultActivities & HostActivities;

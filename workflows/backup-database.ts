@@ -1,0 +1,50 @@
+// The way of a backup (docs/architecture.md): identify, log runs, capture and commit, verify; production is only read.
+
+import type { SnapshotSummary } from '../src/domain/client.ts';
+import type { BackupDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import { catchUpLaggards } from './lib/catching-up.ts';
+import { operate } from './lib/operate.ts';
+import { Progress } from './lib/progress.ts';
+import { snapshotIdFor } from './lib/snapshot-id.ts';
+
+const steps = ['identify', 'log runs', 'capture', 'verify'] as const;
+
+export async function backupDatabase(input: BackupDatabaseInput): Promise<RunStatus> {
+  const progress = new Progress('backupDatabase', input?.component, input?.by, steps);
+  return operate('backupDatabase', progress, input, async ({ input, host }) => {
+    const { component } = input;
+    if (input.reason !== undefined) progress.tell({ reason: input.reason });
+    const database = await progress.step('identify', () =>
+      host.look.identifyDatabase({ component }, `who is ${component}`),
+    );
+    await progress.step('log runs', () =>
+      host.work.ensureLog({ component }, 'the slot exists and the log is received'),
+    );
+
+    const snapshot = snapshotIdFor(progress.run);
+    const { systemId } = database;
+    const captured = await progress.step('capture', () =>
+      host.work.captureBaseBackup({ component, snapshot, systemId }, `base backup ${snapshot}, committed last`),
+    );
+    progress.tell({ snapshot: captured });
+
+    const verified = await progress.step('verify', () =>
+      host.work.verifySnapshot({ component, snapshot }, `read ${snapshot} again from every copy`),
+    );
+    progress.tell({ verified });
+    const behind = copiesWithout(captured);
+    await catchUpLaggards(progress, input.host, behind);
+    return describe(captured, behind);
+  });
+}
+
+function copiesWithout(snapshot: SnapshotSummary): string[] {
+  return Object.keys(snapshot.copies).filter((copy) => snapshot.copies[copy] !== 'present');
+}
+
+function describe(snapshot: SnapshotSummary, behind: readonly string[]): string {
+  const holders = Object.keys(snapshot.copies).filter((copy) => !behind.includes(copy));
+  const damage = snapshot.state === 'damaged' ? ', with damaged pages' : '';
+  const rest = behind.length === 0 ? '' : `; ${behind.join(', ')} behind, catching up`;
+  return `snapshot ${snapshot.id} on ${holders.join(', ')}${damage}${rest}`;
+}

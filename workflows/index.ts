@@ -1,0 +1,9 @@
+// Every workflow that the control worker runs; the names are what `temporal workflow start --type` takes.
+
+export { backupDatabase } from './backup-database.ts';
+export { catchUpCopy } from './catch-up-copy.ts';
+export { confirmRestore } from './confirm-restore.ts';
+export { checkDatabase, describeEstate, planRestore, stopRecovered } from './questions.ts';
+export { restoreDatabase } from './restore-database.ts';
+export { rollbackRestore } from './rollback-restore.ts';
+export { shipLog } from './ship-log.ts';

@@ -1,0 +1,75 @@
+// Waiting for a person: Updates `approve` and `deny`, accepted only for the very plan that was shown, and only while it waits.
+
+import { ApplicationFailure, condition, defineUpdate, setHandler } from '@temporalio/workflow';
+import { type ApprovalUpdate, messages, type RunStatus } from '../../src/domain/operations.ts';
+import type { PlanSummary } from '../../src/domain/plan-summary.ts';
+import { type ErrorCode, fail, HoldfastError } from '../../src/errors/index.ts';
+import type { Progress } from './progress.ts';
+
+const approveUpdate = defineUpdate<RunStatus, [ApprovalUpdate]>(messages.approve);
+const denyUpdate = defineUpdate<RunStatus, [ApprovalUpdate]>(messages.deny);
+
+/** Who said what, as claimed: Temporal does not authenticate it. */
+export interface Decision {
+  readonly approved: boolean;
+  readonly by: string;
+  readonly at: string;
+}
+
+export class Approval {
+  #waitingFor: string | undefined;
+  #decision: Decision | undefined;
+
+  /** Registers both updates, so it is made before the first await. */
+  constructor(progress: Progress) {
+    const decide = (approved: boolean) => (update: ApprovalUpdate) => {
+      this.#decision = { approved, by: update.by, at: new Date().toISOString() };
+      return progress.status();
+    };
+    const options = { validator: (update: ApprovalUpdate) => this.#validate(update) };
+    setHandler(approveUpdate, decide(true), { ...options, description: 'approve the plan that is shown' });
+    setHandler(denyUpdate, decide(false), { ...options, description: 'refuse the plan that is shown' });
+  }
+
+  /**
+   * Waits durably. Throws `APPROVAL_REQUIRED` when the plan was denied, or nobody decided within the time.
+   */
+  async wait(progress: Progress, plan: PlanSummary, withinSeconds: number): Promise<Decision> {
+    this.#waitingFor = plan.digest;
+    const until = new Date(Date.now() + withinSeconds * 1000).toISOString();
+    progress.enter('waiting', `waits for \`holdfast approve ${progress.run}\` until ${until}`);
+    await condition(() => this.#decision !== undefined, withinSeconds * 1000);
+    this.#waitingFor = undefined;
+    const decision = this.#decision;
+    if (decision === undefined) fail('APPROVAL_REQUIRED', `nobody approved the plan until ${until}`);
+    if (!decision.approved) {
+      fail('APPROVAL_REQUIRED', `the plan was denied by '${decision.by}'`, {
+        hint: 'start it again with another target',
+      });
+    }
+    progress.enter('running', `approved by '${decision.by}'`);
+    return decision;
+  }
+
+  #validate(update: ApprovalUpdate): void {
+    if (typeof update?.planDigest !== 'string' || typeof update.by !== 'string' || update.by === '') {
+      reject('USAGE', `expected {"planDigest": "…", "by": "…"}`);
+    }
+    if (this.#waitingFor === undefined) reject('JOURNAL_STATE', 'no plan waits for approval');
+    if (this.#decision !== undefined) {
+      reject(
+        'JOURNAL_STATE',
+        `the plan was already ${this.#decision.approved ? 'approved' : 'denied'} by '${this.#decision.by}'`,
+      );
+    }
+    if (update.planDigest !== this.#waitingFor) {
+      reject('PLAN_CHANGED', `the plan that waits has digest '${this.#waitingFor}', not '${update.planDigest}'`);
+    }
+  }
+}
+
+/** Validators must fail with a failure of Temporal's, or the workflow task is tried again for ever. */
+function reject(code: ErrorCode, message: string): never {
+  const error = new HoldfastError(code, message);
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [error.toJSON()] });
+}

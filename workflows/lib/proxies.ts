@@ -1,0 +1,147 @@
+// Every call of an activity: with a retry policy, a wall-clock ceiling, heartbeats, a waited-for cancellation, and a dead host noticed in words.
+
+import { ActivityCancellationType, type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
+import type { AllHostActivities, RunActivities } from '../../activities/contract.ts';
+import { taskQueues } from '../../src/domain/ids.ts';
+import { catalogue, HoldfastError } from '../../src/errors/index.ts';
+import { isNotStarted } from './failure.ts';
+
+type Activity = (request: never) => Promise<unknown>;
+
+/** `summary` is what the UI shows beside the activity. */
+export type Calls<Activities> = {
+  readonly [Name in keyof Activities]: Activities[Name] extends (request: infer Request) => Promise<infer Result>
+    ? (request: Request, summary?: string) => Promise<Result>
+    : never;
+};
+
+interface Limits {
+  /** One attempt never lasts longer: a hung task must not hang everything after it. */
+  readonly ceiling: string;
+  readonly attempts: number;
+  /** How long a queue nobody listens on is waited for; the run says so meanwhile. */
+  readonly patienceMs: number;
+}
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+const limits = {
+  /** Small and quick, and a person waits for the answer. */
+  question: { ceiling: '5 minutes', attempts: 3, patienceMs: minuteMs },
+  /** The first look, before anything is touched: better refused than late. */
+  first: { ceiling: '30 minutes', attempts: 5, patienceMs: 5 * minuteMs },
+  /** Bulk work; outages of stores and restarts of workers are sat out. */
+  work: { ceiling: '24 hours', attempts: 40, patienceMs: 6 * hourMs },
+  /** One supervision of the log; it returns by itself long before. */
+  ship: { ceiling: '2 hours', attempts: 0, patienceMs: 30 * 24 * hourMs },
+  /** Waits for a copy that is away for as long as it takes. */
+  patient: { ceiling: '24 hours', attempts: 0, patienceMs: 30 * 24 * hourMs },
+  /** A recovery is half done without it: it is tried for a day before the run is called stuck. */
+  undo: { ceiling: '2 hours', attempts: 60, patienceMs: 24 * hourMs },
+} as const satisfies Record<string, Limits>;
+
+/** Codes that trying again cannot help. */
+const hopeless = Object.entries(catalogue)
+  .filter(([, entry]) => !entry.retryable)
+  .map(([code]) => code);
+
+/** A lost worker is noticed after this long; the activity runner heartbeats every few seconds. */
+const heartbeatTimeout = '30 seconds';
+const firstNoticeMs = minuteMs;
+const lastNoticeMs = 30 * minuteMs;
+
+function options(
+  queue: string,
+  limit: Limits,
+  scheduleToStartMs: number,
+  summary: string | undefined,
+): ActivityOptions {
+  return {
+    taskQueue: queue,
+    startToCloseTimeout: limit.ceiling as '5 minutes',
+    scheduleToStartTimeout: scheduleToStartMs,
+    heartbeatTimeout,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '30 seconds',
+      ...(limit.attempts > 0 ? { maximumAttempts: limit.attempts } : {}),
+      nonRetryableErrorTypes: hopeless,
+    },
+    ...(summary === undefined ? {} : { summary }),
+  };
+}
+
+/** Told what a run waits for while nobody listens on a queue, and `undefined` when it is over. */
+export type OnWaiting = (words: string | undefined) => void;
+
+async function call(queue: string, name: string, request: unknown, limit: Limits, on: OnWaiting, summary?: string) {
+  let waitedMs = 0;
+  for (let noticeMs = firstNoticeMs; ; noticeMs = Math.min(noticeMs * 2, lastNoticeMs)) {
+    const patienceMs = Math.min(noticeMs, limit.patienceMs - waitedMs);
+    try {
+      const result = await scheduleActivity<unknown>(name, [request], options(queue, limit, patienceMs, summary));
+      if (waitedMs > 0) on(undefined);
+      return result;
+    } catch (error) {
+      if (!isNotStarted(error)) throw error;
+      waitedMs += patienceMs;
+      if (waitedMs >= limit.patienceMs) throw nobodyListens(queue);
+      const at = new Date().toISOString().slice(11, 16);
+      on(`at ${at} UTC no worker listened on '${queue}': start \`holdfast worker\` on its host; the run waits for it`);
+    }
+  }
+}
+
+function nobodyListens(queue: string): HoldfastError {
+  return new HoldfastError('NO_WORKER', `no worker listens on '${queue}'`);
+}
+
+function calls<Activities>(queue: string, limit: Limits, on: OnWaiting): Calls<Activities> {
+  const proxied = new Proxy({} as Record<string, Activity>, {
+    get: (_target, name) => (request: unknown, summary?: string) =>
+      call(queue, String(name), request, limit, on, summary),
+  });
+  return proxied as unknown as Calls<Activities>;
+}
+
+/** The queue of the estate. */
+export function controlCalls(estate: string, on: OnWaiting): Calls<RunActivities> {
+  return calls(taskQueues.control(estate), limits.first, on);
+}
+
+/** The same for what takes as long as it takes: waiting for another run, writing down an alarm. */
+export function patientControlCalls(estate: string, on: OnWaiting): Calls<RunActivities> {
+  return calls(taskQueues.control(estate), limits.patient, on);
+}
+
+export interface HostCalls {
+  readonly ship: Calls<AllHostActivities>;
+  readonly work: Calls<AllHostActivities>;
+  readonly recover: Calls<AllHostActivities>;
+  readonly undo: Calls<AllHostActivities>;
+  /** First look on the `work` and on the `recover` queue: soon refused when nobody is there. */
+  readonly look: Calls<AllHostActivities>;
+  readonly plan: Calls<AllHostActivities>;
+  readonly ask: Calls<AllHostActivities>;
+  readonly patient: Calls<AllHostActivities>;
+}
+
+/** The queues of one host. Questions travel on `ship`, whose slots are never taken by bulk work. */
+export function hostCalls(estate: string, host: string, on: OnWaiting): HostCalls {
+  const ship = taskQueues.ship(estate, host);
+  const work = taskQueues.work(estate, host);
+  const recover = taskQueues.recover(estate, host);
+  return {
+    ship: calls(ship, limits.ship, on),
+    work: calls(work, limits.work, on),
+    recover: calls(recover, limits.work, on),
+    undo: calls(recover, limits.undo, on),
+    look: calls(work, limits.first, on),
+    plan: calls(recover, limits.first, on),
+    ask: calls(ship, limits.question, on),
+    patient: calls(work, limits.patient, on),
+  };
+}

@@ -1,0 +1,53 @@
+// Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
+
+import type { CheckReport, StoppedServer } from '../src/domain/client.ts';
+import type { ComponentId } from '../src/domain/component.ts';
+import type { RestoreDatabaseInput, RunReferenceInput } from '../src/domain/operations.ts';
+import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import { answer } from './lib/answer.ts';
+
+/** What `describeEstate` can be asked. */
+export type Question = 'snapshots' | 'components' | 'copies' | 'history';
+
+export interface DescribeEstateInput {
+  readonly host: string;
+  readonly question: Question;
+  readonly component?: ComponentId;
+}
+
+export interface CheckDatabaseInput {
+  readonly host: string;
+  readonly component: ComponentId;
+}
+
+export async function describeEstate(input: DescribeEstateInput): Promise<unknown> {
+  return answer(input.host, async ({ ask }) => {
+    const about = input.component === undefined ? {} : { component: input.component };
+    switch (input.question) {
+      case 'snapshots':
+        return await ask.askSnapshots(about);
+      case 'components':
+        return await ask.askComponents(about);
+      case 'copies':
+        return await ask.askCopies({});
+      case 'history':
+        return await ask.askHistory(about);
+    }
+  });
+}
+
+/** Makes the server switch to a new segment and waits for that segment on every copy. */
+export async function checkDatabase(input: CheckDatabaseInput): Promise<CheckReport> {
+  return answer(input.host, ({ ask }) => ask.checkDatabase({ component: input.component }, 'one segment, end to end'));
+}
+
+/** The plan that a restore with the same input would follow; nothing is stored or touched. */
+export async function planRestore(input: RestoreDatabaseInput): Promise<PlanSummary> {
+  return answer(input.host, ({ plan }, run) => plan.planRestore({ run, input, keep: false }, `resolve ${input.to}`));
+}
+
+/** Ends the server that a recovery beside left running. */
+export async function stopRecovered(input: RunReferenceInput): Promise<StoppedServer> {
+  const { component, run } = input;
+  return answer(input.host, ({ plan }) => plan.stopRecovered({ component, run }, `stop the server of ${run}`));
+}

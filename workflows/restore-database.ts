@@ -1,0 +1,148 @@
+// The way of a restore (docs/architecture.md): plan, approve, then build beside, prove, and, in place, swap; undone when it fails.
+
+import type { RestoreFacts, RestoreRequest } from '../activities/contract.ts';
+import type { RestoreResult } from '../src/domain/client.ts';
+import { workflowIds } from '../src/domain/ids.ts';
+import type { BackupDatabaseInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import { fail } from '../src/errors/index.ts';
+import type { RestoreTimings } from '../src/postgres/types.ts';
+import { Approval } from './lib/approval.ts';
+import { startBeside } from './lib/join.ts';
+import { type Conduct, operate } from './lib/operate.ts';
+import { Progress } from './lib/progress.ts';
+
+type Restoring = Conduct<RestoreDatabaseInput>;
+type Timings = Partial<RestoreTimings>;
+
+const building = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
+const inPlaceSteps = ['plan', 'approve', ...building, 'swap', 'resume'] as const;
+const besideSteps = ['plan', ...building, 'finish'] as const;
+
+export async function restoreDatabase(input: RestoreDatabaseInput): Promise<RunStatus> {
+  const inPlace = input?.beside === undefined;
+  const progress = new Progress('restoreDatabase', input?.component, input?.by, inPlace ? inPlaceSteps : besideSteps);
+  const approval = new Approval(progress);
+  const runbook = async (conduct: Restoring) => {
+    const plan = await makePlan(conduct);
+    if (inPlace) await askApproval(conduct, approval, plan);
+    const restore: RestoreRequest = { component: plan.component, run: progress.run, planDigest: plan.digest };
+    const built = await build(conduct, restore);
+    return inPlace ? await replace(conduct, restore, plan, built) : await leaveBeside(conduct, restore, plan, built);
+  };
+  // Undoing a swap that cannot be undone must not remove what it still needs.
+  return operate('restoreDatabase', progress, input, runbook, { stopUndoAtFailure: true });
+}
+
+async function makePlan({ input, progress, host }: Restoring): Promise<PlanSummary> {
+  const plan = await progress.step('plan', () =>
+    host.plan.planRestore({ run: progress.run, input, keep: true }, `resolve ${input.to}, choose snapshot and copy`),
+  );
+  progress.tell({ plan });
+  if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
+    fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
+  }
+  return plan;
+}
+
+async function askApproval({ input, progress, host }: Restoring, approval: Approval, plan: PlanSummary): Promise<void> {
+  if (input.approval === 'never') {
+    progress.skip('approve', 'the policy asks nobody');
+    return;
+  }
+  const { component, digest: planDigest } = plan;
+  await progress.step('approve', async () => {
+    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
+    progress.tell({ approval: decision });
+    await host.plan.recheckPlan({ component, run: progress.run, planDigest }, 'the plan still holds');
+  });
+}
+
+/** Everything up to a recovered, proven, promoted and checked server that harms nobody. */
+async function build({ progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Timings> {
+  const { component, run } = restore;
+  saga.before('prepare', () => host.undo.abandonRestore({ component, run }, 'remove the work directory'));
+  await progress.step('prepare', () => host.recover.prepareRestore(restore, 'work directory, lock and journal'));
+  const fetched = await progress.step('fetch', () => host.recover.fetchBaseBackup(restore, 'base backup, verified'));
+
+  saga.before('recover', () => host.undo.stopRecovered({ component, run }, 'stop the recovered server'));
+  const replayed = await progress.step('recover', () =>
+    host.recover.replayLog(restore, 'quarantined server replays to the planned position'),
+  );
+  await progress.step('prove', () => host.recover.proveRecovery(restore, 'replayed position equals the plan'));
+  const promoted = await progress.step('promote', () =>
+    host.recover.promoteRecovered(restore, 'new timeline, compared with the plan'),
+  );
+  const checked = await progress.step('check', () => host.recover.checkRecovered(restore, 'catalogues and own checks'));
+  return { ...fetched, ...replayed, ...promoted, ...checked };
+}
+
+async function replace(
+  conduct: Restoring,
+  restore: RestoreRequest,
+  plan: PlanSummary,
+  built: Timings,
+): Promise<string> {
+  const { progress, saga, host } = conduct;
+  const { component, run } = restore;
+  saga.before('swap', () => host.undo.undoSwap({ component, run }, 'rename back, start the old data'));
+  const swapped = await progress.step('swap', () =>
+    host.recover.swapIn(restore, 'stop the service, keep its log, journaled renames'),
+  );
+  const facts = await progress.step('resume', () =>
+    host.recover.resumeProduction(restore, 'service on the new data, log on the new timeline'),
+  );
+  // Clients write to the new data from now on: going back is a person's decision (`holdfast rollback`).
+  saga.keep();
+  tellResult(conduct, plan, facts, { ...built, ...swapped });
+  await backUpNewTimeline(conduct);
+  return `${component} is at ${facts.recoveredTo}; the old data is kept until \`holdfast confirm ${run}\``;
+}
+
+async function leaveBeside(
+  conduct: Restoring,
+  restore: RestoreRequest,
+  plan: PlanSummary,
+  built: Timings,
+): Promise<string> {
+  const { progress, saga, host } = conduct;
+  const facts = await progress.step('finish', () =>
+    host.recover.finishBeside(restore, plan.start ? 'leave the server running' : 'stop the server, leave the data'),
+  );
+  saga.keep();
+  tellResult(conduct, plan, facts, built);
+  return `${restore.component} as of ${facts.recoveredTo} is in ${facts.dataDirectory}`;
+}
+
+function tellResult({ progress }: Restoring, plan: PlanSummary, facts: RestoreFacts, timings: Timings): void {
+  const restore: RestoreResult = {
+    ...facts,
+    id: progress.run,
+    component: plan.component,
+    target: plan.target.requested,
+    timingsMs: {
+      fetch: timings.fetchMs ?? 0,
+      replay: timings.replayMs ?? 0,
+      promote: timings.promoteMs ?? 0,
+      checks: timings.checksMs ?? 0,
+      ...(timings.swapMs === undefined ? {} : { swap: timings.swapMs }),
+      total: Date.now() - Date.parse(progress.status().startedAt),
+    },
+  };
+  progress.tell({ restore });
+}
+
+async function backUpNewTimeline({ input, progress }: Restoring): Promise<void> {
+  const { estate, component, host } = input;
+  const backup: BackupDatabaseInput = {
+    estate,
+    component,
+    host,
+    kind: 'physical',
+    reason: `after ${progress.run}`,
+    by: progress.run,
+  };
+  const workflowId = workflowIds.backup(estate, component);
+  await startBeside('backupDatabase', workflowId, backup);
+  progress.tell({ backup: workflowId });
+}
