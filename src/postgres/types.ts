@@ -188,7 +188,12 @@ export interface RestorePlan {
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
-  /** SHA-256 of the canonical JSON of all the above; approvals are bound to it. */
+  /**
+   * SHA-256 of the canonical JSON of what a person decides about, so that the plan shown by a dry run or a prompt and the plan made
+   * again by the run have the same one: component, host, requested target, base snapshot, timeline, place (mode, data directory, start),
+   * source and production identity, and `lastRecordLsn` unless the target is `latest`. Not the run's id, its directories, the free space
+   * or the copy that happens to be nearest. Approvals are bound to it.
+   */
   readonly digest: string;
 }
 
