@@ -1,0 +1,147 @@
+// A real S3 server on loopback that stands for one region.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { findComponents } from './components.ts';
+import { reservePorts } from './ports.ts';
+import { type SandboxServer, type ServerOptions, startServer, stopServer } from './server.ts';
+
+export interface SeaweedOptions extends ServerOptions {
+  readonly region: string;
+  /** Made at the start. */
+  readonly buckets?: readonly string[];
+}
+
+export interface S3Server extends SandboxServer {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Makes a bucket; with `objectLock` it is versioned and can lock. */
+  createBucket(name: string, options?: { readonly objectLock?: boolean }): Promise<void>;
+  /** A client with this server's credentials; to be destroyed by the caller. */
+  client(): S3Client;
+  /** Ends it at once, as a power cut would; what was stored stays. */
+  stop(): Promise<void>;
+  /** Starts it again on the same data and ports. */
+  start(): Promise<void>;
+}
+
+/** Starts SeaweedFS with an identity of its own. Takes about 4 s. */
+export async function startSeaweed(options: SeaweedOptions): Promise<S3Server> {
+  const { weed } = await findComponents();
+  const { dir, region } = options;
+  const logFile = options.logFile ?? path.join(dir, 'server.log');
+  await mkdir(path.join(dir, 'data'), { recursive: true });
+  // Its own log files go to the temporary directory, one set for each start.
+  await mkdir(path.join(dir, 'tmp'), { recursive: true });
+  const accessKeyId = `AK${randomBytes(9).toString('hex').toUpperCase()}`;
+  const secretAccessKey = randomBytes(20).toString('hex');
+  const identities = path.join(dir, 'identities.json');
+  await writeFile(identities, identitiesJson(accessKeyId, secretAccessKey), { mode: 0o600 });
+  const reservation = await reservePorts(4, { companion: true });
+  const { ports } = reservation;
+  const endpoint = `http://127.0.0.1:${ports[3]}`;
+  const client = () =>
+    new S3Client({
+      endpoint,
+      region,
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+    });
+  const createBucket = (name: string, { objectLock = false } = {}) =>
+    withClient(client(), async (s3) => {
+      await s3.send(new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: objectLock }));
+    });
+  const keyEncryptionKey = randomBytes(32).toString('hex');
+
+  const launch = async () => {
+    await removeSockets(ports);
+    return startServer({
+      name: `SeaweedFS (${region})`,
+      command: weed.path,
+      args: serverArguments(dir, identities, ports),
+      logFile,
+      outlive: options.outlive,
+      env: { ...options.env, TMPDIR: path.join(dir, 'tmp'), WEED_S3_SSE_KEK: keyEncryptionKey },
+      probe: () => withClient(client(), storeAndDelete),
+    });
+  };
+  let child = await launch();
+  reservation.release();
+  for (const bucket of options.buckets ?? []) await createBucket(bucket);
+  return {
+    ...{ endpoint, region, accessKeyId, secretAccessKey, logFile, createBucket, client },
+    get identity() {
+      return child.identity;
+    },
+    stop: async () => {
+      // SIGTERM would take up to 25 s, and a store that dies is what we want to stand up to.
+      await stopServer(child.identity, { signal: 'SIGKILL', graceMs: 30_000 });
+      await removeSockets(ports);
+    },
+    start: async () => {
+      child = await launch();
+    },
+  };
+}
+
+function serverArguments(dir: string, identities: string, ports: readonly number[]): string[] {
+  const [master, volume, filer, s3] = ports as [number, number, number, number];
+  const grpc = (port: number) => port + 10_000;
+  return [
+    'server',
+    `-dir=${path.join(dir, 'data')}`,
+    ...['-ip=127.0.0.1', '-ip.bind=127.0.0.1', '-master.telemetry=false'],
+    ...[`-master.port=${master}`, `-master.port.grpc=${grpc(master)}`],
+    ...[`-volume.port=${volume}`, `-volume.port.grpc=${grpc(volume)}`],
+    ...['-filer', `-filer.port=${filer}`, `-filer.port.grpc=${grpc(filer)}`],
+    ...['-s3', `-s3.port=${s3}`, `-s3.port.grpc=${grpc(s3)}`, `-s3.config=${identities}`],
+    // Their default ports are the same in every instance.
+    ...['-s3.port.iceberg=0', '-s3.port.lance=0'],
+    // Every bucket opens several volumes, which are files that grow: many small ones serve many buckets.
+    ...['-volume.max=1000', '-master.volumeSizeLimitMB=128'],
+  ];
+}
+
+function identitiesJson(accessKey: string, secretKey: string): string {
+  const identity = {
+    name: 'sandbox',
+    credentials: [{ accessKey, secretKey }],
+    actions: ['Admin', 'Read', 'Write', 'List', 'Tagging'],
+  };
+  return JSON.stringify({ identities: [identity] });
+}
+
+/** It listens before it can store: only a stored object tells that it is ready. */
+async function storeAndDelete(s3: S3Client): Promise<void> {
+  const where = { Bucket: 'sandbox-ready', Key: 'ready' };
+  await s3.send(new CreateBucketCommand({ Bucket: where.Bucket })).catch((error: Error) => {
+    if (!['BucketAlreadyExists', 'BucketAlreadyOwnedByYou'].includes(error.name)) throw error;
+  });
+  await s3.send(new PutObjectCommand({ ...where, Body: 'ready' }));
+  await s3.send(new DeleteObjectCommand(where));
+}
+
+async function withClient(s3: S3Client, use: (s3: S3Client) => Promise<void>): Promise<void> {
+  try {
+    await use(s3);
+  } finally {
+    s3.destroy();
+  }
+}
+
+/** SeaweedFS puts its sockets there whatever TMPDIR says, and leaves them when it is killed. The names hold its ports. */
+export async function removeSockets(ports: readonly number[]): Promise<void> {
+  const [master, volume, filer, s3] = ports as [number, number, number, number];
+  const names = [
+    `master-grpc-${master + 10_000}`,
+    `volume-grpc-${volume + 10_000}`,
+    ...[`filer-grpc-${filer + 10_000}`, `filer-${filer}`],
+    ...[`s3-grpc-${s3 + 10_000}`, `s3-${s3}`],
+  ];
+  for (const name of names) await rm(`/tmp/seaweedfs-${name}.sock`, { force: true });
+}
