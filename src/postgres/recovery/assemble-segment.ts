@@ -1,0 +1,65 @@
+// Puts the bytes of one log segment together from its closed object or its extents, along the way to a timeline.
+
+import { pathParts, usedOf } from '../../domain/log-path.ts';
+import { lsnFrom, lsnValue, type SegmentName, segmentName } from '../../domain/lsn.ts';
+import type { TimelineHistory } from '../../domain/timeline.ts';
+import { fail } from '../../errors/index.ts';
+import type { LogCopy, LogObject } from '../../vault/types.ts';
+import { objectsOfSegment } from './log-archive.ts';
+
+export interface SegmentRequest {
+  readonly log: LogCopy;
+  /** What the copy holds; more than this segment's objects is fine. */
+  readonly objects: readonly LogObject[];
+  readonly history: TimelineHistory;
+  readonly segment: bigint;
+  readonly segmentSizeBytes: number;
+  /** One past the last byte wanted; the rest of the segment stays zeros. Default: the whole segment. */
+  readonly to?: bigint;
+}
+
+/**
+ * The whole segment as the server would have it: where a timeline was left inside it, bytes of the older timeline up to the
+ * switch. Every object read is verified. Throws `LOG_HOLE` when a wanted byte is on no object, naming the first one.
+ */
+export async function assembleSegment(request: SegmentRequest): Promise<Buffer> {
+  const { history, segment, segmentSizeBytes } = request;
+  const from = segment * BigInt(segmentSizeBytes);
+  const end = from + BigInt(segmentSizeBytes);
+  const to = request.to !== undefined && request.to < end ? request.to : end;
+  const bytes = Buffer.alloc(segmentSizeBytes);
+  for (const part of pathParts(history)) {
+    const used = usedOf(part, from, to);
+    if (used !== undefined) await fill(bytes, from, request, part.timeline, used);
+  }
+  return bytes;
+}
+
+async function fill(
+  target: Buffer,
+  origin: bigint,
+  { log, objects, segment, segmentSizeBytes }: SegmentRequest,
+  timeline: number,
+  used: { readonly from: bigint; readonly to: bigint },
+): Promise<void> {
+  let at = used.from;
+  const candidates = objectsOfSegment(objects, timeline, segment, segmentSizeBytes);
+  for (const object of candidates) {
+    if (at >= used.to) return;
+    if (object.kind === 'extent' && (lsnValue(object.toLsn) <= at || lsnValue(object.fromLsn) > at)) continue;
+    const { header, bytes } = await log.read(object);
+    const [from, to] = [lsnValue(header.fromLsn), lsnValue(header.toLsn)];
+    if (from > at || to <= at) continue;
+    const end = to < used.to ? to : used.to;
+    bytes.copy(target, Number(at - origin), Number(at - from), Number(end - from));
+    at = end;
+  }
+  if (at < used.to) holeAt(at, segmentName(timeline, segment, segmentSizeBytes), log.copy);
+}
+
+function holeAt(at: bigint, name: SegmentName, copy: string): never {
+  const lsn = lsnFrom(at);
+  return fail('LOG_HOLE', `the log at ${lsn} (segment ${name}) is not on copy '${copy}'`, {
+    details: { lsn, segment: name, copy },
+  });
+}

@@ -1,0 +1,272 @@
+// Resolves a target against the log itself, before anything is touched: base, numeric timeline, last record, frozen segments.
+
+import type { ComponentId } from '../../domain/component.ts';
+import { compareLsn, type Lsn, lsnFrom, lsnValue, segmentName } from '../../domain/lsn.ts';
+import { type Moment, momentFromPostgresMicros } from '../../domain/moment.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import type { PhysicalDetails, PlannedSegment, RequestedTarget, ResolvedTarget } from '../types.ts';
+import type { WalEvent } from '../wal/index.ts';
+import { type Branch, makeBranch, momentBefore, physicalDetails, timelineAt } from './branch.ts';
+import { type Found, findTarget } from './find-target.ts';
+import { type HeaderCache, type LogArchive, readLogArchive } from './log-archive.ts';
+import { proveRecord, walkLog } from './log-walk.ts';
+import { mainHistory, usableSnapshots } from './windows.ts';
+
+export interface ResolveRequest {
+  readonly vault: Vault;
+  readonly component: ComponentId;
+  readonly target: RequestedTarget;
+  /** Stop just before the target instead of just after it; as `recovery_target_inclusive = off`. Default false. */
+  readonly exclusive?: boolean;
+  readonly timeline?: number;
+  /** Default: the system of the newest base backup. */
+  readonly systemId?: string;
+  /** Copies to ask, best first; default: as configured. */
+  readonly copies?: readonly string[];
+  readonly headers?: HeaderCache;
+}
+
+export interface Resolution {
+  readonly snapshot: SnapshotOnCopies;
+  readonly details: PhysicalDetails;
+  readonly copy: string;
+  readonly resolved: ResolvedTarget;
+  readonly segments: readonly PlannedSegment[];
+  readonly histories: readonly number[];
+  /** Log between the start of the first and the end of the last segment's needed part. */
+  readonly logBytes: number;
+  /** Copies that could not be asked, or that do not lead to the target, with the reason. */
+  readonly passedOver: readonly { readonly copy: string; readonly code: string; readonly message: string }[];
+}
+
+/**
+ * Throws `TARGET_OUTSIDE` (details: windows, holes, nearest moments), `TARGET_AMBIGUOUS`, `NO_SNAPSHOT`, and what the stores
+ * throw when no copy can be read.
+ */
+export async function resolveTarget(request: ResolveRequest): Promise<Resolution> {
+  const { vault, component } = request;
+  const snapshots = await usableSnapshots(vault, component, request.systemId);
+  const first = snapshots[0];
+  if (first === undefined) {
+    const whose = request.systemId === undefined ? '' : ` of system ${request.systemId}`;
+    fail('NO_SNAPSHOT', `there is no clean base backup of '${component}'${whose}`);
+  }
+  const names = request.copies ?? vault.copies.map(({ name }) => name);
+  const results: Resolution[] = [];
+  const errors: { copy: string; error: HoldfastError }[] = [];
+  for (const copy of names) {
+    // The end of the log differs from copy to copy, so `latest` asks them all; any other target is the same wherever it is found.
+    if (results.length > 0 && request.target.type !== 'latest') break;
+    try {
+      results.push(await resolveOnCopy(request, snapshots, copy));
+    } catch (error) {
+      if (isHoldfastError(error, 'TARGET_AMBIGUOUS')) throw error;
+      errors.push({ copy, error: toHoldfastError(error) });
+    }
+  }
+  const [best] = results.sort((a, b) => compareLsn(b.resolved.endLsn, a.resolved.endLsn));
+  if (best === undefined) throw worst(errors);
+  const passedOver = errors.map(({ copy, error: { code, message } }) => ({ copy, code, message }));
+  return { ...best, passedOver };
+}
+
+/** A copy that says where the target lies tells more than one that cannot be read; of several, the first one's word. */
+function worst(errors: readonly { error: HoldfastError }[]): HoldfastError {
+  const found = errors.find(({ error }) => error.code === 'TARGET_OUTSIDE') ?? errors[0];
+  return found?.error ?? new HoldfastError('NO_SNAPSHOT', 'there is no copy to recover from');
+}
+
+async function resolveOnCopy(
+  request: ResolveRequest,
+  snapshots: readonly SnapshotOnCopies[],
+  copy: string,
+): Promise<Resolution> {
+  const here = snapshots.filter(({ copies }) => copies[copy] === 'present');
+  const first = here[0];
+  if (first === undefined) fail('NO_SNAPSHOT', `copy '${copy}' has no clean base backup of '${request.component}'`);
+  const { systemId, segmentSizeBytes } = physicalDetails(first);
+  const log = request.vault.log(request.component, systemId, copy);
+  const archive = await readLogArchive(log, systemId, segmentSizeBytes, request.headers);
+  const { branch, found } = await chooseBranch(request, archive, here);
+  return freeze(branch, found);
+}
+
+interface OnBranch {
+  readonly branch: Branch;
+  readonly found: Found;
+}
+
+/** The branch that has the target: the one named, the newest for `latest` and `immediate`, else the only one that has it. */
+async function chooseBranch(
+  { target, exclusive = false, timeline }: ResolveRequest,
+  archive: LogArchive,
+  snapshots: readonly SnapshotOnCopies[],
+): Promise<OnBranch> {
+  const only = (history: ReturnType<typeof mainHistory>) => makeBranch(archive, history, snapshots);
+  if (timeline !== undefined || target.type === 'latest' || target.type === 'immediate') {
+    const history = timeline === undefined ? mainHistory(archive) : archive.timelines.get(timeline);
+    if (history === undefined) unknownTimeline(archive, timeline);
+    const branch = only(history);
+    return { branch, found: await findTarget(branch, target, exclusive) };
+  }
+  const main = only(mainHistory(archive));
+  const others = [...archive.timelines.values()].filter((history) => history.timeline !== main.history.timeline);
+  const candidates: OnBranch[] = [];
+  let refusal: unknown;
+  for (const branch of [main, ...others.map(only)]) {
+    try {
+      candidates.push({ branch, found: await findTarget(branch, target, exclusive) });
+    } catch (error) {
+      if (!isHoldfastError(error, 'TARGET_OUTSIDE')) throw error;
+      refusal ??= error;
+    }
+  }
+  const distinct = await distinctResults(candidates);
+  const [one, another] = distinct;
+  if (one === undefined) throw refusal;
+  if (another !== undefined) ambiguous(distinct);
+  return one;
+}
+
+function unknownTimeline(archive: LogArchive, timeline: number | undefined): never {
+  const known = [...archive.timelines.keys()].sort((a, b) => a - b);
+  return fail('TARGET_OUTSIDE', `timeline ${timeline} is not in the log on copy '${archive.copy}'`, {
+    hint: `known timelines: ${known.join(', ')}`,
+    details: { timelines: known },
+  });
+}
+
+/** Ways that share the record found are the same answer; a moment between two timelines belongs to the one that was alive then. */
+async function distinctResults(candidates: readonly OnBranch[]): Promise<OnBranch[]> {
+  const byRecord = new Map<string, OnBranch>();
+  for (const it of candidates) {
+    const key = `${timelineAt(it.branch, it.found.record.lsn)} ${it.found.record.endLsn}`;
+    if (!byRecord.has(key)) byRecord.set(key, it);
+  }
+  const distinct = [...byRecord.values()];
+  if (distinct.length < 2) return distinct;
+  const alive: OnBranch[] = [];
+  for (const it of distinct) if (!(await liesBetweenTimelines(it))) alive.push(it);
+  return alive.length > 0 ? alive : distinct;
+}
+
+/** True when the moment is after the branch left one timeline and before anything is known to have happened on the next. */
+async function liesBetweenTimelines({ branch, found }: OnBranch): Promise<boolean> {
+  if (found.moment === undefined) return false;
+  const { moment } = found;
+  const { lastTransaction, firstLeftOut } = await neighbours(branch, found);
+  if (firstLeftOut === undefined) return false;
+  const next = timelineAt(branch, firstLeftOut.lsn);
+  if (lastTransaction === undefined || timelineAt(branch, lastTransaction.lsn) === next) return false;
+  return !branch.marks.some((mark) => mark.timeline === next && mark.time <= moment);
+}
+
+function ambiguous(distinct: readonly OnBranch[]): never {
+  const timelines = distinct.map(({ branch, found }) => ({
+    timeline: timelineAt(branch, found.record.lsn),
+    endLsn: found.record.endLsn,
+  }));
+  const words = timelines.map(({ timeline }) => `\`--timeline ${timeline}\``).join(' or ');
+  return fail('TARGET_AMBIGUOUS', `the target exists on ${timelines.length} timelines`, {
+    hint: `name one: ${words}`,
+    details: { timelines },
+  });
+}
+
+// ── The frozen answer ────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function freeze(branch: Branch, found: Found): Promise<Resolution> {
+  const { base, record } = found;
+  const { archive } = branch;
+  await proveRecord(archive, branch.history, record);
+  const timeline = timelineAt(branch, record.lsn);
+  const { lastTransaction, firstLeftOut } = await neighbours(branch, found);
+  const moment = found.moment ?? momentOf(branch, found);
+  const segments = plannedSegments(branch, base.floor, record.endLsn, timeline);
+  return {
+    snapshot: base.snapshot,
+    details: base.details,
+    copy: archive.copy,
+    resolved: {
+      timeline,
+      lastRecordLsn: record.lsn,
+      endLsn: record.endLsn,
+      ...(lastTransaction === undefined ? {} : { lastTransaction }),
+      ...(firstLeftOut === undefined ? {} : { firstLeftOut }),
+      moment,
+    },
+    segments,
+    histories: [...archive.histories].sort((a, b) => a - b),
+    logBytes: Number(lsnValue(record.endLsn) - lsnValue(base.floor)),
+    passedOver: [],
+  };
+}
+
+function momentOf(branch: Branch, { base, record }: Found): Moment {
+  const known = momentBefore(branch, record.endLsn, base.floor);
+  return known === undefined || known < base.snapshot.to ? base.snapshot.to : known;
+}
+
+/** The segments as the recovering server will ask for them: where a timeline begins inside one, the younger timeline's file. */
+function plannedSegments(branch: Branch, floor: Lsn, endLsn: Lsn, timeline: number): PlannedSegment[] {
+  const { segmentSizeBytes } = branch.archive;
+  const size = BigInt(segmentSizeBytes);
+  const parts = branch.parts.slice(0, branch.parts.findIndex((part) => part.timeline === timeline) + 1);
+  const segments: PlannedSegment[] = [];
+  for (let segment = lsnValue(floor) / size; segment * size < lsnValue(endLsn); segment += 1n) {
+    const part = parts.findLast(({ from }) => from / size <= segment);
+    const own = part?.timeline ?? timeline;
+    const end = (segment + 1n) * size;
+    segments.push({
+      name: segmentName(own, segment, segmentSizeBytes),
+      timeline: own,
+      fromLsn: lsnFrom(segment * size),
+      toLsn: end < lsnValue(endLsn) ? lsnFrom(end) : endLsn,
+    });
+  }
+  return segments;
+}
+
+type Point = NonNullable<ResolvedTarget['lastTransaction']>;
+
+/** The last transaction end that is replayed and the first one that is not, as the log has them. */
+async function neighbours(
+  branch: Branch,
+  { base, record }: Found,
+): Promise<{ lastTransaction?: Point; firstLeftOut?: Point }> {
+  const { startLsn } = base.details;
+  const inRun = branch.objects.filter(({ header }) => compareLsn(header.fromLsn, base.run.toLsn) < 0);
+  const before = inRun.findLast(
+    ({ header }) =>
+      header.first && compareLsn(header.first.lsn, record.endLsn) < 0 && compareLsn(header.toLsn, startLsn) > 0,
+  );
+  const after = inRun.find(({ header }) => header.last && compareLsn(header.last.lsn, record.endLsn) >= 0);
+  const last = before && (await transactionsIn(branch, before.header, base.run.toLsn, startLsn, record.endLsn)).last;
+  const first = after && (await transactionsIn(branch, after.header, base.run.toLsn, record.endLsn, undefined)).first;
+  return {
+    ...(last === undefined ? {} : { lastTransaction: last }),
+    ...(first === undefined ? {} : { firstLeftOut: first }),
+  };
+}
+
+/** First and last transaction end whose record starts in `[from, to)`, walking from an object on; without `to` only the first. */
+async function transactionsIn(
+  { archive, history }: Branch,
+  header: { readonly fromLsn: Lsn; readonly toLsn: Lsn },
+  limit: Lsn,
+  from: Lsn,
+  to: Lsn | undefined,
+): Promise<{ first?: Point; last?: Point }> {
+  const found: { first?: Point; last?: Point } = {};
+  const onEvent = (event: WalEvent) => {
+    if (to !== undefined && event.lsn >= lsnValue(to)) return true;
+    if (event.type !== 'transaction' || event.lsn < lsnValue(from)) return false;
+    const point = { lsn: lsnFrom(event.lsn), time: momentFromPostgresMicros(event.timeMicros), xid: String(event.xid) };
+    found.first ??= point;
+    found.last = point;
+    return to === undefined;
+  };
+  await walkLog({ archive, history, from: lsnValue(header.fromLsn), to: lsnValue(limit), onEvent });
+  return found;
+}
