@@ -133,7 +133,10 @@ class Walker implements WalWalker {
 
   private beginPage(header: Buffer, pageAt: number, long: boolean): void {
     const magic = u16(header, 0);
-    if (magic === 0) return this.beginZeroPage(pageAt);
+    if (magic === 0) {
+      this.beginZeroPage(pageAt);
+      return;
+    }
     if (this.mode === modes.ended) this.damaged(pageAt, 'goes on after its end');
     const major = majorByPageMagic.get(magic);
     if (major === undefined)

@@ -1,0 +1,161 @@
+// Opens plain and replication connections from a source's url, with our own deadlines, and never lets the url out.
+
+import type { Duplex } from 'node:stream';
+import pg from 'pg';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import { type Answer, readAnswer, type TextRow } from '../protocol/result.ts';
+import { Wire } from '../protocol/wire.ts';
+import type { Source } from '../types.ts';
+import { databaseError, type ErrorContext } from './database-error.ts';
+
+export interface ConnectionDeadlines {
+  /** Log-in included; default 15 s. */
+  readonly connectMs?: number;
+  /** One statement; default 60 s. */
+  readonly statementMs?: number;
+}
+
+const CONNECT_MS = 15_000;
+const STATEMENT_MS = 60_000;
+const KEEP_ALIVE_MS = 10_000;
+
+/** An ordinary session, for questions. */
+export interface PlainConnection {
+  readonly context: ErrorContext;
+  /** Values as `pg` gives them; `doing` completes "cannot … at server" in errors. */
+  query<Row extends pg.QueryResultRow>(doing: string, sql: string, values?: readonly unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+/** A session of the replication protocol; the messages are ours to read after a `copy` answer. */
+export interface ReplicationConnection {
+  readonly context: ErrorContext;
+  readonly wire: Wire;
+  /** Runs one command. `silenceMs`: how long the server may say nothing; default the statement's deadline. */
+  command(doing: string, sql: string, silenceMs?: number): Promise<Answer>;
+  /** Rows of the first set of a command that only answers. */
+  rows(doing: string, sql: string): Promise<readonly TextRow[]>;
+  /** Any error of this session as one of the catalogue. */
+  explain(error: unknown, doing: string): HoldfastError;
+  close(): void;
+}
+
+export async function openPlain(source: Source, deadlines: ConnectionDeadlines = {}): Promise<PlainConnection> {
+  const statementMs = deadlines.statementMs ?? STATEMENT_MS;
+  const { client, context } = await connect(source, deadlines, {
+    statement_timeout: statementMs,
+    // The server's own timeout answers first; this one is for a server that answers no more.
+    query_timeout: statementMs + 5_000,
+  });
+  return {
+    context,
+    query: async (doing, sql, values) => {
+      try {
+        return (await client.query(sql, values === undefined ? undefined : [...values])).rows;
+      } catch (error) {
+        throw databaseError(error, doing, context);
+      }
+    },
+    close: () => endWithin(client, 5_000),
+  };
+}
+
+/** Runs `work` with a plain connection that is closed afterwards. */
+export async function withPlain<T>(source: Source, work: (connection: PlainConnection) => Promise<T>): Promise<T> {
+  const connection = await openPlain(source);
+  try {
+    return await work(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+export async function openReplication(
+  source: Source,
+  deadlines: ConnectionDeadlines & { readonly slot?: string } = {},
+): Promise<ReplicationConnection> {
+  const opened = await connect(source, deadlines, { replication: 'true' });
+  const context = deadlines.slot === undefined ? opened.context : { ...opened.context, slot: deadlines.slot };
+  const socket = takeSocket(opened.client);
+  const wire = new Wire(socket);
+  const explain = (error: unknown, doing: string) => databaseError(error, doing, context);
+  const command = async (doing: string, sql: string, silenceMs = deadlines.statementMs ?? STATEMENT_MS) => {
+    try {
+      wire.query(sql);
+      return await readAnswer(wire, silenceMs);
+    } catch (error) {
+      throw explain(error, doing);
+    }
+  };
+  return {
+    context,
+    wire,
+    command,
+    explain,
+    rows: async (doing, sql) => (await command(doing, sql)).sets[0]?.rows ?? [],
+    close: () => void wire.broken(new HoldfastError('CANCELLED', 'the connection was closed by us')),
+  };
+}
+
+/** From here on the messages are read by us: the library's reader copies them and cannot pause between two. */
+function takeSocket(client: pg.Client): Duplex {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  stream.removeAllListeners('data');
+  return stream;
+}
+
+async function connect(
+  source: Source,
+  { connectMs = CONNECT_MS }: ConnectionDeadlines,
+  extra: Readonly<Record<string, unknown>>,
+): Promise<{ client: pg.Client; context: ErrorContext }> {
+  const client = makeClient(source, connectMs, extra);
+  const context = contextOf(client);
+  // Errors between two questions end the session; the next question tells.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return { client, context };
+  } catch (error) {
+    await endWithin(client, 1_000);
+    throw databaseError(error, 'connect', context);
+  }
+}
+
+function makeClient(
+  { url, component }: Source,
+  connectMs: number,
+  extra: Readonly<Record<string, unknown>>,
+): pg.Client {
+  try {
+    if (!/^postgres(ql)?:\/\//.test(url)) throw new Error('not a url');
+    return new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: connectMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+      application_name: 'holdfast',
+      ...extra,
+    });
+  } catch {
+    // The cause would show the url.
+    return fail('SECRET_UNRESOLVED', `the url of '${component}' is not the url of a PostgreSQL database`, {
+      hint: 'expected postgresql://role:password@host:port/database',
+    });
+  }
+}
+
+function contextOf(client: pg.Client): ErrorContext {
+  return {
+    server: `${client.host}:${client.port}/${client.database ?? ''}`,
+    role: client.user ?? '',
+    password: typeof client.password === 'string' ? client.password : '',
+  };
+}
+
+async function endWithin(client: pg.Client, limitMs: number): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  const timer = setTimeout(() => stream.destroy(), limitMs);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}

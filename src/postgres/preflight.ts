@@ -1,0 +1,210 @@
+// Named questions to a source before it is trusted to be protected, each with the exact statement or line that mends it.
+
+import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { alterRole, openPlain, openReplication, type PlainConnection, quoteIdentifier } from './connection/index.ts';
+import { findTools } from './tools.ts';
+import type { NamedCheck, Source } from './types.ts';
+
+export interface PreflightOptions {
+  /** The slot of this component: one that exists already needs no free place. */
+  readonly slot?: string;
+  /** Accepts a server that keeps log for a slot without limit; default false. */
+  readonly allowUnlimitedSlot?: boolean;
+  readonly cacheDirectory?: string;
+}
+
+const OLDEST_MAJOR = 15;
+const NEWEST_MAJOR = 18;
+
+interface Facts {
+  readonly version_num: number;
+  readonly role: string;
+  readonly has_replication: boolean;
+  readonly in_recovery: boolean;
+  readonly wal_level: string;
+  readonly max_wal_senders: number;
+  readonly wal_senders: number;
+  readonly max_replication_slots: number;
+  readonly slots: number;
+  readonly slot_exists: boolean;
+  readonly max_slot_wal_keep_size: number;
+  readonly full_page_writes: string;
+  readonly fsync: string;
+  readonly data_checksums: string;
+  readonly archive_mode: string;
+  readonly archive_command: string | null;
+  readonly sees_settings: boolean;
+}
+
+const factsSql = `select current_setting('server_version_num')::int as version_num,
+  current_user::text as role,
+  (select rolreplication or rolsuper from pg_roles where rolname = current_user) as has_replication,
+  pg_is_in_recovery() as in_recovery,
+  current_setting('wal_level') as wal_level,
+  current_setting('max_wal_senders')::int as max_wal_senders,
+  (select count(*)::int from pg_stat_replication) as wal_senders,
+  current_setting('max_replication_slots')::int as max_replication_slots,
+  (select count(*)::int from pg_replication_slots) as slots,
+  exists (select from pg_replication_slots where slot_name = $1) as slot_exists,
+  (select setting::int from pg_settings where name = 'max_slot_wal_keep_size') as max_slot_wal_keep_size,
+  current_setting('full_page_writes') as full_page_writes,
+  current_setting('fsync') as fsync,
+  current_setting('data_checksums') as data_checksums,
+  current_setting('archive_mode') as archive_mode,
+  (select setting from pg_settings where name = 'archive_command') as archive_command,
+  pg_has_role(current_user, 'pg_read_all_settings', 'usage') as sees_settings`;
+
+/** Never throws: what cannot be asked is a check that failed. Later checks are left out when the server cannot be asked at all. */
+export async function preflight(source: Source, options: PreflightOptions = {}): Promise<readonly NamedCheck[]> {
+  let plain: PlainConnection;
+  try {
+    plain = await openPlain(source);
+  } catch (error) {
+    return [failed('reachable', error)];
+  }
+  try {
+    const [facts] = await plain.query<Facts & Record<string, unknown>>('read its settings', factsSql, [
+      options.slot ?? '',
+    ]);
+    const reachable = good('reachable', `${plain.context.server} answers to role '${plain.context.role}'`);
+    return [reachable, ...(await checkAll(source, facts!, options))];
+  } catch (error) {
+    return [failed('reachable', error)];
+  } finally {
+    await plain.close();
+  }
+}
+
+async function checkAll(source: Source, facts: Facts, options: PreflightOptions): Promise<NamedCheck[]> {
+  return [
+    version(facts),
+    await tools(facts, options),
+    replicationRole(facts),
+    await replicationConnection(source),
+    walLevel(facts),
+    walSenders(facts),
+    slots(facts),
+    slotLimit(facts, options),
+    fullPageWrites(facts),
+    fsync(facts),
+    checksums(facts),
+    archiving(facts),
+    settingsVisible(facts),
+  ];
+}
+
+function version({ version_num }: Facts): NamedCheck {
+  const major = Math.floor(version_num / 10_000);
+  const message = `PostgreSQL ${major}.${version_num % 10_000}`;
+  if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR) return good('version', message);
+  return bad('version', message, `Holdfast protects PostgreSQL ${OLDEST_MAJOR} to ${NEWEST_MAJOR}`);
+}
+
+async function tools({ version_num }: Facts, { cacheDirectory }: PreflightOptions): Promise<NamedCheck> {
+  try {
+    const found = await findTools(
+      Math.floor(version_num / 10_000),
+      cacheDirectory === undefined ? {} : { cacheDirectory },
+    );
+    return good('tools', `programs ${found.version} in '${found.binDirectory}'`);
+  } catch (error) {
+    return failed('tools', error);
+  }
+}
+
+function replicationRole({ role, has_replication }: Facts): NamedCheck {
+  if (has_replication) return good('role', `role '${role}' may replicate`);
+  return bad('role', `role '${role}' lacks the attribute REPLICATION`, `run: ${alterRole(role)}`);
+}
+
+async function replicationConnection(source: Source): Promise<NamedCheck> {
+  try {
+    const connection = await openReplication(source);
+    connection.close();
+    return good('replication connection', 'pg_hba.conf lets it in');
+  } catch (error) {
+    return failed('replication connection', error);
+  }
+}
+
+function walLevel({ wal_level }: Facts): NamedCheck {
+  if (wal_level !== 'minimal') return good('wal_level', wal_level);
+  return bad('wal_level', "'minimal' cannot be recovered from", setting('wal_level', "'replica'", 'restart'));
+}
+
+function walSenders({ max_wal_senders, wal_senders }: Facts): NamedCheck {
+  const message = `${wal_senders} of ${max_wal_senders} in use`;
+  // One for the log, and one for a base backup beside it.
+  if (max_wal_senders - wal_senders >= 2) return good('max_wal_senders', message);
+  return bad('max_wal_senders', `${message}, 2 must be free`, setting('max_wal_senders', wal_senders + 4, 'restart'));
+}
+
+function slots({ max_replication_slots, slots: used, slot_exists }: Facts): NamedCheck {
+  const message = `${used} of ${max_replication_slots} in use`;
+  if (slot_exists || max_replication_slots > used) return good('max_replication_slots', message);
+  return bad('max_replication_slots', message, setting('max_replication_slots', used + 2, 'restart'));
+}
+
+function slotLimit({ max_slot_wal_keep_size }: Facts, { allowUnlimitedSlot = false }: PreflightOptions): NamedCheck {
+  const name = 'max_slot_wal_keep_size';
+  if (max_slot_wal_keep_size >= 0) return good(name, `${max_slot_wal_keep_size} MB`);
+  const hint = setting(name, "'64GB'", 'reload');
+  if (allowUnlimitedSlot) return { ...good(name, 'unlimited, as allowed'), hint };
+  return bad(name, 'unlimited: when no copy can be reached, log fills the disk of the server', hint);
+}
+
+function fullPageWrites({ full_page_writes }: Facts): NamedCheck {
+  if (full_page_writes === 'on') return good('full_page_writes', 'on');
+  return bad(
+    'full_page_writes',
+    'off: a backup of a running server could hold torn pages',
+    setting('full_page_writes', 'on', 'reload'),
+  );
+}
+
+function fsync({ fsync: value }: Facts): NamedCheck {
+  if (value === 'on') return good('fsync', 'on');
+  return {
+    ...good('fsync', 'off: a crash of the host can destroy the database'),
+    hint: setting('fsync', 'on', 'reload'),
+  };
+}
+
+function checksums({ data_checksums }: Facts): NamedCheck {
+  if (data_checksums === 'on') return good('data_checksums', 'on');
+  const hint = 'stop the server, then run: pg_checksums --enable -D DATA_DIRECTORY';
+  return { ...good('data_checksums', 'off: damaged pages cannot be recognised while they are backed up'), hint };
+}
+
+function archiving({ archive_mode, archive_command }: Facts): NamedCheck {
+  if (archive_mode === 'off') return good('archiving', 'off; Holdfast takes the log by its slot and needs none');
+  const command = archive_command ? '' : ', without a command that we can see';
+  return good('archiving', `archive_mode is '${archive_mode}'${command}; it is left as it is`);
+}
+
+function settingsVisible({ role, sees_settings }: Facts): NamedCheck {
+  if (sees_settings) return good('settings visible', `role '${role}' sees the data directory and all settings`);
+  const hint = `run: GRANT pg_read_all_settings TO ${quoteIdentifier(role)};`;
+  return {
+    ...good('settings visible', `role '${role}' does not see the data directory; the configuration must name it`),
+    hint,
+  };
+}
+
+function setting(name: string, value: string | number, then: 'reload' | 'restart'): string {
+  const after = then === 'reload' ? 'SELECT pg_reload_conf();' : 'restart the server';
+  return `run: ALTER SYSTEM SET ${name} = ${value}; then ${then === 'reload' ? 'run: ' : ''}${after}`;
+}
+
+function good(name: string, message: string): NamedCheck {
+  return { name, ok: true, message };
+}
+
+function bad(name: string, message: string, hint: string): NamedCheck {
+  return { name, ok: false, message, hint };
+}
+
+function failed(name: string, error: unknown): NamedCheck {
+  const { message, hint } = isHoldfastError(error) ? error : toHoldfastError(error);
+  return bad(name, message, hint);
+}
