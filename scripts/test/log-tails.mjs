@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-const lineCount = 40;
+const lineCount = 15;
 
 /** `keepLog` of test/support names a kept log after its test file; only those of failed files are shown. */
 function belongsTo(logName, file) {

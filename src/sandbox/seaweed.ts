@@ -100,6 +100,8 @@ function serverArguments(dir: string, identities: string, ports: readonly number
     ...[`-volume.port=${volume}`, `-volume.port.grpc=${grpc(volume)}`],
     ...['-filer', `-filer.port=${filer}`, `-filer.port.grpc=${grpc(filer)}`],
     ...['-s3', `-s3.port=${s3}`, `-s3.port.grpc=${grpc(s3)}`, `-s3.config=${identities}`],
+    // The other election waits about 15 s for peers that it does not have, at every start but the first.
+    '-master.raftHashicorp',
     // Their default ports are the same in every instance.
     ...['-s3.port.iceberg=0', '-s3.port.lance=0'],
     // Every bucket opens several volumes, which are files that grow: many small ones serve many buckets.

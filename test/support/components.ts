@@ -1,0 +1,54 @@
+// Real servers for one test: started when asked for, their logs kept for a failure, stopped and removed with the test.
+
+import path from 'node:path';
+import { after } from 'node:test';
+import {
+  type PostgresOptions,
+  type PostgresServer,
+  type S3Server,
+  type SeaweedOptions,
+  startPostgres,
+  startSeaweed,
+  startTemporal,
+} from '../../src/sandbox/index.ts';
+import { keepLog } from './keep-log.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+/** A test, or `{ after }` of node:test for a server that all tests of a file share. */
+type Scope = { after(fn: () => Promise<void>): void };
+
+/** For servers that all tests of a file share. */
+export const wholeFile: Scope = { after: (fn) => after(fn) };
+
+/** A PostgreSQL server of its own; default: the newest major. */
+export async function testPostgres(t: Scope, options: Omit<PostgresOptions, 'dir'> = {}): Promise<PostgresServer> {
+  const dir = await temporaryDirectory(t);
+  const logFile = path.join(dir, `postgres-${options.major ?? 'newest'}.log`);
+  await keepLog(logFile);
+  const server = await startPostgres({ dir: path.join(dir, 'postgres'), logFile, ...options });
+  t.after(() => server.stop('immediate'));
+  return server;
+}
+
+/** An S3 region of its own. */
+export async function testS3(t: Scope, options: Partial<Omit<SeaweedOptions, 'dir'>> = {}): Promise<S3Server> {
+  const dir = await temporaryDirectory(t);
+  const region = options.region ?? 'eu-central-1';
+  const logFile = path.join(dir, `s3-${region}.log`);
+  await keepLog(logFile);
+  const server = await startSeaweed({ dir, logFile, ...options, region });
+  t.after(() => server.stop());
+  return server;
+}
+
+/**
+ * Address of the Temporal server that all tests of the run share: `npm test` starts it. A file that is run by hand gets one
+ * for itself. Tests use estates and queues of their own, so that they never meet.
+ */
+export async function testTemporal(t: Scope = wholeFile): Promise<string> {
+  const shared = process.env.HOLDFAST_TEST_TEMPORAL;
+  if (shared !== undefined) return shared;
+  const server = await startTemporal({ dir: await temporaryDirectory(t), withUi: false });
+  t.after(() => server.stop());
+  return server.address;
+}
