@@ -2,6 +2,7 @@
 
 import { fail } from '../errors/index.ts';
 import { parseDuration } from './duration.ts';
+import { zoneOffsetMs } from './moment.ts';
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
@@ -49,4 +50,24 @@ function readInterval(text: string): Schedule | undefined {
 export function schedulePeriodSeconds(schedule: Schedule): number {
   if (schedule.type === 'interval') return schedule.everySeconds;
   return schedule.weekday === undefined ? 86_400 : 7 * 86_400;
+}
+
+/** The last instant at or before `nowMs` at which the schedule wanted to run, in milliseconds since 1970; a wall-clock time that a change of clocks skipped ran at none. */
+export function previousOccurrenceMs(schedule: Schedule, zone: string, nowMs: number): number {
+  if (schedule.type === 'interval') {
+    const everyMs = schedule.everySeconds * 1000;
+    return Math.floor(nowMs / everyMs) * everyMs;
+  }
+  const localNow = new Date(nowMs + zoneOffsetMs(nowMs, zone));
+  // A week and a day back covers weekly schedules whose last occurrence fell into a skipped hour.
+  for (let daysAgo = 0; daysAgo <= 15; daysAgo++) {
+    const [year, month, day] = [localNow.getUTCFullYear(), localNow.getUTCMonth(), localNow.getUTCDate() - daysAgo];
+    const wallMs = Date.UTC(year, month, day, schedule.hour, schedule.minute);
+    if (schedule.weekday !== undefined && WEEKDAYS[new Date(wallMs).getUTCDay()] !== schedule.weekday) continue;
+    const candidates = [wallMs - 86_400_000, wallMs + 86_400_000]
+      .map((ms) => wallMs - zoneOffsetMs(ms, zone))
+      .filter((ms) => ms + zoneOffsetMs(ms, zone) === wallMs && ms <= nowMs);
+    if (candidates.length > 0) return Math.max(...candidates);
+  }
+  return Number.NEGATIVE_INFINITY;
 }

@@ -64,6 +64,13 @@ export const catalogue = {
   UNKNOWN_COMPONENT: entry(usage, false, 'no such component is configured', '`holdfast status` lists the components'),
   NOT_FOUND: entry(usage, false, 'what was asked for does not exist', '`holdfast list` shows the snapshots'),
 
+  NOT_CONFIRMED: entry(
+    refused,
+    false,
+    'a question to the person was not answered with what was asked for',
+    'type what the question asks for, or answer it beforehand with `--yes`',
+  ),
+
   // Child processes and the machine
   PROCESS_FAILED: entry(failed, true, 'a program ended with an error', 'its last lines are shown above'),
   PROCESS_TIMEOUT: entry(

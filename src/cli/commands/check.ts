@@ -1,0 +1,38 @@
+// `check`: proves the way of the log end to end, and everything a backup and a restore will need.
+
+import { z } from 'zod';
+import type { CheckReport } from '../../domain/client.ts';
+import { exitCodes } from '../../errors/index.ts';
+import { defineCommand } from '../define.ts';
+import { answerFrom } from '../estate-answers.ts';
+import { findDatabases } from '../naming.ts';
+import { outcome } from '../result.ts';
+import { anyComponent, COMPONENT_HELP } from './typed.ts';
+
+export const check = defineCommand({
+  path: 'check',
+  arguments: '[component...]',
+  summary: 'close a segment of the log and wait until it is on every copy; ask all that a backup needs',
+  details: `${COMPONENT_HELP} Without one, all are checked. Leaves with 4 when a check is not ok.`,
+  examples: ['holdfast check', 'holdfast check database/main --json'],
+  input: z.object({ args: anyComponent }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const databases = findDatabases(configuration, args);
+    if (context.options.dryRun) {
+      const names = databases.map(({ id }) => id).join(', ');
+      return outcome('message', { state: 'completed', dryRun: true, message: `would close a segment of ${names}` });
+    }
+    const reports: CheckReport[] = [];
+    for (const { id } of databases) {
+      const { value } = await answerFrom(
+        context,
+        (client) => client.check(id),
+        (host) => host.check(id),
+      );
+      reports.push(value);
+    }
+    const ok = reports.every((report) => report.ok);
+    return outcome('check', { state: 'completed', components: reports }, ok ? exitCodes.done : exitCodes.found);
+  },
+});

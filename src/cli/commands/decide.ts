@@ -1,0 +1,84 @@
+// `approve` and `deny`: a person's answer to a plan that waits, bound to the plan that this person saw.
+
+import { z } from 'zod';
+import type { HoldfastClient, RunData } from '../../domain/client.ts';
+import type { RunStatus } from '../../domain/operations.ts';
+import type { PlanSummary } from '../../domain/plan-summary.ts';
+import { fail } from '../../errors/index.ts';
+import { ask } from '../ask.ts';
+import type { Context } from '../context.ts';
+import { defineCommand } from '../define.ts';
+import { findRun, isWaiting } from '../find-run.ts';
+import { renderPlan } from '../render/plan.ts';
+import { type Outcome, outcome } from '../result.ts';
+import { runOutcome } from '../run-result.ts';
+import { oneRun, RUN_HELP } from './typed.ts';
+
+const planOption = {
+  flags: '--plan <DIGEST>',
+  description: 'digest of the plan that was seen (from `show`); without it the plan is shown and asked about',
+};
+const input = z.object({ args: oneRun, plan: z.string().optional() });
+const details = `${RUN_HELP} The answer is bound to the plan: one that changed since it was seen is not approved. --yes is no answer to this question. Who approves is recorded as claimed; Temporal does not prove it.`;
+
+export const approve = defineCommand({
+  path: 'approve',
+  arguments: '<run...>',
+  summary: 'let a restore that waits for approval go on',
+  details,
+  options: [planOption],
+  examples: ['holdfast approve restore-3f9a1c2b', 'holdfast approve restore-3f9a1c2b --plan 41d0…'],
+  input,
+  run: ({ args, plan }, context) => decide(context, args, plan, 'approve'),
+});
+
+export const deny = defineCommand({
+  path: 'deny',
+  arguments: '<run...>',
+  summary: 'refuse a restore that waits for approval',
+  details,
+  options: [planOption],
+  examples: ['holdfast deny restore-3f9a1c2b'],
+  input,
+  run: ({ args, plan }, context) => decide(context, args, plan, 'deny'),
+});
+
+async function decide(
+  context: Context,
+  words: readonly string[],
+  digest: string | undefined,
+  answer: 'approve' | 'deny',
+): Promise<Outcome> {
+  const configuration = await context.configuration();
+  const { value: status } = await findRun(context, configuration, words, isWaiting);
+  const plan = waitingPlan(status);
+  if (context.options.dryRun) {
+    return outcome('plan', { state: 'completed', dryRun: true, plan, message: `would ${answer} ${status.run}` });
+  }
+  const seen = digest ?? (await showAndAsk(context, plan, configuration.timezone, answer));
+  const client: HoldfastClient = await context.client();
+  return runOutcome(await client[answer](status.run, seen, context.by), await client.handle(status.run));
+}
+
+function waitingPlan(status: RunStatus): PlanSummary {
+  const { plan } = (status.data ?? {}) as RunData;
+  if (status.state !== 'waiting' || plan === undefined) {
+    return fail('JOURNAL_STATE', `'${status.run}' does not wait for an approval: it is ${status.state}`, {
+      hint: `\`holdfast show ${status.run}\` tells where it is`,
+    });
+  }
+  return plan;
+}
+
+async function showAndAsk(context: Context, plan: PlanSummary, zone: string, answer: string): Promise<string> {
+  if (!context.io.stdinIsTerminal) {
+    fail('NOT_CONFIRMED', `there is no terminal to ${answer} at, and no plan was named`, {
+      hint: `look at the plan with \`holdfast show ${plan.run}\`, then add '--plan ${plan.digest}'`,
+    });
+  }
+  for (const line of renderPlan(plan, zone)) context.note(line);
+  const short = plan.component.slice(plan.component.indexOf('/') + 1);
+  const typed = (await ask(context, `${answer}? type the name of the component: `)).trim();
+  if (typed !== plan.component && typed !== short) fail('NOT_CONFIRMED', `'${typed}' is not the name of the component`);
+  return plan.digest;
+}

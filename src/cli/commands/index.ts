@@ -1,0 +1,37 @@
+// All commands, in the order of the help page.
+
+import type { AnyCommand } from '../define.ts';
+import { backup } from './backup.ts';
+import { check } from './check.ts';
+import { configCheck, configShow } from './config.ts';
+import { catchUp, copies } from './copies.ts';
+import { approve, deny } from './decide.ts';
+import { confirm, rollback } from './end-restore.ts';
+import { list } from './list.ts';
+import { restore } from './restore.ts';
+import { cancel, history, show, stop } from './runs.ts';
+import { schedulesApply, schedulesList } from './schedules.ts';
+import { monitor, status } from './status.ts';
+
+export const allCommands: readonly AnyCommand[] = [
+  check,
+  backup,
+  restore,
+  rollback,
+  confirm,
+  stop,
+  approve,
+  deny,
+  cancel,
+  show,
+  status,
+  list,
+  history,
+  monitor,
+  copies,
+  catchUp,
+  schedulesApply,
+  schedulesList,
+  configCheck,
+  configShow,
+];

@@ -1,0 +1,125 @@
+// `restore`: recovers a component to a moment, in place after a plan and a yes, or beside without touching production.
+
+import path from 'node:path';
+import { z } from 'zod';
+import type { Configuration, DatabaseSettings } from '../../../config/index.ts';
+import type { HoldfastClient } from '../../domain/client.ts';
+import { closest } from '../../domain/closest.ts';
+import type { RestoreDatabaseInput } from '../../domain/operations.ts';
+import type { PlanSummary } from '../../domain/plan-summary.ts';
+import { parseTarget } from '../../domain/target.ts';
+import { fail } from '../../errors/index.ts';
+import { confirmByTyping } from '../ask.ts';
+import type { Context } from '../context.ts';
+import { defineCommand } from '../define.ts';
+import { followOrDetach } from '../follow.ts';
+import { operationInput } from '../inputs.ts';
+import { findDatabase } from '../naming.ts';
+import { renderPlan } from '../render/plan.ts';
+import { outcome } from '../result.ts';
+import { COMPONENT_HELP, oneComponent } from './typed.ts';
+
+const input = z
+  .object({
+    args: oneComponent,
+    to: z.string({ error: "say what to recover to, for example '--to 2026-11-23T05:59:59Z' or '--to latest'" }),
+    beside: z.string().min(1, { error: 'name a directory' }).optional(),
+    start: z.boolean().optional(),
+    exclusive: z.boolean().optional(),
+    timeline: z
+      .string()
+      .regex(/^[1-9]\d{0,9}$/, { error: 'expected the number of a timeline, such as 2' })
+      .transform(Number)
+      .optional(),
+    from: z.string().optional(),
+  })
+  .refine(({ start, beside }) => start !== true || beside !== undefined, {
+    path: ['start'],
+    error: "only together with '--beside DIR': a restore in place always starts the server",
+  });
+type RestoreInput = z.output<typeof input>;
+
+export const restore = defineCommand({
+  path: 'restore',
+  arguments: '<component...>',
+  summary: 'recover a component to a moment',
+  details: [
+    COMPONENT_HELP,
+    'In place, the plan is shown first and asks for the name of the component; the old data is kept until `holdfast confirm`, and `holdfast rollback` goes back to it.',
+    "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent).",
+  ].join('\n'),
+  options: [
+    { flags: '--to <TARGET>', description: 'what to recover to' },
+    {
+      flags: '--beside <DIR>',
+      description: 'recover into a new directory on the component’s host; production is not touched',
+    },
+    { flags: '--start', description: 'with --beside: leave the recovered server running and give its connection' },
+    { flags: '--exclusive', description: 'stop just before the target instead of just after it' },
+    { flags: '--timeline <N>', description: 'follow this timeline of the log (else the one production is on)' },
+    { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
+  ],
+  examples: [
+    'holdfast restore database main --to 2026-11-23T05:59:59Z',
+    'holdfast restore database main --to 2026-11-23T05:59:59Z --dry-run',
+    'holdfast restore database main --to latest --beside /srv/recovered --start --json',
+  ],
+  input,
+  async run(typed, context) {
+    const configuration = await context.configuration();
+    const database = findDatabase(configuration, typed.args);
+    const request = makeRequest(typed, configuration, database, context.by);
+    const client = await context.client();
+    if (context.options.dryRun) {
+      return outcome('plan', { state: 'completed', dryRun: true, plan: await client.plan(request) });
+    }
+    const seen =
+      request.beside === undefined && !context.options.yes ? await showAndAsk(context, client, request) : undefined;
+    const bound = seen === undefined ? request : { ...request, planDigest: seen.digest };
+    return followOrDetach(context, client, await client.startRestore(bound));
+  },
+});
+
+function makeRequest(
+  typed: RestoreInput,
+  configuration: Configuration,
+  database: DatabaseSettings,
+  by: string,
+): RestoreDatabaseInput {
+  parseTarget(typed.to, configuration.timezone);
+  checkCopy(typed.from, configuration);
+  const { approval } = configuration;
+  return {
+    ...operationInput(configuration, database, by),
+    to: typed.to.trim(),
+    approval: typed.beside === undefined ? approval.restoreInPlace : 'never',
+    approveWithinSeconds: approval.withinSeconds,
+    ...(typed.exclusive === true ? { exclusive: true } : {}),
+    ...(typed.timeline === undefined ? {} : { timeline: typed.timeline }),
+    ...(typed.from === undefined ? {} : { from: typed.from }),
+    ...(typed.beside === undefined
+      ? {}
+      : { beside: { directory: path.resolve(typed.beside), start: typed.start === true } }),
+  };
+}
+
+function checkCopy(copy: string | undefined, configuration: Configuration): void {
+  const names = Object.keys(configuration.vault.copies);
+  if (copy === undefined || names.includes(copy)) return;
+  const suggestion = closest(copy, names);
+  const hint = suggestion === undefined ? `copies: ${names.join(', ')}` : `did you mean '${suggestion}'?`;
+  fail('USAGE', `'--from': no copy '${copy}' is configured`, { hint });
+}
+
+async function showAndAsk(
+  context: Context,
+  client: HoldfastClient,
+  request: RestoreDatabaseInput,
+): Promise<PlanSummary> {
+  const { timezone } = await context.configuration();
+  const plan = await client.plan(request);
+  for (const line of renderPlan(plan, timezone)) context.note(line);
+  const short = request.component.slice(request.component.indexOf('/') + 1);
+  await confirmByTyping(context, 'proceed? type the name of the component: ', [request.component, short]);
+  return plan;
+}

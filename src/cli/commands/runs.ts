@@ -1,0 +1,109 @@
+// `show`, `history`, `cancel` and `stop`: looking at runs, and ending what they do or left running.
+
+import { z } from 'zod';
+import { exitCodes } from '../../errors/index.ts';
+import { defineCommand } from '../define.ts';
+import { answerFrom } from '../estate-answers.ts';
+import { databaseOf, findRun, isRestore } from '../find-run.ts';
+import { operationInput } from '../inputs.ts';
+import { findDatabase } from '../naming.ts';
+import { outcome } from '../result.ts';
+import { runOutcome, runSummary } from '../run-result.ts';
+import { anyComponent, COMPONENT_HELP, oneRun, RUN_HELP } from './typed.ts';
+
+export const show = defineCommand({
+  path: 'show',
+  arguments: '<run...>',
+  summary: 'show a run: its steps, what it gave, what to do next',
+  details: `${RUN_HELP} The command fails only when there is no such run; how the run ended is in its state.`,
+  examples: [
+    'holdfast show restore-3f9a1c2b',
+    'holdfast show backup/database/main',
+    'holdfast show database/main --json',
+  ],
+  input: z.object({ args: oneRun }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const { value: status, temporal } = await findRun(context, configuration, args);
+    // The page in the UI is a comfort: a run that only the vault remembers has none.
+    const handle =
+      temporal.state === 'reachable' && temporal.error === undefined
+        ? await (await context.client()).handle(status.run).catch(() => undefined)
+        : undefined;
+    const { result, view } = runOutcome(status, handle);
+    return outcome(view, { ...result, temporal });
+  },
+});
+
+export const history = defineCommand({
+  path: 'history',
+  arguments: '[component...]',
+  summary: 'list runs, newest first, also those that Temporal has forgotten',
+  details: COMPONENT_HELP,
+  examples: ['holdfast history', 'holdfast history database/main --json'],
+  input: z.object({ args: anyComponent }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const component = args.length === 0 ? undefined : findDatabase(configuration, args).id;
+    const { value, temporal } = await answerFrom(
+      context,
+      (client) => client.history(component),
+      (host) => host.history(component),
+    );
+    return outcome('runs', { state: 'completed', temporal, runs: value.map((status) => runSummary(status)) });
+  },
+});
+
+export const cancel = defineCommand({
+  path: 'cancel',
+  arguments: '<run...>',
+  summary: 'ask a run to stop and undo what it did',
+  details: `${RUN_HELP} Returns when the run took the request; \`holdfast show\` tells how it ended.`,
+  examples: ['holdfast cancel restore-3f9a1c2b'],
+  input: z.object({ args: oneRun }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const client = await context.client();
+    const isOpen = (state: string) => state === 'running' || state === 'waiting';
+    const fits = ({ state, operation }: { state: string; operation: string }) =>
+      isOpen(state) && operation !== 'shipLog';
+    const { value: status } = await findRun(context, configuration, args, fits);
+    const run = runSummary(status);
+    if (!isOpen(status.state)) {
+      return outcome('message', {
+        state: status.state,
+        run,
+        message: `${status.run} has ended already: ${status.state}`,
+      });
+    }
+    if (context.options.dryRun) {
+      return outcome('message', { state: 'completed', dryRun: true, run, message: `would cancel ${status.run}` });
+    }
+    await client.cancel(status.run);
+    const message = `${status.run} was asked to stop and undo; 'holdfast show ${status.run}' tells how it ends`;
+    return outcome('message', { state: 'running', run, message }, exitCodes.done);
+  },
+});
+
+export const stop = defineCommand({
+  path: 'stop',
+  arguments: '<run...>',
+  summary: 'end the server that a restore beside left running',
+  details: `${RUN_HELP} Its directory stays.`,
+  examples: ['holdfast stop restore-3f9a1c2b'],
+  input: z.object({ args: oneRun }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const { value: status } = await findRun(context, configuration, args, isRestore);
+    if (context.options.dryRun) {
+      const message = `would stop the server of ${status.run}`;
+      return outcome('message', { state: 'completed', dryRun: true, message });
+    }
+    const client = await context.client();
+    const input = operationInput(configuration, databaseOf(configuration, status), context.by);
+    const server = await client.stopServer({ ...input, run: status.run });
+    const what = server.stopped ? 'stopped' : 'was not running any more';
+    const message = `the server of ${status.run} ${what}; its data is in ${server.dataDirectory}`;
+    return outcome('message', { state: 'completed', message, server });
+  },
+});

@@ -1,0 +1,89 @@
+// What commands share: options of every command, the configuration, the connection to Temporal, this host's own service; made when first needed.
+
+import os from 'node:os';
+import { type Logger, pino } from 'pino';
+import { type Configuration, type LoadedConfiguration, loadConfiguration } from '../../config/index.ts';
+import type { HoldfastClient, HostService } from '../domain/client.ts';
+import type { Io } from './io.ts';
+import type { Outcome } from './result.ts';
+
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly detach: boolean;
+}
+
+export interface Context {
+  readonly io: Io;
+  readonly options: GlobalOptions;
+  readonly logger: Logger;
+  /** Who asks, as claimed: `user@host`. */
+  readonly by: string;
+  loaded(): Promise<LoadedConfiguration>;
+  configuration(): Promise<Configuration>;
+  /** Nothing when no command asked for it, or it could not be read. */
+  configurationIfLoaded(): Promise<Configuration | undefined>;
+  /** Throws `TEMPORAL_UNREACHABLE`. */
+  client(): Promise<HoldfastClient>;
+  /** Vault and databases of this host, read without Temporal. Throws when this host lacks the keys. */
+  host(): Promise<HostService>;
+  /** Prints one of several results of a command that goes on (`monitor`). */
+  emit(outcome: Outcome): Promise<void>;
+  /** A line for the person, beside the result. */
+  note(text: string): void;
+  close(): Promise<void>;
+}
+
+export interface ContextParts {
+  readonly io: Io;
+  readonly options: GlobalOptions;
+  emit(outcome: Outcome): Promise<void>;
+}
+
+export function makeContext({ io, options, emit }: ContextParts): Context {
+  const logger = pino({ level: process.env.HOLDFAST_LOG_LEVEL ?? 'warn', base: null }, io.stderr);
+  let wanted = false;
+  const loaded = once(() => {
+    wanted = true;
+    return loadConfiguration(options.config);
+  });
+  const configuration = async () => (await loaded()).configuration;
+  const opened: { close(): Promise<void> }[] = [];
+  const keep = <Value extends { close(): Promise<void> }>(value: Value): Value => {
+    opened.push(value);
+    return value;
+  };
+  return {
+    io,
+    options,
+    logger,
+    by: `${os.userInfo().username}@${os.hostname()}`,
+    loaded,
+    configuration,
+    configurationIfLoaded: async () => (wanted ? await configuration().catch(() => undefined) : undefined),
+    client: once(async () => {
+      const { connectClient } = await import('../temporal/client.ts');
+      return keep(await connectClient(await configuration()));
+    }),
+    host: once(async () => {
+      const { openHostService } = await import('../host/service.ts');
+      return keep(await openHostService(await configuration(), { logger }));
+    }),
+    emit,
+    note: (text) => void io.stderr.write(`${text}\n`),
+    async close() {
+      await Promise.allSettled(opened.map((value) => value.close()));
+    },
+  };
+}
+
+/** A failure is kept too: asking again would give the same answer and cost the same time-out. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -1,0 +1,45 @@
+// From what a person typed to one run: a run's id as it is, a component as its latest run that fits the command.
+
+import type { Configuration } from '../../config/index.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { fail } from '../errors/index.ts';
+import type { Context } from './context.ts';
+import { type Answer, answerFrom } from './estate-answers.ts';
+import { readRunName, runNameText } from './naming.ts';
+
+/** Runs a command is about; without it the latest of any kind. */
+export type Fits = (status: RunStatus) => boolean;
+
+export const isRestore: Fits = (status) => status.operation === 'restoreDatabase';
+export const isWaiting: Fits = (status) => isRestore(status) && status.state === 'waiting';
+
+/** Throws `NOT_FOUND`. What Temporal has forgotten is looked up among the records in the vault. */
+export async function findRun(
+  context: Context,
+  configuration: Configuration,
+  words: readonly string[],
+  fits: Fits = () => true,
+): Promise<Answer<RunStatus>> {
+  const name = readRunName(configuration, words);
+  const pick = (runs: readonly RunStatus[]) =>
+    runs.find((run) => (name.type === 'id' ? run.run === name.id || run.workflowId === name.id : fits(run)));
+  const component = name.type === 'component' ? name.component : undefined;
+  const answer = await answerFrom(
+    context,
+    async (client) => (name.type === 'id' ? await client.status(name.id) : pick(await client.history(component))),
+    async (host) => pick(await host.history(component)),
+  );
+  const { value } = answer;
+  if (value === undefined)
+    return fail('NOT_FOUND', `no such run: '${runNameText(name)}'`, { hint: 'see `holdfast history`' });
+  return { ...answer, value };
+}
+
+/** The host whose queues a run's follow-up goes to. */
+export function databaseOf(configuration: Configuration, status: RunStatus): Configuration['database'][string] {
+  const found = Object.values(configuration.database).find(({ id }) => id === status.component);
+  return (
+    found ??
+    fail('UNKNOWN_COMPONENT', `'${status.run}' was about '${status.component}', which is not configured any more`)
+  );
+}

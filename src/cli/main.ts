@@ -1,0 +1,26 @@
+// The command `holdfast`: runs one command line and leaves with its exit status.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { processIo } from './io.ts';
+import { runCli } from './program.ts';
+
+/** From `src/cli/main.ts`, or `dist/src/cli/main.js` of a build, upwards to the package. */
+async function readVersion(): Promise<string> {
+  for (
+    let directory = import.meta.dirname;
+    directory !== path.dirname(directory);
+    directory = path.dirname(directory)
+  ) {
+    const text = await readFile(path.join(directory, 'package.json'), 'utf8').catch(() => undefined);
+    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
+  }
+  return 'unknown';
+}
+
+// A reader that goes away (`| head`) is no failure of the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), processIo(), await readVersion());

@@ -1,0 +1,77 @@
+// How people name components and runs on the command line: `database/main`, `database main`, `database` where there is one, a run's id.
+
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { closest } from '../domain/closest.ts';
+import { type ComponentId, componentKinds, NAME_PATTERN } from '../domain/component.ts';
+import { fail } from '../errors/index.ts';
+
+/** Throws `UNKNOWN_COMPONENT`, with the nearest one as hint. */
+export function findDatabase(configuration: Configuration, words: readonly string[]): DatabaseSettings {
+  const { kind, name, typed } = readWords(words);
+  const all = Object.values(configuration.database);
+  const names = all.map(({ id }) => id).join(', ');
+  if (!componentKinds.some((known) => known === kind)) {
+    const suggestion =
+      closest(
+        typed,
+        all.map(({ id }) => id),
+      ) ?? closest(kind, componentKinds);
+    const hint =
+      suggestion === undefined ? `configured: ${names}` : `did you mean '${suggestion}'? configured: ${names}`;
+    fail('UNKNOWN_COMPONENT', `'${typed}' is not a component`, { hint });
+  }
+  if (kind !== 'database') {
+    fail('UNKNOWN_COMPONENT', `no component of the kind '${kind}' is configured`, { hint: `configured: ${names}` });
+  }
+  if (name === undefined) {
+    const [only, ...others] = all;
+    if (only !== undefined && others.length === 0) return only;
+    fail('UNKNOWN_COMPONENT', "'database' alone names none of several", { hint: `one of: ${names}` });
+  }
+  const found = Object.hasOwn(configuration.database, name) ? configuration.database[name] : undefined;
+  if (found !== undefined) return found;
+  const suggestion = closest(name, Object.keys(configuration.database));
+  return fail('UNKNOWN_COMPONENT', `no component 'database/${name}' is configured`, {
+    hint: suggestion === undefined ? `configured: ${names}` : `did you mean 'database/${suggestion}'?`,
+  });
+}
+
+/** Every database, or the one that is named. */
+export function findDatabases(configuration: Configuration, words: readonly string[]): readonly DatabaseSettings[] {
+  if (words.length === 0 || (words.length === 1 && words[0] === 'all')) return Object.values(configuration.database);
+  return [findDatabase(configuration, words)];
+}
+
+function readWords(words: readonly string[]): { kind: string; name: string | undefined; typed: string } {
+  const typed = words.join(' ');
+  const [first = '', second, ...more] = words;
+  const [kind = '', slashName, ...rest] = first.split('/');
+  if (more.length > 0 || rest.length > 0 || (slashName !== undefined && second !== undefined)) {
+    fail('USAGE', `expected one component such as 'database/main', got '${typed}'`);
+  }
+  return { kind, name: slashName ?? second, typed };
+}
+
+/** A component that stands for its latest run, or the id of a run or workflow as the client takes it. */
+export type RunName =
+  | { readonly type: 'component'; readonly component: ComponentId }
+  | { readonly type: 'id'; readonly id: string };
+
+const WORKFLOW = /^(backup|ship|restore|rollback|confirm|catch-up)\//;
+
+export function readRunName(configuration: Configuration, words: readonly string[]): RunName {
+  const [first = '', ...more] = words;
+  if (componentKinds.some((kind) => first === kind || first.startsWith(`${kind}/`))) {
+    return { type: 'component', component: findDatabase(configuration, words).id };
+  }
+  if (more.length > 0) fail('USAGE', `expected one run or component, got '${words.join(' ')}'`);
+  if (WORKFLOW.test(first)) return { type: 'id', id: `${configuration.name}/${first}` };
+  if (!NAME_PATTERN.test(first) && !first.startsWith(`${configuration.name}/`)) {
+    fail('USAGE', `expected a run such as restore-3f9a1c2b, or a component, got '${first}'`);
+  }
+  return { type: 'id', id: first };
+}
+
+export function runNameText(name: RunName): string {
+  return name.type === 'component' ? name.component : name.id;
+}

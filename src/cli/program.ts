@@ -1,0 +1,194 @@
+// From words on a command line to one printed outcome and an exit status: commands registered with commander, errors told one way.
+
+import { Command, CommanderError } from 'commander';
+import type { z } from 'zod';
+import { exitCodes, fail, type HoldfastError, HoldfastError as KnownError, toHoldfastError } from '../errors/index.ts';
+import { allCommands } from './commands/index.ts';
+import { type Context, type GlobalOptions, makeContext } from './context.ts';
+import type { AnyCommand } from './define.ts';
+import { writeErrorLog } from './error-log.ts';
+import type { Io } from './io.ts';
+import { renderError } from './render/error.ts';
+import { renderJson } from './render/json.ts';
+import { renderText } from './render/text.ts';
+import { errorOutcome, type Outcome } from './result.ts';
+
+export const globalOptions = [
+  { flags: '-c, --config <FILE>', description: 'configuration file (else HOLDFAST_CONFIG, else ./holdfast.yaml)' },
+  { flags: '--json', description: 'print one JSON object on stdout, everything else on stderr' },
+  { flags: '--yes', description: 'answer what a person would be asked; never approves a plan' },
+  { flags: '--dry-run', description: 'show what would be done and do nothing' },
+  { flags: '--detach', description: 'start the run and return at once with its id' },
+] as const;
+
+export const exitCodeLines = [
+  '0  done and true (with --detach: started)',
+  '1  failed (also: one of several failed)',
+  '2  wrong use or configuration',
+  '3  refused before anything was touched',
+  '4  ran and found what should not be (check, status)',
+  '5  stuck: the undo failed, what is left and what to do is said',
+  '6  rolled back: failed, and everything is as before',
+] as const;
+
+/** Runs one command line (without node and script); resolves with the exit status. Never throws. */
+export async function runCli(argv: readonly string[], io: Io, version: string): Promise<number> {
+  const json = argv.includes('--json');
+  let exit: number = exitCodes.done;
+  const print = async (outcome: Outcome) => {
+    exit = outcome.exit;
+    await printOutcome(outcome, json, io);
+  };
+  const program = buildProgram(io, version, print);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+    await print(errorOutcome(await explain(error)));
+  }
+  return exit;
+}
+
+export function buildProgram(io: Io, version: string, print: (outcome: Outcome) => Promise<void>): Command {
+  const program = new Command('holdfast')
+    .description('Disaster recovery that has already been rehearsed.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    // What commander would print of an error is told by us, in our own form; help goes to stdout.
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    })
+    .helpCommand(false);
+  for (const { flags, description } of globalOptions) program.option(flags, description);
+  program.addHelpText('after', exitHelp());
+  const groups = new Map<string, Command>();
+  for (const definition of allCommands) addCommand(program, groups, definition, io, print);
+  return program;
+}
+
+function addCommand(
+  program: Command,
+  groups: Map<string, Command>,
+  definition: AnyCommand,
+  io: Io,
+  print: (outcome: Outcome) => Promise<void>,
+): void {
+  const [first = '', second] = definition.path.split(' ');
+  const parent = second === undefined ? program : group(program, groups, first);
+  const existing = second === undefined ? groups.get(first) : undefined;
+  const command = existing ?? parent.command(second ?? first);
+  if (second === undefined) groups.set(first, command);
+  command.summary(definition.summary).description(details(definition)).showHelpAfterError(false);
+  if (definition.arguments !== '') command.arguments(definition.arguments);
+  for (const { flags, description } of definition.options ?? []) command.option(flags, description);
+  command.addHelpText('after', `${exampleHelp(definition)}${exitHelp()}`);
+  command.action(async () => {
+    const { config, json, yes, dryRun, detach, ...own } = command.optsWithGlobals();
+    const options = {
+      config,
+      json: json === true,
+      yes: yes === true,
+      dryRun: dryRun === true,
+      detach: detach === true,
+    };
+    await runCommand(definition, { args: command.args, ...own }, options as GlobalOptions, io, print);
+  });
+}
+
+function group(program: Command, groups: Map<string, Command>, name: string): Command {
+  const existing = groups.get(name);
+  if (existing !== undefined) return existing;
+  const made = program.command(name).description(groupSummaries[name] ?? '');
+  // Without a default action a group alone shows its help as wrong use.
+  groups.set(name, made);
+  return made;
+}
+
+const groupSummaries: Readonly<Record<string, string>> = {
+  schedules: 'Temporal Schedules of the configuration',
+  config: 'the configuration file',
+  sandbox: 'real components on this machine to try things with',
+};
+
+async function runCommand(
+  definition: AnyCommand,
+  typed: object,
+  options: GlobalOptions,
+  io: Io,
+  print: (outcome: Outcome) => Promise<void>,
+): Promise<void> {
+  const context: Context = makeContext({ io, options, emit: print });
+  try {
+    const outcome = await definition.execute(typed, context, (issues) => refuseTyped(definition, issues));
+    if (outcome !== undefined) await print(await withZone(outcome, context));
+  } finally {
+    await context.close();
+  }
+}
+
+/** Moments are shown in the estate's zone; what failed before the configuration was read shows none. */
+async function withZone(outcome: Outcome, context: Context): Promise<Outcome> {
+  if (outcome.result.timezone !== undefined) return outcome;
+  const configuration = await context.configurationIfLoaded();
+  if (configuration === undefined) return outcome;
+  return { ...outcome, result: { ...outcome.result, timezone: configuration.timezone } };
+}
+
+function refuseTyped(definition: AnyCommand, issues: readonly z.core.$ZodIssue[]): never {
+  const [issue] = issues;
+  const option =
+    issue?.path[0] === 'args'
+      ? ''
+      : `--${String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: `;
+  return fail('USAGE', `${option}${issue?.message ?? 'the arguments are not understood'}`, {
+    hint: `see \`holdfast ${definition.path} --help\``,
+  });
+}
+
+async function printOutcome(outcome: Outcome, json: boolean, io: Io): Promise<void> {
+  const { result } = outcome;
+  if (json) return write(io.stdout, renderJson(result));
+  await write(io.stdout, renderText(outcome, new Date()));
+  if (result.error !== undefined) await write(io.stderr, renderError(result.error));
+}
+
+/** Waits until the text is handed over, so that nothing is lost when the process ends right after. */
+function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  if (text === '') return Promise.resolve();
+  return new Promise((resolve) => void stream.write(text, () => resolve()));
+}
+
+async function explain(error: unknown): Promise<HoldfastError> {
+  if (error instanceof CommanderError) return usageError(error);
+  const known = toHoldfastError(error);
+  if (known.code !== 'INTERNAL') return known;
+  const log = await writeErrorLog(error);
+  return new KnownError('INTERNAL', known.message, {
+    cause: error,
+    details: { ...known.details, ...(log && { log }) },
+  });
+}
+
+function usageError(error: CommanderError): HoldfastError {
+  if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
+    return new KnownError('USAGE', 'a command is missing', { hint: 'see `holdfast --help`' });
+  }
+  const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/s, ", did you mean '$1'?");
+  return new KnownError('USAGE', message.replace(/\.$/, ''));
+}
+
+function details({ summary, details: more }: AnyCommand): string {
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return more === undefined ? sentence : `${sentence}\n\n${more}`;
+}
+
+function exampleHelp({ examples }: AnyCommand): string {
+  return examples.length === 0 ? '' : `\nExamples:\n${examples.map((example) => `  ${example}\n`).join('')}`;
+}
+
+function exitHelp(): string {
+  return `\nExit status:\n${exitCodeLines.map((line) => `  ${line}\n`).join('')}`;
+}

@@ -1,0 +1,55 @@
+// Live progress of a run beside its result: one line that rewrites itself on a terminal, a line for each change elsewhere.
+
+import type { RunStatus, StepStatus } from '../../domain/operations.ts';
+import type { Io } from '../io.ts';
+import { stepLine } from './run.ts';
+
+export interface Progress {
+  show(status: RunStatus): void;
+  /** Leaves the terminal as a following line needs it. */
+  end(): void;
+}
+
+const CLEAR_LINE = '\r\u001b[2K';
+
+export function makeProgress(io: Io): Progress {
+  return io.stderrIsTerminal ? terminalProgress(io) : plainProgress(io);
+}
+
+/** A step that ended stays as a line; the running one is rewritten below. */
+function terminalProgress(io: Io): Progress {
+  const written = new Set<string>();
+  return {
+    show(status) {
+      io.stderr.write(CLEAR_LINE);
+      for (const step of newlyEnded(status.steps, written)) io.stderr.write(`${stepLine(step)}\n`);
+      const running = status.steps.findLast((step) => step.state === 'running');
+      const line = running ? stepLine(running) : `  ${status.message}`;
+      io.stderr.write(line.slice(0, Math.max(io.columns - 1, 20)));
+    },
+    end() {
+      io.stderr.write(CLEAR_LINE);
+    },
+  };
+}
+
+function plainProgress(io: Io): Progress {
+  const written = new Set<string>();
+  let lastMessage = '';
+  return {
+    show(status) {
+      for (const step of newlyEnded(status.steps, written)) io.stderr.write(`${stepLine(step)}\n`);
+      if (status.message !== lastMessage) io.stderr.write(`  ${status.message}\n`);
+      lastMessage = status.message;
+    },
+    end() {},
+  };
+}
+
+function newlyEnded(steps: readonly StepStatus[], written: Set<string>): StepStatus[] {
+  const ended = steps.filter((step) => step.state !== 'pending' && step.state !== 'running');
+  return ended.filter((step) => {
+    const key = `${step.name} ${step.state}`;
+    return written.has(key) ? false : written.add(key);
+  });
+}

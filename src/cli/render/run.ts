@@ -1,0 +1,81 @@
+// A run as people read it: where it stands, its steps, what it gave, and what to try next.
+
+import type { RestoreResult, SnapshotSummary, WindowSummary } from '../../domain/client.ts';
+import type { StepStatus } from '../../domain/operations.ts';
+import type { Result } from '../result.ts';
+import { renderPlan } from './plan.ts';
+import { bytesText, durationMsText, fullTime } from './words.ts';
+
+export function renderRun(result: Result, zone: string): string[] {
+  const { run, steps, plan, snapshot, restore, progress, server } = result;
+  const lines: string[] = [];
+  if (run) {
+    lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
+    if (result.message) lines.push(`  ${result.message}`);
+    if (run.url) lines.push(`  ${run.url}`);
+  }
+  const told = steps?.filter((step) => step.state !== 'pending') ?? [];
+  lines.push(...told.map(stepLine));
+  if (plan && restore === undefined) lines.push(...renderPlan(plan, zone));
+  if (snapshot) lines.push(...snapshotLines(snapshot, zone));
+  if (restore) lines.push(...restoreLines(restore, result, zone));
+  if (progress)
+    lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
+  if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
+  if (result.state === 'waiting' && plan && run) {
+    lines.push(`waits for approval: holdfast approve ${run.id} --plan ${plan.digest}`);
+  }
+  if (result.state === 'running' && run) lines.push(`watch it: holdfast show ${run.id}`);
+  return lines;
+}
+
+const signs: Readonly<Record<StepStatus['state'], string>> = {
+  pending: ' ',
+  running: '…',
+  done: '✔',
+  failed: '✖',
+  undone: '↶',
+  'undo failed': '✖',
+  skipped: '–',
+};
+
+export function stepLine(step: StepStatus): string {
+  const took =
+    step.startedAt && step.endedAt
+      ? `  (${durationMsText(Date.parse(step.endedAt) - Date.parse(step.startedAt))})`
+      : '';
+  const state = step.state === 'done' || step.state === 'running' ? '' : `  ${step.state}`;
+  return `  ${signs[step.state]} ${step.name}${state}${step.note ? `  ${step.note}` : ''}${took}`;
+}
+
+function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
+  const { bytes, copies } = snapshot;
+  const where = Object.entries(copies).map(([copy, state]) => (state === 'present' ? copy : `${copy} (${state})`));
+  return [
+    `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}`,
+    `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
+  ];
+}
+
+function restoreLines(restore: RestoreResult, result: Result, zone: string): string[] {
+  const { timingsMs: ms } = restore;
+  const lines = [
+    `  recovered to ${fullTime(restore.recoveredTo, zone)} at ${restore.recoveredLsn}`,
+    `  data in ${restore.dataDirectory}`,
+    `  took ${durationMsText(ms.total)}: fetch ${durationMsText(ms.fetch)}, replay ${durationMsText(ms.replay)}, ` +
+      `promote ${durationMsText(ms.promote)}, checks ${durationMsText(ms.checks)}` +
+      `${ms.swap === undefined ? '' : `, swap ${durationMsText(ms.swap)}`}`,
+  ];
+  if (restore.connection) lines.push(`  connect with ${restore.connection}`);
+  if (restore.oldDataDirectory && result.state === 'completed') {
+    lines.push(`  old data kept in ${restore.oldDataDirectory}`);
+    lines.push(`next: 'holdfast confirm ${restore.id}' when all is well, 'holdfast rollback ${restore.id}' to go back`);
+  } else if (restore.connection) {
+    lines.push(`next: 'holdfast stop ${restore.id}' ends this server`);
+  }
+  return lines;
+}
+
+export function windowLine(window: WindowSummary, zone: string): string {
+  return `window ${fullTime(window.from, zone)} → ${fullTime(window.to, zone)} on timeline ${window.timeline}`;
+}

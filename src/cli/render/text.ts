@@ -1,0 +1,145 @@
+// Every result as text for people; one printer a view, the same data as `--json`.
+
+import { stringify } from 'yaml';
+import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } from '../../domain/client.ts';
+import type { Outcome, Result, RunSummary, View } from '../result.ts';
+import { renderPlan } from './plan.ts';
+import { renderRun } from './run.ts';
+import { renderStatus } from './status.ts';
+import { bytesText, localTime, table } from './words.ts';
+
+type Printer = (result: Result, zone: string, now: Date) => string[];
+
+const printers: Readonly<Record<View, Printer>> = {
+  run: (result, zone) => renderRun(result, zone),
+  plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
+  status: (result, _zone, now) => renderStatus(result, now),
+  check: checkLines,
+  copies: copyLines,
+  snapshots: snapshotLines,
+  runs: runLines,
+  setup: setupLines,
+  schedules: scheduleLines,
+  configuration: (result) => [
+    ...messageLines(result),
+    ...(result.configuration ? [stringify(result.configuration).trimEnd()] : []),
+  ],
+  several: (result, zone, now) => (result.components ?? []).flatMap((one) => printers.run(one as Result, zone, now)),
+  message: (result) => [...messageLines(result), ...sandboxLines(result)],
+};
+
+/** Text for stdout, with its last newline; empty when there is nothing to say beside the error. */
+export function renderText({ view, result }: Outcome, now: Date): string {
+  const zone = result.timezone ?? 'UTC';
+  const lines = printers[view](result, zone, now);
+  if (result.dryRun) lines.push('dry run: nothing was changed');
+  for (const warning of result.warnings ?? []) lines.push(`warning: ${warning}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function messageLines({ message }: Result): string[] {
+  return message === undefined ? [] : [message];
+}
+
+function sandboxLines({ sandbox }: Result): string[] {
+  return sandbox === undefined ? [] : [stringify(sandbox).trimEnd()];
+}
+
+function checkLines(result: Result): string[] {
+  return (result.components ?? []).flatMap((component) => {
+    const { component: id, ok, checks } = component as CheckReport;
+    return [
+      `${id}  ${ok ? 'ok' : 'NOT OK'}`,
+      ...checks.flatMap((check) => [
+        `  ${check.ok ? '✔' : '✖'} ${check.name}: ${check.message}`,
+        ...(check.ok || check.hint === undefined ? [] : [`      hint: ${check.hint}`]),
+      ]),
+    ];
+  });
+}
+
+function copyLines(result: Result): string[] {
+  const rows = (result.copies ?? []).map((copy) => [
+    copy.copy,
+    copy.state,
+    copy.site,
+    copy.medium,
+    copy.offsite ? 'off-site' : 'on site',
+    copy.location,
+  ]);
+  const errors = (result.copies ?? []).flatMap(({ copy, error }) =>
+    error ? [`${copy}: ${error.message} (${error.code})`, `    hint: ${error.hint}`] : [],
+  );
+  return [...table([['copy', 'state', 'site', 'medium', '', 'location'], ...rows]), ...errors];
+}
+
+function snapshotLines(result: Result, zone: string): string[] {
+  const snapshots = result.snapshots ?? [];
+  if (snapshots.length === 0) return ["no snapshots yet: 'holdfast backup database' takes the first"];
+  const rows = snapshots.map((snapshot: SnapshotSummary) => [
+    snapshot.id,
+    snapshot.component,
+    snapshot.kind,
+    localTime(snapshot.from, zone),
+    bytesText(snapshot.bytes.read),
+    bytesText(snapshot.bytes.stored),
+    Object.entries(snapshot.copies)
+      .map(([copy, state]) => (state === 'present' ? copy : `${copy}(${state})`))
+      .join(' '),
+    snapshot.state === 'clean' ? '' : snapshot.state.toUpperCase(),
+  ]);
+  return table([['snapshot', 'component', 'kind', `from (${zone})`, 'read', 'stored', 'copies', ''], ...rows]);
+}
+
+function runLines(result: Result): string[] {
+  const runs = result.runs ?? [];
+  if (runs.length === 0) return ['no runs yet'];
+  const rows = runs.map((run: RunSummary) => [
+    run.id,
+    run.operation ?? '',
+    run.component ?? '',
+    run.state ?? '',
+    run.startedAt ?? '',
+    run.by ?? '',
+    run.message ?? '',
+  ]);
+  return table([['run', 'operation', 'component', 'state', 'started', 'by', ''], ...rows]);
+}
+
+const setupSigns = { done: '✔', present: '✔', planned: '○', failed: '✖', skipped: '–' } as const;
+
+function setupLines({ setup }: Result): string[] {
+  return (setup?.steps ?? []).flatMap(({ name, state, message, error }) => [
+    `${setupSigns[state]} ${name}  ${message}`,
+    ...(error ? [`    ${error.code}: ${error.message}`, `    hint: ${error.hint}`] : []),
+  ]);
+}
+
+function scheduleLines(result: Result): string[] {
+  const rows = (result.schedules ?? []).map((schedule) =>
+    'change' in schedule ? changeRow(schedule) : scheduleRow(schedule),
+  );
+  return rows.length === 0
+    ? ["no schedules: 'holdfast schedules apply' makes those of the configuration"]
+    : table(rows);
+}
+
+function changeRow({ id, change, spec }: ScheduleChange): string[] {
+  return [change, id, spec];
+}
+
+function scheduleRow(schedule: ScheduleStatus): string[] {
+  const { component, kind, spec, timezone, paused, next, last, missed, drift } = schedule;
+  const notes = [
+    paused ? 'PAUSED' : '',
+    missed > 0 ? `${missed} missed` : '',
+    drift === undefined ? '' : `${drift}: run 'holdfast schedules apply'`,
+  ].filter((note) => note !== '');
+  return [
+    `${component} ${kind}`,
+    `${spec} ${timezone}`,
+    `next ${next ?? 'never'}`,
+    last ? `last ${last.at}${last.state ? ` ${last.state}` : ''}` : 'no run yet',
+    notes.join(', '),
+  ];
+}

@@ -1,0 +1,107 @@
+// What a command found or did, as data: the shape that `--json` prints and that programs rely on; keys are only ever added.
+
+import type {
+  CheckReport,
+  ComponentStatus,
+  CopyStatus,
+  RestoreResult,
+  ScheduleChange,
+  ScheduleStatus,
+  SetupReport,
+  SnapshotSummary,
+  StoppedServer,
+  WindowSummary,
+} from '../domain/client.ts';
+import type { StepStatus } from '../domain/operations.ts';
+import type { PlanSummary } from '../domain/plan-summary.ts';
+import type { RunState } from '../domain/states.ts';
+import { type ErrorData, exitCodes, type HoldfastError } from '../errors/index.ts';
+
+export interface RunSummary {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly url?: string;
+  readonly operation?: string;
+  readonly component?: string;
+  readonly state?: RunState;
+  readonly message?: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly by?: string;
+}
+
+export interface Result {
+  readonly state: RunState;
+  readonly error?: ErrorData;
+  /** Set when nothing was done because of `--dry-run`. */
+  readonly dryRun?: true;
+  /** In words, what was done. */
+  readonly message?: string;
+  readonly run?: RunSummary;
+  readonly steps?: readonly StepStatus[];
+  readonly plan?: PlanSummary;
+  readonly snapshot?: SnapshotSummary;
+  readonly restore?: RestoreResult;
+  readonly server?: StoppedServer;
+  readonly copy?: string;
+  readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
+  readonly window?: WindowSummary;
+  readonly estate?: string;
+  readonly timezone?: string;
+  readonly temporal?: { readonly state: 'reachable' | 'unreachable'; readonly error?: ErrorData };
+  readonly components?: readonly (ComponentStatus | CheckReport | Result)[];
+  readonly copies?: readonly CopyStatus[];
+  readonly snapshots?: readonly SnapshotSummary[];
+  readonly runs?: readonly RunSummary[];
+  readonly setup?: SetupReport;
+  readonly schedules?: readonly (ScheduleStatus | ScheduleChange)[];
+  readonly configuration?: object;
+  readonly sandbox?: object;
+  readonly warnings?: readonly string[];
+}
+
+/** A result with how to leave and how to say it; `view` chooses the text printer. */
+export interface Outcome {
+  readonly result: Result;
+  readonly exit: number;
+  readonly view: View;
+}
+
+export const views = [
+  'run',
+  'plan',
+  'status',
+  'check',
+  'copies',
+  'snapshots',
+  'runs',
+  'setup',
+  'schedules',
+  'configuration',
+  'several',
+  'message',
+] as const;
+export type View = (typeof views)[number];
+
+export function outcome(view: View, result: Result, exit: number = exitCodes.done): Outcome {
+  return { view, result, exit };
+}
+
+/** State that an error means for a command that ends with it. */
+export function stateOf(error: HoldfastError): RunState {
+  switch (error.exit) {
+    case exitCodes.usage:
+    case exitCodes.refused:
+      return 'refused';
+    case exitCodes.stuck:
+      return 'stuck';
+    case exitCodes.rolledBack:
+      return 'rolled back';
+    default:
+      return 'failed';
+  }
+}
+
+export function errorOutcome(error: HoldfastError): Outcome {
+  return outcome('message', { state: stateOf(error), error: error.toJSON() }, error.exit);
+}
