@@ -20,8 +20,8 @@ export interface ShipLogState {
   readonly alarm?: LogAlarm;
 }
 
-/** A history of this many events is continued as new even when the server does not suggest it yet. */
-const historyLimit = 2_000;
+/** About two days of quiet supervision: replayed at once after a restart of the worker. */
+const historyLimit = 500;
 
 export async function shipLog(input: ShipLogInput, state: ShipLogState = { version: 1 }): Promise<RunStatus> {
   const progress = new Progress('shipLog', input?.component, input?.by, ['ship the log']);

@@ -1,0 +1,43 @@
+// The search attributes of a namespace: what workflows set must be registered first, or every one of their tasks fails.
+
+import type { Connection } from '@temporalio/client';
+import { searchAttributes } from '../domain/ids.ts';
+import { HoldfastError } from '../errors/index.ts';
+
+/** `INDEXED_VALUE_TYPE_KEYWORD` of the server's API. */
+const keyword = 2;
+
+/** Registers what is missing and returns its names. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
+export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<readonly string[]> {
+  const missing = await missingSearchAttributes(connection, namespace);
+  if (missing.length === 0) return [];
+  try {
+    await connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map((name) => [name, keyword])),
+    });
+  } catch (error) {
+    const left = await missingSearchAttributes(connection, namespace);
+    // Another worker may have been faster.
+    if (left.length > 0) throw notAllowed(left, error);
+  }
+  return missing;
+}
+
+async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.keys(searchAttributes).filter((name) => customAttributes?.[name] === undefined);
+  } catch (error) {
+    throw notAllowed(Object.keys(searchAttributes), error);
+  }
+}
+
+function notAllowed(names: readonly string[], cause: unknown): HoldfastError {
+  const command = `temporal operator search-attribute create ${names.map((name) => `--name ${name} --type Keyword`).join(' ')}`;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError('TEMPORAL_UNREACHABLE', `search attributes could not be registered: ${reason}`, {
+    hint: `run \`${command}\``,
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+// The workers of one process, on one connection: one for decisions, and three for each host so that no kind of work starves another.
+
+import { type NativeConnection, Worker, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
+import { taskQueues } from '../domain/ids.ts';
+
+export interface WorkerGroupOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly estate: string;
+  readonly workflows: WorkflowBundleOption;
+  /** Activities of the estate's own queue. */
+  readonly control: object;
+  /** Activities by host. */
+  readonly hosts: ReadonlyMap<string, object>;
+  /** Databases of the busiest host: each holds a slot of the `ship` queue for good. */
+  readonly shipped: number;
+}
+
+/** Cancellation travels with heartbeats; the SDK's default would hold it back for up to a minute. */
+const maxHeartbeatThrottleInterval = '5s';
+/** Time for activities to end what they began after a first signal. */
+const shutdownGraceTime = '20s';
+
+const common = {
+  maxHeartbeatThrottleInterval,
+  defaultHeartbeatThrottleInterval: '5s',
+  shutdownGraceTime,
+} as const satisfies Partial<WorkerOptions>;
+
+/** Questions share the `ship` queue with the supervisions of the log. */
+const questionSlots = 8;
+const workSlots = 3;
+const recoverSlots = 4;
+
+export async function createWorkerGroup(options: WorkerGroupOptions): Promise<Worker[]> {
+  const { connection, namespace, estate, workflows, control, hosts, shipped } = options;
+  const shared = { ...common, connection, namespace };
+  const workers = [
+    Worker.create({
+      ...shared,
+      taskQueue: taskQueues.control(estate),
+      workflowBundle: workflows,
+      activities: control,
+      maxConcurrentActivityTaskExecutions: 20,
+      maxConcurrentWorkflowTaskExecutions: 10,
+      // An isolate costs half a megabyte and more; whoever is not cached is replayed from its short history.
+      maxCachedWorkflows: 50,
+      stickyQueueScheduleToStartTimeout: '5s',
+    }),
+  ];
+  for (const [host, activities] of hosts) {
+    const slots = {
+      [taskQueues.ship(estate, host)]: shipped + questionSlots,
+      [taskQueues.work(estate, host)]: workSlots,
+      [taskQueues.recover(estate, host)]: recoverSlots,
+    };
+    for (const [taskQueue, maxConcurrentActivityTaskExecutions] of Object.entries(slots)) {
+      workers.push(Worker.create({ ...shared, taskQueue, activities, maxConcurrentActivityTaskExecutions }));
+    }
+  }
+  return await Promise.all(workers);
+}
+
+/** Runs all until `stop` is aborted (graceful) or one of them fails, which stops the others. Rejects with the first failure. */
+export async function runWorkerGroup(workers: readonly Worker[], stop: AbortSignal): Promise<void> {
+  const shutDown = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  stop.addEventListener('abort', shutDown, { once: true });
+  try {
+    const runs = workers.map((worker) => worker.run().finally(shutDown));
+    if (stop.aborted) shutDown();
+    const ends = await Promise.allSettled(runs);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  } finally {
+    stop.removeEventListener('abort', shutDown);
+  }
+}

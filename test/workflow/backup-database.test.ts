@@ -1,0 +1,126 @@
+// How a backup runs, who joins it, and what it starts for copies that were away.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { failureOf } from './support/closing.ts';
+import { failure, script, snapshot, untilCancelled } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+const request = (estate: string) => ({ estate, component: 'database/main', host: 'db1', kind: 'physical' });
+
+test('a backup is identified, captured, verified and written down; its snapshot is named after the run', async (t) => {
+  const { calls, requests, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.deepEqual(calls, [
+    ...['resolveOperation', 'identifyDatabase', 'ensureLog', 'captureBaseBackup', 'verifySnapshot', 'putRunRecord'],
+  ]);
+  const { snapshot: id, systemId } = requests.captureBaseBackup?.[0] as { snapshot: string; systemId: string };
+  assert.match(id, /^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+  assert.equal(id.slice(-8), status.run.slice(-8));
+  assert.equal(systemId, '7');
+  const record = requests.putRunRecord?.[0] as { run: string; name: string; data: RunStatus };
+  assert.deepEqual([record.run, record.name, record.data.state], [status.run, 'result', 'completed']);
+});
+
+test('a run under any id runs the canonical one as its child and ends as it ends', async (t) => {
+  const { activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `anything-${estate.name}`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.equal(status.workflowId, `${estate.name}/backup/database/main`);
+  assert.equal(status.state, 'completed');
+});
+
+test('cancelling the run that started the canonical one cancels that one too', async (t) => {
+  const seen: string[] = [];
+  const { activities } = script({
+    captureBaseBackup: () => untilCancelled({ begun: () => seen.push('begun'), ended: () => seen.push('ended') }),
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `anything-${estate.name}`, request(estate.name));
+  await waitFor('the capture to begin', () => seen.includes('begun'));
+  await handle.cancel();
+  const { type } = await failureOf(handle);
+  assert.equal(type, 'CANCELLED');
+  assert.deepEqual(seen, ['begun', 'ended']);
+  const canonical = await failureOf(shared.env.client.workflow.getHandle(`${estate.name}/backup/database/main`));
+  assert.deepEqual([canonical.type, canonical.status.state], ['CANCELLED', 'failed']);
+});
+
+test('terminating the run that started the canonical one leaves that one alone', async (t) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { calls, activities } = script({ captureBaseBackup: () => held.then(() => snapshot) });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `anything-${estate.name}`, request(estate.name));
+  await waitFor('the capture to begin', () => calls.includes('captureBaseBackup'));
+  await handle.terminate('somebody tidied up');
+  release();
+  const canonical = shared.env.client.workflow.getHandle(`${estate.name}/backup/database/main`);
+  assert.equal(((await canonical.result()) as RunStatus).state, 'completed');
+});
+
+test('a run that comes while the canonical one runs joins it, and both have the same result', async (t) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const joined: unknown[] = [];
+  const { calls, activities } = script({
+    captureBaseBackup: () => held.then(() => snapshot),
+    awaitRun: async (request: { workflowId: string }) => {
+      joined.push(request);
+      return await shared.env.client.workflow.getHandle(request.workflowId).result();
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const first = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+  await waitFor('the capture to begin', () => calls.includes('captureBaseBackup'));
+  const second = await estate.start('backupDatabase', `second-${estate.name}`, request(estate.name));
+  await waitFor('the second run to join', () => joined.length === 1);
+  release();
+  const [one, two] = (await Promise.all([first.result(), second.result()])) as [RunStatus, RunStatus];
+  assert.deepEqual(two, one);
+  assert.deepEqual(joined, [{ workflowId: `${estate.name}/backup/database/main`, request: 'physical' }]);
+  assert.equal(calls.filter((name) => name === 'captureBaseBackup').length, 1);
+});
+
+test('a copy that missed the snapshot is caught up by a run of its own', async (t) => {
+  const { requests, activities } = script({
+    captureBaseBackup: () => ({ ...snapshot, copies: { local: 'present', eu: 'present', us: 'away' } }),
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.match(status.message, / on local, eu; us behind, catching up$/);
+  const catchUp = shared.env.client.workflow.getHandle(`${estate.name}/catch-up/us`);
+  assert.equal(((await catchUp.result()) as RunStatus).state, 'completed');
+  assert.deepEqual(requests.catchUpCopy, [{ estate: estate.name, host: 'db1', copy: 'us' }]);
+});
+
+test('how a run ended does not depend on whether it could be written down', async (t) => {
+  const { activities } = script({
+    putRunRecord: () => {
+      throw failure('VAULT_KEY_WRONG', 'the key does not open this vault');
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.equal(status.state, 'completed');
+  assert.equal((status.data?.recordError as { code: string }).code, 'VAULT_KEY_WRONG');
+});

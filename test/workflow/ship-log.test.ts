@@ -1,0 +1,111 @@
+// What the owner of the log does when the slot is lost or a copy is away.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { WorkflowFailedError } from '@temporalio/client';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { failure, script, untilCancelled } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+const request = (estate: string) => ({ estate, component: 'database/main', host: 'db1' });
+const positions = { phase: 'streaming', copies: [] };
+const awaitBackup = ({ workflowId }: { workflowId: string }) =>
+  shared.env.client.workflow
+    .getHandle(workflowId)
+    .result()
+    .catch((error: WorkflowFailedError) => Promise.reject(error.cause));
+
+test('a lost slot raises an alarm that is written down, and a new full backup that began after it ends the alarm', async (t) => {
+  let supervisions = 0;
+  const hole = { from: '0/3000000', to: '0/5000000' };
+  const { requests, activities } = script({
+    awaitRun: awaitBackup,
+    superviseLog: () => {
+      supervisions += 1;
+      if (supervisions === 1) return { outcome: 'slot lost', positions, away: [], hole };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the second supervision', () => supervisions === 2);
+  const [record] = requests.putRunRecord as [{ name: string; data: { code: string; message: string } }];
+  assert.match(record.name, /^alarm-\d{8}T\d{9}Z$/);
+  assert.equal(record.data.code, 'SLOT_LOST');
+  assert.match(record.data.message, /log from 0\/3000000 to 0\/5000000 is missing$/);
+  const backup = await shared.env.client.workflow.getHandle(`${estate.name}/backup/database/main`).result();
+  assert.equal((backup as RunStatus).data?.reason, 'slot lost');
+  assert.equal((await estate.status(handle)).data?.alarm, undefined);
+});
+
+test('the alarm stands while the backup after a lost slot fails, and the backup is tried again', async (t) => {
+  let supervisions = 0;
+  const soon: boolean[] = [];
+  const { calls, activities } = script({
+    awaitRun: awaitBackup,
+    identifyDatabase: () => {
+      throw failure('DATABASE_AUTH', 'the database refused our password');
+    },
+    superviseLog: (given: { soon: boolean }) => {
+      supervisions += 1;
+      soon.push(given.soon);
+      if (supervisions === 1) return { outcome: 'slot lost', positions, away: [] };
+      if (supervisions === 2) return { outcome: 'due', positions, away: [] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the third supervision', () => supervisions === 3);
+  assert.equal(calls.filter((name) => name === 'identifyDatabase').length, 2);
+  assert.deepEqual(soon, [false, true, true]);
+  const { state, data } = await estate.status(handle);
+  assert.equal(state, 'running');
+  assert.equal((data?.alarm as { code: string }).code, 'SLOT_LOST');
+  const { typedSearchAttributes } = await handle.describe();
+  assert.ok(JSON.stringify(typedSearchAttributes).includes('alarm'));
+});
+
+test('a copy that goes away gets one catch-up, and supervision goes on knowing about it', async (t) => {
+  const given: string[][] = [];
+  const { requests, activities } = script({
+    superviseLog: ({ ignoreAway }: { ignoreAway: string[] }) => {
+      given.push(ignoreAway);
+      if (given.length === 1) return { outcome: 'copy away', positions, away: ['us'] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the second supervision', () => given.length === 2);
+  assert.deepEqual(given, [[], ['us']]);
+  await waitFor('the catch-up', () => requests.catchUpCopy?.length === 1);
+});
+
+test('a long history continues as new, under the same run id and with its alarm', async (t) => {
+  let supervisions = 0;
+  const { activities } = script({
+    awaitRun: () => {
+      throw failure('DATABASE_AUTH', 'the database refused our password');
+    },
+    superviseLog: () => {
+      supervisions += 1;
+      return { outcome: supervisions === 1 ? 'slot lost' : 'due', positions, away: [] };
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  const latest = shared.env.client.workflow.getHandle(handle.workflowId);
+  t.after(() => latest.terminate().finally(() => estate.stop()));
+  const first = await estate.status(handle);
+  const started = (await latest.describe()).runId;
+  await waitFor('a new run', async () => (await latest.describe()).runId !== started, { limitMs: 120_000 });
+  const second = (await waitFor('its status', () => estate.status(latest).catch(() => undefined))) as RunStatus;
+  assert.equal(second.run, first.run);
+  await waitFor('the alarm', async () => (await estate.status(latest)).data?.alarm !== undefined);
+});

@@ -1,0 +1,115 @@
+// Activities that do nothing but write down that they were called, unless a test says otherwise.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { OperationName } from '../../../activities/contract.ts';
+import { workflowIds } from '../../../src/domain/ids.ts';
+import { type ErrorCode, HoldfastError } from '../../../src/errors/index.ts';
+
+type Handler = (request: never) => unknown;
+type Input = { estate: string; component: `database/${string}`; copy?: string; run?: string; to?: string };
+
+export interface Script {
+  /** Names of the activities in the order in which they were begun. */
+  readonly calls: string[];
+  /** Requests by name, in order. */
+  readonly requests: Record<string, unknown[]>;
+  readonly activities: Record<string, (request: unknown) => Promise<unknown>>;
+}
+
+const canonical: Record<OperationName, (input: Input) => string> = {
+  backupDatabase: (input) => workflowIds.backup(input.estate, input.component),
+  shipLog: (input) => workflowIds.ship(input.estate, input.component),
+  restoreDatabase: (input) => workflowIds.restoreInPlace(input.estate, input.component),
+  rollbackRestore: (input) => workflowIds.rollback(input.estate, input.run ?? ''),
+  confirmRestore: (input) => workflowIds.confirm(input.estate, input.run ?? ''),
+  catchUpCopy: (input) => workflowIds.catchUp(input.estate, input.copy ?? ''),
+};
+
+export const snapshot = {
+  id: '20261123T000000Z-00000000',
+  component: 'database/main',
+  kind: 'physical',
+  state: 'clean',
+  copies: { local: 'present', eu: 'present' },
+};
+
+export const facts = { recoveredTo: '2026-11-23T05:59:59.000000Z', recoveredLsn: '0/3000148', dataDirectory: '/data' };
+
+const defaults: Record<string, Handler> = {
+  resolveOperation: ({ operation, input }: { operation: OperationName; input: Input }) => ({
+    workflowId: canonical[operation](input),
+    request: operation === 'restoreDatabase' ? `to ${input.to}` : 'physical',
+    input,
+  }),
+  identifyDatabase: () => ({ systemId: '7', versionNum: 170011, timeline: 1, role: 'primary', flushLsn: '0/3000000' }),
+  captureBaseBackup: () => snapshot,
+  verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
+  catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
+  planRestore: ({ run, input }: { run: string; input: Input }) => ({
+    run,
+    component: input.component,
+    host: 'db1',
+    digest: 'digest-1',
+    target: { requested: String(input.to) },
+  }),
+  fetchBaseBackup: () => ({ fetchMs: 1 }),
+  replayLog: () => ({ replayMs: 2 }),
+  promoteRecovered: () => ({ promoteMs: 3 }),
+  checkRecovered: () => ({ checksMs: 4 }),
+  swapIn: () => ({ swapMs: 5 }),
+  resumeProduction: () => facts,
+  finishBeside: () => facts,
+  rollbackRestore: () => ({ dataDirectory: '/data', message: 'the old data is back' }),
+  confirmRestore: () => ({ dataDirectory: '/data', message: 'the old data was removed' }),
+  stopRecovered: () => ({ run: '', dataDirectory: '/data', stopped: true }),
+};
+
+const names = [
+  ...[
+    'resolveOperation',
+    'putRunRecord',
+    'awaitRun',
+    'identifyDatabase',
+    'ensureLog',
+    'captureBaseBackup',
+    'verifySnapshot',
+  ],
+  ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
+  ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
+  ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
+];
+
+/** `overrides` replace single activities; they may be async, throw, and use the activity context. */
+export function script(overrides: Record<string, Handler> = {}): Script {
+  const calls: string[] = [];
+  const requests: Record<string, unknown[]> = {};
+  const activity = (name: string) => async (request: unknown) => {
+    calls.push(name);
+    requests[name] = [...(requests[name] ?? []), request];
+    const handler = overrides[name] ?? defaults[name];
+    return await handler?.(request as never);
+  };
+  return { calls, requests, activities: Object.fromEntries(names.map((name) => [name, activity(name)])) };
+}
+
+/** What an activity throws for an error of the catalogue. */
+export function failure(code: ErrorCode, message: string): ApplicationFailure {
+  const error = new HoldfastError(code, message);
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details: [error.toJSON()] });
+}
+
+/** Heartbeats until it is cancelled, then takes its time to end, as real work does. */
+export async function untilCancelled(on: { begun?: () => void; ended?: () => void }): Promise<never> {
+  const context = Context.current();
+  on.begun?.();
+  const beat = setInterval(() => context.heartbeat(), 200);
+  try {
+    return await context.cancelled;
+  } finally {
+    await sleep(500);
+    clearInterval(beat);
+    on.ended?.();
+  }
+}
