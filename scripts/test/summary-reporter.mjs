@@ -12,7 +12,8 @@ export default async function* summaryReporter(events) {
   for await (const { type, data } of events) {
     const file = data.file && path.relative(process.cwd(), data.file);
     const key = `${file}:${data.line}:${data.column}`;
-    if (type === 'test:dequeue') running.set(key, { name: data.name, file, since: performance.now() });
+    if (type === 'test:dequeue' && data.name !== file)
+      running.set(key, { name: data.name, file, since: performance.now() });
     if (type === 'test:complete') running.delete(key);
     if (type === 'test:fail' && file) failedFiles.add(file);
     if (type === 'test:pass' && data.details?.type === 'test') {

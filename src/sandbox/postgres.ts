@@ -64,6 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       runAs,
       outlive: options.outlive,
       env: options.env,
+      onSpawn: options.onSpawn,
       probe: () => query(superuserUrl, 'select 1'),
     });
   let child = await launch();

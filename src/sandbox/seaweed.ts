@@ -66,6 +66,7 @@ export async function startSeaweed(options: SeaweedOptions): Promise<S3Server> {
       args: serverArguments(dir, identities, ports),
       logFile,
       outlive: options.outlive,
+      onSpawn: options.onSpawn,
       env: { ...options.env, TMPDIR: path.join(dir, 'tmp'), WEED_S3_SSE_KEK: keyEncryptionKey },
       probe: () => withClient(client(), storeAndDelete),
     });
@@ -138,12 +139,10 @@ async function withClient(s3: S3Client, use: (s3: S3Client) => Promise<void>): P
 
 /** SeaweedFS puts its sockets there whatever TMPDIR says, and leaves them when it is killed. The names hold its ports. */
 export async function removeSockets(ports: readonly number[]): Promise<void> {
-  const [master, volume, filer, s3] = ports as [number, number, number, number];
-  const names = [
-    `master-grpc-${master + 10_000}`,
-    `volume-grpc-${volume + 10_000}`,
-    ...[`filer-grpc-${filer + 10_000}`, `filer-${filer}`],
-    ...[`s3-grpc-${s3 + 10_000}`, `s3-${s3}`],
-  ];
-  for (const name of names) await rm(`/tmp/seaweedfs-${name}.sock`, { force: true });
+  for (const port of ports.flatMap((base) => [base, base + 10_000])) {
+    for (const part of ['master', 'volume', 'filer', 's3']) {
+      for (const name of [`${part}-${port}`, `${part}-grpc-${port}`])
+        await rm(`/tmp/seaweedfs-${name}.sock`, { force: true });
+    }
+  }
 }

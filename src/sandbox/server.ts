@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly outlive?: boolean;
   /** More variables for the server, such as a mark by which it is found again. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Told of the process as soon as it exists, before it answers. */
+  readonly onSpawn?: (identity: ProcessIdentity) => Promise<void>;
 }
 
 /** A server of the sandbox. What identifies it outlives this process. */
@@ -36,6 +38,7 @@ export interface ServerStart {
   readonly runAs?: string | undefined;
   readonly outlive?: boolean | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly onSpawn?: ((identity: ProcessIdentity) => Promise<void>) | undefined;
   /** Rejects until the server answers. */
   readonly probe: () => Promise<unknown>;
 }
@@ -44,6 +47,7 @@ export interface ServerStart {
 export async function startServer(server: ServerStart): Promise<RunningProcess> {
   const { name, command, args, logFile, runAs, outlive = false, env = {}, probe } = server;
   const child = await start(command, args, { logFile, outlive, env, ...(runAs === undefined ? {} : { runAs }) });
+  await server.onSpawn?.(child.identity);
   const outcome = { ended: false };
   void child.finished.then(() => {
     outcome.ended = true;

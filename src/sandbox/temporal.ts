@@ -45,6 +45,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
       logFile,
       outlive: options.outlive,
       env: options.env,
+      onSpawn: options.onSpawn,
       probe: async () => {
         await answers(address);
         if (withUi) await fetch(`http://127.0.0.1:${uiPort}/`, { signal: AbortSignal.timeout(10_000) });

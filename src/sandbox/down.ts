@@ -1,0 +1,73 @@
+// Stops everything that belongs to a sandbox and nothing else, also after an `up` that was killed half-way.
+
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../errors/index.ts';
+import { holdLock, isAlive } from '../process/index.ts';
+import { type FoundProcess, findSandboxProcesses } from './find-processes.ts';
+import { postgresStop } from './postgres.ts';
+import { removeSockets } from './seaweed.ts';
+import { stopServer } from './server.ts';
+import { readSandbox, SandboxRecord } from './state.ts';
+
+export interface DownResult {
+  readonly directory: string;
+  readonly stopped: readonly { readonly part: string; readonly pid: number }[];
+}
+
+/** A server that is starting something while it is being stopped shows up in the next look. */
+const looks = 5;
+
+/** Idempotent. Throws `NOT_FOUND` when there is no such directory, `LOCKED` while an `up` is at work in it. */
+export async function sandboxDown({ dir }: { readonly dir: string }): Promise<DownResult> {
+  const directory = await realpath(dir).catch(() => fail('NOT_FOUND', `there is no sandbox in '${dir}'`));
+  const lock = await holdLock(path.join(directory, 'sandbox.lock'));
+  try {
+    return await stopAll(directory);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** For a caller that holds the lock of the directory. */
+export async function stopAll(directory: string): Promise<DownResult> {
+  const sandbox = await readSandbox(directory);
+  const stopped: { part: string; pid: number }[] = [];
+  for (let look = 0; look < looks; look++) {
+    const found = await findAll(directory, sandbox?.pids ?? {});
+    if (found.length === 0) break;
+    // The worker first: it would report the others as failed, and start servers again.
+    const workers = found.filter(({ part }) => part === 'worker');
+    const next = workers.length > 0 ? workers : found;
+    await Promise.all(next.map(stopPart));
+    stopped.push(...next.map(({ part, pid }) => ({ part, pid })));
+  }
+  const left = await findAll(directory, {});
+  if (left.length > 0) {
+    const names = left.map(({ part, pid }) => `${part} (${pid})`).join(', ');
+    fail('PROCESS_FAILED', `processes of the sandbox in '${directory}' start again and again: ${names}`);
+  }
+  if (sandbox !== undefined) await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
+  return { directory, stopped };
+}
+
+/** What is seen, and what was recorded and is still that process. */
+async function findAll(
+  directory: string,
+  pids: Readonly<Record<string, { pid: number; startTime: string } | null>>,
+): Promise<FoundProcess[]> {
+  const found = await findSandboxProcesses(directory);
+  for (const [part, identity] of Object.entries(pids)) {
+    if (identity === null || found.some(({ pid }) => pid === identity.pid)) continue;
+    if (await isAlive(identity.pid, identity.startTime)) found.push({ ...identity, part, commandLine: [] });
+  }
+  return found;
+}
+
+async function stopPart(one: FoundProcess): Promise<void> {
+  if (one.part === 'postgres') return stopServer(one, postgresStop('fast'));
+  if (!one.part.startsWith('s3-')) return stopServer(one, { signal: 'SIGTERM', graceMs: 30_000 });
+  await stopServer(one, { signal: 'SIGKILL', graceMs: 30_000 });
+  const ports = one.commandLine.map((word) => /^-(?:master|volume|filer|s3)\.port=(\d+)$/.exec(word)?.[1]);
+  await removeSockets(ports.filter((port) => port !== undefined).map(Number));
+}

@@ -1,0 +1,156 @@
+// Starts a whole small estate on loopback: Temporal, PostgreSQL, two S3 regions, the configuration, and a worker on it.
+
+import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../errors/index.ts';
+import { holdLock, isAlive, run } from '../process/index.ts';
+import { writeConfiguration } from './configuration.ts';
+import { stopAll } from './down.ts';
+import { sandboxMark } from './find-processes.ts';
+import { type PostgresServer, startPostgres } from './postgres.ts';
+import { type S3Server, startSeaweed } from './seaweed.ts';
+import type { ServerOptions } from './server.ts';
+import { readSandbox, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
+import { startTemporal } from './temporal.ts';
+import { holdfastProgram, startWorker } from './worker.ts';
+
+export interface UpOptions {
+  /** Made when it is not there; must be empty otherwise. Its parents must be open to the user that PostgreSQL runs as. */
+  readonly dir: string;
+  /** Major version of PostgreSQL; default: the newest that is set up. */
+  readonly postgres?: number;
+  /** Whether the vault is set up and a worker is started, too; default true. */
+  readonly worker?: boolean;
+  /** Told in words what is ready. */
+  readonly onProgress?: (text: string) => void;
+}
+
+/**
+ * Returns when everything answers; the servers go on without this process. A sandbox that is up already is returned as it
+ * is. When something fails, what was started is stopped again. Throws `TARGET_UNFIT` for a directory with other content.
+ */
+export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
+  // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
+  const made = await mkdir(options.dir, { recursive: true });
+  if (made !== undefined) await chmod(options.dir, 0o755);
+  const directory = await realpath(options.dir);
+  const lock = await holdLock(path.join(directory, 'sandbox.lock'));
+  try {
+    const existing = await findExisting(directory);
+    if (existing !== undefined) return existing;
+    return await startAll(directory, options).catch(async (error: unknown) => {
+      await stopAll(directory);
+      throw error;
+    });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function findExisting(directory: string): Promise<Sandbox | undefined> {
+  const sandbox = await readSandbox(directory);
+  if (sandbox === undefined) {
+    const others = (await readdir(directory)).filter((name) => name !== 'sandbox.lock');
+    if (others.length === 0) return undefined;
+    return fail('TARGET_UNFIT', `'${directory}' is not empty`, {
+      hint: 'choose a directory that is empty or not there',
+    });
+  }
+  const processes = Object.values(sandbox.pids).filter((identity) => identity != null);
+  const alive = await Promise.all(processes.map(({ pid, startTime }) => isAlive(pid, startTime)));
+  if (sandbox.state === 'ready' && alive.every(Boolean)) return sandbox as Sandbox;
+  return fail(
+    'TARGET_UNFIT',
+    `'${directory}' holds a sandbox that is ${sandbox.state === 'ready' ? 'broken' : sandbox.state}`,
+    {
+      hint: `run \`holdfast sandbox down --dir ${directory}\`, then remove the directory or choose another`,
+    },
+  );
+}
+
+async function startAll(directory: string, options: UpOptions): Promise<Sandbox> {
+  const { onProgress = () => undefined } = options;
+  const record = new SandboxRecord({ state: 'starting', directory, pids: {} });
+  const logs = path.join(directory, 'logs');
+  await record.update({ logs });
+  for (const folder of [logs, path.join(directory, 'copies'), path.join(directory, 'state')]) await mkdir(folder);
+  await chmod(logs, 0o755);
+  await startServers(record, directory, logs, options);
+  const written = await writeConfiguration(record.current as Sandbox);
+  await record.update(written);
+  if (options.worker ?? true) {
+    await run(holdfastProgram(), ['setup', '-c', written.configuration, '--yes', '--json'], { deadlineMs: 300_000 });
+    onProgress('the vault is set up on three copies');
+    const { configuration, temporal } = record.current as Sandbox;
+    const worker = await part(record, directory, logs, 'worker');
+    await startWorker({ ...worker, configuration, address: temporal.address });
+    onProgress('the worker listens');
+  }
+  await record.update({ state: 'ready' });
+  return record.current as Sandbox;
+}
+
+async function startServers(
+  record: SandboxRecord,
+  directory: string,
+  logs: string,
+  { postgres: major, onProgress = () => undefined }: UpOptions,
+): Promise<void> {
+  const at = (name: SandboxPart) => part(record, directory, logs, name);
+  const starts = await Promise.allSettled([
+    at('temporal').then(async (where) => {
+      const { address, ui } = await startTemporal({ ...where, persistent: true });
+      await record.update({ temporal: { address, ui } });
+      onProgress(`Temporal answers at ${address}, its UI at ${ui}`);
+    }),
+    at('postgres').then(async (where) => {
+      const server = await startPostgres({ ...where, ...(major === undefined ? {} : { major }) });
+      await record.update({ postgres: describePostgres(server) });
+      onProgress(`PostgreSQL ${server.version} answers on port ${server.port}`);
+    }),
+    startRegion(await at('s3-eu'), 'eu-central-1', 'sandbox-eu', onProgress),
+    startRegion(await at('s3-us'), 'us-east-1', 'sandbox-us', onProgress),
+  ]);
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const [, , eu, us] = starts.map((start) => (start as PromiseFulfilledResult<unknown>).value);
+  const local = { path: path.join(directory, 'copies', 'local') };
+  await record.update({ copies: { local, eu, us } as Sandbox['copies'] });
+}
+
+/** Where a part lives and how it is found again. Its intent is on disk before it starts, its identity right after. */
+async function part(
+  record: SandboxRecord,
+  directory: string,
+  logs: string,
+  name: SandboxPart,
+): Promise<ServerOptions & { readonly logFile: string }> {
+  await record.setPid(name, null);
+  return {
+    dir: path.join(directory, name),
+    logFile: path.join(logs, `${name}.log`),
+    outlive: true,
+    env: sandboxMark(directory, name),
+    onSpawn: (identity) => record.setPid(name, identity),
+  };
+}
+
+async function startRegion(
+  where: ServerOptions,
+  region: string,
+  bucket: string,
+  onProgress: (text: string) => void,
+): Promise<Sandbox['copies']['eu']> {
+  const server: S3Server = await startSeaweed({ ...where, region, buckets: [bucket] });
+  onProgress(`the S3 region ${region} answers at ${server.endpoint}`);
+  const { endpoint, accessKeyId, secretAccessKey } = server;
+  return { endpoint, region, bucket, accessKeyId, secretAccessKey };
+}
+
+function describePostgres(server: PostgresServer): Sandbox['postgres'] {
+  const { superuserUrl, url, major, version, bindir, dataDirectory, port, runAs } = server;
+  return {
+    ...{ url: superuserUrl, holdfastUrl: url, major, version, bindir, dataDirectory, port },
+    ...(runAs === undefined ? {} : { runAs }),
+  };
+}
