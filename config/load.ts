@@ -104,7 +104,7 @@ function makeProblem(
 const SYNTAX: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'this key stands in the same mapping twice',
   TAB_AS_INDENT: 'a tab cannot indent YAML, expected spaces',
-  BAD_INDENT: 'the indentation fits no mapping above',
+  BAD_INDENT: 'the indentation is wrong, or a bracket or quote above is not closed',
 };
 
 function syntaxProblems(document: Document.Parsed, positions: Positions, file: string): Problem[] {

@@ -36,8 +36,9 @@ export function positionsOf(document: Document.Parsed, lines: LineCounter): Posi
   return {
     at,
     value(path) {
-      const { pair, node } = find(path);
-      return at(start(isEmpty(node) ? pair?.key : node) ?? start(pair?.key) ?? 0);
+      const { pair, node, whole } = find(path);
+      const useKey = !whole || isEmpty(node);
+      return at(start(useKey ? pair?.key : node) ?? start(pair?.key) ?? start(node) ?? 0);
     },
     key(path) {
       const { pair, node, whole } = find(path);

@@ -106,7 +106,7 @@ const key = mapping({
   name: name().describe('Name of the key slot in the vault.'),
   file: filePath()
     .optional()
-    .describe('Key file (32 random bytes in hexadecimal, one line). `holdfast setup` makes it when it is absent.'),
+    .describe('Key file (one line; mode 0600). `holdfast setup` makes it when it is absent.'),
   passphrase: secret().optional().describe('Reference to a passphrase, instead of `file`.'),
 });
 
