@@ -1,0 +1,73 @@
+// The quickstart: a bank loses its database to one bad statement and gets it back to the moment before, on real servers, with proof.
+
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { toHoldfastError } from '../../errors/index.ts';
+import { chapter, Shell, say } from './shell.ts';
+import { tellStory } from './story.ts';
+
+const usage = `usage: npm run quickstart [-- [--once] [--dir DIR] [--postgres 15|17|18]]
+
+  --once       take everything down at the end; exit status 0 only if the recovery was proved
+  --dir DIR    where the sandbox lives; default: a directory of its own in the temporary directory
+  --postgres   major version of the database server; default: the newest that is set up`;
+
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    dir: { type: 'string', default: path.join(os.tmpdir(), 'holdfast-quickstart') },
+    postgres: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    say(`\n${signal}: stopping; everything that was started is taken down`);
+    interrupted.abort();
+  });
+}
+
+async function main(): Promise<number> {
+  const dir = path.resolve(values.dir);
+  const startedMs = Date.now();
+  const shell = new Shell(path.join(dir, 'holdfast.yaml'), interrupted.signal);
+  // The last act must not be cancelled by the signal that asks for it.
+  const undertaker = new Shell(path.join(dir, 'holdfast.yaml'), new AbortController().signal);
+  if (existsSync(path.join(dir, 'sandbox.json'))) {
+    say(`an earlier sandbox is in ${dir}: it is taken down first`);
+    await undertaker.type(['sandbox', 'down', '--dir', dir]);
+  }
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  let proved = false;
+  try {
+    chapter(startedMs, 'start the sandbox: PostgreSQL, two S3 regions, Temporal with its UI, a Holdfast worker');
+    await shell.type(['sandbox', 'up', '--dir', dir, ...(values.postgres ? ['--postgres', values.postgres] : [])]);
+    const sandbox = JSON.parse(await readFile(path.join(dir, 'sandbox.json'), 'utf8'));
+    const story = await tellStory({ dir, sandbox, shell, startedMs, signal: interrupted.signal });
+    proved = story.proved;
+    if (proved && !values.once) await story.stayUp();
+    await story.close();
+  } catch (error) {
+    if (!interrupted.signal.aborted) {
+      const { code, message, hint } = toHoldfastError(error);
+      process.stderr.write(`\nerror: ${message} (${code})\nhint: ${hint}\nlogs: ${path.join(dir, 'logs')}\n`);
+    }
+  } finally {
+    chapter(startedMs, 'take everything down');
+    await undertaker.type(['sandbox', 'down', '--dir', dir]);
+  }
+  if (proved) await rm(dir, { recursive: true, force: true });
+  return proved ? 0 : 1;
+}
+
+if (values.help) {
+  say(usage);
+} else {
+  process.exitCode = await main();
+}
