@@ -211,7 +211,22 @@ export interface Vault {
   /** Asks every copy anew (descriptor present, same vault, writable where asked). Never throws for one copy's failure. */
   conditions(): Promise<readonly CopyCondition[]>;
 
+  /**
+   * Gives an empty copy (`away` with `VAULT_MISSING`) this vault's descriptor and key slots. Only `setup` calls it: a disk that is not
+   * mounted looks just like an empty one. Throws `STORE_UNFIT` when the store holds something, `VAULT_OTHER`.
+   */
+  adoptCopy(name: string): Promise<void>;
+
   writeSnapshot(request: SnapshotRequest): Promise<SnapshotWriter>;
+  /**
+   * For a repeated attempt, before it reads anything: when a copy that answers has a manifest with this id, completes the snapshot on the
+   * others and gives it; `undefined` when none has. `commit` does the same by itself.
+   */
+  completeSnapshot(
+    component: ComponentId,
+    id: SnapshotId,
+    ready?: (copy: string) => Promise<void>,
+  ): Promise<SnapshotOnCopies | undefined>;
   /** Newest first, merged over the copies that answer. Throws `POLICY_UNMET` only when no copy answers. */
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
   /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */

@@ -1,0 +1,63 @@
+// Our own deadlines and retries around a store call: an SDK's own once slept 37 minutes inside one call.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import type { CallOptions } from './store.ts';
+
+export const DEFAULT_DEADLINE_MS = 60_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** Runs `call` with a signal that fires at the deadline or when the caller's does; a late answer is `STORE_UNAVAILABLE`. */
+export async function withDeadline<T>(
+  what: string,
+  options: CallOptions,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  options.signal?.throwIfAborted();
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), deadlineMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
+  let stop: () => void = () => {};
+  // A call that ignores its signal (a hung mount) must not hold us either.
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(new Error('stopped'));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  const running = call(signal);
+  running.catch(() => {});
+  try {
+    return await Promise.race([running, stopped]);
+  } catch (error) {
+    if (options.signal?.aborted) throw cancelled(what, error);
+    if (late.signal.aborted && !isHoldfastError(error, 'OBJECT_EXISTS', 'OBJECT_MISSING', 'OBJECT_DAMAGED')) {
+      fail('STORE_UNAVAILABLE', `${what} got no answer within ${deadlineMs / 1000} s`, { cause: error });
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Repeats `call` while it fails with `STORE_UNAVAILABLE`, with growing jittered pauses, until the signal of the deadline fires. */
+export async function withRetries<T>(signal: AbortSignal, call: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call(attempt);
+    } catch (error) {
+      if (!isHoldfastError(error, 'STORE_UNAVAILABLE') || signal.aborted) throw error;
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
+      try {
+        await sleep(pauseMs, undefined, { signal });
+      } catch {
+        throw error; // what failed says more than that time was up
+      }
+    }
+  }
+}
+
+function cancelled(what: string, cause: unknown): HoldfastError {
+  return new HoldfastError('CANCELLED', `${what} was cancelled`, { cause });
+}

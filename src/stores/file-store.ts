@@ -1,0 +1,280 @@
+// The store on a directory: atomic by link(2), durable by fsync of the file and of every directory that names it.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { withDeadline } from './deadline.ts';
+import { checkKey, checkPrefix, compareKeys, TEMPORARY_PREFIX } from './keys.ts';
+import type { ByteRange, CallOptions, ListOptions, ObjectInfo, PutOptions, Store, StoreProperties } from './store.ts';
+
+/** The directory must exist: one that is made on demand hides a disk that is not mounted. */
+export class FileStore implements Store {
+  readonly name: string;
+  readonly location: string;
+  readonly #root: string;
+  /** Device and inode of the root when first seen; another one later is another (or no) disk. */
+  #identity: string | undefined;
+  /** Directories that were fsynced into their parents by this process; saves a sync per object. */
+  readonly #durableDirectories = new Set<string>();
+
+  constructor(name: string, path: string) {
+    this.name = name;
+    this.location = `file:${path}`;
+    this.#root = path;
+  }
+
+  put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    checkKey(key);
+    return this.#call(`storing '${key}'`, options, async (signal) => {
+      const path = this.#path(key);
+      const temporary = join(this.#root, `${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`);
+      try {
+        await writeDurably(temporary, bytes);
+        signal.throwIfAborted();
+        await this.#makeDirectory(dirname(path));
+        await this.#publish(temporary, path, key, options.ifAbsent ?? true);
+      } finally {
+        await unlink(temporary).catch(() => {});
+      }
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  get(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
+    checkKey(key);
+    return this.#call(`reading '${key}'`, options, async () => {
+      const file = await this.#open(key);
+      try {
+        const size = (await file.stat()).size;
+        const { offset, length } = range ?? { offset: 0, length: size };
+        if (offset + length > size) {
+          fail('OBJECT_DAMAGED', `'${key}' on '${this.name}' has ${size} bytes, expected at least ${offset + length}`);
+        }
+        return await readFully(file, offset, length, key);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    checkKey(key);
+    return this.#call(`looking for '${key}'`, options, () => this.#info(key));
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    checkPrefix(prefix);
+    const directory = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    yield* this.#walk(directory, prefix, options);
+  }
+
+  delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    for (const key of keys) checkKey(key);
+    return this.#call(`deleting ${keys.length} objects`, options, async (signal) => {
+      for (const key of keys) {
+        signal.throwIfAborted();
+        try {
+          await unlink(this.#path(key));
+          await syncDirectory(dirname(this.#path(key)));
+        } catch (error) {
+          if (!isAbsent(error)) throw error;
+        }
+      }
+    });
+  }
+
+  async probe(options: CallOptions = {}): Promise<StoreProperties> {
+    const key = `probe/${randomBytes(8).toString('hex')}`;
+    const startedMs = Date.now();
+    await this.put(key, Buffer.from('first'), options);
+    let conditionalPut = false;
+    try {
+      await this.put(key, Buffer.from('second'), options);
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
+      conditionalPut = (await this.get(key, undefined, options)).toString() === 'first';
+    }
+    const storedAt = (await this.head(key, options))?.storedAt ?? new Date();
+    await this.delete([key], options);
+    return {
+      conditionalPut,
+      checksumVerified: false,
+      checksumAttested: false,
+      versioned: false,
+      objectLock: false,
+      // The time of a file on a network mount is its server's.
+      clockSkewMs: Math.min(0, startedMs - storedAt.getTime() + 1) || Math.max(0, startedMs - storedAt.getTime() - 1),
+    };
+  }
+
+  async close(): Promise<void> {}
+
+  #path(key: string): string {
+    return join(this.#root, key);
+  }
+
+  async #call<T>(what: string, options: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(`${what} in '${this.#root}'`, options, async (signal) => {
+      try {
+        await this.#checkRoot();
+        return await call(signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        throw this.#translate(what, error);
+      }
+    });
+  }
+
+  async #checkRoot(): Promise<void> {
+    const { dev, ino } = await stat(this.#root).then(
+      (info) => (info.isDirectory() ? info : fail('STORE_UNAVAILABLE', `'${this.#root}' is not a directory`)),
+      (error: unknown) => {
+        if (!isAbsent(error)) throw error;
+        return fail('STORE_UNAVAILABLE', `directory '${this.#root}' of copy '${this.name}' does not exist`, {
+          hint: 'is the disk mounted? `holdfast setup` makes the directory the first time',
+          cause: error,
+        });
+      },
+    );
+    const identity = `${dev}:${ino}`;
+    this.#identity ??= identity;
+    if (this.#identity !== identity) {
+      fail('STORE_UNAVAILABLE', `'${this.#root}' is another directory than before`, { hint: 'was a disk unmounted?' });
+    }
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    if (path === this.#root || this.#durableDirectories.has(path)) return;
+    const parent = dirname(path);
+    await this.#makeDirectory(parent);
+    await mkdir(path).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+    // Another process may have made it and died before its fsync: sync whether or not we made it.
+    await syncDirectory(parent);
+    this.#durableDirectories.add(path);
+  }
+
+  async #publish(temporary: string, path: string, key: string, ifAbsent: boolean): Promise<void> {
+    try {
+      await (ifAbsent ? link(temporary, path) : rename(temporary, path));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' && this.#durableDirectories.delete(dirname(path))) {
+        this.#durableDirectories.clear(); // somebody removed a directory since we made it
+        await this.#makeDirectory(dirname(path));
+        return this.#publish(temporary, path, key, ifAbsent);
+      }
+      if (codeOf(error) !== 'EEXIST') throw error;
+      // Whoever made it may have died before its fsync; a caller that accepts the object must be able to rely on it.
+      await syncDirectory(dirname(path));
+      fail('OBJECT_EXISTS', `'${key}' exists already on '${this.name}'`, { cause: error });
+    }
+  }
+
+  async #open(key: string): Promise<FileHandle> {
+    try {
+      const file = await open(this.#path(key), constants.O_RDONLY);
+      if ((await file.stat()).isFile()) return file;
+      await file.close();
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+    return fail('OBJECT_MISSING', `'${key}' is not on '${this.name}'`);
+  }
+
+  async #info(key: string): Promise<ObjectInfo | undefined> {
+    try {
+      const info = await lstat(this.#path(key));
+      return info.isFile() ? { key, sizeBytes: info.size, storedAt: info.mtime } : undefined;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async *#walk(directory: string, prefix: string, options: ListOptions): AsyncGenerator<ObjectInfo> {
+    const names = await this.#call(`listing '${directory}'`, options, () => this.#children(directory));
+    for (const name of names) {
+      const key = directory + name;
+      const isBelow = name.endsWith('/');
+      if (isBelow ? !(key.startsWith(prefix) || prefix.startsWith(key)) : !key.startsWith(prefix)) continue;
+      if (options.after !== undefined && key <= options.after && !(isBelow && options.after.startsWith(key))) continue;
+      if (isBelow) yield* this.#walk(key, prefix, options);
+      else {
+        const info = await this.#call(`looking for '${key}'`, options, () => this.#info(key));
+        if (info) yield info; // deleted meanwhile otherwise
+      }
+    }
+  }
+
+  /** Names in a directory in key order: a directory sorts with its slash. */
+  async #children(directory: string): Promise<string[]> {
+    try {
+      const entries = await readdir(join(this.#root, directory), { withFileTypes: true });
+      return entries
+        .filter((entry) => !entry.name.startsWith(TEMPORARY_PREFIX) && (entry.isDirectory() || entry.isFile()))
+        .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+        .filter((name) => name !== 'lost+found/')
+        .sort(compareKeys);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  #translate(what: string, error: unknown): unknown {
+    if (error instanceof HoldfastError) return error;
+    const code = codeOf(error);
+    const message = `${what} in '${this.#root}' failed: ${code ?? String(error)}`;
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      return new HoldfastError('STORE_DENIED', message, { hint: 'check the owner and mode of it', cause: error });
+    }
+    if (code === 'ENOSPC' || code === 'EDQUOT') return new HoldfastError('NO_SPACE', message, { cause: error });
+    return new HoldfastError('STORE_UNAVAILABLE', message, { cause: error });
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function readFully(file: FileHandle, offset: number, length: number, key: string): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) fail('OBJECT_DAMAGED', `'${key}' ended while it was read`);
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+/** Lower-case hexadecimal. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,40 @@
+// Making a store a copy of a vault: only when it is empty, and only when somebody said so.
+
+import { fail } from '../errors/index.ts';
+import type { Copy } from './copies.ts';
+import { listAll, putSame, type VaultCore } from './core.ts';
+import { parseSlot } from './key-slots.ts';
+import { DESCRIPTOR_KEY, SLOTS_PREFIX, slotKey } from './layout.ts';
+
+/** Slots, then the descriptor: a copy without descriptor is no vault yet, whatever else was left by a killed attempt. */
+export async function initialise(copy: Copy, slots: ReadonlyMap<string, Buffer>, descriptor: Buffer): Promise<void> {
+  for (const [slot, bytes] of slots) await copy.store.put(slotKey(slot), bytes, { ifAbsent: false });
+  await putSame(copy.store, DESCRIPTOR_KEY, descriptor);
+}
+
+/** Gives an empty copy the descriptor and slots of the vault. Throws `STORE_UNFIT` when it is not empty, `VAULT_OTHER`. */
+export async function adoptCopy(core: VaultCore, name: string): Promise<void> {
+  const copy = core.copies.get(name);
+  const [condition] = (await core.copies.conditions()).filter((each) => each.name === name);
+  if (condition?.state === 'ready') return;
+  if (condition?.error.code !== 'VAULT_MISSING') await core.copies.require(name);
+  await requireEmpty(copy);
+  const [source] = await core.copies.ready();
+  if (!source) fail('POLICY_UNMET', 'no copy answers that could tell the key slots');
+  const slots = new Map<string, Buffer>();
+  for (const info of await listAll(source.store, SLOTS_PREFIX)) {
+    const bytes = await source.store.get(info.key);
+    slots.set(parseSlot(info.key, bytes).slot, bytes);
+  }
+  await initialise(copy, slots, await source.store.get(DESCRIPTOR_KEY));
+  await core.copies.require(name);
+}
+
+export async function requireEmpty(copy: Copy): Promise<void> {
+  for await (const { key } of copy.store.list('')) {
+    if (key.startsWith('probe/') || key.startsWith(SLOTS_PREFIX)) continue;
+    fail('STORE_UNFIT', `'${copy.store.location}' is not empty: it has '${key}' but no '${DESCRIPTOR_KEY}'`, {
+      hint: 'give the vault an empty directory or prefix of its own; if this is a vault whose descriptor was lost, copy the descriptor from another copy',
+    });
+  }
+}

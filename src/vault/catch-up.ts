@@ -1,0 +1,211 @@
+// Catch-up: brings one copy to what the others hold, by comparing listings, verifying every object on the way.
+
+import type { ComponentId } from '../domain/component.ts';
+import { fail, type HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { manifestKeys } from './commit.ts';
+import type { Copy } from './copies.ts';
+import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
+import { type Holdings, holdingsOf, openGeneration } from './generation.ts';
+import { parseSlot } from './key-slots.ts';
+import {
+  generationPath,
+  type LogName,
+  logsPrefix,
+  packKeyOf,
+  parseLogName,
+  RUNS_PREFIX,
+  SLOTS_PREFIX,
+} from './layout.ts';
+import { type Manifest, openManifest } from './manifest.ts';
+import { fill, lacking, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
+import { objectTypes, unseal } from './sealed.ts';
+import { componentsOn } from './snapshots.ts';
+import type { CatchUpProgress } from './types.ts';
+
+const WIDTH = 4;
+
+export interface CatchUpOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: CatchUpProgress) => void;
+}
+
+/**
+ * Key slots, log, snapshots in the order of their numbers (packs and indexes, confirmed, then the manifest), records. What cannot be copied is
+ * left out and the rest goes on; the first such error is thrown at the end. Throws `POLICY_UNMET` when no other copy answers.
+ */
+export async function catchUp(core: VaultCore, name: string, options: CatchUpOptions = {}): Promise<CatchUpProgress> {
+  const target = await core.copies.require(name);
+  const sources = (await core.copies.ready()).filter((copy) => copy !== target);
+  if (sources.length === 0) fail('POLICY_UNMET', `no other copy answers that '${name}' could catch up from`);
+  return new CatchUp(core, target, sources, options).run();
+}
+
+class CatchUp {
+  readonly #core: VaultCore;
+  readonly #options: CatchUpOptions;
+  readonly #transfer: Transfer;
+  #planned = 0;
+  #objects = 0;
+  #bytes = 0;
+  #failure: HoldfastError | undefined;
+
+  constructor(core: VaultCore, target: Copy, sources: readonly Copy[], options: CatchUpOptions) {
+    this.#core = core;
+    this.#options = options;
+    const onObject = (sizeBytes: number) => {
+      this.#objects++;
+      this.#bytes += sizeBytes;
+      options.onProgress?.(this.#progress);
+    };
+    this.#transfer = { sources, target, onObject, signal: options.signal };
+  }
+
+  async run(): Promise<CatchUpProgress> {
+    const components = await this.#components();
+    const slots = await this.#missing(SLOTS_PREFIX);
+    const logs = (await Promise.all(components.map((component) => this.#missingLog(component)))).flat();
+    const manifests = (await Promise.all(components.map((component) => this.#manifests(component)))).flat();
+    const records = await this.#missing(RUNS_PREFIX);
+    this.#planned = slots.length + logs.length + records.length + (await this.#missingParts(manifests));
+    for (const key of slots) await this.#copy(key, async (bytes) => parseSlot(key, bytes));
+    await forEachLimited(logs, WIDTH, ({ key, name }) => this.#copyLog(key, name));
+    for (const each of manifests) await this.#try(() => this.#copySnapshot(each));
+    await forEachLimited(records, WIDTH, (key) =>
+      this.#copy(key, (bytes) => unseal(sealContext(this.#core, objectTypes.record, key), bytes)),
+    );
+    if (this.#failure) throw this.#failure;
+    return { ...this.#progress, remaining: 0 };
+  }
+
+  get #progress(): CatchUpProgress {
+    const remaining = Math.max(0, this.#planned - this.#objects);
+    return { objects: this.#objects, bytes: this.#bytes, remaining };
+  }
+
+  async #components(): Promise<ComponentId[]> {
+    const found = await Promise.all(this.#transfer.sources.map(componentsOn));
+    return [...new Set(found.flat())].sort();
+  }
+
+  /** Keys that some source has and the target lacks. */
+  async #missing(prefix: string): Promise<string[]> {
+    const has = new Set((await listAll(this.#transfer.target.store, prefix)).map(({ key }) => key));
+    const keys = new Set<string>();
+    for (const source of this.#transfer.sources) {
+      for (const { key } of await listAll(source.store, prefix)) if (!has.has(key)) keys.add(key);
+    }
+    return [...keys].sort();
+  }
+
+  /** Extents of a segment that is closed anywhere say nothing more, and neither does a mark with a newer one on the target. */
+  async #missingLog(component: ComponentId): Promise<{ key: string; name: LogName }[]> {
+    const prefix = logsPrefix(component);
+    const missing = (await this.#missing(prefix)).flatMap((key) => {
+      const name = parseLogName(key.slice(prefix.length).replace(/^[^/]*\//, ''));
+      return name ? [{ key, name }] : [];
+    });
+    const present = new Set((await listAll(this.#transfer.target.store, prefix)).map(({ key }) => key));
+    for (const { key } of missing) present.add(key);
+    const place = (key: string) => key.slice(0, key.lastIndexOf('.'));
+    const newestMark = new Map<string, string>();
+    for (const key of present) {
+      if (!key.includes('/mark.')) continue;
+      if (key > (newestMark.get(place(key)) ?? '')) newestMark.set(place(key), key);
+    }
+    return missing.filter(({ key, name }) => {
+      if (name.kind === 'extent') return !present.has(place(key));
+      return name.kind !== 'mark' || newestMark.get(place(key)) === key;
+    });
+  }
+
+  async #manifests(component: ComponentId): Promise<{ key: string; present: boolean }[]> {
+    const has = new Set(await manifestKeys(this.#transfer.target, component));
+    const keys = new Set<string>();
+    for (const source of this.#transfer.sources) for (const key of await manifestKeys(source, component)) keys.add(key);
+    return [...keys].sort().map((key) => ({ key, present: has.has(key) }));
+  }
+
+  /** Number of objects that snapshots lack, for the progress. */
+  async #missingParts(manifests: readonly { key: string; present: boolean }[]): Promise<number> {
+    const parts = new Set<string>();
+    const holdings = new Map<string, Holdings>();
+    for (const each of manifests) {
+      await this.#try(async () => {
+        const { header, body } = await this.#manifest(each.key);
+        const path = generationPath(header.component, header.generation);
+        const has = holdings.get(path) ?? (await holdingsOf(this.#transfer.target.store, path));
+        holdings.set(path, has);
+        const lacks = lacking(body, has);
+        for (const [sha256] of lacks.packs) parts.add(packKeyOf(path, sha256));
+        for (const key of lacks.indexes) parts.add(key);
+        if (!each.present) parts.add(each.key);
+      });
+    }
+    return parts.size;
+  }
+
+  async #manifest(key: string): Promise<Manifest> {
+    const holders = this.#transfer.sources;
+    const bytes = await readVerified(
+      this.#core,
+      holders,
+      key,
+      (each) => openManifest(this.#core, key, each),
+      this.#options.signal,
+    );
+    return openManifest(this.#core, key, bytes);
+  }
+
+  /** Also brings back packs that a snapshot of the target lost. */
+  async #copySnapshot({ key, present }: { key: string; present: boolean }): Promise<void> {
+    const manifest = await this.#manifest(key);
+    if (!present) return replicateSnapshot(this.#core, manifest, this.#transfer);
+    const { header, body } = manifest;
+    const path = generationPath(header.component, header.generation);
+    const lacks = lacking(body, await holdingsOf(this.#transfer.target.store, path));
+    if (lacks.packs.length + lacks.indexes.length === 0) return;
+    const generation = await openGeneration(this.#core, header.component, header.generation, this.#transfer.sources);
+    await fill(this.#core, generation, this.#transfer, lacks);
+  }
+
+  async #copyLog(key: string, { kind }: LogName): Promise<void> {
+    const context = sealContext(this.#core, objectTypes[kind], key);
+    await this.#try(async () => {
+      try {
+        await replicateObject(this.#core, this.#transfer, key, (bytes) => unseal(context, bytes));
+      } catch (error) {
+        // Superseded and deleted since it was listed; what supersedes it comes with the next catch-up.
+        if (isHoldfastError(error, 'OBJECT_MISSING') && (kind === 'extent' || kind === 'mark')) return;
+        if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
+        await this.#requireSameLog(key, kind);
+      }
+    });
+  }
+
+  /** The target got its own in the meantime: sealed separately, so its bytes differ, but it must hold the same log. */
+  async #requireSameLog(key: string, kind: LogName['kind']): Promise<void> {
+    const context = sealContext(this.#core, objectTypes[kind], key);
+    const theirs = await readVerified(this.#core, this.#transfer.sources, key, (bytes) => unseal(context, bytes));
+    const [a, b] = [await unseal(context, theirs), await unseal(context, await this.#transfer.target.store.get(key))];
+    if (!a.body.equals(b.body))
+      fail('OBJECT_EXISTS', `'${key}' holds other log on '${this.#transfer.target.description.name}'`);
+  }
+
+  async #copy(key: string, verify: (bytes: Buffer) => Promise<unknown>): Promise<void> {
+    await this.#try(async () => {
+      const bytes = await readVerified(this.#core, this.#transfer.sources, key, verify, this.#options.signal);
+      await putSame(this.#transfer.target.store, key, bytes);
+      this.#transfer.onObject?.(bytes.length);
+    });
+  }
+
+  async #try(work: () => Promise<void>): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    try {
+      await work();
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      this.#failure ??= this.#core.copies.failed(this.#transfer.target, error);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// What all parts of an opened vault share: keys, copies, policy, and the few ways to touch a sealed object.
+
+import type { Logger } from 'pino';
+import type { ComponentId, ComponentKind } from '../domain/component.ts';
+import { fail, isHoldfastError } from '../errors/index.ts';
+import type { CallOptions, ObjectInfo, PutOptions, Store } from '../stores/store.ts';
+import type { Copies } from './copies.ts';
+import type { VaultKeys } from './crypto.ts';
+import {
+  HEADER_READ_BYTES,
+  type ObjectType,
+  type Opened,
+  objectTypes,
+  type SealContext,
+  seal,
+  unseal,
+  unsealHeader,
+} from './sealed.ts';
+import type { CommitPolicy } from './types.ts';
+
+export interface VaultCore {
+  readonly keys: VaultKeys;
+  readonly copies: Copies;
+  readonly policy: CommitPolicy;
+  readonly logger: Logger;
+  readonly host: string;
+  readonly generationMs: Readonly<Record<ComponentKind, number>>;
+}
+
+/** Context of a sealed object whose base key comes from the vault key. */
+export function sealContext(
+  core: Pick<VaultCore, 'keys'>,
+  type: Exclude<ObjectType, typeof objectTypes.index>,
+  key: string,
+): SealContext {
+  return { vaultId: core.keys.idBytes, type, key, baseKey: core.keys.derived(purposeOf(type, key)) };
+}
+
+function purposeOf(type: ObjectType, key: string): string {
+  if (type === objectTypes.generationKey) return 'generation-key';
+  if (type === objectTypes.manifest) return 'manifest';
+  if (type === objectTypes.record || type === objectTypes.lease) return 'record';
+  const [kind, name, , systemId] = key.split('/');
+  return `log/${kind}/${name}/${systemId}`;
+}
+
+export async function putSealed(
+  store: Store,
+  context: SealContext,
+  header: unknown,
+  body: Uint8Array,
+  options: CallOptions = {},
+): Promise<number> {
+  const bytes = await seal(context, header, body);
+  await store.put(context.key, bytes, options);
+  return bytes.length;
+}
+
+export async function getSealed(store: Store, context: SealContext, options: CallOptions = {}): Promise<Opened> {
+  return unseal(context, await store.get(context.key, undefined, options));
+}
+
+/** The header alone; one ranged read unless it is unusually long. */
+export async function getHeader(
+  store: Store,
+  context: SealContext,
+  sizeBytes: number,
+  options: CallOptions = {},
+): Promise<unknown> {
+  const start = await store.get(context.key, { offset: 0, length: Math.min(sizeBytes, HEADER_READ_BYTES) }, options);
+  const result = await unsealHeader(context, start);
+  if ('header' in result) return result.header;
+  if (result.headerEnd > sizeBytes) fail('OBJECT_DAMAGED', `'${context.key}' is shorter than its header`);
+  const whole = await store.get(context.key, { offset: 0, length: result.headerEnd }, options);
+  const again = await unsealHeader(context, whole);
+  return 'header' in again ? again.header : fail('OBJECT_DAMAGED', `'${context.key}' has no header`);
+}
+
+/** Stores these very bytes, or finds that they are there. Throws `OBJECT_EXISTS` when others are. */
+export async function putSame(store: Store, key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+  try {
+    await store.put(key, bytes, options);
+  } catch (error) {
+    if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
+    if (!(await store.get(key, undefined, options)).equals(bytes)) throw error;
+  }
+}
+
+export async function listAll(store: Store, prefix: string, options: CallOptions = {}): Promise<ObjectInfo[]> {
+  const infos: ObjectInfo[] = [];
+  for await (const info of store.list(prefix, options)) infos.push(info);
+  return infos;
+}
+
+/** Runs `work` over `items`, at most `width` at a time; the first failure is thrown after the others ended. */
+export async function forEachLimited<T>(
+  items: Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const iterator = items[Symbol.iterator]();
+  const failures: unknown[] = [];
+  const lane = async () => {
+    for (let next = iterator.next(); !next.done && failures.length === 0; next = iterator.next()) {
+      await work(next.value).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+  if (failures.length > 0) throw failures[0];
+}
+
+export function asComponent(text: string): ComponentId {
+  return text as ComponentId;
+}

@@ -1,0 +1,224 @@
+// Generations: which one a snapshot joins, its data key, and what earlier attempts and snapshots already stored in it.
+
+import { randomBytes } from 'node:crypto';
+import type { ComponentId } from '../domain/component.ts';
+import { parseComponentId } from '../domain/component.ts';
+import { unixMicros } from '../domain/moment.ts';
+import { fail, isHoldfastError } from '../errors/index.ts';
+import type { ObjectInfo, Store } from '../stores/store.ts';
+import type { Copy } from './copies.ts';
+import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
+import { KEY_BYTES } from './crypto.ts';
+import { openIndex } from './index-object.ts';
+import {
+  compactTime,
+  dataKeyKey,
+  generationPath,
+  generationsPrefix,
+  indexesPrefix,
+  packKeyOf,
+  packsPrefix,
+  parseGeneration,
+} from './layout.ts';
+import { sha256Of } from './manifest.ts';
+import { type PackContext, readPackEntries } from './pack.ts';
+import { objectTypes, seal, unseal } from './sealed.ts';
+import type { SnapshotRequest } from './types.ts';
+
+/** After every character that a key may have: lists on behind all objects of a generation. */
+const BEHIND_ALL = '~';
+
+export interface Generation {
+  readonly name: string;
+  readonly path: string;
+  readonly context: PackContext;
+  /** The sealed data key, the same bytes for every copy. */
+  readonly keyObject: Buffer;
+}
+
+/** A pack that is in the generation before this attempt writes anything. */
+export interface StoredPack {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly entries: Buffer;
+  /** The index object of a committed snapshot that covers it; without one this attempt's index must. */
+  readonly indexKey: string | undefined;
+}
+
+/** What one copy has of a generation: pack → size, and index keys. */
+export interface Holdings {
+  readonly packs: Map<string, number>;
+  readonly indexes: Map<string, number>;
+}
+
+export async function openGeneration(
+  core: VaultCore,
+  component: ComponentId,
+  name: string,
+  copies: readonly Copy[],
+): Promise<Generation> {
+  const path = generationPath(component, name);
+  const key = dataKeyKey(path);
+  let failure: unknown;
+  for (const copy of copies) {
+    try {
+      const keyObject = await copy.store.get(key);
+      const { body } = await unseal(sealContext(core, objectTypes.generationKey, key), keyObject);
+      if (body.length !== KEY_BYTES) fail('OBJECT_DAMAGED', `'${key}' is not a key`);
+      return { name, path, keyObject, context: packContext(core, path, body) };
+    } catch (error) {
+      if (failure === undefined || isHoldfastError(failure, 'OBJECT_MISSING')) failure = error;
+    }
+  }
+  throw failure ?? fail('OBJECT_MISSING', `no copy has '${key}'`);
+}
+
+/** The current generation of the request's component and class, or a new one when there is none or it is old enough. */
+export async function joinGeneration(
+  core: VaultCore,
+  request: SnapshotRequest,
+  copies: readonly Copy[],
+): Promise<Generation> {
+  const startMs = Number(unixMicros(request.from) / 1000n);
+  const lengthMs = core.generationMs[parseComponentId(request.component).kind];
+  const names = new Set<string>();
+  for (const copy of copies) for (const name of await generationNames(copy.store, request)) names.add(name);
+  const age = (name: string) => startMs - (parseGeneration(name)?.startMs ?? Number.NaN);
+  // A second of tolerance: names have whole seconds.
+  const young = [...names]
+    .filter((name) => age(name) < lengthMs && age(name) > -1000)
+    .sort()
+    .reverse();
+  for (const name of young) {
+    try {
+      return await openGeneration(core, request.component, name, copies);
+    } catch (error) {
+      // Died before its key was anywhere: nothing in it can ever be read, so nothing needs it.
+      if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
+    }
+  }
+  return newGeneration(core, request);
+}
+
+async function newGeneration(core: VaultCore, request: SnapshotRequest): Promise<Generation> {
+  const name = `${request.class}-${compactTime(request.from)}-${randomBytes(4).toString('hex')}`;
+  const path = generationPath(request.component, name);
+  const dataKey = randomBytes(KEY_BYTES);
+  const header = { generation: name, component: request.component, class: request.class, created: request.from };
+  const keyObject = await seal(sealContext(core, objectTypes.generationKey, dataKeyKey(path)), header, dataKey);
+  return { name, path, keyObject, context: packContext(core, path, dataKey) };
+}
+
+function packContext(core: VaultCore, path: string, dataKey: Buffer): PackContext {
+  return { vaultId: core.keys.idBytes, path, dataKey, chunkIdKey: core.keys.chunkId };
+}
+
+/** Names by skipping from generation to generation, so that a bucket's millions of packs are not listed. */
+async function generationNames(store: Store, request: SnapshotRequest): Promise<string[]> {
+  const prefix = `${generationsPrefix(request.component)}${request.class}-`;
+  const names: string[] = [];
+  for (let after: string | undefined; ; ) {
+    let first: ObjectInfo | undefined;
+    for await (const info of store.list(prefix, after === undefined ? {} : { after })) {
+      first = info;
+      break;
+    }
+    if (!first) return names;
+    const name = first.key.split('/')[3] as string;
+    if (parseGeneration(name)?.class === request.class) names.push(name);
+    after = `${generationsPrefix(request.component)}${name}/${BEHIND_ALL}`;
+  }
+}
+
+export async function holdingsOf(store: Store, path: string): Promise<Holdings> {
+  const packs = new Map<string, number>();
+  for (const info of await listAll(store, packsPrefix(path))) packs.set(info.key.slice(-64), info.sizeBytes);
+  const indexes = new Map<string, number>();
+  for (const info of await listAll(store, indexesPrefix(path))) indexes.set(info.key, info.sizeBytes);
+  return { packs, indexes };
+}
+
+/** Takes note of an object of the generation that a copy has confirmed. */
+export function noteStored(holdings: Holdings, path: string, key: string, sizeBytes: number): void {
+  if (key.startsWith(packsPrefix(path))) holdings.packs.set(key.slice(-64), sizeBytes);
+  else holdings.indexes.set(key, sizeBytes);
+}
+
+/** Puts the data key on every copy that lacks it. */
+export async function putGenerationKey(generation: Generation, copy: Copy): Promise<void> {
+  await putSame(copy.store, dataKeyKey(generation.path), generation.keyObject);
+}
+
+/**
+ * All packs that are really on some copy: those that the indexes of committed snapshots name, and those that killed attempts left,
+ * whose bytes are checked first. `committedIndexes`: keys that manifests of this generation name. Packs that fail their check are taken out of `holdings`.
+ */
+export async function storedPacks(
+  core: VaultCore,
+  generation: Generation,
+  holdings: ReadonlyMap<Copy, Holdings>,
+  committedIndexes: ReadonlySet<string>,
+): Promise<StoredPack[]> {
+  const known = new Map<string, StoredPack>();
+  for (const indexKey of committedIndexes) {
+    for (const pack of await readIndex(generation, indexKey, holdings)) known.set(pack.sha256, { ...pack, indexKey });
+  }
+  await forEachLimited(holdings, 2, async ([copy, { packs }]) => {
+    const strays = [...packs].filter(([sha256]) => !known.get(sha256)?.indexKey);
+    try {
+      await forEachLimited(strays, 2, async ([sha256, sizeBytes]) => {
+        const entries = await checkStray(core, generation, copy, sha256, sizeBytes);
+        if (entries) known.set(sha256, { sha256, sizeBytes, entries, indexKey: undefined });
+        else packs.delete(sha256);
+      });
+    } catch (error) {
+      core.copies.failed(copy, error);
+      packs.clear(); // nothing counts that was not looked at
+    }
+  });
+  const isThere = (pack: StoredPack) =>
+    [...holdings.values()].some((each) => each.packs.get(pack.sha256) === pack.sizeBytes);
+  return [...known.values()].filter(isThere);
+}
+
+async function readIndex(generation: Generation, key: string, holdings: ReadonlyMap<Copy, Holdings>) {
+  let failure: unknown;
+  for (const [copy, { indexes }] of holdings) {
+    if (!indexes.has(key)) continue;
+    try {
+      return await openIndex(generation.context, key, await copy.store.get(key));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== undefined && !isHoldfastError(failure, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw failure;
+  return []; // its packs count as strays then, and are checked
+}
+
+/** Whether a pack that nobody committed is whole and durable, by the store's word or by reading it back. */
+async function checkStray(
+  core: VaultCore,
+  generation: Generation,
+  copy: Copy,
+  sha256: string,
+  sizeBytes: number,
+): Promise<Buffer | undefined> {
+  const key = packKeyOf(generation.path, sha256);
+  try {
+    const attested = (await copy.store.head(key))?.sha256;
+    if (attested === undefined) {
+      const bytes = await copy.store.get(key);
+      if (sha256Of(bytes) !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
+      await putSame(copy.store, key, bytes); // meets itself; makes its directory entry durable
+    } else if (attested !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
+    const read = (offset: number, length: number) => copy.store.get(key, { offset, length });
+    return await readPackEntries(generation.context, sizeBytes, read, `'${key}'`);
+  } catch (error) {
+    if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT')) throw error;
+    core.logger.warn(
+      { copy: copy.description.name, key },
+      `a pack of an earlier attempt is not used: ${error.message}`,
+    );
+    return undefined;
+  }
+}

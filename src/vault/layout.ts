@@ -1,0 +1,121 @@
+// Where everything lies in a copy: the only place that builds or reads object keys (docs/vault-format.md, section 2).
+
+import type { ComponentId } from '../domain/component.ts';
+import { type Lsn, lsnFrom, lsnValue, type SegmentName } from '../domain/lsn.ts';
+import { type Moment, momentFromUnixMicros, unixMicros } from '../domain/moment.ts';
+import { fail } from '../errors/index.ts';
+import { isPart } from '../stores/keys.ts';
+import type { SnapshotId, TimeMark } from './types.ts';
+
+export const DESCRIPTOR_KEY = 'holdfast.json';
+export const SLOTS_PREFIX = 'keys/';
+export const RUNS_PREFIX = 'runs/';
+
+const SNAPSHOT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+const GENERATION = /^([a-z0-9][a-z0-9-]*)-(\d{8}T\d{6}Z)-[0-9a-f]{8}$/;
+
+export const slotKey = (slot: string) => `${SLOTS_PREFIX}${slot}.json`;
+
+// ── Generations ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const generationsPrefix = (component: ComponentId) => `${component}/generations/`;
+export const generationPath = (component: ComponentId, generation: string) =>
+  `${generationsPrefix(component)}${generation}`;
+export const dataKeyKey = (path: string) => `${path}/key`;
+export const packsPrefix = (path: string) => `${path}/packs/`;
+export const indexesPrefix = (path: string) => `${path}/indexes/`;
+export const packKeyOf = (path: string, sha256: string) => `${path}/packs/${sha256.slice(0, 2)}/${sha256}`;
+
+/** `20261123T061407Z` */
+export function compactTime(moment: Moment): string {
+  return `${moment.slice(0, 19).replaceAll('-', '').replaceAll(':', '')}Z`;
+}
+
+/** Class and start of a generation by its name; `undefined` when it is none. */
+export function parseGeneration(name: string): { class: string; startMs: number } | undefined {
+  const match = GENERATION.exec(name);
+  if (!match?.[1] || !match[2]) return undefined;
+  const time = match[2].replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+  return { class: match[1], startMs: Date.parse(time) };
+}
+
+// ── Snapshots ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const snapshotsPrefix = (component: ComponentId) => `${component}/snapshots/`;
+
+export function manifestKey(component: ComponentId, sequence: number, id: SnapshotId): string {
+  return `${snapshotsPrefix(component)}${String(sequence).padStart(8, '0')}.${id}`;
+}
+
+export function parseManifestKey(
+  key: string,
+): { component: ComponentId; sequence: number; id: SnapshotId } | undefined {
+  const match = /^([a-z]+\/[a-z0-9-]+)\/snapshots\/(\d{8})\.([0-9TZa-f-]+)$/.exec(key);
+  if (!match || !SNAPSHOT_ID.test(match[3] as string)) return undefined;
+  return { component: match[1] as ComponentId, sequence: Number(match[2]), id: match[3] as SnapshotId };
+}
+
+export function checkSnapshotId(id: string): asserts id is SnapshotId {
+  if (!SNAPSHOT_ID.test(id)) fail('INTERNAL', `'${id}' is not a snapshot id`);
+}
+
+// ── Log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const logsPrefix = (component: ComponentId) => `${component}/log/`;
+export const logPrefix = (component: ComponentId, systemId: string) => `${logsPrefix(component)}${systemId}/`;
+export const timelinePart = (timeline: number) => timeline.toString(16).toUpperCase().padStart(8, '0');
+const lsnPart = (lsn: Lsn) => lsnValue(lsn).toString(16).toUpperCase().padStart(16, '0');
+const lsnOfPart = (part: string) => lsnFrom(BigInt(`0x${part}`));
+
+export const segmentKey = (log: string, segment: SegmentName) => `${log}${segment.slice(0, 8)}/${segment}`;
+export const extentKey = (log: string, segment: SegmentName, from: Lsn, to: Lsn) =>
+  `${segmentKey(log, segment)}.${lsnPart(from)}-${lsnPart(to)}`;
+export const marksPrefix = (log: string, timeline: number) => `${log}${timelinePart(timeline)}/mark.`;
+export const markKey = (log: string, timeline: number, mark: TimeMark) =>
+  `${marksPrefix(log, timeline)}${String(unixMicros(mark.time)).padStart(20, '0')}-${lsnPart(mark.lsn)}`;
+export const historyKey = (log: string, timeline: number) => `${log}${timelinePart(timeline)}/history`;
+
+export type LogName =
+  | { readonly kind: 'segment'; readonly timeline: number; readonly segment: SegmentName }
+  | {
+      readonly kind: 'extent';
+      readonly timeline: number;
+      readonly segment: SegmentName;
+      readonly fromLsn: Lsn;
+      readonly toLsn: Lsn;
+    }
+  | { readonly kind: 'mark'; readonly timeline: number; readonly mark: TimeMark }
+  | { readonly kind: 'history'; readonly timeline: number };
+
+/** What an object of the log is by its name (the part after `<component>/log/<system id>/`); `undefined` for none of ours. */
+export function parseLogName(name: string): LogName | undefined {
+  const [directory = '', file = '', ...rest] = name.split('/');
+  if (!/^[0-9A-F]{8}$/.test(directory) || rest.length > 0) return undefined;
+  const timeline = Number.parseInt(directory, 16);
+  if (file === 'history') return { kind: 'history', timeline };
+  const mark = /^mark\.(\d{20})-([0-9A-F]{16})$/.exec(file);
+  if (mark) {
+    return {
+      kind: 'mark',
+      timeline,
+      mark: { time: momentFromUnixMicros(BigInt(mark[1] as string)), lsn: lsnOfPart(mark[2] as string) },
+    };
+  }
+  const match = /^([0-9A-F]{24})(?:\.([0-9A-F]{16})-([0-9A-F]{16}))?$/.exec(file);
+  if (!match || !file.startsWith(directory)) return undefined;
+  const segment = match[1] as SegmentName;
+  if (match[2] === undefined || match[3] === undefined) return { kind: 'segment', timeline, segment };
+  return { kind: 'extent', timeline, segment, fromLsn: lsnOfPart(match[2]), toLsn: lsnOfPart(match[3]) };
+}
+
+// ── Records and leases ───────────────────────────────────────────────────────────────────────────────────────────────
+
+export function recordKey(run: string, name: string): string {
+  if (!isPart(run) || !isPart(name)) fail('INTERNAL', `'${run}/${name}' cannot name a record`);
+  return `${RUNS_PREFIX}${run}/${name}`;
+}
+
+/** A resource may be a component (`database/main`); its slash stays. */
+export const leasePrefix = (resource: string) => `leases/${resource}/`;
+export const leaseKey = (resource: string, position: number) =>
+  `${leasePrefix(resource)}${String(position).padStart(8, '0')}`;

@@ -1,0 +1,201 @@
+// Opening and making a vault: which of the stores hold ours, which key opens it, and what is written into an empty one.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { ComponentKind } from '../domain/component.ts';
+import { momentFromDate } from '../domain/moment.ts';
+import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { initialise, requireEmpty } from './adopt.ts';
+import { Copies, type Copy, readDescriptor } from './copies.ts';
+import { listAll, putSame, type VaultCore } from './core.ts';
+import { KEY_BYTES, VaultKeys } from './crypto.ts';
+import { type Descriptor, makeDescriptor, parseDescriptor, verifyDescriptor } from './descriptor.ts';
+import { type KeySlot, type KeySource, makeSlot, openSlot, parseSlot } from './key-slots.ts';
+import { SLOTS_PREFIX, slotKey } from './layout.ts';
+import type { CommitPolicy, Vault } from './types.ts';
+import { OpenedVault } from './vault.ts';
+
+const DAY_MS = 86_400_000;
+/** How long snapshots share packs: a generation is deleted as a whole, so it must not outlive its retention by much. */
+export const DEFAULT_GENERATION_MS: Readonly<Record<ComponentKind, number>> = {
+  database: 7 * DAY_MS,
+  redis: DAY_MS,
+  files: 90 * DAY_MS,
+  configuration: 90 * DAY_MS,
+};
+
+export interface VaultOptions {
+  /** Name of the estate; a vault of another estate is `VAULT_OTHER`. */
+  readonly estate: string;
+  /** In order of preference for reading. */
+  readonly copies: readonly Copy[];
+  readonly policy: CommitPolicy;
+  /** Any one that opens the vault is enough. */
+  readonly keys: readonly KeySource[];
+  readonly logger: Logger;
+  /** This host, as the snapshots it takes name it. */
+  readonly host: string;
+  readonly generationMs?: Partial<Readonly<Record<ComponentKind, number>>>;
+}
+
+type Found = { readonly copy: Copy } & (
+  | { readonly descriptor: Descriptor; readonly bytes: Buffer }
+  | { readonly error: HoldfastError }
+);
+
+/**
+ * Opens the vault on the copies that answer; the others are `away`. Throws `VAULT_MISSING`, `VAULT_OTHER`, `VAULT_KEY_WRONG`, `VAULT_FORMAT`,
+ * `SECRET_UNRESOLVED`, or why no copy answers.
+ */
+export async function openVault(options: VaultOptions): Promise<Vault> {
+  const found = await findDescriptors(options);
+  return openFound(options, found);
+}
+
+/**
+ * Makes the vault on copies that are all empty, or opens the one that is there and adds the key slots that it lacks. An empty copy beside
+ * an existing vault stays empty (`adoptCopy`): an unmounted disk looks just like it. Throws like `openVault`; making needs every copy to answer.
+ */
+export async function createVault(options: VaultOptions): Promise<Vault> {
+  const found = await findDescriptors(options);
+  const other = found.find((each) => 'error' in each && each.error.code === 'VAULT_OTHER');
+  if (other && 'error' in other) throw other.error;
+  if (found.some((each) => 'descriptor' in each)) {
+    const vault = await openFound(options, found);
+    await addMissingSlots(vault.core, options.keys);
+    return vault;
+  }
+  for (const each of found) if ('error' in each && each.error.code !== 'VAULT_MISSING') throw each.error;
+  if (options.keys.length === 0) fail('CONFIG_INVALID', 'a vault needs at least one key');
+  for (const copy of options.copies) await requireEmpty(copy);
+  const keys = new VaultKeys(randomUUID(), randomBytes(KEY_BYTES));
+  const slots = new Map<string, Buffer>();
+  for (const source of options.keys) slots.set(source.name, await makeSlot(keys.id, keys.vaultKey, source));
+  const descriptor = makeDescriptor(keys, options.estate, momentFromDate(new Date()));
+  for (const copy of options.copies) await initialise(copy, slots, descriptor);
+  return openedVault(options, keys);
+}
+
+async function findDescriptors(options: VaultOptions): Promise<Found[]> {
+  return Promise.all(
+    options.copies.map(async (copy): Promise<Found> => {
+      try {
+        const bytes = await readDescriptor(copy);
+        const descriptor = parseDescriptor(copy.description.name, bytes);
+        if (descriptor.estate !== options.estate) {
+          fail(
+            'VAULT_OTHER',
+            `'${copy.store.location}' holds the vault of estate '${descriptor.estate}', not '${options.estate}'`,
+          );
+        }
+        return { copy, descriptor, bytes };
+      } catch (error) {
+        return { copy, error: toHoldfastError(error) };
+      }
+    }),
+  );
+}
+
+async function openFound(options: VaultOptions, found: readonly Found[]): Promise<OpenedVault> {
+  const usable = found.filter((each) => 'descriptor' in each);
+  if (usable.length === 0) throw worstOf(found);
+  let failure: unknown;
+  for (const id of idsByNumber(usable.map((each) => each.descriptor.vault))) {
+    for (const { copy, descriptor } of usable.filter((each) => each.descriptor.vault === id)) {
+      try {
+        const vaultKey = await unlock(copy, id, options.keys);
+        const keys = new VaultKeys(id, vaultKey);
+        verifyDescriptor(keys, copy.description.name, descriptor);
+        const vault = openedVault(options, keys);
+        await vault.conditions();
+        return vault;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  }
+  throw failure;
+}
+
+function openedVault(options: VaultOptions, keys: VaultKeys): OpenedVault {
+  return new OpenedVault({
+    keys,
+    copies: new Copies(options.copies, keys, options.logger),
+    policy: options.policy,
+    logger: options.logger,
+    host: options.host,
+    generationMs: { ...DEFAULT_GENERATION_MS, ...options.generationMs },
+  });
+}
+
+/** Unknown is not absent: a store that did not answer says more than one that has no vault. */
+function worstOf(found: readonly Found[]): HoldfastError {
+  const errors = found.flatMap((each) => ('error' in each ? [each.error] : []));
+  return (
+    errors.find((error) => error.code !== 'VAULT_MISSING') ??
+    errors[0] ??
+    toHoldfastError(fail('CONFIG_INVALID', 'a vault needs at least one copy'))
+  );
+}
+
+function idsByNumber(ids: readonly string[]): string[] {
+  const count = (id: string) => ids.filter((each) => each === id).length;
+  return [...new Set(ids)].sort((a, b) => count(b) - count(a));
+}
+
+async function unlock(copy: Copy, vaultId: string, sources: readonly KeySource[]): Promise<Buffer> {
+  const slots: KeySlot[] = [];
+  let unresolved: unknown;
+  let tried = 0;
+  for (const info of await listAll(copy.store, SLOTS_PREFIX)) {
+    try {
+      slots.push(parseSlot(info.key, await copy.store.get(info.key)));
+    } catch (error) {
+      unresolved ??= error; // another slot may be whole
+    }
+  }
+  // Files first: a passphrase costs 0.4 s and 128 MiB.
+  for (const source of [...sources].sort((a, b) => a.kind.localeCompare(b.kind))) {
+    try {
+      for (const slot of slots.filter((each) => each.kind === source.kind)) {
+        const key = await openSlot(vaultId, slot, source);
+        if (key) return key;
+      }
+      tried++;
+    } catch (error) {
+      unresolved ??= error;
+    }
+  }
+  if (tried === 0 && unresolved) throw unresolved;
+  const names = sources.map((source) => `'${source.name}'`).join(', ');
+  return fail('VAULT_KEY_WRONG', `none of the keys ${names} opens the vault on '${copy.description.name}'`, {
+    cause: unresolved,
+  });
+}
+
+/** For every key of the configuration a slot on every copy that answers. Throws `VAULT_KEY_WRONG` when a slot has another secret. */
+async function addMissingSlots(core: VaultCore, sources: readonly KeySource[]): Promise<void> {
+  const ready = await core.copies.ready();
+  for (const source of sources) {
+    const key = slotKey(source.name);
+    const present = new Map<Copy, Buffer | undefined>();
+    for (const copy of ready) present.set(copy, await getIfPresent(copy, key));
+    const existing = [...present.values()].find((bytes) => bytes !== undefined);
+    if (existing && !(await openSlot(core.keys.id, parseSlot(key, existing), source))) {
+      fail('VAULT_KEY_WRONG', `key '${source.name}' does not open its slot`, {
+        hint: 'it was made with another secret; give the key of the configuration another name to add it as a new slot',
+      });
+    }
+    const bytes = existing ?? (await makeSlot(core.keys.id, core.keys.vaultKey, source));
+    for (const [copy, has] of present) if (!has) await putSame(copy.store, key, bytes);
+  }
+}
+
+async function getIfPresent(copy: Copy, key: string): Promise<Buffer | undefined> {
+  try {
+    return await copy.store.get(key);
+  } catch (error) {
+    if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+// The opened vault: the service that engines use, each part of it in its own file.
+
+import type { ComponentId } from '../domain/component.ts';
+import { adoptCopy } from './adopt.ts';
+import { type CatchUpOptions, catchUp } from './catch-up.ts';
+import { completeSnapshot } from './commit.ts';
+import type { VaultCore } from './core.ts';
+import { logsPrefix } from './layout.ts';
+import { acquireLease, type Observations } from './lease.ts';
+import { VaultLogCopy } from './log-copy.ts';
+import { getRecord, listRecords, putRecord } from './records.ts';
+import { firstKey, type HeaderCache, listSnapshots, openSnapshot, writeSnapshot } from './snapshots.ts';
+import type {
+  CatchUpProgress,
+  CommitPolicy,
+  CopyCondition,
+  CopyDescription,
+  Lease,
+  LogCopy,
+  SnapshotId,
+  SnapshotOnCopies,
+  SnapshotReader,
+  SnapshotRequest,
+  SnapshotWriter,
+  Vault,
+} from './types.ts';
+
+export class OpenedVault implements Vault {
+  readonly core: VaultCore;
+  readonly #headers: HeaderCache = new Map();
+  readonly #observations: Observations = new Map();
+
+  constructor(core: VaultCore) {
+    this.core = core;
+  }
+
+  get id(): string {
+    return this.core.keys.id;
+  }
+
+  get policy(): CommitPolicy {
+    return this.core.policy;
+  }
+
+  get copies(): readonly CopyDescription[] {
+    return this.core.copies.all.map((copy) => copy.description);
+  }
+
+  conditions(): Promise<readonly CopyCondition[]> {
+    return this.core.copies.conditions();
+  }
+
+  adoptCopy(name: string): Promise<void> {
+    return adoptCopy(this.core, name);
+  }
+
+  writeSnapshot(request: SnapshotRequest): Promise<SnapshotWriter> {
+    return writeSnapshot(this.core, request);
+  }
+
+  completeSnapshot(
+    component: ComponentId,
+    id: SnapshotId,
+    ready?: (copy: string) => Promise<void>,
+  ): Promise<SnapshotOnCopies | undefined> {
+    return completeSnapshot(this.core, component, id, ready);
+  }
+
+  listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]> {
+    return listSnapshots(this.core, this.#headers, component);
+  }
+
+  openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader> {
+    return openSnapshot(this.core, this.#headers, id, from);
+  }
+
+  log(component: ComponentId, systemId: string, copy: string): LogCopy {
+    return new VaultLogCopy(this.core, component, systemId, this.core.copies.get(copy));
+  }
+
+  async logSystems(component: ComponentId): Promise<readonly string[]> {
+    const answers = await this.core.copies.fromEach('looking for log', async (copy) => {
+      const systems: string[] = [];
+      for (let after: string | undefined; ; ) {
+        const first = await firstKey(copy, logsPrefix(component), after);
+        if (first === undefined) return systems;
+        const system = first.slice(logsPrefix(component).length).split('/')[0] as string;
+        systems.push(system);
+        after = `${logsPrefix(component)}${system}/~`;
+      }
+    });
+    return [...new Set([...answers.values()].flat())].sort();
+  }
+
+  putRecord(run: string, name: string, data: unknown): Promise<void> {
+    return putRecord(this.core, run, name, data);
+  }
+
+  getRecord(run: string, name: string): Promise<unknown> {
+    return getRecord(this.core, run, name);
+  }
+
+  listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]> {
+    return listRecords(this.core, run);
+  }
+
+  catchUp(target: string, options?: CatchUpOptions): Promise<CatchUpProgress> {
+    return catchUp(this.core, target, options);
+  }
+
+  acquireLease(resource: string, owner: string, ttlMs: number): Promise<Lease> {
+    return acquireLease(this.core, this.#observations, resource, owner, ttlMs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.core.copies.all.map((copy) => copy.store.close()));
+  }
+}
