@@ -25,7 +25,7 @@ export async function readVerified(
   core: VaultCore,
   sources: readonly Copy[],
   key: string,
-  verify: (bytes: Buffer) => void | Promise<unknown>,
+  verify: (bytes: Buffer) => unknown,
   signal?: AbortSignal,
 ): Promise<Buffer> {
   const errors: HoldfastError[] = [];
@@ -56,7 +56,7 @@ export async function replicateObject(
   core: VaultCore,
   transfer: Transfer,
   key: string,
-  verify: (bytes: Buffer) => void | Promise<unknown>,
+  verify: (bytes: Buffer) => unknown,
 ): Promise<void> {
   const bytes = await readVerified(core, transfer.sources, key, verify, transfer.signal);
   await putSame(transfer.target.store, key, bytes, transfer.signal ? { signal: transfer.signal } : {});
