@@ -49,7 +49,7 @@ const businessSeconds = 12;
 const unnoticedSeconds = 4;
 
 export async function tellStory(options: StoryOptions): Promise<Story> {
-  const { dir, sandbox, shell, startedMs, signal } = options;
+  const { dir, sandbox, startedMs, signal } = options;
   const { superuserUrl, bindir } = sandbox.postgres;
   chapter(startedMs, 'open a bank: pgbench and a transfer desk whose ledger is kept outside the database');
   const load = new Load({ url: superuserUrl, bindir, logFile: path.join(dir, 'logs', 'pgbench.log') });
