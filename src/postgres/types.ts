@@ -1,5 +1,6 @@
 // The words of the PostgreSQL engine as types: the source, a base backup, the receiver, a recovery plan and its journal.
 
+import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
@@ -185,6 +186,8 @@ export interface RestorePlan {
     readonly dataDirectory: string;
     readonly running: boolean;
   };
+  /** What the steps need to know of the host, so that plan and journal alone are enough to finish or to undo. */
+  readonly execution: RestoreExecution;
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
@@ -195,6 +198,24 @@ export interface RestorePlan {
    * or the copy that happens to be nearest. Approvals are bound to it.
    */
   readonly digest: string;
+}
+
+export interface RestoreExecution {
+  /** Programs of the snapshot's major version. */
+  readonly binDirectory: string;
+  /** User that the recovered server runs as; absent: ours. */
+  readonly runAs?: string;
+  /** Roles to try when asking the recovered server, best first; the first one that exists is enough to find its superuser. */
+  readonly roles: readonly string[];
+  /** Preload libraries of the source that are harmless and installed here. */
+  readonly preloadLibraries: readonly string[];
+  /** Where each tablespace of the snapshot ends up. */
+  readonly tablespaces: readonly { readonly oid: number; readonly location: string }[];
+  /** Physical slot to make before production goes on; in place only. */
+  readonly slot?: string;
+  /** How production is stopped and started; in place only. */
+  readonly service?: ServiceSettings;
+  readonly checks: readonly DatabaseCheck[];
 }
 
 export interface RestoreTimings {

@@ -1,0 +1,261 @@
+// Makes the one plan of a restore: what is recovered from where, to which record, into which place, and what a person should know.
+
+import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
+import { slotName } from '../../domain/ids.ts';
+import { shortMoment } from '../../domain/moment.ts';
+import { fail } from '../../errors/index.ts';
+import type { Vault } from '../../vault/types.ts';
+import { withPlain } from '../connection/index.ts';
+import { findTools } from '../tools.ts';
+import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
+import type { HeaderCache } from './log-archive.ts';
+import { restorePaths } from './paths.ts';
+import { planDigest } from './plan-digest.ts';
+import {
+  availableBytes,
+  harmlessPreloads,
+  inspectBeside,
+  inspectLocale,
+  inspectProduction,
+  managedBy,
+} from './preflight.ts';
+import { type Resolution, resolveTarget } from './resolve.ts';
+
+export interface PlanRequest {
+  readonly vault: Vault;
+  readonly configuration: Configuration;
+  readonly database: DatabaseSettings;
+  readonly target: RequestedTarget;
+  readonly place: { readonly mode: 'in place' } | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+  readonly run: string;
+  readonly exclusive?: boolean;
+  readonly timeline?: number;
+  readonly fromCopy?: string;
+  /** Resolved url of production: its role is one that the recovered server knows, and production is asked what will break. */
+  readonly url?: string;
+  readonly headers?: HeaderCache;
+  readonly now?: Date;
+}
+
+/** Segments that may wait in the spool, on top of base and log. */
+const spoolSegments = 16;
+
+/**
+ * Nothing is touched. Throws what `resolveTarget` throws, `TARGET_UNFIT`, `NO_SPACE`, `TOOL_VERSION`, and `DATABASE_IDENTITY` when
+ * the production directory belongs to another cluster than the one that is in the vault.
+ */
+export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
+  const { configuration, database, vault } = request;
+  const runAs = configuration.hosts[database.host]?.runAs;
+  const place = placeOf(request);
+  const production =
+    place.mode === 'in place'
+      ? await inspectProduction(place.dataDirectory, runAs)
+      : await inspectBeside(place.dataDirectory, runAs).then(() => undefined);
+  if (production !== undefined) await proveKnown(vault, database, production);
+  const resolution = await resolveTarget({
+    vault,
+    component: database.id,
+    target: request.target,
+    copies: copiesInOrder(request),
+    ...optional({
+      exclusive: request.exclusive,
+      timeline: request.timeline,
+      systemId: production?.systemId,
+      headers: request.headers,
+    }),
+  });
+  const { details } = resolution;
+  const { execution, left } = await executionFor(request, place, runAs, details);
+  await inspectLocale(details);
+  const space = {
+    neededBytes: details.sizeBytes + resolution.logBytes + spoolSegments * details.segmentSizeBytes,
+    availableBytes: await availableBytes(place.dataDirectory),
+  };
+  if (space.neededBytes > space.availableBytes) noSpace(place, space);
+  const warnings = [
+    ...(await productionWarnings(request, production)),
+    ...resolutionWarnings(resolution),
+    ...left.map((library) => `the library '${library}' that production preloads is not loaded in the recovered server`),
+  ];
+  return withDigest(request, { place, production, resolution, execution, space, warnings });
+}
+
+interface Parts {
+  readonly place: Place;
+  readonly production: RestorePlan['production'];
+  readonly resolution: Resolution;
+  readonly execution: RestoreExecution;
+  readonly space: RestorePlan['space'];
+  readonly warnings: readonly string[];
+}
+
+function withDigest({ configuration, database, target, run }: PlanRequest, parts: Parts): RestorePlan {
+  const { place, production, resolution, execution, space, warnings } = parts;
+  const { snapshot, details, copy, resolved, segments, histories, logBytes } = resolution;
+  const plan = {
+    run,
+    estate: configuration.name,
+    component: database.id,
+    host: database.host,
+    requested: target,
+    resolved,
+    base: { snapshot: snapshot.id, copy, from: snapshot.from, to: snapshot.to, sizeBytes: details.sizeBytes },
+    source: details,
+    log: { copy, segments, histories, bytes: logBytes },
+    place,
+    workDirectory: restorePaths(place.dataDirectory, run).work,
+    ...(production === undefined ? {} : { production }),
+    execution,
+    space,
+    warnings,
+  };
+  return { ...plan, digest: planDigest(plan) };
+}
+
+/** Throws `PLAN_CHANGED` when what a person decided about is no longer so. */
+export function provePlanUnchanged(shown: Pick<RestorePlan, 'digest'>, now: RestorePlan): void {
+  if (shown.digest === now.digest) return;
+  fail('PLAN_CHANGED', `the plan is no longer the one that was shown (${shown.digest.slice(0, 12)})`, {
+    details: { shown: shown.digest, now: now.digest },
+  });
+}
+
+function placeOf({ place, database, now = new Date() }: PlanRequest): Place {
+  if (place.mode === 'beside') return place;
+  const { dataDirectory, service, name } = database;
+  if (dataDirectory === undefined || service === undefined) {
+    fail('TARGET_UNFIT', `a restore of '${name}' in place needs 'dataDirectory' and 'service' in the configuration`, {
+      hint: 'add them, or restore with `--beside DIR`',
+    });
+  }
+  const stamp = `${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+  return { mode: 'in place', dataDirectory, keepOldAt: `${dataDirectory}.before-${stamp}` };
+}
+
+/** The cluster that would be replaced must be one whose log is in the vault under this component. */
+async function proveKnown(
+  vault: Vault,
+  { id }: DatabaseSettings,
+  { systemId, dataDirectory }: NonNullable<RestorePlan['production']>,
+): Promise<void> {
+  const known = await vault.logSystems(id);
+  if (known.includes(systemId)) return;
+  const listed = known.length === 0 ? 'none' : known.join(', ');
+  fail('DATABASE_IDENTITY', `'${dataDirectory}' is cluster ${systemId}; the vault has ${listed} under '${id}'`, {
+    details: { dataDirectory, systemId, known },
+  });
+}
+
+/** The copies of the host's own site first, directories before buckets; or only the one that was named. */
+function copiesInOrder({ vault, configuration, database, fromCopy }: PlanRequest): string[] {
+  const names = vault.copies.map(({ name }) => name);
+  if (fromCopy !== undefined) {
+    if (!names.includes(fromCopy)) {
+      fail('NOT_FOUND', `there is no copy '${fromCopy}'`, { hint: `copies: ${names.join(', ')}` });
+    }
+    return [fromCopy];
+  }
+  const site = configuration.hosts[database.host]?.site;
+  const rank = (name: string) => {
+    const copy = configuration.vault.copies[name];
+    return (copy?.site === site ? 0 : 2) + (copy?.file === undefined ? 1 : 0);
+  };
+  return names.sort((a, b) => rank(a) - rank(b));
+}
+
+async function executionFor(
+  { configuration, database, url }: PlanRequest,
+  place: Place,
+  runAs: string | undefined,
+  details: PhysicalDetails,
+): Promise<{ execution: RestoreExecution; left: readonly string[] }> {
+  const tools = await findTools(details.major);
+  if (place.mode === 'in place' && details.tablespaces.length > 0) {
+    fail('TARGET_UNFIT', 'the base backup has tablespaces, which are not swapped in place', {
+      hint: 'restore with `--beside DIR` and move the data by hand',
+    });
+  }
+  const preloads = await harmlessPreloads(details.sharedPreloadLibraries, tools.binDirectory);
+  const role = url === undefined ? '' : decodeURIComponent(new URL(url).username);
+  const roles = [role, 'postgres', runAs].filter((name): name is string => name !== undefined && name !== '');
+  const tablespaces = details.tablespaces.map(({ oid }) => ({ oid, location: `${place.dataDirectory}/tablespaces/${oid}` }));
+  const inPlace = place.mode === 'in place';
+  const execution = {
+    binDirectory: tools.binDirectory,
+    roles: [...new Set(roles)],
+    preloadLibraries: preloads.kept,
+    tablespaces,
+    checks: database.checks,
+    ...optional({
+      runAs,
+      slot: inPlace ? slotName(configuration.name, database.name) : undefined,
+      service: inPlace ? database.service : undefined,
+    }),
+  };
+  return { execution, left: preloads.left };
+}
+
+function noSpace({ dataDirectory }: Place, { neededBytes, availableBytes: available }: RestorePlan['space']): never {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return fail('NO_SPACE', `the restore beside '${dataDirectory}' needs ${gib(neededBytes)}, ${gib(available)} are free`, {
+    details: { neededBytes, availableBytes: available },
+  });
+}
+
+function resolutionWarnings({ passedOver, resolved }: Resolution): string[] {
+  const copies = passedOver.map(({ copy, message }) => `copy '${copy}' was passed over: ${message}`);
+  const { firstLeftOut } = resolved;
+  if (firstLeftOut === undefined) return copies;
+  return [`everything from transaction ${firstLeftOut.xid} at ${shortMoment(firstLeftOut.time)} on is left out`, ...copies];
+}
+
+interface Dependents {
+  readonly standbys: readonly string[] | null;
+  readonly slots: readonly string[] | null;
+  readonly subscriptions: readonly string[] | null;
+  readonly publications: readonly string[] | null;
+}
+
+const dependentsSql = `
+  select (select array_agg(distinct application_name) from pg_stat_replication where application_name not like 'holdfast%') as standbys,
+         (select array_agg(slot_name::text) from pg_replication_slots where slot_name not like 'holdfast%') as slots,
+         (select array_agg(subname::text) from pg_subscription) as subscriptions,
+         (select array_agg(pubname::text) from pg_publication) as publications`;
+
+/** In words, what of production will not survive a new timeline. */
+async function productionWarnings({ url, database }: PlanRequest, production: RestorePlan['production']): Promise<string[]> {
+  if (production === undefined) return [];
+  const manager = await managedBy(production.dataDirectory);
+  if (manager !== undefined) {
+    fail('TARGET_UNFIT', `'${production.dataDirectory}' is managed by ${manager}, which would undo the restore`, {
+      hint: 'take the cluster out of its hands first, or restore with `--beside DIR`',
+    });
+  }
+  if (!production.running) return ['production does not run: what it had not shipped yet is lost unless it can be started'];
+  if (url === undefined) return [];
+  try {
+    const [found] = await withPlain({ url, component: database.id }, (connection) =>
+      connection.query<Dependents & Record<string, unknown>>('ask what depends on production', dependentsSql),
+    );
+    return found === undefined ? [] : inWords(found);
+  } catch {
+    return ['production could not be asked for standbys, slots and subscriptions: those that exist will break'];
+  }
+}
+
+function inWords({ standbys, slots, subscriptions, publications }: Dependents): string[] {
+  const list = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ');
+  return [
+    ...(standbys ? [`standbys that must be built again: ${list(standbys)}`] : []),
+    ...(slots ? [`replication slots that will be gone: ${list(slots)}`] : []),
+    ...(publications && slots ? ['subscribers may have rows that no longer exist here'] : []),
+    ...(subscriptions ? [`subscriptions that may receive rows again or miss some: ${list(subscriptions)}`] : []),
+  ];
+}
+
+/** Without the fields that are `undefined`, as exact optional properties want it. */
+function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

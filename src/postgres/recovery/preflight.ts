@@ -1,0 +1,134 @@
+// Looks at the place of a restore before anything is touched: is it free, is it ours, is there room, can the server run there.
+
+import { readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../../errors/index.ts';
+import { findUser, tryRun } from '../../process/index.ts';
+import type { PhysicalDetails, RestorePlan } from '../types.ts';
+import { readDirectoryIdentity } from './control-data.ts';
+import { exists, ifAbsent, lstatIfThere, readIfThere } from './durable-files.ts';
+import { findPostmaster } from './postmaster.ts';
+
+/** Beside production: the directory must be absent or empty, in a parent that is there and reachable. Throws `TARGET_UNFIT`. */
+export async function inspectBeside(dataDirectory: string, runAs: string | undefined): Promise<void> {
+  const unfit = (what: string, hint: string) => fail('TARGET_UNFIT', `'${dataDirectory}' ${what}`, { hint });
+  if (!path.isAbsolute(dataDirectory)) unfit('is not an absolute path', 'give the whole path');
+  const there = await lstatIfThere(dataDirectory);
+  if (there !== undefined && !there.isDirectory()) unfit('is not a directory', 'choose another one');
+  const content = there === undefined ? [] : await readdir(dataDirectory);
+  if (content.length > 0) unfit('is not empty', 'choose a directory that does not exist yet; nothing was touched');
+  await inspectParent(dataDirectory, runAs);
+}
+
+/** The production directory of a restore in place; `undefined` when there is none any more. Throws `TARGET_UNFIT`, `DATABASE_IDENTITY`. */
+export async function inspectProduction(
+  dataDirectory: string,
+  runAs: string | undefined,
+): Promise<RestorePlan['production']> {
+  const unfit = (what: string, hint: string) => fail('TARGET_UNFIT', `'${dataDirectory}' ${what}`, { hint });
+  if (!path.isAbsolute(dataDirectory)) unfit('is not an absolute path', 'change `dataDirectory` in the configuration');
+  await inspectParent(dataDirectory, runAs);
+  const there = await lstatIfThere(dataDirectory);
+  if (there === undefined) return undefined;
+  const beside = 'restore with `--beside DIR` and move the data by hand';
+  if (!there.isDirectory()) unfit('is a link or a file, not a directory', `name the directory itself, or ${beside}`);
+  const parent = await stat(path.dirname(dataDirectory));
+  if (parent.dev !== there.dev) unfit('is a mount point, which cannot be renamed', beside);
+  const wal = await lstatIfThere(path.join(dataDirectory, 'pg_wal'));
+  if (wal?.isSymbolicLink()) unfit('keeps its log elsewhere: `pg_wal` is a link', beside);
+  const tablespaces = await readdir(path.join(dataDirectory, 'pg_tblspc')).catch(ifAbsent([]));
+  if (tablespaces.length > 0) unfit('has tablespaces, which are not swapped in place', beside);
+  if (await exists(path.join(dataDirectory, 'patroni.dynamic.json'))) {
+    unfit('belongs to Patroni, which would undo the restore', `pause and leave the Patroni cluster, or ${beside}`);
+  }
+  if ((await readdir(dataDirectory)).length === 0) return undefined;
+  const identity = await readDirectoryIdentity(dataDirectory);
+  if (identity === undefined) return unfit('is not empty and holds no cluster', 'check `dataDirectory` in the configuration');
+  const running = (await findPostmaster(dataDirectory)) !== undefined;
+  if (!running && (await exists(path.join(dataDirectory, 'standby.signal')))) {
+    unfit('is a standby', 'restore where the primary is, or remove the standby first');
+  }
+  return { systemId: identity.systemId, timeline: identity.timeline, dataDirectory, running };
+}
+
+async function inspectParent(dataDirectory: string, runAs: string | undefined): Promise<void> {
+  const parent = path.dirname(dataDirectory);
+  const there = await stat(parent).catch(ifAbsent(undefined));
+  if (there === undefined || !there.isDirectory()) {
+    fail('TARGET_UNFIT', `'${parent}' is not a directory`, { hint: 'make it first, or choose another place' });
+  }
+  if (runAs === undefined) {
+    if (process.getuid?.() === 0) {
+      fail('TARGET_UNFIT', 'a server for recovery cannot run as root', {
+        hint: 'name its user with `runAs` under `hosts` in the configuration',
+      });
+    }
+    return;
+  }
+  await findUser(runAs);
+  const reach = await tryRun('test', ['-x', parent], { runAs });
+  if (reach.exitCode !== 0) {
+    fail('TARGET_UNFIT', `user '${runAs}' cannot reach '${parent}'`, {
+      hint: `let it pass: chmod o+x on '${parent}' and the directories above`,
+    });
+  }
+}
+
+/** Bytes that can be written beside `dataDirectory`. */
+export async function availableBytes(dataDirectory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path.dirname(dataDirectory));
+  return bavail * bsize;
+}
+
+/** Throws `TARGET_UNFIT` when the cluster's locale is not installed here: its databases could not be opened. */
+export async function inspectLocale({ locale }: PhysicalDetails): Promise<void> {
+  const wanted = [locale.collate, locale.ctype].map(normalLocale).filter((name) => !alwaysThere.has(name));
+  if (wanted.length === 0) return;
+  const answer = await tryRun('locale', ['-a'], { deadlineMs: 30_000 });
+  const installed = new Set(answer.stdout.split('\n').map(normalLocale));
+  const missing = wanted.find((name) => !installed.has(name));
+  if (missing !== undefined) {
+    fail('TARGET_UNFIT', `the locale '${locale.collate}' of the cluster is not installed on this host`, {
+      hint: `install it, for example: localedef -i ${locale.collate.split('.')[0]} -f UTF-8 ${locale.collate}`,
+    });
+  }
+}
+
+const alwaysThere = new Set(['c', 'posix', 'c.utf8', '']);
+
+function normalLocale(name: string): string {
+  return name.trim().toLowerCase().replace('utf-8', 'utf8');
+}
+
+/**
+ * Libraries that do nothing by themselves: no scheduler, no worker that connects or writes. Everything else that the source
+ * preloads stays out of a recovered server.
+ */
+const harmlessLibraries = new Set(['pg_stat_statements', 'auto_explain', 'pgaudit', 'pg_hint_plan', 'plpgsql_check']);
+
+export async function harmlessPreloads(
+  libraries: readonly string[],
+  binDirectory: string,
+): Promise<{ readonly kept: readonly string[]; readonly left: readonly string[] }> {
+  const kept: string[] = [];
+  for (const library of libraries) {
+    if (harmlessLibraries.has(library) && (await isInstalled(library, binDirectory))) kept.push(library);
+  }
+  return { kept, left: libraries.filter((library) => !kept.includes(library)) };
+}
+
+async function isInstalled(library: string, binDirectory: string): Promise<boolean> {
+  const answer = await tryRun(path.join(binDirectory, 'pg_config'), ['--pkglibdir']).catch(() => undefined);
+  const directories = [answer?.stdout.trim(), path.join(binDirectory, '../lib'), path.join(binDirectory, '../lib/postgresql')];
+  for (const directory of directories) {
+    if (directory && (await exists(path.join(directory, `${library}.so`)))) return true;
+  }
+  return false;
+}
+
+/** What a settings file of the production cluster tells about who else manages it. */
+export async function managedBy(dataDirectory: string): Promise<string | undefined> {
+  const files = ['postgresql.conf', 'postgresql.auto.conf'].map((file) => readIfThere(path.join(dataDirectory, file)));
+  const text = (await Promise.all(files)).join('\n');
+  return /^\s*shared_preload_libraries\s*=.*\brepmgr\b/m.test(text) ? 'repmgr' : undefined;
+}

@@ -1,0 +1,47 @@
+// The script that a recovering server runs for each log file: a shell and no more, because it runs once per 16 MiB.
+
+import { fail } from '../../errors/index.ts';
+import type { RestorePaths } from './paths.ts';
+
+/** A heartbeat that stands still this long means that nobody fetches any more. */
+export const heartbeatLimitSeconds = 60;
+
+/**
+ * 0 after a copy; 1 only for names outside the frozen list, which tells the server that the file does not exist; 255 for
+ * everything else, which makes it stop: a hiccup can never look like the end of the log (PostgreSQL manual, "restore_command":
+ * any exit status above 125 aborts recovery).
+ */
+export function restoreCommand({ spool }: RestorePaths): string {
+  if (spool.includes("'")) fail('TARGET_UNFIT', `'${spool}' has a quote in its path`, { hint: 'choose another directory' });
+  return `#!/bin/sh
+# Answers a recovering server from the frozen list of log files of its plan. Written by holdfast; not for use by hand.
+spool='${spool}'
+name=$1
+target=$2
+limit=${heartbeatLimitSeconds}
+[ -n "$name" ] && [ -n "$target" ] || exit 255
+[ -r "$spool/list" ] || exit 255
+grep -q -x -F -e "$name" "$spool/list"
+case $? in
+  0) ;;
+  1) exit 1 ;;
+  *) exit 255 ;;
+esac
+: > "$spool/wanted/$name" || exit 255
+beat=
+still=0
+while :; do
+  if [ -f "$spool/ready/$name" ]; then
+    cp "$spool/ready/$name" "$target" && exit 0
+    # It may have been taken away as used between the two lines; it is asked for again.
+    [ -f "$spool/ready/$name" ] && exit 255
+    : > "$spool/wanted/$name" || exit 255
+  fi
+  [ -f "$spool/failed" ] && exit 255
+  now=$(cat "$spool/heartbeat" 2>/dev/null)
+  if [ "$now" = "$beat" ]; then still=$((still + 1)); else still=0; beat=$now; fi
+  [ "$still" -lt $((limit * 20)) ] || exit 255
+  sleep 0.05 || exit 255
+done
+`;
+}
