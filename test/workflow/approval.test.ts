@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { failureOf } from './support/closing.ts';
+import { dataOf, failureOf } from './support/closing.ts';
 import { failure, type Script, script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
@@ -44,7 +44,7 @@ test('an approval of another plan is rejected, that of the shown plan lets the r
   await update(handle, 'approve', 'digest-1');
   const status = (await handle.result()) as RunStatus;
   assert.equal(status.state, 'completed');
-  const { approved, by } = status.data?.approval as { approved: boolean; by: string };
+  const { approved, by } = dataOf<{ approved: boolean; by: string }>(status, 'approval');
   assert.deepEqual([approved, by], [true, 'ann@ops']);
   const order = scripted.calls.filter((name) => ['planRestore', 'recheckPlan', 'prepareRestore'].includes(name));
   assert.deepEqual(order, ['planRestore', 'recheckPlan', 'prepareRestore']);

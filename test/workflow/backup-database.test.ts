@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { failureOf } from './support/closing.ts';
+import { dataOf, failureOf } from './support/closing.ts';
 import { failure, script, snapshot, untilCancelled } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
@@ -20,7 +20,7 @@ test('a backup is identified, captured, verified and written down; its snapshot 
   assert.deepEqual(calls, [
     ...['resolveOperation', 'identifyDatabase', 'ensureLog', 'captureBaseBackup', 'verifySnapshot', 'putRunRecord'],
   ]);
-  const { snapshot: id, systemId } = requests.captureBaseBackup?.[0] as { snapshot: string; systemId: string };
+  const [{ snapshot: id, systemId }] = requests.captureBaseBackup as [{ snapshot: string; systemId: string }];
   assert.match(id, /^\d{8}T\d{6}Z-[0-9a-f]{8}$/);
   assert.equal(id.slice(-8), status.run.slice(-8));
   assert.equal(systemId, '7');
@@ -122,5 +122,5 @@ test('how a run ended does not depend on whether it could be written down', asyn
   const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
   const status = (await handle.result()) as RunStatus;
   assert.equal(status.state, 'completed');
-  assert.equal((status.data?.recordError as { code: string }).code, 'VAULT_KEY_WRONG');
+  assert.equal(dataOf<{ code: string }>(status, 'recordError').code, 'VAULT_KEY_WRONG');
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { failureOf } from './support/closing.ts';
+import { causeCode, failureOf } from './support/closing.ts';
 import { failure, script, untilCancelled } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
@@ -83,7 +83,7 @@ test('a failed step is undone newest first and the run ends rolled back, with th
   assert.deepEqual(calls.slice(-4), ['undoSwap', 'stopRecovered', 'abandonRestore', 'putRunRecord']);
   const { swap, recover, prepare } = states(status);
   assert.deepEqual([swap, recover, prepare], ['undone', 'undone', 'undone']);
-  assert.equal((status.error?.details?.cause as { code: string }).code, 'DATABASE_IDENTITY');
+  assert.equal(causeCode(status), 'DATABASE_IDENTITY');
 });
 
 test('an undo that fails leaves the older ones alone, and the run is stuck and says what is left', async (t) => {
@@ -153,5 +153,5 @@ test('cancelling waits for the running step to end before anything is undone', a
   const { type, status } = await failureOf(handle);
   assert.deepEqual(order, ['begun', 'ended', 'stopped', 'abandoned']);
   assert.equal(type, 'ROLLED_BACK');
-  assert.equal((status.error?.details?.cause as { code: string }).code, 'CANCELLED');
+  assert.equal(causeCode(status), 'CANCELLED');
 });

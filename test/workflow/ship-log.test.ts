@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { WorkflowFailedError } from '@temporalio/client';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { dataOf } from './support/closing.ts';
 import { failure, script, untilCancelled } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
@@ -63,9 +64,9 @@ test('the alarm stands while the backup after a lost slot fails, and the backup 
   await waitFor('the third supervision', () => supervisions === 3);
   assert.equal(calls.filter((name) => name === 'identifyDatabase').length, 2);
   assert.deepEqual(soon, [false, true, true]);
-  const { state, data } = await estate.status(handle);
-  assert.equal(state, 'running');
-  assert.equal((data?.alarm as { code: string }).code, 'SLOT_LOST');
+  const status = await estate.status(handle);
+  assert.equal(status.state, 'running');
+  assert.equal(dataOf<{ code: string }>(status, 'alarm').code, 'SLOT_LOST');
   const { typedSearchAttributes } = await handle.describe();
   assert.ok(JSON.stringify(typedSearchAttributes).includes('alarm'));
 });

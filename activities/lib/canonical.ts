@@ -1,0 +1,59 @@
+// What an input stands for: the one workflow id it has, and the text by which two runs know that they were asked for the same.
+
+import { createHash } from 'node:crypto';
+import type { ComponentId } from '../../src/domain/component.ts';
+import { workflowIds } from '../../src/domain/ids.ts';
+import type {
+  BackupDatabaseInput,
+  CatchUpInput,
+  RestoreDatabaseInput,
+  RunReferenceInput,
+  ShipLogInput,
+} from '../../src/domain/operations.ts';
+
+export interface InputOf {
+  readonly backupDatabase: BackupDatabaseInput;
+  readonly shipLog: ShipLogInput;
+  readonly restoreDatabase: RestoreDatabaseInput;
+  readonly rollbackRestore: RunReferenceInput;
+  readonly confirmRestore: RunReferenceInput;
+  readonly catchUpCopy: CatchUpInput;
+}
+
+export interface Canonical {
+  readonly workflowId: string;
+  readonly request: string;
+}
+
+type Rules = { readonly [Name in keyof InputOf]: (input: InputOf[Name]) => Canonical };
+
+const rules: Rules = {
+  backupDatabase: ({ estate, component, kind }) => ({
+    workflowId: workflowIds.backup(estate, component),
+    request: kind,
+  }),
+  shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
+  restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
+  rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),
+  confirmRestore: ({ estate, run }) => ({ workflowId: workflowIds.confirm(estate, run), request: 'confirm' }),
+  catchUpCopy: ({ estate, copy }) => ({ workflowId: workflowIds.catchUp(estate, copy), request: 'catch up' }),
+};
+
+export function canonical<Name extends keyof InputOf>(operation: Name, input: InputOf[Name]): Canonical {
+  return rules[operation](input);
+}
+
+function restoreId({ estate, component, host, beside }: RestoreDatabaseInput): string {
+  if (beside === undefined) return workflowIds.restoreInPlace(estate, component);
+  const place = createHash('sha256').update(`${host}\n${beside.directory}`).digest('hex').slice(0, 16);
+  return workflowIds.restoreBeside(estate, place);
+}
+
+function restoreRequest({ component, to, exclusive, timeline, from, beside }: RestoreDatabaseInput): string {
+  const words: (ComponentId | string)[] = [component, `to ${to}`];
+  if (exclusive === true) words.push('exclusive');
+  if (timeline !== undefined) words.push(`timeline ${timeline}`);
+  if (from !== undefined) words.push(`from ${from}`);
+  if (beside !== undefined) words.push(`beside ${beside.directory}${beside.start ? ' started' : ''}`);
+  return words.join(', ');
+}

@@ -1,0 +1,151 @@
+// The workflows as the command line uses them: `HoldfastClient` on a connection to a Temporal server.
+
+import { randomUUID } from 'node:crypto';
+import type { Configuration } from '../../config/index.ts';
+import type { ComponentStatus, HoldfastClient, RunHandle, SnapshotSummary } from '../domain/client.ts';
+import type { ComponentId } from '../domain/component.ts';
+import type { RunReferenceInput } from '../domain/operations.ts';
+import { fail } from '../errors/index.ts';
+import { askHosts, type Questioner } from './ask-hosts.ts';
+import { calling, connectTemporal } from './connection.ts';
+import { decide } from './decide.ts';
+import { follow } from './follow.ts';
+import { RunBook } from './run-book.ts';
+import { applySchedules, listSchedules } from './schedules.ts';
+import { registerSearchAttributes } from './search-attributes.ts';
+import { startOperation } from './start-operation.ts';
+
+/** Throws `TEMPORAL_UNREACHABLE`, `CONFIG_INVALID` for a profile that cannot be read. Close it when done. */
+export async function connectClient(configuration: Configuration): Promise<HoldfastClient> {
+  const connected = await connectTemporal(configuration.temporal);
+  const { client, connection, namespace, address } = connected;
+  const book = new RunBook(connected, configuration);
+  const questions: Questioner = {
+    ...connected,
+    configuration,
+    newId: () => `${configuration.name}/ask/${randomUUID()}`,
+  };
+  /** Every call of the server through one place that knows its errors. */
+  const wrap = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
+    return (...args: Args) => calling(address, () => call(...args));
+  };
+  const start = (operation: Parameters<typeof startOperation>[2]) =>
+    wrap((input: never): Promise<RunHandle> => startOperation(connected, book, operation, input));
+  const shipping = (component: ComponentId) => {
+    const database = Object.values(configuration.database).find(({ id }) => id === component);
+    if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
+    return { estate: configuration.name, component, host: database.host, by: 'setup' };
+  };
+  return {
+    startBackup: start('backupDatabase'),
+    startRestore: start('restoreDatabase'),
+    startRollback: start('rollbackRestore'),
+    startConfirm: start('confirmRestore'),
+    startCatchUp: start('catchUpCopy'),
+    ensureShipping: wrap(async (component) => {
+      const handle = await startOperation(connected, book, 'shipLog', shipping(component));
+      return { ...handle, started: handle.started };
+    }),
+
+    follow: (handle, onStatus, signal) => calling(address, () => follow(connected, book, handle, onStatus, signal)),
+    status: wrap(async (run) => (await book.status(run)) ?? (await remembered(questions, run))),
+    handle: wrap((run) => book.handle(run)),
+    approve: wrap((run, planDigest, by) => decide(connected, book, 'approve', run, { planDigest, by })),
+    deny: wrap((run, planDigest, by) => decide(connected, book, 'deny', run, { planDigest, by })),
+    cancel: wrap(async (run) => {
+      const { workflowId, runId } = await book.require(run);
+      await client.workflow.getHandle(workflowId, runId).cancel();
+    }),
+
+    plan: wrap((input) => askHosts(questions, 'planRestore', input.host, input)),
+    stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),
+    applySchedules: wrap((options) => applySchedules(client, configuration, options)),
+    listSchedules: wrap(() => listSchedules(client, configuration)),
+    registerSearchAttributes: wrap(() => registerSearchAttributes(connection, namespace)),
+
+    running: wrap((component) => book.running(component)),
+    history: wrap(async (component) =>
+      joinHistories(await book.history(component), await recorded(questions, component)),
+    ),
+    snapshots: wrap((component) => describeFrom<readonly SnapshotSummary[]>(questions, 'snapshots', component)),
+    copies: wrap(() => describeFrom(questions, 'copies', undefined)),
+    components: wrap(() => allComponents(questions)),
+    check: wrap((component) => {
+      const { host } = shipping(component);
+      return askHosts(questions, 'checkDatabase', host, { host, component });
+    }),
+    close: () => connection.close(),
+  };
+}
+
+type Runs = Awaited<ReturnType<RunBook['history']>>;
+
+/** What the vault keeps, for runs that Temporal has forgotten; nobody who could tell is no reason to hide what Temporal knows. */
+async function recorded(questions: Questioner, component: ComponentId | undefined): Promise<Runs> {
+  return await describeFrom<Runs>(questions, 'history', component).catch(() => []);
+}
+
+function joinHistories(open: Runs, kept: Runs): Runs {
+  const known = new Set(open.map(({ run }) => run));
+  const all = [...open, ...kept.filter(({ run }) => !known.has(run))];
+  return all.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+}
+
+async function remembered(questions: Questioner, run: string) {
+  const kept = await describeFrom<Runs>(questions, 'history', undefined);
+  const found = kept.find((status) => status.run === run || status.workflowId === run || status.component === run);
+  return found ?? fail('NOT_FOUND', `no such run: '${run}'`, { hint: 'see `holdfast history`' });
+}
+
+/** Snapshots, copies and records are the same wherever one asks; the host of the component is asked, or the first that has a database. */
+async function describeFrom<T>(
+  questions: Questioner,
+  question: string,
+  component: ComponentId | undefined,
+): Promise<T> {
+  const databases = Object.values(questions.configuration.database);
+  const host = (databases.find(({ id }) => id === component) ?? databases[0])?.host;
+  if (host === undefined) fail('UNKNOWN_COMPONENT', 'no database is configured');
+  const about = component === undefined ? {} : { component };
+  return await askHosts<T>(questions, 'describeEstate', host, { host, question, ...about });
+}
+
+/** Each host speaks of its own databases; one that does not answer makes its own unknown, not the others'. */
+async function allComponents(questions: Questioner): Promise<readonly ComponentStatus[]> {
+  const databases = Object.values(questions.configuration.database);
+  const hosts = [...new Set(databases.map(({ host }) => host))];
+  const answers = await Promise.allSettled(
+    hosts.map((host) =>
+      askHosts<readonly ComponentStatus[]>(questions, 'describeEstate', host, { host, question: 'components' }),
+    ),
+  );
+  const [first] = answers;
+  if (answers.length === 1 && first?.status === 'rejected') throw first.reason;
+  return databases.map(({ id, host, objective }) => {
+    const answer = answers[hosts.indexOf(host)];
+    const found = answer?.status === 'fulfilled' ? answer.value.find(({ component }) => component === id) : undefined;
+    return (
+      found ??
+      unknownComponent(id, host, objective.rpoSeconds, answer?.status === 'rejected' ? answer.reason : undefined)
+    );
+  });
+}
+
+function unknownComponent(
+  component: ComponentId,
+  host: string,
+  objectiveSeconds: number | undefined,
+  reason: unknown,
+): ComponentStatus {
+  const message = reason instanceof Error ? reason.message : `host '${host}' does not speak of it`;
+  return {
+    component,
+    host,
+    state: 'unknown',
+    copies: [],
+    rpo: objectiveSeconds === undefined ? {} : { objectiveSeconds },
+    findings: [
+      { severity: 'late', message, hint: `is \`holdfast worker\` running on '${host}', with this configuration?` },
+    ],
+  };
+}

@@ -1,0 +1,212 @@
+// The `backup:` lines of the configuration as Temporal Schedules: made, changed and removed until both say the same.
+
+import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import type { ScheduleChange, ScheduleStatus } from '../domain/client.ts';
+import type { ComponentId } from '../domain/component.ts';
+import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
+import type { BackupDatabaseInput } from '../domain/operations.ts';
+import { parseSchedule } from '../domain/schedule.ts';
+
+/** A worker that was down longer than this makes one backup when it is back, not all that were missed. */
+const catchupWindowMs = 6 * 3_600_000;
+
+interface Wanted {
+  readonly id: string;
+  readonly component: ComponentId;
+  readonly kind: string;
+  readonly spec: string;
+  readonly options: ScheduleOptions;
+}
+
+export async function applySchedules(
+  client: Client,
+  configuration: Configuration,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<readonly ScheduleChange[]> {
+  const wanted = wantedSchedules(configuration);
+  const present = await presentSchedules(client, configuration.name);
+  const changes: ScheduleChange[] = [];
+  for (const schedule of wanted) {
+    const found = present.get(schedule.id);
+    const change = found === undefined ? 'created' : isSame(schedule, found) ? 'unchanged' : 'updated';
+    if (!dryRun) await applyOne(client, schedule, change);
+    changes.push({ id: schedule.id, change, spec: schedule.spec });
+  }
+  for (const [id, found] of present) {
+    if (wanted.some((schedule) => schedule.id === id)) continue;
+    if (!dryRun) await client.schedule.getHandle(id).delete();
+    changes.push({ id, change: 'removed', spec: specOf(found) });
+  }
+  return changes;
+}
+
+async function applyOne(client: Client, { id, options }: Wanted, change: ScheduleChange['change']): Promise<void> {
+  if (change === 'created') await client.schedule.create(options);
+  if (change !== 'updated') return;
+  const { scheduleId: _id, memo: _memo, ...rest } = options;
+  // Whether it is paused is the operator's decision, not the configuration's.
+  await client.schedule
+    .getHandle(id)
+    .update(({ state }) => ({ ...rest, state: { ...rest.state, paused: state.paused } }));
+}
+
+export async function listSchedules(client: Client, configuration: Configuration): Promise<readonly ScheduleStatus[]> {
+  const wanted = wantedSchedules(configuration);
+  const present = await presentSchedules(client, configuration.name);
+  const statuses = wanted.map(async (schedule): Promise<ScheduleStatus> => {
+    const { id, component, kind, spec } = schedule;
+    const named = { id, component, kind, spec, timezone: configuration.timezone };
+    const found = present.get(id);
+    if (found === undefined) return { ...named, paused: false, missed: 0, drift: 'missing' };
+    return {
+      ...named,
+      ...(await seen(client, found)),
+      ...(isSame(schedule, found) ? {} : { drift: 'different' as const }),
+    };
+  });
+  const surplus = [...present.values()]
+    .filter((found) => !wanted.some(({ id }) => id === found.scheduleId))
+    .map(async (found): Promise<ScheduleStatus> => {
+      const [component, kind] = namesIn(configuration.name, found.scheduleId);
+      const { timezone = 'UTC' } = found.spec;
+      const named = { id: found.scheduleId, component, kind, spec: specOf(found), timezone };
+      return { ...named, ...(await seen(client, found)), drift: 'surplus' };
+    });
+  return await Promise.all([...statuses, ...surplus]);
+}
+
+function wantedSchedules(configuration: Configuration): Wanted[] {
+  return Object.values(configuration.database).flatMap((database) =>
+    Object.entries(database.backup).map(([kind, spec]) => wantedSchedule(configuration, database, kind, spec)),
+  );
+}
+
+function wantedSchedule(
+  { name, timezone }: Configuration,
+  { id: component, host }: DatabaseSettings,
+  kind: string,
+  text: string,
+): Wanted {
+  const id = scheduleIds.backup(name, component, kind);
+  const schedule = parseSchedule(text);
+  const input: BackupDatabaseInput = { estate: name, component, host, kind: 'physical', by: 'schedule' };
+  const spec =
+    schedule.type === 'interval'
+      ? { intervals: [{ every: schedule.everySeconds * 1000 }], timezone }
+      : {
+          calendars: [
+            {
+              hour: schedule.hour,
+              minute: schedule.minute,
+              ...(schedule.weekday === undefined ? {} : { dayOfWeek: schedule.weekday.toUpperCase() as 'SUNDAY' }),
+            },
+          ],
+          timezone,
+        };
+  const options: ScheduleOptions = {
+    scheduleId: id,
+    spec,
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'backupDatabase',
+      workflowId: id,
+      taskQueue: taskQueues.control(name),
+      args: [input],
+      staticSummary: `${kind} backup of ${component}, ${text}`,
+    },
+    // A backup that failed is tried again at its next time: pausing would make one failure many.
+    policies: { overlap: 'SKIP', catchupWindow: catchupWindowMs, pauseOnFailure: false },
+    state: { note: noteFor(text, timezone, component, kind) },
+  };
+  return { id, component, kind, spec: text, options };
+}
+
+/** What the UI shows, and by which a schedule that says something else is known. */
+function noteFor(spec: string, timezone: string, component: string, kind: string): string {
+  return `${spec} (${timezone}): ${kind} backup of ${component}, from the configuration file`;
+}
+
+function specOf(found: ScheduleDescription): string {
+  return found.state.note?.split(' (')[0] ?? 'unknown';
+}
+
+async function presentSchedules(client: Client, estate: string): Promise<Map<string, ScheduleDescription>> {
+  const present = new Map<string, ScheduleDescription>();
+  for await (const { scheduleId } of client.schedule.list()) {
+    if (!scheduleId.startsWith(`${estate}/backup/`)) continue;
+    present.set(scheduleId, await client.schedule.getHandle(scheduleId).describe());
+  }
+  return present;
+}
+
+function isSame({ options }: Wanted, found: ScheduleDescription): boolean {
+  const { action, policies, state } = options;
+  return (
+    sameTimes(options.spec, found) &&
+    found.state.note === state?.note &&
+    found.action.workflowType === action.workflowType &&
+    found.action.taskQueue === action.taskQueue &&
+    JSON.stringify(found.action.args) === JSON.stringify(action.args) &&
+    found.policies.overlap === policies?.overlap &&
+    found.policies.catchupWindow === policies?.catchupWindow &&
+    found.policies.pauseOnFailure === policies?.pauseOnFailure
+  );
+}
+
+/** Compares what the server made of the times; the note alone could be right beside a spec that somebody changed. */
+function sameTimes(wanted: ScheduleOptions['spec'], { spec }: ScheduleDescription): boolean {
+  const [calendar, ...moreCalendars] = spec.calendars ?? [];
+  const [interval, ...moreIntervals] = spec.intervals ?? [];
+  if (moreCalendars.length > 0 || moreIntervals.length > 0 || spec.timezone !== wanted.timezone) return false;
+  const wantedInterval = wanted.intervals?.[0];
+  if (wantedInterval !== undefined) return calendar === undefined && interval?.every === wantedInterval.every;
+  const wantedCalendar = wanted.calendars?.[0];
+  const days = (calendar?.dayOfWeek ?? []).filter(
+    ({ start, end }) => wantedCalendar?.dayOfWeek === undefined || start === end,
+  );
+  return (
+    interval === undefined &&
+    calendar?.hour[0]?.start === wantedCalendar?.hour &&
+    calendar?.minute[0]?.start === wantedCalendar?.minute &&
+    (wantedCalendar?.dayOfWeek === undefined
+      ? coversWeek(calendar?.dayOfWeek)
+      : days[0]?.start === wantedCalendar.dayOfWeek)
+  );
+}
+
+function coversWeek(days: readonly { start: string; end: string }[] | undefined): boolean {
+  return days?.[0]?.start === 'SUNDAY' && days[0].end === 'SATURDAY';
+}
+
+async function seen(
+  client: Client,
+  found: ScheduleDescription,
+): Promise<Pick<ScheduleStatus, 'paused' | 'next' | 'last' | 'missed'>> {
+  const [next] = found.info.nextActionTimes;
+  const last = found.info.recentActions.at(-1);
+  return {
+    paused: found.state.paused,
+    missed: found.info.numActionsMissedCatchupWindow + found.info.numActionsSkippedOverlap,
+    ...(next === undefined ? {} : { next: next.toISOString() }),
+    ...(last === undefined ? {} : { last: await lastRun(client, last) }),
+  };
+}
+
+async function lastRun(client: Client, { takenAt, action }: ScheduleDescription['info']['recentActions'][number]) {
+  const { workflowId, firstExecutionRunId } = action.workflow;
+  const run = runId('backupDatabase', firstExecutionRunId);
+  const at = takenAt.toISOString();
+  try {
+    const { status } = await client.workflow.getHandle(workflowId, firstExecutionRunId).describe();
+    return { at, run, state: status.name.toLowerCase() };
+  } catch {
+    // Temporal has forgotten it, which says nothing about how it ended.
+    return { at, run };
+  }
+}
+
+function namesIn(estate: string, id: string): [ComponentId, string] {
+  const parts = id.slice(`${estate}/backup/`.length).split('/');
+  return [parts.slice(0, -1).join('/') as ComponentId, parts.at(-1) ?? ''];
+}

@@ -1,0 +1,68 @@
+// Starting an operation under the id its input stands for, or joining the one that runs.
+
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { OperationName } from '../../activities/contract.ts';
+import { canonical, type InputOf } from '../../activities/lib/canonical.ts';
+import type { RunHandle } from '../domain/client.ts';
+import { taskQueues } from '../domain/ids.ts';
+import { fail } from '../errors/index.ts';
+import type { Connected } from './connection.ts';
+import type { RunBook } from './run-book.ts';
+import { firstRunId, queryStatus } from './run-status.ts';
+import { requireWorker } from './workers-present.ts';
+
+/**
+ * Throws `NO_WORKER` when nobody would take it: what is asked for now must not begin by surprise later. Throws `ALREADY_RUNNING` when the
+ * component is busy with something else of the kind.
+ */
+export async function startOperation<Name extends OperationName>(
+  connected: Connected,
+  book: RunBook,
+  operation: Name,
+  input: InputOf[Name],
+): Promise<RunHandle & { readonly started: boolean }> {
+  const { client } = connected;
+  const taskQueue = taskQueues.control(input.estate);
+  // The log is to be shipped whenever a worker comes; everything else is wanted now or not at all.
+  if (operation !== 'shipLog') {
+    await requireWorker(connected, taskQueue, 'workflow');
+    await requireWorker(connected, taskQueues.ship(input.estate, input.host), 'activity');
+  }
+  const { workflowId, request } = canonical(operation, input);
+  try {
+    const handle = await client.workflow.start(operation, {
+      taskQueue,
+      workflowId,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      staticSummary: 'component' in input ? `${operation} of ${input.component}` : `${operation} of ${input.copy}`,
+    });
+    return { ...book.note(operation, { workflowId, firstExecutionRunId: handle.firstExecutionRunId }), started: true };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return { ...(await join(connected, book, operation, workflowId, request)), started: false };
+  }
+}
+
+async function join(
+  connected: Connected,
+  book: RunBook,
+  operation: OperationName,
+  workflowId: string,
+  request: string,
+): Promise<RunHandle> {
+  const found = await book.require(workflowId);
+  const status = await queryStatus(connected.client, workflowId, found.runId);
+  const running = status?.data?.request;
+  // Operations of which there is only one kind are joined even before they can say what they were asked for.
+  if (operation === 'restoreDatabase' && running !== request) {
+    fail(
+      'ALREADY_RUNNING',
+      `'${workflowId}' is running and was asked for something else: ${String(running ?? 'it does not say what')}`,
+      {
+        hint: `\`holdfast show ${status?.run ?? workflowId}\`, \`holdfast cancel ${status?.run ?? workflowId}\` to stop and undo it`,
+      },
+    );
+  }
+  return book.note(operation, { workflowId, firstExecutionRunId: firstRunId(found) });
+}
