@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import type { CatalogueEntry } from '../../../src/errors/catalogue.ts';
 import {
-  type CatalogueEntry,
   catalogue,
   exitCodes,
   fail,
