@@ -1,0 +1,233 @@
+// Fetches the frozen list of log files ahead of a recovering server and puts them where its restore command looks.
+
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { lsnValue, parseSegmentName } from '../../domain/lsn.ts';
+import { historyFileName, parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
+import { type HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { LogCopy, LogObject, Vault } from '../../vault/types.ts';
+import type { PlannedSegment, RestorePlan } from '../types.ts';
+import { assembleSegment } from './assemble-segment.ts';
+import { give, ifAbsent, makeDirectory, type Owner, ownerFor, writeDurably } from './durable-files.ts';
+import { pathsOf } from './work-directory.ts';
+
+export interface LogFeedOptions {
+  readonly logger?: Logger;
+  /** How long a log file that no copy gives is asked for again before recovery is ended; default 10 minutes. */
+  readonly retryForMs?: number;
+  /** Segments kept ready in front of the server; default 8. Bounds the spool together with the few behind it. */
+  readonly ahead?: number;
+}
+
+export interface LogFeed {
+  /** Segments that the server has asked for, of all. */
+  readonly progress: { readonly segments: number; readonly ofSegments: number };
+  /** Set once a planned log file cannot be had: from then on the restore command ends recovery. */
+  readonly failure: HoldfastError | undefined;
+  stop(): Promise<void>;
+}
+
+const defaultRetryForMs = 10 * 60_000;
+const defaultAhead = 8;
+/** Segments fetched at once; each is held in memory whole. */
+const fetchesAtOnce = 3;
+/** The server may ask again for a segment it has just had (a restart, a page read twice). */
+const keptBehind = 2;
+const heartbeatMs = 1_000;
+const pauseMs = 20;
+const firstBackoffMs = 200;
+const maxBackoffMs = 10_000;
+
+/** Idempotent: a feed started after another one died goes on where the server is. Resolves when the list can be asked. */
+export async function startLogFeed(plan: RestorePlan, vault: Vault, options: LogFeedOptions = {}): Promise<LogFeed> {
+  const feed = new Feed(plan, vault, options, await ownerFor(plan.execution.runAs));
+  await feed.prepare();
+  feed.begin();
+  return feed;
+}
+
+interface Source {
+  readonly log: LogCopy;
+  objects: readonly LogObject[] | undefined;
+}
+
+class Feed implements LogFeed {
+  failure: HoldfastError | undefined;
+  private readonly plan: RestorePlan;
+  private readonly options: LogFeedOptions;
+  private readonly owner: Owner | undefined;
+  private readonly spool: string;
+  private readonly sources: readonly Source[];
+  private readonly indexByName: ReadonlyMap<string, number>;
+  private readonly fetching = new Map<string, Promise<void>>();
+  private readonly ready = new Set<string>();
+  private readonly failingSince = new Map<string, { since: number; next: number; backoffMs: number }>();
+  private readonly histories = new Map<number, TimelineHistory>();
+  private reached = -1;
+  private isStopped = false;
+  private loop: Promise<void> | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(plan: RestorePlan, vault: Vault, options: LogFeedOptions, owner: Owner | undefined) {
+    this.plan = plan;
+    this.options = options;
+    this.owner = owner;
+    this.spool = pathsOf(plan).spool;
+    const names = [plan.log.copy, ...vault.copies.map(({ name }) => name).filter((name) => name !== plan.log.copy)];
+    const log = (copy: string) => vault.log(plan.component, plan.source.systemId, copy);
+    this.sources = names.map((copy) => ({ log: log(copy), objects: undefined }));
+    this.indexByName = new Map(plan.log.segments.map(({ name }, index) => [name, index]));
+  }
+
+  get progress() {
+    return { segments: this.reached + 1, ofSegments: this.plan.log.segments.length };
+  }
+
+  /** The list comes last: without it the restore command answers nothing. */
+  async prepare(): Promise<void> {
+    const { spool, owner, plan } = this;
+    await makeDirectory(spool, 0o700, owner);
+    await rm(path.join(spool, 'failed'), { force: true });
+    // What is ready may be half written if the machine went down: the spool is never synced, it is fetched again.
+    await rm(path.join(spool, 'ready'), { recursive: true, force: true });
+    await makeDirectory(path.join(spool, 'ready'), 0o700, owner);
+    await makeDirectory(path.join(spool, 'wanted'), 0o700, owner);
+    await this.beat();
+    const names = [...plan.log.segments.map(({ name }) => name), ...plan.log.histories.map(historyFileName)];
+    await writeDurably(path.join(spool, 'list'), `${names.join('\n')}\n`, 0o600, owner);
+  }
+
+  begin(): void {
+    this.heartbeat = setInterval(() => void this.beat().catch(() => undefined), heartbeatMs);
+    this.loop = this.run().catch(async (error: unknown) => this.giveUp('the spool', toHoldfastError(error)));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.heartbeat);
+    await this.loop;
+    await Promise.allSettled(this.fetching.values());
+  }
+
+  private async beat(): Promise<void> {
+    const file = path.join(this.spool, 'heartbeat');
+    await this.put(file, Buffer.from(`${Date.now()} ${randomBytes(4).toString('hex')}\n`));
+  }
+
+  private async put(file: string, bytes: Uint8Array): Promise<void> {
+    const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
+    await writeFile(partial, bytes, { mode: 0o600 });
+    await give(partial, this.owner);
+    await rename(partial, file);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopped && this.failure === undefined) {
+      const asked = await this.takeWanted();
+      await this.dropConsumed();
+      for (const name of [...asked, ...this.upcoming()]) {
+        if (this.fetching.size >= fetchesAtOnce) break;
+        this.fetchSoon(name);
+      }
+      await sleep(pauseMs);
+    }
+  }
+
+  /** What the server waits for right now; a name stays wanted until it is ready. */
+  private async takeWanted(): Promise<string[]> {
+    const directory = path.join(this.spool, 'wanted');
+    const asked = await readdir(directory).catch(ifAbsent([]));
+    for (const name of asked) {
+      const index = this.indexByName.get(name);
+      if (index !== undefined && index > this.reached) this.reached = index;
+      if (this.ready.has(name)) await unlink(path.join(directory, name)).catch(ifAbsent(undefined));
+    }
+    return asked.filter((name) => !this.ready.has(name));
+  }
+
+  private upcoming(): string[] {
+    const from = Math.max(0, this.reached);
+    const { ahead = defaultAhead } = this.options;
+    return this.plan.log.segments.slice(from, from + ahead).map(({ name }) => name);
+  }
+
+  private async dropConsumed(): Promise<void> {
+    for (const name of this.ready) {
+      const index = this.indexByName.get(name);
+      if (index === undefined || index >= this.reached - keptBehind) continue;
+      this.ready.delete(name);
+      await unlink(path.join(this.spool, 'ready', name)).catch(ifAbsent(undefined));
+    }
+  }
+
+  private fetchSoon(name: string): void {
+    const failing = this.failingSince.get(name);
+    if (this.ready.has(name) || this.fetching.has(name) || (failing && failing.next > performance.now())) return;
+    const task = this.fetch(name)
+      .then(() => void this.failingSince.delete(name))
+      .catch((error: unknown) => this.noteFailure(name, toHoldfastError(error)))
+      .finally(() => this.fetching.delete(name));
+    this.fetching.set(name, task);
+  }
+
+  private async noteFailure(name: string, error: HoldfastError): Promise<void> {
+    const now = performance.now();
+    const before = this.failingSince.get(name) ?? { since: now, next: now, backoffMs: firstBackoffMs };
+    const backoffMs = Math.min(before.backoffMs * 2, maxBackoffMs);
+    this.failingSince.set(name, { since: before.since, next: now + before.backoffMs, backoffMs });
+    this.options.logger?.warn({ file: name, code: error.code }, `log file not there yet: ${error.message}`);
+    if (now - before.since > (this.options.retryForMs ?? defaultRetryForMs)) await this.giveUp(name, error);
+  }
+
+  private async giveUp(name: string, error: HoldfastError): Promise<void> {
+    this.failure ??= error;
+    this.options.logger?.error({ file: name, code: error.code }, `log file given up: ${error.message}`);
+    await this.put(path.join(this.spool, 'failed'), Buffer.from(`${name}: ${error.message}\n`));
+  }
+
+  private async fetch(name: string): Promise<void> {
+    const segment = this.plan.log.segments[this.indexByName.get(name) ?? -1];
+    const bytes =
+      segment === undefined
+        ? Buffer.from(await this.fromAny((source) => source.log.readHistory(Number.parseInt(name.slice(0, 8), 16))))
+        : await this.fromAny((source) => this.segmentFrom(source, segment));
+    await this.put(path.join(this.spool, 'ready', name), bytes);
+    this.ready.add(name);
+  }
+
+  /** The planned copy first, then the others; the first copy's error when none has it. */
+  private async fromAny<T>(read: (source: Source) => Promise<T>): Promise<T> {
+    let first: unknown;
+    for (const source of this.sources) {
+      try {
+        return await read(source);
+      } catch (error) {
+        // What is there changes: extents become closed segments, a copy that was behind catches up.
+        source.objects = undefined;
+        first ??= error;
+      }
+    }
+    throw first;
+  }
+
+  private async segmentFrom(source: Source, { name, timeline, toLsn }: PlannedSegment): Promise<Buffer> {
+    const { segmentSizeBytes } = this.plan.source;
+    source.objects ??= (await source.log.list()).objects;
+    const { segment } = parseSegmentName(name, segmentSizeBytes);
+    const history = await this.historyOf(timeline, source);
+    const { log, objects } = source;
+    return assembleSegment({ log, objects, history, segment, segmentSizeBytes, to: lsnValue(toLsn) });
+  }
+
+  private async historyOf(timeline: number, { log }: Source): Promise<TimelineHistory> {
+    if (!this.plan.log.histories.includes(timeline)) return { timeline, ancestors: [] };
+    const known = this.histories.get(timeline);
+    if (known !== undefined) return known;
+    const history = parseTimelineHistory(timeline, await log.readHistory(timeline));
+    this.histories.set(timeline, history);
+    return history;
+  }
+}

@@ -1,0 +1,101 @@
+// Starts, finds and stops the server of a restore; it outlives the process that started it.
+
+import { access, open } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '../../errors/index.ts';
+import { findUser, start, tryRun } from '../../process/index.ts';
+import type { RestorePlan } from '../types.ts';
+import { findPostmaster, type Postmaster } from './postmaster.ts';
+
+export interface ServerPlace {
+  readonly binDirectory: string;
+  readonly runAs?: string;
+  readonly dataDirectory: string;
+  readonly configFile: string;
+  readonly logFile: string;
+}
+
+/** The command line prefix that leaves the network, where the system lets us; it shows in the log of the run. */
+export async function isolation(): Promise<'network namespace' | 'none'> {
+  if (process.getuid?.() !== 0) return 'none';
+  const answer = await tryRun('unshare', ['--net', '--', 'true'], { deadlineMs: 10_000 }).catch(() => undefined);
+  return answer?.exitCode === 0 ? 'network namespace' : 'none';
+}
+
+/** Starts the server unless it runs already. Returns without waiting for it to be ready. */
+export async function startServer(place: ServerPlace): Promise<Postmaster | undefined> {
+  const running = await findPostmaster(place.dataDirectory);
+  if (running !== undefined) return running;
+  const server = path.join(place.binDirectory, 'postgres');
+  await access(server);
+  const args = ['-D', place.dataDirectory, '-c', `config_file=${place.configFile}`];
+  const user = place.runAs === undefined ? undefined : await findUser(place.runAs);
+  const options = { outlive: true, logFile: place.logFile, cwd: '/' };
+  if ((await isolation()) === 'none') {
+    await start(server, args, { ...options, ...(user === undefined ? {} : { runAs: user.name }) });
+  } else {
+    const become = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--'] : [];
+    const env = user ? { HOME: user.home, USER: user.name, LOGNAME: user.name } : {};
+    await start('unshare', ['--net', '--', ...become, server, ...args], { ...options, env });
+  }
+  return undefined;
+}
+
+export interface StopServerRequest {
+  readonly binDirectory: string;
+  readonly runAs?: string;
+  readonly dataDirectory: string;
+  readonly mode?: 'fast' | 'immediate';
+  readonly deadlineMs?: number;
+}
+
+const defaultStopMs = 10 * 60_000;
+
+/** Stops the server of a directory and proves that it is gone. Fine when none runs. */
+export async function stopServer(request: StopServerRequest): Promise<void> {
+  const { binDirectory, runAs, dataDirectory, mode = 'fast', deadlineMs = defaultStopMs } = request;
+  if ((await findPostmaster(dataDirectory)) === undefined) return;
+  const args = ['-D', dataDirectory, '-m', mode, '-t', String(Math.ceil(deadlineMs / 1000)), '-w', 'stop'];
+  const user = runAs === undefined ? {} : { runAs };
+  const stopping = await tryRun(path.join(binDirectory, 'pg_ctl'), args, { ...user, cwd: '/', deadlineMs: deadlineMs + 30_000 });
+  const left = await findPostmaster(dataDirectory);
+  if (left !== undefined) {
+    fail('PROCESS_TIMEOUT', `the server on '${dataDirectory}' (process ${left.identity.pid}) does not stop`, {
+      hint: `look at it: ${stopping.stderrTail.trim() || stopping.stdout.trim()}`,
+    });
+  }
+}
+
+/** Waits until a condition holds, the server dies, or the signal fires. */
+export async function until<T>(
+  probe: () => Promise<T | undefined>,
+  { signal, limitMs, what, pauseMs = 100 }: { signal?: AbortSignal; limitMs: number; what: string; pauseMs?: number },
+): Promise<T> {
+  const giveUpAt = performance.now() + limitMs;
+  for (;;) {
+    if (signal?.aborted) fail('CANCELLED', `waiting for ${what} was cancelled`);
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (performance.now() > giveUpAt) fail('PROCESS_TIMEOUT', `waited ${Math.round(limitMs / 1000)} s in vain for ${what}`);
+    await sleep(pauseMs);
+  }
+}
+
+/** The end of the server's log, for the person who has to know why it ended. */
+export async function logTail(logFile: string, maxBytes = 4096): Promise<string> {
+  const handle = await open(logFile, 'r').catch(() => undefined);
+  if (handle === undefined) return '';
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, maxBytes);
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+export function executionUser({ execution }: Pick<RestorePlan, 'execution'>): { readonly runAs?: string } {
+  return execution.runAs === undefined ? {} : { runAs: execution.runAs };
+}
