@@ -37,6 +37,7 @@ export interface ScratchPostgres {
 export const superuserPassword = 'bank-of-scratch';
 
 const defaultHba = `local all all trust
+local replication all trust
 host all all 127.0.0.1/32 scram-sha-256
 host replication all 127.0.0.1/32 scram-sha-256
 `;

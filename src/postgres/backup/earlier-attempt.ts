@@ -1,0 +1,19 @@
+// What an earlier attempt of the same backup left committed is taken as it is, and completed on the copies that lack it.
+
+import type { SnapshotOnCopies } from '../../vault/types.ts';
+import type { PhysicalDetails } from '../types.ts';
+import type { TakeBaseBackupOptions } from './take-base-backup.ts';
+
+/** The snapshot of this id on enough copies; `undefined` when none has it. Throws `POLICY_UNMET` when it stays on too few. */
+export async function finishEarlierAttempt(
+  options: Pick<TakeBaseBackupOptions, 'vault' | 'request' | 'waitForLog' | 'signal'>,
+): Promise<SnapshotOnCopies | undefined> {
+  const { vault, request, waitForLog, signal } = options;
+  const snapshots = await vault.listSnapshots(request.component);
+  const found = snapshots.find(({ id }) => id === request.snapshotId);
+  if (found === undefined) return undefined;
+  const { timeline, startLsn, stopLsn } = found.engine as PhysicalDetails;
+  return await vault.completeSnapshot(request.component, request.snapshotId, (copy) =>
+    waitForLog(copy, timeline, startLsn, stopLsn, signal),
+  );
+}
