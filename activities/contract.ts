@@ -85,15 +85,16 @@ export interface VerifiedSnapshot {
   readonly copies: Readonly<Record<string, 'good' | 'damaged' | 'missing' | 'not checked'>>;
 }
 
-export interface RestoreRequest extends DatabaseRequest {
-  readonly run: string;
-  /** Digest of the plan that is carried out; the stored plan must have it. */
-  readonly planDigest: string;
-}
-
 export interface RunOnHost extends DatabaseRequest {
   /** The restore's run id. */
   readonly run: string;
+  /** Where the run's plan is beside the data; without it the vault's record of the plan says so. */
+  readonly workDirectory?: string;
+}
+
+export interface RestoreRequest extends RunOnHost {
+  /** Digest of the plan that is carried out; the stored plan must have it. */
+  readonly planDigest: string;
 }
 
 export type PartialTimings = Partial<RestoreTimings>;

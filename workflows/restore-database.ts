@@ -1,19 +1,17 @@
 // The way of a restore (docs/architecture.md): plan, approve, then build beside, prove, and, in place, swap; undone when it fails.
 
-import type { RestoreFacts, RestoreRequest } from '../activities/contract.ts';
+import type { RestoreFacts, RestoreRequest, PartialTimings as Timings } from '../activities/contract.ts';
 import type { RestoreResult } from '../src/domain/client.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import { fail } from '../src/errors/index.ts';
-import type { RestoreTimings } from '../src/postgres/types.ts';
 import { Approval } from './lib/approval.ts';
 import { startBeside } from './lib/join.ts';
 import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
 type Restoring = Conduct<RestoreDatabaseInput>;
-type Timings = Partial<RestoreTimings>;
 
 const building = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
 const inPlaceSteps = ['plan', 'approve', ...building, 'swap', 'resume'] as const;
@@ -26,7 +24,8 @@ export async function restoreDatabase(input: RestoreDatabaseInput): Promise<RunS
   const runbook = async (conduct: Restoring) => {
     const plan = await makePlan(conduct);
     if (inPlace) await askApproval(conduct, approval, plan);
-    const restore: RestoreRequest = { component: plan.component, run: progress.run, planDigest: plan.digest };
+    const { component, workDirectory, digest: planDigest } = plan;
+    const restore: RestoreRequest = { component, run: progress.run, workDirectory, planDigest };
     const built = await build(conduct, restore);
     return inPlace ? await replace(conduct, restore, plan, built) : await leaveBeside(conduct, restore, plan, built);
   };
@@ -50,22 +49,22 @@ async function askApproval({ input, progress, host }: Restoring, approval: Appro
     progress.skip('approve', 'the policy asks nobody');
     return;
   }
-  const { component, digest: planDigest } = plan;
+  const { component, workDirectory, digest: planDigest } = plan;
   await progress.step('approve', async () => {
     const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
     progress.tell({ approval: decision });
-    await host.plan.recheckPlan({ component, run: progress.run, planDigest }, 'the plan still holds');
+    const { run } = progress;
+    await host.plan.recheckPlan({ component, run, workDirectory, planDigest }, 'the plan still holds');
   });
 }
 
 /** Everything up to a recovered, proven, promoted and checked server that harms nobody. */
 async function build({ progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Timings> {
-  const { component, run } = restore;
-  saga.before('prepare', () => host.undo.abandonRestore({ component, run }, 'remove the work directory'));
+  saga.before('prepare', () => host.undo.abandonRestore(restore, 'remove the work directory'));
   await progress.step('prepare', () => host.recover.prepareRestore(restore, 'work directory, lock and journal'));
   const fetched = await progress.step('fetch', () => host.recover.fetchBaseBackup(restore, 'base backup, verified'));
 
-  saga.before('recover', () => host.undo.stopRecovered({ component, run }, 'stop the recovered server'));
+  saga.before('recover', () => host.undo.stopRecovered(restore, 'stop the recovered server'));
   const replayed = await progress.step('recover', () =>
     host.recover.replayLog(restore, 'quarantined server replays to the planned position'),
   );
@@ -85,7 +84,7 @@ async function replace(
 ): Promise<string> {
   const { progress, saga, host } = conduct;
   const { component, run } = restore;
-  saga.before('swap', () => host.undo.undoSwap({ component, run }, 'rename back, start the old data'));
+  saga.before('swap', () => host.undo.undoSwap(restore, 'rename back, start the old data'));
   const swapped = await progress.step('swap', () =>
     host.recover.swapIn(restore, 'stop the service, keep its log, journaled renames'),
   );

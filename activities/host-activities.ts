@@ -1,0 +1,19 @@
+// Questions to a host, answered by the same service that the command line uses when there is no Temporal.
+
+import type { HostActivities } from './contract.ts';
+import { runActivity } from './lib/activity-runner.ts';
+import type { HostServices } from './lib/host-services.ts';
+
+export function createHostActivities({ frame, service }: HostServices): HostActivities {
+  return {
+    askSnapshots: ({ component }) => runActivity(frame, async () => await (await service()).snapshots(component)),
+    askComponents: ({ component }) => runActivity(frame, async () => await (await service()).components(component)),
+    askCopies: () => runActivity(frame, async () => await (await service()).copies()),
+    askHistory: ({ component }) => runActivity(frame, async () => await (await service()).history(component)),
+    checkDatabase: ({ component }) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: `one segment of ${component}, end to end` });
+        return await (await service()).check(component, { signal });
+      }),
+  };
+}

@@ -1,0 +1,69 @@
+// What the activities of one host share: its configuration, the vault opened once, its databases, and the receivers of their log.
+
+import type { Logger } from 'pino';
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { resolveSecret } from '../../config/index.ts';
+import type { HostService } from '../../src/domain/client.ts';
+import type { ComponentId } from '../../src/domain/component.ts';
+import type { Lsn } from '../../src/domain/lsn.ts';
+import { fail } from '../../src/errors/index.ts';
+import type { ReceiverState, Source } from '../../src/postgres/types.ts';
+import type { Vault } from '../../src/vault/types.ts';
+import type { EnsuredLog } from '../contract.ts';
+import type { ActivityFrame } from './activity-runner.ts';
+
+/** The receivers of this host's databases; they belong to the worker process and need no Temporal. */
+export interface Receivers {
+  /** Slot and receiver are there when it resolves. Throws why they cannot be. */
+  ensure(component: ComponentId, signal?: AbortSignal): Promise<EnsuredLog>;
+  /** `undefined` while it has not been started. */
+  state(component: ComponentId): ReceiverState | undefined;
+  /** Number of times the slot was lost since the worker started, and the hole of the last time. */
+  losses(component: ComponentId): {
+    readonly count: number;
+    readonly hole?: { readonly from?: string; readonly to?: string };
+  };
+  /** Resolves when the log from `from` to `to` is durable on that copy. */
+  waitForLog(
+    component: ComponentId,
+    copy: string,
+    timeline: number,
+    from: Lsn,
+    to: Lsn,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Resolves when everything up to `to` is durable by the policy; for the last log of a server that was stopped. */
+  drain(component: ComponentId, to: Lsn, signal: AbortSignal): Promise<void>;
+  /** Stops receiving while data directories are swapped; `resume` goes on with whatever server is there then. */
+  pause(component: ComponentId): Promise<void>;
+  resume(component: ComponentId): Promise<void>;
+}
+
+export interface HostServices {
+  readonly host: string;
+  readonly configuration: Configuration;
+  readonly logger: Logger;
+  readonly frame: ActivityFrame;
+  /** Opened by the first who asks; after a failure the next one tries again. */
+  vault(): Promise<Vault>;
+  readonly receivers: Receivers;
+  /** Answers to questions; opened like the vault. */
+  service(): Promise<HostService>;
+}
+
+/** Throws `UNKNOWN_COMPONENT`, also for a database of another host. */
+export function databaseOf(
+  { configuration, host }: Pick<HostServices, 'configuration' | 'host'>,
+  component: ComponentId,
+): DatabaseSettings {
+  const database = Object.values(configuration.database).find(({ id }) => id === component);
+  if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
+  if (database.host === host) return database;
+  return fail('UNKNOWN_COMPONENT', `'${component}' is on host '${database.host}', this worker works for '${host}'`);
+}
+
+/** The url holds a password: it goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */
+export async function sourceOf(services: HostServices, component: ComponentId): Promise<Source> {
+  const { url } = databaseOf(services, component);
+  return { component, url: await resolveSecret(url) };
+}

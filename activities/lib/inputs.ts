@@ -1,0 +1,137 @@
+// The schemas of the workflows' inputs, and how what they leave out is filled in from the worker's own configuration.
+
+import path from 'node:path';
+import { z } from 'zod';
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { parseTarget } from '../../src/domain/target.ts';
+import { fail } from '../../src/errors/index.ts';
+import type { OperationName } from '../contract.ts';
+import { type Canonical, canonical, type InputOf } from './canonical.ts';
+
+const common = {
+  estate: z.string().optional(),
+  host: z.string().optional(),
+  digest: z.string().optional(),
+  by: z.string().max(200).optional(),
+};
+const ofComponent = { ...common, component: z.string() };
+const seconds = z
+  .number()
+  .int()
+  .positive()
+  .max(30 * 86_400);
+const run = z
+  .string()
+  .regex(/^restore-[0-9a-f]{8}$/, { error: "expected the id of a restore, such as 'restore-3f9a1c2b'" });
+
+const schemas = {
+  backupDatabase: z.object({
+    ...ofComponent,
+    kind: z.literal('physical').default('physical'),
+    reason: z.string().optional(),
+  }),
+  shipLog: z.object(ofComponent),
+  restoreDatabase: z.object({
+    ...ofComponent,
+    to: z.string(),
+    exclusive: z.boolean().optional(),
+    timeline: z.number().int().positive().optional(),
+    from: z.string().optional(),
+    beside: z.object({ directory: z.string(), start: z.boolean().default(false) }).optional(),
+    approval: z.enum(['never', 'always']).optional(),
+    approveWithinSeconds: seconds.optional(),
+    planDigest: z.string().optional(),
+  }),
+  rollbackRestore: z.object({ ...ofComponent, run }),
+  confirmRestore: z.object({ ...ofComponent, run }),
+  catchUpCopy: z.object({ ...common, copy: z.string() }),
+} as const satisfies Record<OperationName, z.ZodType>;
+
+export interface Resolved extends Canonical {
+  readonly input: InputOf[OperationName];
+}
+
+/**
+ * Throws `USAGE` for an input of the wrong shape, `UNKNOWN_COMPONENT`, `NOT_FOUND` for a copy, `MOMENT_INVALID`, and `CONFIG_MISMATCH` when the one
+ * who asks read another configuration.
+ */
+export function resolveInput(configuration: Configuration, operation: OperationName, given: unknown): Resolved {
+  const schema: z.ZodType<Given> = schemas[operation];
+  const parsed = schema.safeParse(given);
+  if (!parsed.success)
+    return fail('USAGE', `the input of '${operation}' is wrong: ${inWords(parsed.error)}`, {
+      hint: usageHint(operation),
+    });
+  const input = parsed.data;
+  checkIdentity(configuration, input);
+  const filled =
+    input.copy === undefined ? fillComponent(configuration, operation, input) : fillCopy(configuration, input);
+  return { ...canonical(operation, filled as never), input: filled };
+}
+
+type Given = {
+  readonly estate?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly host?: string | undefined;
+  readonly component?: string | undefined;
+  readonly copy?: string | undefined;
+  readonly to?: string | undefined;
+  readonly approval?: 'never' | 'always' | undefined;
+  readonly approveWithinSeconds?: number | undefined;
+  readonly beside?: { readonly directory: string; readonly start: boolean } | undefined;
+};
+
+function inWords(error: z.ZodError): string {
+  return error.issues
+    .map(({ path: at, message }) => (at.length === 0 ? message : `'${at.join('.')}': ${message}`))
+    .join('; ');
+}
+
+function usageHint(operation: OperationName): string {
+  const example = operation === 'catchUpCopy' ? '{"copy": "us"}' : '{"component": "database/main", …}';
+  return `one JSON object, such as ${example}; docs/cli.md lists the fields`;
+}
+
+function checkIdentity({ name, digest }: Configuration, input: Given): void {
+  if (input.estate !== undefined && input.estate !== name) {
+    fail('CONFIG_MISMATCH', `the input is for estate '${input.estate}', this worker works for '${name}'`);
+  }
+  if (input.digest !== undefined && input.digest !== digest) {
+    fail('CONFIG_MISMATCH', `the worker's configuration has digest ${digest}, the one that was read ${input.digest}`);
+  }
+}
+
+function fillCopy(configuration: Configuration, { copy = '', host }: Given): InputOf['catchUpCopy'] {
+  const names = Object.keys(configuration.vault.copies);
+  if (!names.includes(copy)) fail('NOT_FOUND', `there is no copy '${copy}'`, { hint: `copies: ${names.join(', ')}` });
+  const [first] = Object.values(configuration.database);
+  return { estate: configuration.name, copy, host: host ?? first?.host ?? Object.keys(configuration.hosts)[0] ?? '' };
+}
+
+function fillComponent(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {
+  const database = Object.values(configuration.database).find(({ id }) => id === input.component);
+  if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${input.component}' is configured`);
+  if (input.host !== undefined && input.host !== database.host) {
+    fail('CONFIG_MISMATCH', `'${database.id}' is on host '${database.host}', the input says '${input.host}'`);
+  }
+  const named = { ...input, estate: configuration.name, component: database.id, host: database.host };
+  return (
+    operation === 'restoreDatabase' ? fillRestore(configuration, database, named) : named
+  ) as InputOf[OperationName];
+}
+
+function fillRestore({ approval, timezone }: Configuration, { id }: DatabaseSettings, input: Given): Given {
+  parseTarget(input.to ?? '', timezone);
+  const { beside } = input;
+  if (beside !== undefined && !path.isAbsolute(beside.directory)) {
+    fail('USAGE', `'beside.directory' must be an absolute path on the host of '${id}', got '${beside.directory}'`);
+  }
+  const policy = beside === undefined ? approval.restoreInPlace : 'never';
+  return {
+    ...input,
+    // Whoever asks may ask for more care than the policy does, never for less.
+    approval: policy === 'always' || input.approval === 'always' ? 'always' : 'never',
+    approveWithinSeconds: input.approveWithinSeconds ?? approval.withinSeconds,
+    ...(beside === undefined ? {} : { beside: { ...beside, directory: path.resolve(beside.directory) } }),
+  };
+}

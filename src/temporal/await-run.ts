@@ -1,0 +1,36 @@
+// Waiting, inside an activity, for the end of a run that somebody else started.
+
+import { ApplicationFailure, type Client, WorkflowFailedError } from '@temporalio/client';
+import type { Running } from '../../activities/lib/activity-runner.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { fail, HoldfastError } from '../errors/index.ts';
+import { queryStatus } from './run-status.ts';
+
+/** Fails as the other run failed, with its status in the details. */
+export async function awaitRun(
+  client: Client,
+  { workflowId, request }: { workflowId: string; request: string },
+  { signal, report }: Running,
+): Promise<RunStatus> {
+  const running = await queryStatus(client, workflowId);
+  const asked = running?.data?.request;
+  if (running !== undefined && asked !== undefined && asked !== request) {
+    throw busy(`'${workflowId}' is running and was asked for something else: ${String(asked)}`, running.run);
+  }
+  report({ note: `joined ${running?.run ?? workflowId}` });
+  try {
+    return await client.withAbortSignal(signal, () => client.workflow.getHandle(workflowId).result());
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    if (!(error.cause instanceof ApplicationFailure)) fail('CANCELLED', `'${workflowId}' was ended from outside`);
+    const { type, message, details } = error.cause;
+    throw ApplicationFailure.create({ type: type ?? 'INTERNAL', message, nonRetryable: true, details: details ?? [] });
+  }
+}
+
+/** The code says that trying again may help; this activity would try until the other run ends, which is not what was asked for. */
+function busy(message: string, run: string): ApplicationFailure {
+  const hint = `\`holdfast show ${run}\`; \`holdfast cancel ${run}\` stops and undoes it`;
+  const error = new HoldfastError('ALREADY_RUNNING', message, { hint });
+  return ApplicationFailure.create({ type: error.code, message, nonRetryable: true, details: [error.toJSON()] });
+}
