@@ -1,6 +1,6 @@
 // Starts one child process: its own group, tied to our life or deliberately not, with one promise for its whole end.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
 import { PassThrough, pipeline } from 'node:stream';
 import { fail, HoldfastError } from '../errors/index.ts';
@@ -49,6 +49,11 @@ async function wrapper(user: SystemUser | undefined, outlive: boolean): Promise<
   return [...words, '--'];
 }
 
+function streams({ terminal = false }: StartOptions, log: FileHandle | undefined): StdioOptions {
+  if (terminal) return 'inherit';
+  return log === undefined ? 'pipe' : ['ignore', log.fd, log.fd];
+}
+
 async function spawnChild(
   program: string,
   args: readonly string[],
@@ -60,8 +65,8 @@ async function spawnChild(
   const child = spawn(first, rest, {
     cwd: options.cwd,
     env: childEnvironment(user, options.env),
-    detached: true,
-    stdio: log === undefined ? 'pipe' : ['ignore', log.fd, log.fd],
+    detached: options.terminal !== true,
+    stdio: streams(options, log),
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
@@ -83,7 +88,7 @@ async function supervise(child: ChildProcess, command: string, options: StartOpt
   // A child that ends before it has read everything is told by its exit status, not by EPIPE.
   child.stdin?.on('error', () => undefined);
 
-  const ending = new Ending(child, pid);
+  const ending = new Ending(child, options.terminal ? pid : -pid);
   const onAbort = () => {
     why.isCanceled = true;
     ending.begin('SIGTERM', graceMs);
@@ -152,27 +157,28 @@ function setDeadline(deadlineMs: number | undefined, act: () => void): NodeJS.Ti
 /** The steps by which a process group is brought to its end, each only once and never after the end. */
 class Ending {
   readonly #child: ChildProcess;
-  readonly #pid: number;
+  /** Negative: the process group. */
+  readonly #target: number;
   #timer: NodeJS.Timeout | undefined;
   isOver = false;
 
-  constructor(child: ChildProcess, pid: number) {
+  constructor(child: ChildProcess, target: number) {
     this.#child = child;
-    this.#pid = pid;
+    this.#target = target;
   }
 
   begin(signal: NodeJS.Signals, graceMs: number): void {
     if (this.isOver) return;
-    sendSignal(-this.#pid, signal);
+    sendSignal(this.#target, signal);
     // A stopped process acts on a signal only when it goes on.
-    sendSignal(-this.#pid, 'SIGCONT');
+    sendSignal(this.#target, 'SIGCONT');
     this.#after(graceMs, () => this.#kill());
   }
 
   /** The program has ended; what it left behind in its group may still hold its streams open. */
   exited(graceMs: number): void {
     if (this.isOver || this.#timer !== undefined) return;
-    this.#after(graceMs, () => sendSignal(-this.#pid, 'SIGKILL'));
+    this.#after(graceMs, () => sendSignal(this.#target, 'SIGKILL'));
   }
 
   over(): void {
@@ -181,7 +187,7 @@ class Ending {
   }
 
   #kill(): void {
-    sendSignal(-this.#pid, 'SIGKILL');
+    sendSignal(this.#target, 'SIGKILL');
     // A grandchild that left the group may keep the streams open for ever; nobody waits for it.
     this.#after(1_000, () => {
       this.#child.stdout?.destroy();

@@ -32,6 +32,8 @@ export interface RunOptions extends ProcessOptions {
 export interface StartOptions extends ProcessOptions {
   /** A file that stdout and stderr are appended to; without it stdout is a stream and stderr is kept as a tail. */
   readonly logFile?: string;
+  /** Gives the child our own terminal for all three streams, and keeps it in our process group, so that keys pressed reach it. */
+  readonly terminal?: boolean;
   /** Lets the child live on when this process ends; needs `logFile`, as nobody would be there to read a pipe. */
   readonly outlive?: boolean;
 }
@@ -66,9 +68,9 @@ export interface ProcessIdentity {
 export interface RunningProcess {
   readonly pid: number;
   readonly identity: ProcessIdentity;
-  /** Absent with `logFile`. */
+  /** Absent with `logFile` and `terminal`. */
   readonly stdin: Writable | undefined;
-  /** Absent with `logFile`. Must be read: a process whose output nobody takes does not end. */
+  /** Absent with `logFile` and `terminal`. Must be read: a process whose output nobody takes does not end. */
   readonly stdout: Readable | undefined;
   /** The end of stderr so far, without the secrets. */
   readonly stderrTail: () => string;

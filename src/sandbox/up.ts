@@ -108,8 +108,8 @@ async function startServers(
       await record.update({ postgres: describePostgres(server) });
       onProgress(`PostgreSQL ${server.version} answers on port ${server.port}`);
     }),
-    startRegion(await at('s3-eu'), 'eu-central-1', 'sandbox-eu', onProgress),
-    startRegion(await at('s3-us'), 'us-east-1', 'sandbox-us', onProgress),
+    at('s3-eu').then((where) => startRegion(where, 'eu-central-1', 'sandbox-eu', onProgress)),
+    at('s3-us').then((where) => startRegion(where, 'us-east-1', 'sandbox-us', onProgress)),
   ]);
   const failed = starts.find((start) => start.status === 'rejected');
   if (failed !== undefined) throw failed.reason;

@@ -84,6 +84,16 @@ test('a log file takes both outputs and is appended to', async (t) => {
   assert.equal(await readFile(logFile, 'utf8'), 'first\nfirst again\nsecond\nsecond again\n');
 });
 
+test('with the terminal given to it, a child writes where we do, stays in our group and is stopped alone', async (t) => {
+  const script = path.join(import.meta.dirname, '..', '..', 'support', 'terminal-parent.ts');
+  const parent = await start(process.execPath, [script, path.join(await temporaryDirectory(t), 'spoken')]);
+  let text = '';
+  for await (const chunk of parent.stdout as Readable) text += String(chunk);
+  const group = parent.pid;
+  assert.equal(text, `child in group ${group}\nchild ended by SIGTERM\n`);
+  assert.equal((await parent.finished).exitCode, 0);
+});
+
 test('what is to outlive us must have a log file', async () => {
   await assert.rejects(start('true', [], { outlive: true }), /'outlive' needs 'logFile'/);
 });

@@ -1,0 +1,205 @@
+// The sandbox as a whole: up, everything answers, down, nothing left; also when `up` is killed at any point.
+
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import test from 'node:test';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { Connection } from '@temporalio/client';
+import pg from 'pg';
+import { loadConfiguration, resolveSecret } from '../../config/index.ts';
+import { isHoldfastError } from '../../src/errors/index.ts';
+import { isAlive, run, type start, start as startProcess, stopByPid } from '../../src/process/index.ts';
+import { type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const script = path.join(import.meta.dirname, '..', 'support', 'sandbox-up.ts');
+
+/** Every process that names the directory in its command line, or works in it: whatever a sandbox could leave behind. */
+async function processesOf(directory: string): Promise<string[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,stat=,args=']);
+  const listed = stdout.split('\n').filter((line) => line.includes(directory) && !/^\s*\d+\s+Z/.test(line));
+  const { stdout: links } = await run('sh', ['-c', 'ls -l /proc/[0-9]*/cwd 2>/dev/null; true']);
+  return [...listed, ...links.split('\n').filter((line) => line.includes(`-> ${directory}`))];
+}
+
+async function select(connectionString: string, sql: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return Object.values((await client.query(sql)).rows[0])[0];
+  } finally {
+    await client.end();
+  }
+}
+
+async function storeAndFetch({ endpoint, region, bucket, ...credentials }: Sandbox['copies']['eu']): Promise<string> {
+  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials });
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'a', Body: region }));
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'a' }));
+  client.destroy();
+  return (await Body?.transformToString()) ?? '';
+}
+
+test('up starts everything and writes down where it is; down stops all of it and nothing else', async (t) => {
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  const bystander = await startProcess('sleep', ['600'], { env: { HOLDFAST_SANDBOX: `${dir}-other` } });
+  t.after(() => bystander.stop().then(() => undefined));
+  const progress: string[] = [];
+  const sandbox = await sandboxUp({ dir, worker: false, onProgress: (text) => progress.push(text) });
+  assert.equal(progress.length, 4);
+
+  await t.test('the servers answer where sandbox.json says', async () => {
+    assert.deepEqual(JSON.parse(await readFile(path.join(dir, 'sandbox.json'), 'utf8')), sandbox);
+    assert.equal(await select(sandbox.postgres.url, 'select current_user'), 'postgres');
+    assert.equal(await select(sandbox.postgres.holdfastUrl, 'select current_user'), 'holdfast');
+    assert.equal(sandbox.postgres.dataDirectory, path.join(dir, 'postgres', 'main'));
+    assert.equal(await storeAndFetch(sandbox.copies.eu), 'eu-central-1');
+    assert.equal(await storeAndFetch(sandbox.copies.us), 'us-east-1');
+    const connection = await Connection.connect({ address: sandbox.temporal.address });
+    await connection.close();
+    assert.match(await (await fetch(sandbox.temporal.ui)).text(), /<html/);
+    for (const identity of Object.values(sandbox.pids)) {
+      assert.ok(identity && (await isAlive(identity.pid, identity.startTime)));
+    }
+  });
+
+  await t.test('the configuration is valid, and its references lead to the secrets', async () => {
+    const { configuration, warnings } = await loadConfiguration(sandbox.configuration);
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(Object.keys(configuration.vault.copies), ['local', 'eu', 'us']);
+    const database = configuration.database.main;
+    assert.ok(database);
+    assert.equal(await resolveSecret(database.url), sandbox.postgres.holdfastUrl);
+    const { s3 } = configuration.vault.copies.us ?? {};
+    assert.equal(s3?.secretAccessKey && (await resolveSecret(s3.secretAccessKey)), sandbox.copies.us.secretAccessKey);
+    assert.equal(configuration.temporal.address, sandbox.temporal.address);
+  });
+
+  await t.test('what holds a secret is for its owner only, and no secret is in the configuration', async () => {
+    for (const file of [path.join(dir, 'sandbox.json'), sandbox.keyFile, sandbox.passphraseFile]) {
+      assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+    }
+    const text = await readFile(sandbox.configuration, 'utf8');
+    const { password } = new URL(sandbox.postgres.holdfastUrl);
+    for (const secret of [password, sandbox.copies.eu.secretAccessKey]) assert.ok(!text.includes(secret));
+  });
+
+  await t.test('up again finds it up', async () => {
+    assert.deepEqual(await sandboxUp({ dir, worker: false }), sandbox);
+  });
+
+  await t.test('a server that somebody else started in it, as a recovery does, goes down with it', async () => {
+    // Stopped and started again by hand, with a process id that no record has.
+    const { pid, startTime } = sandbox.pids.postgres ?? assert.fail();
+    await stopByPid({ pid, startTime }, { signal: 'SIGINT', graceMs: 60_000 });
+    const { bindir, dataDirectory, runAs } = sandbox.postgres;
+    const pgCtl = ['start', '-w', '-D', dataDirectory, '-l', path.join(sandbox.logs, 'postgres.log')];
+    await run(path.join(bindir, 'pg_ctl'), pgCtl, { cwd: '/', ...(runAs === undefined ? {} : { runAs }) });
+    assert.equal(await select(sandbox.postgres.url, 'select 1'), 1);
+  });
+
+  const result = await sandboxDown({ dir });
+  assert.deepEqual(result.stopped.map(({ part }) => part).toSorted(), ['postgres', 's3-eu', 's3-us', 'temporal']);
+  assert.deepEqual(await processesOf(dir), []);
+  assert.equal(await isAlive(bystander.identity.pid, bystander.identity.startTime), true);
+  assert.deepEqual(
+    (await readdir('/tmp')).filter((name) => name.includes('seaweedfs') && name.includes(endpointPort(sandbox))),
+    [],
+  );
+  assert.deepEqual((await sandboxDown({ dir })).stopped, []);
+  await assert.rejects(sandboxUp({ dir }), (error) => {
+    assert.ok(isHoldfastError(error, 'TARGET_UNFIT'));
+    return error.message === `'${dir}' holds a sandbox that is stopped`;
+  });
+});
+
+function endpointPort(sandbox: Sandbox): string {
+  return new URL(sandbox.copies.eu.endpoint).port;
+}
+
+test('two sandboxes stand side by side, on different majors, and go down one by one', async (t) => {
+  const parent = await temporaryDirectory(t);
+  const [first, second] = [path.join(parent, 'one'), path.join(parent, 'one-more')];
+  const [one, two] = await Promise.all([
+    sandboxUp({ dir: first, worker: false, postgres: 15 }),
+    sandboxUp({ dir: second, worker: false, postgres: 17 }),
+  ]);
+  assert.match(String(await select(one.postgres.url, 'show server_version')), /^15\./);
+  assert.match(String(await select(two.postgres.url, 'show server_version')), /^17\./);
+  assert.equal((await sandboxDown({ dir: first })).stopped.length, 4);
+  assert.equal(await select(two.postgres.url, 'select 1'), 1);
+  assert.equal(await storeAndFetch(two.copies.eu), 'eu-central-1');
+  assert.equal((await sandboxDown({ dir: second })).stopped.length, 4);
+  assert.deepEqual(await processesOf(parent), []);
+});
+
+/** Kills `up` with SIGKILL when `condition` has come true of it. */
+async function killUp(dir: string, condition: (up: Awaited<ReturnType<typeof start>>) => Promise<void>): Promise<void> {
+  const up = await startProcess(process.execPath, [script, dir]);
+  await condition(up);
+  process.kill(up.pid, 'SIGKILL');
+  assert.equal((await up.finished).signal, 'SIGKILL');
+}
+
+/** At once, early, in the middle, and when the first and the third server are ready. */
+const killPoints: Record<string, (up: Awaited<ReturnType<typeof start>>) => Promise<void>> = {
+  'after 0.3 s': () => pause(300),
+  'after 0.6 s': () => pause(600),
+  'after 0.9 s': () => pause(900),
+  'when the first server is ready': (up) => lines(up.stdout, 1),
+  'when the third server is ready': (up) => lines(up.stdout, 3),
+};
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}
+
+async function lines(stream: Readable | undefined, count: number): Promise<void> {
+  assert.ok(stream);
+  let seen = 0;
+  for await (const _ of createInterface({ input: stream })) if (++seen === count) return;
+}
+
+for (const [when, condition] of Object.entries(killPoints)) {
+  test(`when up is killed ${when}, down leaves no orphan`, async (t) => {
+    const dir = path.join(await temporaryDirectory(t), 'estate');
+    await mkdir(dir);
+    await killUp(dir, condition);
+    const { stopped } = await sandboxDown({ dir });
+    t.diagnostic(`stopped ${stopped.map(({ part }) => part).join(', ') || 'nothing'}`);
+    assert.deepEqual(await processesOf(dir), []);
+    assert.deepEqual((await sandboxDown({ dir })).stopped, []);
+  });
+}
+
+test('when a server cannot be started, up says why and leaves nothing running', async (t) => {
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  await assert.rejects(sandboxUp({ dir, worker: false, postgres: 9 }), (error) => {
+    assert.ok(isHoldfastError(error, 'PROGRAM_MISSING'));
+    return error.message.startsWith('PostgreSQL 9 is not set up, only 15');
+  });
+  assert.deepEqual(await processesOf(dir), []);
+});
+
+test('up refuses a directory with other content, down one that is not there', async (t) => {
+  const dir = await temporaryDirectory(t);
+  await writeFile(path.join(dir, 'precious'), 'data');
+  await assert.rejects(sandboxUp({ dir }), (error) => isHoldfastError(error, 'TARGET_UNFIT'));
+  assert.equal(await readFile(path.join(dir, 'precious'), 'utf8'), 'data');
+  await assert.rejects(sandboxDown({ dir: path.join(dir, 'nothing') }), (error) => isHoldfastError(error, 'NOT_FOUND'));
+});
+
+test('down is refused while up is at work', async (t) => {
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  const starting = sandboxUp({ dir, worker: false });
+  try {
+    await pause(500);
+    await assert.rejects(sandboxDown({ dir }), (error) => isHoldfastError(error, 'LOCKED'));
+  } finally {
+    await starting;
+    await sandboxDown({ dir });
+  }
+});
