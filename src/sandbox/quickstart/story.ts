@@ -15,7 +15,7 @@ export interface StoryOptions {
   readonly dir: string;
   /** Content of `sandbox.json`. */
   readonly sandbox: {
-    readonly postgres: { readonly superuserUrl: string; readonly bindir: string };
+    readonly postgres: { readonly url: string; readonly bindir: string };
     readonly temporal: { readonly ui: string };
   };
   readonly shell: Shell;
@@ -50,12 +50,12 @@ const unnoticedSeconds = 4;
 
 export async function tellStory(options: StoryOptions): Promise<Story> {
   const { dir, sandbox, startedMs, signal } = options;
-  const { superuserUrl, bindir } = sandbox.postgres;
+  const { url, bindir } = sandbox.postgres;
   chapter(startedMs, 'open a bank: pgbench and a transfer desk whose ledger is kept outside the database');
-  const load = new Load({ url: superuserUrl, bindir, logFile: path.join(dir, 'logs', 'pgbench.log') });
+  const load = new Load({ url, bindir, logFile: path.join(dir, 'logs', 'pgbench.log') });
   await load.prepare();
-  await openBank(superuserUrl);
-  const bank = new Bank({ url: superuserUrl, ledgerPath: path.join(dir, 'ledger.jsonl') });
+  await openBank(url);
+  const bank = new Bank({ url, ledgerPath: path.join(dir, 'ledger.jsonl') });
   bank.start();
   load.start();
   const close = async () => {
@@ -91,7 +91,7 @@ async function destroy({ shell, sandbox, startedMs }: StoryOptions, bank: Bank):
   const { components } = (await shell.ask('status')) as { components?: ComponentStatus[] };
   const rpoSeconds = components?.[0]?.rpo.nowSeconds;
   chapter(startedMs, 'the disaster: an UPDATE and a DELETE without a WHERE');
-  const client = new pg.Client({ connectionString: sandbox.postgres.superuserUrl });
+  const client = new pg.Client({ connectionString: sandbox.postgres.url });
   await client.connect();
   try {
     const clock = await client.query<{ micros: string }>(
@@ -136,7 +136,7 @@ interface Proof {
 async function prove(options: StoryOptions, bank: Bank, disaster: Disaster, load: Load): Promise<Proof> {
   const { sandbox, startedMs } = options;
   chapter(startedMs, 'the proof: the recovered books against the ledger kept outside');
-  const result = await audit(sandbox.postgres.superuserUrl, bank.ledger, disaster.momentMicros);
+  const result = await audit(sandbox.postgres.url, bank.ledger, disaster.momentMicros);
   say(`  transfers in the database at that moment   ${result.transfers}`);
   say(`  acknowledged before it, and lost           ${result.lost.length} of ${result.owed}`);
   say(`  begun after it, and there all the same     ${result.tooMany.length} of ${result.later}`);
