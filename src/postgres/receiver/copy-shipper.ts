@@ -1,0 +1,278 @@
+// Brings the log to one copy, piece after piece in order, at the copy's own pace.
+
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { lsnFrom, lsnValue, parseSegmentName, segmentName } from '../../domain/lsn.ts';
+import { unixMicros } from '../../domain/moment.ts';
+import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { LogCopy, LogHeader, LogObject, TimeMark } from '../../vault/types.ts';
+import { type Holdings, readHoldings } from './holdings.ts';
+import type { Intake } from './intake.ts';
+import { comparePositions, type LogPosition, type Stretch } from './route.ts';
+import { segmentFloor } from './wal-stream.ts';
+
+export interface ShipperContext {
+  readonly log: LogCopy;
+  readonly logger: Logger;
+  readonly flushEveryMs: number;
+  readonly flushBytes: number;
+  readonly markEveryMs: number;
+  readonly intake: Intake;
+  /** Other copies, to fill a gap that the spool no longer covers. */
+  readonly others: readonly LogCopy[];
+  /** History files by timeline, known so far. */
+  readonly histories: ReadonlyMap<number, string>;
+  newestMark(timeline: number, at: bigint): TimeMark | undefined;
+  /** The cursor moved, or was found. */
+  onMoved(): void;
+  onTrouble(error: HoldfastError | undefined): void;
+  /** The copy holds other log than ours under the same name: nobody may go on. */
+  onAlarm(error: HoldfastError): void;
+}
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 15_000;
+
+export class CopyShipper {
+  private readonly context: ShipperContext;
+  private position: LogPosition | undefined;
+  private trouble: HoldfastError | undefined;
+  private stopped = false;
+  private wakeUp: (() => void) | undefined;
+  private woken = false;
+  private shippedAtMs = 0;
+  private markedMicros = 0n;
+  private readonly storedHistories = new Set<number>();
+  private readonly running: Promise<void>;
+
+  /** `found`: what a listing made just before said; without it the copy is asked until it answers. */
+  constructor(context: ShipperContext, found: Holdings | undefined, fallback: LogPosition) {
+    this.context = context;
+    this.running = this.run(found, fallback);
+  }
+
+  get name(): string {
+    return this.context.log.copy;
+  }
+
+  get cursor(): LogPosition | undefined {
+    return this.position;
+  }
+
+  get error(): HoldfastError | undefined {
+    return this.trouble;
+  }
+
+  /** Something came that may be worth sending. */
+  wake(): void {
+    this.woken = true;
+    this.wakeUp?.();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wake();
+    await this.running;
+  }
+
+  private async run(found: Holdings | undefined, fallback: LogPosition): Promise<void> {
+    let holdings = found;
+    let retryMs = FIRST_RETRY_MS;
+    while (!this.stopped) {
+      try {
+        if (this.position === undefined) {
+          holdings ??= await readHoldings(this.context.log);
+          await this.locate(holdings, fallback);
+        }
+        const waitMs = await this.step();
+        if (this.trouble !== undefined) this.setTrouble(undefined);
+        retryMs = FIRST_RETRY_MS;
+        if (waitMs > 0) await this.sleep(waitMs, true);
+      } catch (cause) {
+        const error = toHoldfastError(cause);
+        holdings = undefined;
+        if (isHoldfastError(error, 'OBJECT_EXISTS')) return this.raiseAlarm(error);
+        this.setTrouble(error);
+        await this.sleep(retryMs, false);
+        retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+      }
+    }
+  }
+
+  private async locate(holdings: Holdings, fallback: LogPosition): Promise<void> {
+    for (const timeline of holdings.histories) this.storedHistories.add(timeline);
+    await this.dropLeftovers(holdings);
+    this.position = this.context.intake.route.cursorOf(holdings.stretches) ?? fallback;
+    this.context.onMoved();
+  }
+
+  /** A crash between closing a segment and dropping its extents left both. */
+  private async dropLeftovers({ objects }: Holdings): Promise<void> {
+    const closed = new Set(objects.filter(({ kind }) => kind === 'segment').map(({ segment }) => segment));
+    const leftovers = new Set(objects.filter((o) => o.kind === 'extent' && closed.has(o.segment)).map((o) => o.segment));
+    for (const segment of leftovers) await this.context.log.dropExtents(segment);
+  }
+
+  /** Does the next thing there is to do; resolves with how long nothing will have to be done. */
+  private async step(): Promise<number> {
+    const { intake, flushBytes, flushEveryMs, markEveryMs } = this.context;
+    this.woken = false;
+    const position = intake.route.settle(this.position!);
+    if (comparePositions(position, this.position!) !== 0) this.move(position);
+    const stretch = intake.route.stretchOf(position);
+    if (stretch === undefined) return markEveryMs;
+    await this.storeHistories(position.timeline);
+    const segmentStart = segmentFloor(position.at, intake.segmentSizeBytes);
+    const segmentEnd = segmentStart + BigInt(intake.segmentSizeBytes);
+    const known = intake.knownEnd(stretch);
+    const start = stretch.from > segmentStart ? stretch.from : segmentStart;
+    if (!this.isAtHand(stretch, start, position.at)) return await this.fillFromOthers(position, stretch);
+    const end = stretch.end !== undefined && stretch.end.at < segmentEnd ? stretch.end.at : segmentEnd;
+    const isHoleEnd = stretch.end?.how === 'hole' && end === stretch.end.at && end < segmentEnd;
+    if (known! >= end && start === segmentStart && !isHoleEnd) {
+      await this.close(stretch, segmentStart, end);
+      return 0;
+    }
+    const cut = known! < end ? known! : end;
+    const pending = Number(cut - position.at);
+    const dueInMs = this.shippedAtMs + flushEveryMs - performance.now();
+    if (pending > 0 && (pending >= flushBytes || dueInMs <= 0)) {
+      await this.extend(stretch, position.at, cut);
+      return 0;
+    }
+    if (pending <= 0) await this.mark(position);
+    return pending > 0 ? Math.max(1, dueInMs) : markEveryMs;
+  }
+
+  /** Whether this process received the stretch around `at` from `start` on. */
+  private isAtHand(stretch: Stretch, start: bigint, at: bigint): boolean {
+    const { intake } = this.context;
+    const known = intake.knownEnd(stretch);
+    if (known === undefined || !intake.covers(stretch, start)) return false;
+    // At the very end of what was received there is nothing to read, and nothing missing.
+    return known <= at || intake.spool.has(stretch.timeline, at, at + 1n);
+  }
+
+  private async close(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
+    const { log, intake } = this.context;
+    const bytes = await this.read(stretch, from, to);
+    await log.putSegment(this.header(stretch, from, to, bytes), bytes);
+    this.shipped({ timeline: stretch.timeline, at: to });
+    const size = intake.segmentSizeBytes;
+    const segment = segmentName(stretch.timeline, from / BigInt(size), size);
+    try {
+      await log.dropExtents(segment);
+    } catch (error) {
+      if (isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
+      this.context.logger.warn({ copy: log.copy, segment, error }, 'extents stay until the next start');
+    }
+  }
+
+  private async extend(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
+    const bytes = await this.read(stretch, from, to);
+    await this.context.log.putExtent(this.header(stretch, from, to, bytes), bytes);
+    this.shipped({ timeline: stretch.timeline, at: to });
+  }
+
+  private async read(stretch: Stretch, from: bigint, to: bigint): Promise<Buffer> {
+    const bytes = await this.context.intake.spool.read(stretch.timeline, from, to);
+    return bytes ?? fail('STORE_UNAVAILABLE', `the spool no longer holds the log from ${lsnFrom(from)}`);
+  }
+
+  private header(stretch: Stretch, from: bigint, to: bigint, bytes: Buffer): LogHeader {
+    const { intake, newestMark } = this.context;
+    const facts = intake.describe(stretch, from, to) ?? fail('INTERNAL', `nothing is known of the log from ${lsnFrom(from)}`);
+    const mark = newestMark(stretch.timeline, to);
+    if (mark !== undefined) this.markedMicros = unixMicros(mark.time);
+    return {
+      timeline: stretch.timeline,
+      segmentSizeBytes: intake.segmentSizeBytes,
+      fromLsn: lsnFrom(from),
+      toLsn: lsnFrom(to),
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      ...facts,
+      ...(mark === undefined ? {} : { mark }),
+    };
+  }
+
+  /** An idle server's clock, so that the copy says until when nothing happened. */
+  private async mark({ timeline, at }: LogPosition): Promise<void> {
+    const mark = this.context.newestMark(timeline, at);
+    if (mark === undefined) return;
+    const micros = unixMicros(mark.time);
+    if (micros - this.markedMicros < BigInt(this.context.markEveryMs) * 1000n) return;
+    await this.context.log.putMark(timeline, mark);
+    this.markedMicros = micros;
+  }
+
+  /** The first object of another copy that leads on from here; throws when none has it. */
+  private async fillFromOthers(position: LogPosition, stretch: Stretch): Promise<number> {
+    const { others, log } = this.context;
+    for (const other of others) {
+      const object = await this.findObject(other, position).catch(() => undefined);
+      if (object === undefined) continue;
+      const { header, bytes } = await other.read(object);
+      if (lsnValue(header.toLsn) <= position.at) continue;
+      if (object.kind === 'segment') await log.putSegment(header, bytes);
+      else await log.putExtent(header, bytes);
+      const end = lsnValue(header.toLsn);
+      this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
+      if (object.kind === 'segment') await log.dropExtents(object.segment);
+      return 0;
+    }
+    return fail('LOG_HOLE', `no copy has the log from ${lsnFrom(position.at)} of timeline ${position.timeline} that '${log.copy}' lacks`);
+  }
+
+  private async findObject(other: LogCopy, { timeline, at }: LogPosition): Promise<LogObject | undefined> {
+    const { intake } = this.context;
+    const fromSegment = segmentName(timeline, at / BigInt(intake.segmentSizeBytes), intake.segmentSizeBytes);
+    const { objects } = await other.list({ timeline, fromSegment });
+    const holds = objects.filter((o) => lsnValue(o.fromLsn) <= at && lsnValue(o.toLsn) > at);
+    const isHere = (o: LogObject) => parseSegmentName(o.segment, intake.segmentSizeBytes).timeline === timeline;
+    return holds.find((o) => o.kind === 'segment' && isHere(o)) ?? holds.find(isHere);
+  }
+
+  private async storeHistories(timeline: number): Promise<void> {
+    for (const [id, text] of this.context.histories) {
+      if (id > timeline || this.storedHistories.has(id)) continue;
+      await this.context.log.putHistory(id, text);
+      this.storedHistories.add(id);
+    }
+  }
+
+  private shipped(position: LogPosition): void {
+    this.shippedAtMs = performance.now();
+    this.move(this.context.intake.route.settle(position));
+  }
+
+  private move(position: LogPosition): void {
+    this.position = position;
+    this.context.onMoved();
+  }
+
+  private setTrouble(error: HoldfastError | undefined): void {
+    const isNew = this.trouble?.code !== error?.code;
+    this.trouble = error;
+    if (isNew) this.context.onTrouble(error);
+  }
+
+  private raiseAlarm(error: HoldfastError): void {
+    this.trouble = error;
+    this.context.onAlarm(error);
+  }
+
+  private sleep(limitMs: number, wakeable: boolean): Promise<void> {
+    if (this.stopped || (wakeable && this.woken)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.wakeUp = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, limitMs);
+      this.wakeUp = () => {
+        if (wakeable || this.stopped) done();
+      };
+    });
+  }
+}
