@@ -7,6 +7,8 @@ import type { CallOptions } from './store.ts';
 export const DEFAULT_DEADLINE_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
+/** A store that keeps refusing for so long is away; a longer deadline is for bytes that take long. */
+const RETRY_WINDOW_MS = 20_000;
 
 /** Runs `call` with a signal that fires at the deadline or when the caller's does; a late answer is `STORE_UNAVAILABLE`. */
 export async function withDeadline<T>(
@@ -43,11 +45,13 @@ export async function withDeadline<T>(
 
 /** Repeats `call` while it fails with `STORE_UNAVAILABLE`, with growing jittered pauses, until the signal of the deadline fires. */
 export async function withRetries<T>(signal: AbortSignal, call: (attempt: number) => Promise<T>): Promise<T> {
+  const startedMs = performance.now();
   for (let attempt = 1; ; attempt++) {
     try {
       return await call(attempt);
     } catch (error) {
-      if (!isHoldfastError(error, 'STORE_UNAVAILABLE') || signal.aborted) throw error;
+      const isLate = signal.aborted || performance.now() - startedMs > RETRY_WINDOW_MS;
+      if (!isHoldfastError(error, 'STORE_UNAVAILABLE') || isLate) throw error;
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
       try {
         await sleep(pauseMs, undefined, { signal });

@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { withDeadline } from './deadline.ts';
 import { checkKey, checkPrefix, compareKeys, TEMPORARY_PREFIX } from './keys.ts';
@@ -243,6 +243,15 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** Makes a store's directory with its parents. Only `setup` may: made on demand it would hide a disk that is not mounted. */
+export async function makeDirectoryDurably(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) {
+    await syncDirectory(dirname(made));
   }
 }
 

@@ -84,7 +84,7 @@ export class Copies {
   /** Remembers a failed call, so that the next calls leave the copy alone for a while. Gives the error as ours. */
   failed(copy: Copy, cause: unknown): HoldfastError {
     const error = toHoldfastError(cause);
-    if (isHoldfastError(error, 'STORE_UNAVAILABLE', 'STORE_DENIED')) {
+    if (isHoldfastError(error, 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_UNFIT')) {
       this.#states.set(copy.description.name, { error, askedAtMs: performance.now() });
     }
     this.#logger.warn({ copy: copy.description.name, code: error.code }, error.message);

@@ -1,0 +1,57 @@
+// The S3 client as we want it: TLS 1.3, no retries and no endless waits of its own, one checksum (ours).
+
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client } from '@aws-sdk/client-s3';
+
+export interface S3StoreOptions {
+  readonly bucket: string;
+  /** Everything lies below it; without slashes at its ends. */
+  readonly prefix?: string;
+  readonly region: string;
+  /** Of another provider than AWS. */
+  readonly endpoint?: string;
+  /** `https://host/bucket/key`; default: with an `endpoint`. */
+  readonly pathStyle?: boolean;
+  /** Resolved when they are needed and again when they expire; default: the SDK's usual chain. */
+  readonly credentials?: () => Promise<S3Credentials>;
+  /** Lowest TLS version accepted from an https endpoint; default `1.3`. */
+  readonly minimumTls?: '1.2' | '1.3';
+  /** PEM file of the authority that signed the server's certificate, for a private one. */
+  readonly caFile?: string;
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+
+const CONNECTION_TIMEOUT_MS = 5_000;
+/** A socket on which nothing moved for so long is dead; the call as a whole has its own deadline. */
+const SOCKET_TIMEOUT_MS = 20_000;
+/** Four packs up, and small requests beside them. */
+const MOST_SOCKETS = 32;
+
+export function makeClient(options: S3StoreOptions): S3Client {
+  const { region, endpoint, credentials, caFile, minimumTls = '1.3' } = options;
+  const agent = { keepAlive: true, maxSockets: MOST_SOCKETS };
+  const ca = caFile === undefined ? {} : { ca: readFileSync(caFile) };
+  return new S3Client({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials && { credentials }),
+    forcePathStyle: options.pathStyle ?? endpoint !== undefined,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...ca, minVersion: `TLSv${minimumTls}` }),
+    },
+  });
+}
