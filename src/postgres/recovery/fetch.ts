@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, symlink, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
@@ -181,14 +180,12 @@ class Fetch {
     try {
       await handle.chmod(entry.mode & 0o777);
       if (this.owner !== undefined) await handle.chown(this.owner.uid, this.owner.gid);
-      const stream = handle.createWriteStream({ autoClose: false });
-      const { signal } = this.options;
-      await pipeline(this.reader.read(entry), stream, signal === undefined ? {} : { signal });
+      for await (const bytes of this.reader.read(entry)) {
+        this.stopWhenCancelled();
+        await handle.writeFile(bytes);
+      }
       await handle.utimes(entry.mtimeSeconds, entry.mtimeSeconds);
       await handle.sync();
-    } catch (error) {
-      this.stopWhenCancelled();
-      throw error;
     } finally {
       await handle.close();
     }

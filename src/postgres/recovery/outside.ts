@@ -48,7 +48,7 @@ function recoverable(branch: Branch): readonly Stretch[] {
     const to = momentBefore(branch, run.toLsn, details.stopLsn);
     return {
       from: snapshot.to,
-      to: to === undefined || to < snapshot.to ? snapshot.to : to,
+      to: [to ?? snapshot.to, snapshot.to].sort().at(-1) as Moment,
       fromLsn: details.stopLsn,
       toLsn: run.toLsn,
     };

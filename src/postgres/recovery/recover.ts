@@ -51,10 +51,20 @@ export async function startRecovery(plan: RestorePlan): Promise<{ readonly start
   if ((await findPostmaster(paths.data)) !== undefined) return { started: false };
   await proveIdentity(plan, paths);
   await enterQuarantine(plan, paths);
-  const owner = await ownerFor(plan.execution.runAs);
-  await writeDurably(path.join(paths.data, 'recovery.signal'), '', 0o600, owner);
+  if (!(await wasPromoted(paths))) {
+    const owner = await ownerFor(plan.execution.runAs);
+    await writeDurably(signalFile(paths), '', 0o600, owner);
+  }
   await startServer(serverPlace(plan, paths));
   return { started: true };
+}
+
+const signalFile = ({ data }: RestorePaths) => path.join(data, 'recovery.signal');
+const promotingFile = ({ work }: RestorePaths) => path.join(work, 'promoting');
+
+/** The server removes its signal file as it leaves recovery; only once we had asked for that does its absence mean so. */
+async function wasPromoted(paths: RestorePaths): Promise<boolean> {
+  return (await exists(promotingFile(paths))) && !(await exists(signalFile(paths)));
 }
 
 function serverPlace(plan: RestorePlan, paths: RestorePaths) {
@@ -114,14 +124,19 @@ async function watch(
     // A server that was just started has no pid file for a moment; one that ended has written why.
     if (missing > (hasRun ? 2 : 300)) await explainEnd(paths, feed);
     if (!isRunning) return undefined;
+    // Refusals while it starts are part of starting; one that stays is told when the server ends or the wait does.
     session ??= await tryOpenSession(recoveredServer(plan)).catch(() => undefined);
-    const state = session === undefined ? undefined : await replayState(session).catch(() => undefined);
+    const state = session && (await replayState(session).catch(() => undefined));
     if (state === undefined) {
       await session?.close();
       session = undefined;
     }
     const progress = { ...noProgress(plan), ...feed.progress, ...(state?.lsn ? { replayedLsn: state.lsn } : {}) };
     onProgress?.(progress);
+    if (state?.recovering === false) {
+      if (await wasPromoted(paths)) return progress;
+      fail('RECOVERY_MISMATCH', `the recovering server left recovery before it was asked to, see '${paths.log}'`);
+    }
     return state?.pause === 'paused' ? progress : undefined;
   };
   try {
@@ -131,11 +146,18 @@ async function watch(
   }
 }
 
-async function replayState(session: RecoveredSession): Promise<{ lsn: Lsn | undefined; pause: string }> {
-  const [row] = await session.query<{ lsn: string | null; pause: string }>(
-    'select pg_last_wal_replay_lsn()::text as lsn, pg_get_wal_replay_pause_state() as pause',
-  );
-  return { lsn: row?.lsn ? parseLsn(row.lsn) : undefined, pause: row?.pause ?? '' };
+interface ReplayState {
+  readonly recovering: boolean;
+  readonly lsn: Lsn | undefined;
+  readonly pause: string;
+}
+
+async function replayState(session: RecoveredSession): Promise<ReplayState> {
+  const [row] = await session.query<{ recovering: boolean; lsn: string | null; pause: string | null }>(`
+    select pg_is_in_recovery() as recovering, pg_last_wal_replay_lsn()::text as lsn,
+           case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() end as pause`);
+  const { recovering = true, lsn, pause } = row ?? {};
+  return { recovering, lsn: lsn ? parseLsn(lsn) : undefined, pause: pause ?? '' };
 }
 
 async function explainEnd(paths: RestorePaths, feed: LogFeed): Promise<never> {
@@ -244,6 +266,7 @@ export async function promote(plan: RestorePlan, options: Pick<RecoverOptions, '
   try {
     const [row] = await session.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
     if (row?.recovering) {
+      await writeDurably(promotingFile(paths), '');
       await session.query('select pg_promote(false)');
     }
     const ready = async () => {

@@ -182,7 +182,7 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
   await proveRecord(archive, branch.history, record);
   const timeline = timelineAt(branch, record.lsn);
   const { lastTransaction, firstLeftOut } = await neighbours(branch, found);
-  const moment = found.moment ?? momentOf(branch, found);
+  const moment = found.moment ?? momentOf(branch, found, lastTransaction?.time);
   const segments = plannedSegments(branch, base.floor, record.endLsn, timeline);
   return {
     snapshot: base.snapshot,
@@ -203,9 +203,10 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
   };
 }
 
-function momentOf(branch: Branch, { base, record }: Found): Moment {
-  const known = momentBefore(branch, record.endLsn, base.floor);
-  return known === undefined || known < base.snapshot.to ? base.snapshot.to : known;
+/** What the target does not say: the newest moment known not to lie behind the end. */
+function momentOf(branch: Branch, { base, record }: Found, last: Moment | undefined): Moment {
+  const known = [momentBefore(branch, record.endLsn, base.floor), last, base.snapshot.to];
+  return known.filter((moment) => moment !== undefined).sort().at(-1) as Moment;
 }
 
 /** The segments as the recovering server will ask for them: where a timeline begins inside one, the younger timeline's file. */

@@ -83,7 +83,7 @@ export function windowOf(component: ComponentId, branch: Branch): RecoveryWindow
     systemId,
     timeline: branch.history.timeline,
     from: oldest.snapshot.to,
-    to: to < newest.snapshot.to ? newest.snapshot.to : to,
+    to: [to, newest.snapshot.to].sort().at(-1) as Moment,
     fromLsn: oldest.details.stopLsn,
     toLsn,
     holes: holesOf(branch, oldest.details.stopLsn),

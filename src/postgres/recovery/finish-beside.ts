@@ -1,0 +1,106 @@
+// Ends a restore beside production: the recovered directory gets its name, its own settings back, and is started if that was asked.
+
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../../errors/index.ts';
+import type { RestorePlan } from '../types.ts';
+import { readControlData } from './control-data.ts';
+import { exists, ifAbsent, ownerFor, renameDurably, writeDurably } from './durable-files.ts';
+import { linkTo } from './fetch.ts';
+import type { RestorePaths } from './paths.ts';
+import { findPostmaster } from './postmaster.ts';
+import { asideSettings, enterQuarantine, quarantinePort } from './quarantine.ts';
+import { readPromoted, stopRecovered } from './recover.ts';
+import { type RecoveredServer, tryOpenSession } from './recovered-session.ts';
+import { startServer, stopServer, until } from './recovery-server.ts';
+import { pathsOf } from './work-directory.ts';
+
+export interface FinishedBeside {
+  readonly dataDirectory: string;
+  /** Connection string of the running server, by its private socket; absent when it was not to be started. */
+  readonly connection?: string;
+}
+
+const startLimitMs = 10 * 60_000;
+
+/** Idempotent. A server that is left running stays in quarantine: it listens on no network and archives nothing. */
+export async function finishBeside(plan: RestorePlan): Promise<FinishedBeside> {
+  const { place } = plan;
+  if (place.mode !== 'beside') fail('INTERNAL', 'a restore in place ends with its swap');
+  const paths = pathsOf(plan);
+  if ((await readPromoted(paths)) === undefined) fail('JOURNAL_STATE', 'the recovered server is not promoted yet');
+  if (await exists(paths.data)) {
+    await stopRecovered(plan);
+    await leaveQuarantine(plan, paths);
+    await moveIntoPlace(plan, paths, place.dataDirectory);
+  }
+  await proveFinished(plan, place.dataDirectory);
+  const { dataDirectory } = place;
+  return place.start ? { dataDirectory, connection: await startBeside(plan, paths, dataDirectory) } : { dataDirectory };
+}
+
+/**
+ * What a directory that was recovered beside production must not do when somebody starts it by hand: its place in the last file
+ * that a server reads makes it the last word; `ALTER SYSTEM RESET` takes it back.
+ */
+const harmless = `
+# A copy made by a restore: it archives nothing, follows nobody, subscribes to nothing.
+archive_mode = 'off'
+primary_conninfo = ''
+synchronous_standby_names = ''
+max_logical_replication_workers = '0'
+`;
+
+async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<void> {
+  const owner = await ownerFor(plan.execution.runAs);
+  const settings = await asideSettings(paths);
+  for (const [file, text] of settings) {
+    const content = file === 'postgresql.auto.conf' ? `${text}${harmless}` : text;
+    await writeDurably(path.join(paths.data, file), content, 0o600, owner);
+  }
+  if (!settings.has('postgresql.auto.conf')) {
+    await writeDurably(path.join(paths.data, 'postgresql.auto.conf'), harmless, 0o600, owner);
+  }
+}
+
+async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirectory: string): Promise<void> {
+  for (const { oid, location } of plan.execution.tablespaces) {
+    await linkTo(location, path.join(paths.data, 'pg_tblspc', String(oid)));
+  }
+  // Fails when something was put there since the plan looked; what is there is never replaced.
+  await rmdir(dataDirectory).catch(ifAbsent(undefined));
+  await renameDurably(paths.data, dataDirectory);
+}
+
+async function proveFinished(plan: RestorePlan, dataDirectory: string): Promise<void> {
+  const { systemId } = await readControlData(plan.execution.binDirectory, dataDirectory);
+  if (systemId === plan.source.systemId) return;
+  fail('DATABASE_IDENTITY', `'${dataDirectory}' is cluster ${systemId}, expected ${plan.source.systemId}`);
+}
+
+async function startBeside(plan: RestorePlan, paths: RestorePaths, dataDirectory: string): Promise<string> {
+  const { binDirectory, runAs, roles } = plan.execution;
+  if ((await findPostmaster(dataDirectory)) === undefined) {
+    await enterQuarantine(plan, { ...paths, data: dataDirectory });
+    const configFile = path.join(paths.quarantine, 'postgresql.conf');
+    const user = runAs === undefined ? {} : { runAs };
+    await startServer({ binDirectory, dataDirectory, configFile, logFile: paths.log, ...user });
+  }
+  const server: RecoveredServer = { socketDirectory: paths.socket, port: quarantinePort, roles };
+  const session = await until(() => tryOpenSession(server), { limitMs: startLimitMs, what: 'the recovered server' });
+  await session.close();
+  return connectionString(server, session.role);
+}
+
+/** As libpq and `pg` read it; the directory of the socket stands for the host. */
+export function connectionString({ socketDirectory, port }: RecoveredServer, role: string): string {
+  return `postgresql://${encodeURIComponent(role)}@/postgres?host=${encodeURIComponent(socketDirectory)}&port=${port}`;
+}
+
+/** Stops a server that a restore beside left running, and gives the directory its own settings back. Idempotent. */
+export async function stopBeside(plan: RestorePlan): Promise<void> {
+  const { binDirectory, runAs } = plan.execution;
+  const { dataDirectory } = plan.place;
+  await stopServer({ binDirectory, dataDirectory, ...(runAs === undefined ? {} : { runAs }) });
+  await leaveQuarantine(plan, { ...pathsOf(plan), data: dataDirectory });
+}
