@@ -20,7 +20,7 @@ import {
   writeDurably,
 } from './durable-files.ts';
 import { eachOf } from './parallel.ts';
-import type { RestorePaths } from './paths.ts';
+import { markerFile, type RestorePaths } from './paths.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface FetchProgress {
@@ -140,8 +140,8 @@ class Fetch {
   }
 
   private async place(entry: TreeEntry): Promise<void> {
-    // It names the places of the source; the links made here are the true ones.
-    if (entry.path === 'tablespace_map') return;
+    // The one names the places of the source, the links made here are the true ones; the other was an earlier restore's.
+    if (entry.path === 'tablespace_map' || entry.path === markerFile) return;
     const target = this.locate(entry.path);
     if (entry.type === 'directory') return this.makeDirectory(target, entry.mode);
     if (entry.type === 'symlink') return this.placeLink(entry);

@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 
+/** In a recovered directory until it is confirmed: tells it from the one it replaces, which is the same cluster. */
+export const markerFile = 'holdfast-restore.json';
+
 export interface RestorePaths {
   /** `<data>.holdfast`: everything of Holdfast beside this data directory. */
   readonly root: string;

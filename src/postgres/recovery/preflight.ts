@@ -7,6 +7,7 @@ import { findUser, tryRun } from '../../process/index.ts';
 import type { PhysicalDetails, RestorePlan } from '../types.ts';
 import { readDirectoryIdentity } from './control-data.ts';
 import { exists, ifAbsent, lstatIfThere, readIfThere } from './durable-files.ts';
+import { markerFile } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 
 /** Beside production: the directory must be absent or empty, in a parent that is there and reachable. Throws `TARGET_UNFIT`. */
@@ -40,6 +41,9 @@ export async function inspectProduction(
   if (tablespaces.length > 0) unfit('has tablespaces, which are not swapped in place', beside);
   if (await exists(path.join(dataDirectory, 'patroni.dynamic.json'))) {
     unfit('belongs to Patroni, which would undo the restore', `pause and leave the Patroni cluster, or ${beside}`);
+  }
+  if (await exists(path.join(dataDirectory, markerFile))) {
+    fail('JOURNAL_STATE', `'${dataDirectory}' holds a restore that was neither confirmed nor rolled back`);
   }
   if ((await readdir(dataDirectory)).length === 0) return undefined;
   const identity = await readDirectoryIdentity(dataDirectory);

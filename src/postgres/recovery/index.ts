@@ -1,0 +1,110 @@
+// Recovery as activities and commands use it: each step takes and gives plain JSON, can be killed at any point, and done again.
+
+import { fail, toHoldfastError } from '../../errors/index.ts';
+import type { Vault } from '../../vault/types.ts';
+import type { RecoveryProof, RestorePlan } from '../types.ts';
+import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
+import { type FinishedBeside, finishBeside as finishInPlace } from './finish-beside.ts';
+import { type Guard, Journal, journalHead, underLock } from './journal.ts';
+import { restorePaths } from './paths.ts';
+import { promote as promoteServer, type RecoverOptions, recoveredServer, stopRecovered } from './recover.ts';
+import { runChecks } from './recovered-checks.ts';
+import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './work-directory.ts';
+
+export { type ConfirmResult, confirmRestore } from './confirm.ts';
+export type { FetchProgress } from './fetch.ts';
+export { connectionString, type FinishedBeside, stopBeside } from './finish-beside.ts';
+export {
+  type Guard,
+  type JournalEntry,
+  type JournalHead,
+  type JournalPhase,
+  type JournalState,
+  journalState,
+  journalStates,
+} from './journal.ts';
+export type { HeaderCache } from './log-archive.ts';
+export { holdfastDirectory, restorePaths } from './paths.ts';
+export { type PlanRequest, planRestore, provePlanUnchanged } from './plan.ts';
+export { awaitTarget, prepareProduction, proveRecovery, type RecoverOptions, type ReplayProgress, startRecovery } from './recover.ts';
+export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
+export { type RollbackResult, rollbackRestore } from './rollback.ts';
+export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
+export { windows } from './windows.ts';
+export { readPlan } from './work-directory.ts';
+
+/** Makes the work directory beside the data and begins the journal. Throws `LOCKED`, `PLAN_CHANGED`, `FENCED`. */
+export async function prepareWork(plan: RestorePlan, guard: Guard): Promise<{ readonly workDirectory: string }> {
+  const paths = pathsOf(plan);
+  return underLock(paths, async () => {
+    await guard.check?.();
+    await makeWorkDirectory(plan);
+    await Journal.open(paths, guard, journalHead(plan));
+    return { workDirectory: paths.work };
+  });
+}
+
+export async function fetchBase(plan: RestorePlan, vault: Vault, guard: Guard, options: FetchOptions = {}): Promise<FetchProgress> {
+  return recorded(plan, guard, 'fetch', () => fetchIntoWork(plan, vault, options));
+}
+
+/** Promotes the recovered server once its position was proved. In place: call `prepareProduction` before. */
+export async function promote(
+  plan: RestorePlan,
+  guard: Guard,
+  options: Pick<RecoverOptions, 'signal'> = {},
+): Promise<{ readonly newTimeline: number }> {
+  return recorded(plan, guard, 'promote', () => promoteServer(plan, options));
+}
+
+/** Every database, its catalogue and tables, and the user's own checks. Throws `CHECK_FAILED`. */
+export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['checks']> {
+  return runChecks(recoveredServer(plan), plan.execution.checks);
+}
+
+/** Beside: gives the directory its name; started where the plan says so. */
+export async function finishBeside(plan: RestorePlan, guard: Guard): Promise<FinishedBeside> {
+  return recorded(plan, guard, 'finish', () => finishInPlace(plan));
+}
+
+export async function stopServer(plan: RestorePlan): Promise<void> {
+  await stopRecovered(plan);
+}
+
+/**
+ * Undoes everything up to the swap: stops the recovered server, removes the work directory. Idempotent. Throws `JOURNAL_STATE`
+ * once a swap was begun (roll back instead), or the restored directory has its name.
+ */
+export async function abandon(dataDirectory: string, run: string, guard: Guard): Promise<void> {
+  const paths = restorePaths(dataDirectory, run);
+  await underLock(paths, async () => {
+    const plan = await readPlan(paths);
+    if (plan === undefined) return;
+    const journal = await Journal.open(paths, guard, journalHead(plan));
+    if (!['preparing', 'rolled back', 'abandoned'].includes(journal.phase)) {
+      fail('JOURNAL_STATE', `run '${run}' is ${journal.phase}: it cannot simply be abandoned`);
+    }
+    await guard.check?.();
+    await stopRecovered(plan);
+    await removeWorkDirectory(plan);
+    await journal.append('abandon', 'done');
+  });
+}
+
+/** Under the lock for the journal's sake only at both ends: the work itself is long, and safe to repeat. */
+async function recorded<T>(plan: RestorePlan, guard: Guard, step: string, work: () => Promise<T>): Promise<T> {
+  const paths = pathsOf(plan);
+  const append = (state: 'begin' | 'done' | 'undone', data?: Record<string, unknown>) =>
+    underLock(paths, async () => {
+      const journal = await Journal.open(paths, guard, journalHead(plan));
+      if (state !== 'begin' || !journal.is(step, 'done')) await journal.append(step, state, data);
+    });
+  await guard.check?.();
+  await append('begin');
+  const result = await work().catch(async (error: unknown) => {
+    await append('undone', { code: toHoldfastError(error).code });
+    throw error;
+  });
+  await append('done');
+  return result;
+}

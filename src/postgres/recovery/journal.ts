@@ -1,0 +1,241 @@
+// The journal beside a data directory: every destructive step, on the disk before it begins and again when it is done.
+
+import { mkdir, open, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComponentId } from '../../domain/component.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
+import { type HeldLock, holdLock } from '../../process/index.ts';
+import type { RestoreExecution, RestorePlan } from '../types.ts';
+import { ifAbsent, readIfThere, syncDirectory } from './durable-files.ts';
+import { holdfastDirectory, type RestorePaths, restorePaths } from './paths.ts';
+
+export interface JournalEntry {
+  readonly at: string;
+  readonly run: string;
+  /** Fencing token of the lease under which the step is taken; a smaller one than before is refused. */
+  readonly token: number;
+  readonly step: string;
+  readonly state: 'begin' | 'done' | 'undone';
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** The first line: enough to finish or to undo with nothing but the journal. */
+export interface JournalHead {
+  readonly run: string;
+  readonly estate: string;
+  readonly component: ComponentId;
+  readonly digest: string;
+  readonly mode: RestorePlan['place']['mode'];
+  readonly dataDirectory: string;
+  readonly keepOldAt?: string;
+  readonly workDirectory: string;
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly production?: NonNullable<RestorePlan['production']>;
+  readonly execution: RestoreExecution;
+}
+
+/** What a step that harms must hold: the token written with it, and a question asked right before it. */
+export interface Guard {
+  readonly token: number;
+  /** Throws `FENCED` when somebody else holds the lease by now. */
+  readonly check?: () => Promise<void>;
+  /** Told after an entry is on the disk. */
+  readonly onEntry?: (entry: JournalEntry) => void;
+}
+
+export type JournalPhase =
+  | 'preparing'
+  | 'finished'
+  | 'swapping'
+  | 'swapped'
+  | 'rolling back'
+  | 'rolled back'
+  | 'confirming'
+  | 'confirmed'
+  | 'abandoned';
+
+export function journalHead(plan: RestorePlan): JournalHead {
+  const { run, estate, component, digest, place, workDirectory, source, resolved, production, execution } = plan;
+  return {
+    run,
+    estate,
+    component,
+    digest,
+    mode: place.mode,
+    dataDirectory: place.dataDirectory,
+    ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt } : {}),
+    workDirectory,
+    systemId: source.systemId,
+    timeline: resolved.timeline,
+    ...(production === undefined ? {} : { production }),
+    execution,
+  };
+}
+
+/** All whole lines. A last line that was cut off by a crash was never acted on; anywhere else a bad line is an alarm. */
+export function parseJournal(text: string, file: string): readonly JournalEntry[] {
+  const lines = text.split('\n');
+  lines.pop();
+  return lines.map((line, index) => {
+    try {
+      return JSON.parse(line) as JournalEntry;
+    } catch {
+      return fail('JOURNAL_STATE', `line ${index + 1} of '${file}' cannot be read`, {
+        hint: 'nothing was touched; look at the file and at both directories, and undo by hand',
+      });
+    }
+  });
+}
+
+export class Journal {
+  readonly head: JournalHead;
+  readonly paths: RestorePaths;
+  private readonly guard: Guard;
+  private entries: readonly JournalEntry[];
+
+  private constructor(head: JournalHead, paths: RestorePaths, guard: Guard, entries: readonly JournalEntry[]) {
+    this.head = head;
+    this.paths = paths;
+    this.guard = guard;
+    this.entries = entries;
+  }
+
+  /** Opens the journal of a run; with a `head` it is begun when there is none. Call it under the lock. Throws `FENCED`, `JOURNAL_STATE`. */
+  static async open(paths: RestorePaths, guard: Guard, head?: JournalHead): Promise<Journal> {
+    const text = await readIfThere(paths.journal);
+    const entries = text === undefined ? [] : parseJournal(text, paths.journal);
+    const first = entries[0]?.data as JournalHead | undefined;
+    if (first === undefined) {
+      if (head === undefined) fail('JOURNAL_STATE', `there is no journal '${paths.journal}'`);
+      const journal = new Journal(head, paths, guard, []);
+      await journal.append('plan', 'done', { ...head });
+      return journal;
+    }
+    if (head !== undefined && head.digest !== first.digest) {
+      fail('PLAN_CHANGED', `'${paths.journal}' belongs to another plan`, { hint: 'abandon that run first' });
+    }
+    const highest = Math.max(...entries.map(({ token }) => token));
+    if (guard.token < highest) fail('FENCED', `a newer run has written into '${paths.journal}'`);
+    return new Journal(first, paths, guard, entries);
+  }
+
+  is(step: string, state: JournalEntry['state']): boolean {
+    return this.entries.findLast((entry) => entry.step === step)?.state === state;
+  }
+
+  has(step: string): boolean {
+    return this.entries.some((entry) => entry.step === step);
+  }
+
+  dataOf(step: string): Readonly<Record<string, unknown>> | undefined {
+    return this.entries.findLast((entry) => entry.step === step && entry.data !== undefined)?.data;
+  }
+
+  get phase(): JournalPhase {
+    return phaseOf(this.entries);
+  }
+
+  /** Announces a step, does it, says that it is done. A step that is done is not done again. */
+  async step(
+    name: string,
+    work: () => Promise<Readonly<Record<string, unknown>> | undefined>,
+    data?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    if (this.is(name, 'done')) return;
+    await this.guard.check?.();
+    await this.append(name, 'begin', data);
+    await this.append(name, 'done', await work());
+  }
+
+  async append(step: string, state: JournalEntry['state'], data?: Readonly<Record<string, unknown>>): Promise<void> {
+    const { run } = this.head;
+    const at = new Date().toISOString();
+    const entry = { at, run, token: this.guard.token, step, state, ...(data === undefined ? {} : { data }) };
+    await appendLine(this.paths.journal, JSON.stringify(entry));
+    this.entries = [...this.entries, entry];
+    this.guard.onEntry?.(entry);
+  }
+}
+
+async function appendLine(file: string, line: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const handle = await open(file, 'a+', 0o600);
+  try {
+    // What a crash left of a line would make the next one unreadable.
+    const text = await handle.readFile('utf8');
+    const whole = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
+    if (whole !== Buffer.byteLength(text)) await handle.truncate(whole);
+    await handle.appendFile(`${line}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(path.dirname(file));
+}
+
+function phaseOf(entries: readonly JournalEntry[]): JournalPhase {
+  const last = (step: string) => entries.findLast((entry) => entry.step === step)?.state;
+  if (last('abandon') === 'done') return 'abandoned';
+  if (last('confirm') !== undefined) return last('confirm') === 'done' ? 'confirmed' : 'confirming';
+  if (last('rollback') !== undefined) return last('rollback') === 'done' ? 'rolled back' : 'rolling back';
+  if (last('swap') !== undefined) return last('swap') === 'done' ? 'swapped' : 'swapping';
+  return last('finish') === 'done' ? 'finished' : 'preparing';
+}
+
+const lockWaitMs = 30_000;
+
+/** Runs `work` as the only one beside this data directory. Throws `LOCKED` when another process stays in the way. */
+export async function underLock<T>(paths: Pick<RestorePaths, 'root' | 'lock'>, work: () => Promise<T>): Promise<T> {
+  await mkdir(paths.root, { recursive: true, mode: 0o711 });
+  const lock = await takeLock(paths.lock);
+  try {
+    return await Promise.race([work(), lock.lost.then((error) => Promise.reject(error))]);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The holder before us may have been killed a moment ago and still be on its way out. */
+async function takeLock(file: string): Promise<HeldLock> {
+  for (const giveUpAt = performance.now() + lockWaitMs; ; await sleep(200)) {
+    try {
+      return await holdLock(file);
+    } catch (error) {
+      if (!isHoldfastError(error, 'LOCKED') || performance.now() > giveUpAt) throw error;
+    }
+  }
+}
+
+export interface JournalState {
+  readonly run: string;
+  readonly phase: JournalPhase;
+  readonly head: JournalHead;
+  readonly lastStep: { readonly step: string; readonly state: JournalEntry['state']; readonly at: string };
+  readonly token: number;
+}
+
+/** Every run that has a journal beside this directory, oldest first. Reads only. */
+export async function journalStates(dataDirectory: string): Promise<readonly JournalState[]> {
+  const directory = path.join(holdfastDirectory(dataDirectory), 'journal');
+  const names = (await readdir(directory).catch(ifAbsent([]))).filter((name) => name.endsWith('.jsonl'));
+  const states: JournalState[] = [];
+  for (const name of names) {
+    const run = name.slice(0, -'.jsonl'.length);
+    const file = restorePaths(dataDirectory, run).journal;
+    const entries = parseJournal((await readIfThere(file)) ?? '', file);
+    const [first, last] = [entries[0], entries.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    const token = Math.max(...entries.map((entry) => entry.token));
+    const { step, state, at } = last;
+    states.push({ run, phase: phaseOf(entries), head: first.data as unknown as JournalHead, lastStep: { step, state, at }, token });
+  }
+  return states.sort((a, b) => (a.lastStep.at < b.lastStep.at ? -1 : 1));
+}
+
+/** The run named, or the newest one. */
+export async function journalState(dataDirectory: string, run?: string): Promise<JournalState | undefined> {
+  const states = await journalStates(dataDirectory);
+  return run === undefined ? states.at(-1) : states.find((state) => state.run === run);
+}

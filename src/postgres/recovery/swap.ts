@@ -1,0 +1,219 @@
+// Puts the recovered directory in production's place, step by journaled step; started again, it goes on where it was.
+
+import { cp, readdir, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Lsn } from '../../domain/lsn.ts';
+import { fail } from '../../errors/index.ts';
+import type { RestorePlan } from '../types.ts';
+import { readControlData } from './control-data.ts';
+import { exists, give, ifAbsent, type Owner, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
+import { type Guard, Journal, type JournalHead, journalHead, underLock } from './journal.ts';
+import { findPostmaster } from './postmaster.ts';
+import { asideSettings } from './quarantine.ts';
+import { stopServer } from './recovery-server.ts';
+import { startService, stopService } from './service.ts';
+import { pathsOf } from './work-directory.ts';
+import { markerFile, restorePaths } from './paths.ts';
+
+export interface StoppedProduction {
+  readonly timeline: number;
+  /** Start of the last checkpoint; after a clean stop the last record of this branch of the log. */
+  readonly checkpointLsn: Lsn;
+  /** False when the server was down or crashed: what it had not shipped is only in the old directory. */
+  readonly clean: boolean;
+}
+
+export interface SwapOptions extends Guard {
+  /** Waits until the log is durable through the position, or says that it cannot be; the old directory keeps it in any case. */
+  readonly shipped?: (stopped: StoppedProduction) => Promise<{ readonly durable: boolean; readonly note?: string }>;
+  /** Asks the started server by its configured address; throws when it is not the one expected. */
+  readonly verify?: (expected: { readonly systemId: string; readonly timeline: number }) => Promise<void>;
+}
+
+export interface SwapResult {
+  readonly dataDirectory: string;
+  readonly keptAt?: string;
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly swapMs: number;
+}
+
+export async function swapIn(plan: RestorePlan, options: SwapOptions): Promise<SwapResult> {
+  return underLock(pathsOf(plan), async () => {
+    const journal = await Journal.open(pathsOf(plan), options, journalHead(plan));
+    return swap(journal, options);
+  });
+}
+
+/** Goes on with a swap that was begun, from the journal alone. Throws `JOURNAL_STATE` when none was, or it was undone. */
+export async function resumeSwap(dataDirectory: string, run: string, options: SwapOptions): Promise<SwapResult> {
+  const paths = restorePaths(dataDirectory, run);
+  return underLock(paths, async () => {
+    const journal = await Journal.open(paths, options);
+    if (!journal.has('swap')) {
+      fail('JOURNAL_STATE', `run '${run}' has not begun its swap`, { hint: 'start the restore again, or abandon it' });
+    }
+    return swap(journal, options);
+  });
+}
+
+async function swap(journal: Journal, options: SwapOptions): Promise<SwapResult> {
+  const { head, phase } = journal;
+  if (head.mode !== 'in place') fail('INTERNAL', 'a restore beside has no swap');
+  if (!['preparing', 'swapping', 'swapped'].includes(phase)) {
+    fail('JOURNAL_STATE', `run '${head.run}' is ${phase}: it cannot be swapped in`);
+  }
+  const startedAt = performance.now();
+  if (phase !== 'swapped') {
+    if (!journal.has('swap')) await proveReady(journal);
+    if (!journal.is('swap', 'begin')) await journal.append('swap', 'begin');
+    await journal.step('close recovered', () => closeRecovered(journal));
+    await journal.step('stop production', () => stopProduction(head));
+    await journal.step('ship log', () => shipLog(journal, options));
+    await journal.step('settings', () => takeSettings(journal));
+    await journal.step('keep old', () => keepOld(journal), { from: head.dataDirectory, to: head.keepOldAt });
+    await journal.step('move new', () => moveNew(journal), { from: journal.paths.data, to: head.dataDirectory });
+    await journal.step('start', () => startService(head).then(() => undefined));
+    await journal.step('verify', () => verify(journal, options));
+    await journal.append('swap', 'done');
+  } else {
+    await startService(head);
+  }
+  return resultOf(journal, Math.round(performance.now() - startedAt));
+}
+
+function resultOf(journal: Journal, swapMs: number): SwapResult {
+  const { dataDirectory, keepOldAt, systemId } = journal.head;
+  const timeline = Number(journal.dataOf('close recovered')?.timeline);
+  const hasOld = journal.dataOf('keep old')?.kept === true;
+  return { dataDirectory, systemId, timeline, swapMs, ...(hasOld && keepOldAt ? { keptAt: keepOldAt } : {}) };
+}
+
+/** Nothing is stopped before what will replace it is known to be good. */
+async function proveReady({ paths, head }: Journal): Promise<void> {
+  if (!(await exists(path.join(paths.work, 'promoted.json')))) {
+    fail('JOURNAL_STATE', `run '${head.run}' has no promoted server to swap in`);
+  }
+  const { systemId } = await readControlData(head.execution.binDirectory, paths.data);
+  if (systemId !== head.systemId) {
+    fail('DATABASE_IDENTITY', `'${paths.data}' is cluster ${systemId}, expected ${head.systemId}`);
+  }
+}
+
+async function closeRecovered({ paths, head }: Journal): Promise<Record<string, unknown>> {
+  const { binDirectory, runAs } = head.execution;
+  await stopServer({ binDirectory, dataDirectory: paths.data, ...(runAs === undefined ? {} : { runAs }) });
+  const { systemId, timeline, state } = await readControlData(binDirectory, paths.data);
+  if (systemId !== head.systemId || state !== 'shut down' || timeline <= head.timeline) {
+    fail('RECOVERY_MISMATCH', `the recovered cluster is ${systemId} on timeline ${timeline}, '${state}'`, {
+      details: { systemId, timeline, state, expected: head.systemId },
+    });
+  }
+  return { timeline };
+}
+
+/** Right before it is stopped, production must still be what the plan saw. */
+async function stopProduction(head: JournalHead): Promise<Record<string, unknown>> {
+  const { production, dataDirectory, execution } = head;
+  await proveProduction(head);
+  if (production === undefined) return { clean: false, running: false };
+  const wasRunning = (await findPostmaster(dataDirectory)) !== undefined;
+  await stopService(head);
+  const { state, timeline, checkpointLsn } = await readControlData(execution.binDirectory, dataDirectory);
+  return { clean: state === 'shut down', running: wasRunning, timeline, checkpointLsn };
+}
+
+async function proveProduction({ production, dataDirectory, execution }: JournalHead): Promise<void> {
+  if (production === undefined) {
+    const content = await readdir(dataDirectory).catch(ifAbsent([]));
+    if (content.length === 0) return;
+    fail('DATABASE_IDENTITY', `'${dataDirectory}' was empty when the plan was made, and is not any more`);
+  }
+  if (await exists(path.join(dataDirectory, markerFile))) {
+    fail('JOURNAL_STATE', `'${dataDirectory}' holds a restore that was not confirmed`);
+  }
+  const { systemId } = await readControlData(execution.binDirectory, dataDirectory);
+  if (systemId !== production.systemId) {
+    fail('DATABASE_IDENTITY', `'${dataDirectory}' is cluster ${systemId}, the plan was made for ${production.systemId}`);
+  }
+}
+
+async function shipLog(journal: Journal, { shipped }: SwapOptions): Promise<Record<string, unknown>> {
+  const stopped = journal.dataOf('stop production') as Partial<StoppedProduction> | undefined;
+  if (shipped === undefined || stopped?.checkpointLsn === undefined || stopped.timeline === undefined) {
+    return { durable: false, note: 'nobody was there to ship the log: what was not shipped before is only in the old directory' };
+  }
+  const { timeline, checkpointLsn, clean = false } = stopped;
+  return { ...(await shipped({ timeline, checkpointLsn, clean })) };
+}
+
+const settingsNames = ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf', 'postgresql.auto.conf'];
+const recoverySetting = /^\s*(recovery_target\w*|restore_command|recovery_end_command|promote_trigger_file)\s*=/;
+
+/**
+ * The new data gets the settings that production runs with at this moment, because clients, limits and rights are of today
+ * whatever the data's moment is; those of the snapshot stand in where production's directory is gone, and stay in the work
+ * directory. Settings that steer a recovery are left out.
+ */
+async function takeSettings({ head, paths }: Journal): Promise<Record<string, unknown>> {
+  const owner = await ownerFor(head.execution.runAs);
+  const restored = await asideSettings(paths);
+  const taken: Record<string, string> = {};
+  for (const name of settingsNames) {
+    const current = await readIfThere(path.join(head.dataDirectory, name));
+    const text = current ?? restored.get(name);
+    if (text === undefined) continue;
+    taken[name] = current === undefined ? 'snapshot' : 'production';
+    const kept = text.split('\n').filter((line) => !recoverySetting.test(line));
+    await writeDurably(path.join(paths.data, name), kept.join('\n'), 0o600, owner);
+  }
+  for (const from of [path.join(head.dataDirectory, 'conf.d'), path.join(paths.aside, 'conf.d')]) {
+    const to = path.join(paths.data, 'conf.d');
+    if ((await exists(from)) && !(await exists(to))) await copyTree(from, to, owner);
+  }
+  await writeDurably(path.join(paths.data, markerFile), `${JSON.stringify({ run: head.run })}\n`, 0o600, owner);
+  return { taken };
+}
+
+async function copyTree(from: string, to: string, owner: Owner | undefined): Promise<void> {
+  await cp(from, to, { recursive: true });
+  await give(to, owner);
+  for (const name of await readdir(to, { recursive: true })) await give(path.join(to, name), owner);
+}
+
+/** Resumable by looking: the old directory bears one of two names, and never the marker. */
+async function keepOld({ head }: Journal): Promise<Record<string, unknown>> {
+  const { dataDirectory, keepOldAt, production } = head;
+  if (keepOldAt === undefined) fail('INTERNAL', 'a restore in place keeps the old directory somewhere');
+  if (production === undefined) {
+    await rmdir(dataDirectory).catch(ifAbsent(undefined));
+    return { kept: false };
+  }
+  if (!(await exists(dataDirectory)) && (await exists(keepOldAt))) return { kept: true };
+  if (await exists(keepOldAt)) fail('JOURNAL_STATE', `'${keepOldAt}' exists, and so does '${dataDirectory}'`);
+  if ((await findPostmaster(dataDirectory)) !== undefined) {
+    fail('DATABASE_IDENTITY', `a server was started on '${dataDirectory}' meanwhile`, { hint: 'stop what starts it' });
+  }
+  await proveProduction(head);
+  await renameDurably(dataDirectory, keepOldAt);
+  return { kept: true };
+}
+
+async function moveNew({ head, paths }: Journal): Promise<undefined> {
+  const { dataDirectory } = head;
+  if (await exists(path.join(dataDirectory, markerFile))) return undefined;
+  if (await exists(dataDirectory)) fail('JOURNAL_STATE', `something else was put at '${dataDirectory}' meanwhile`);
+  await renameDurably(paths.data, dataDirectory);
+  return undefined;
+}
+
+async function verify(journal: Journal, options: SwapOptions): Promise<Record<string, unknown>> {
+  const { head } = journal;
+  const timeline = Number(journal.dataOf('close recovered')?.timeline);
+  const control = await readControlData(head.execution.binDirectory, head.dataDirectory);
+  if (control.systemId !== head.systemId || control.timeline < timeline) {
+    fail('DATABASE_IDENTITY', `'${head.dataDirectory}' is cluster ${control.systemId} on timeline ${control.timeline}`);
+  }
+  await options.verify?.({ systemId: head.systemId, timeline });
+  return { systemId: control.systemId, timeline: control.timeline };
+}
