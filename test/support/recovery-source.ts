@@ -242,7 +242,7 @@ async function addTree(writer: Writer, root: string, relative = ''): Promise<num
   for (const name of (await readdir(path.join(root, relative))).sort()) {
     const entry = path.posix.join(relative, name);
     // The log goes its own way; a base backup of ours has none.
-    if (relative === 'pg_wal' && name !== 'archive_status') continue;
+    if (relative === 'pg_wal/archive_status' || (relative === 'pg_wal' && name !== 'archive_status')) continue;
     const file = path.join(root, entry);
     const isTablespace = relative === 'pg_tblspc';
     const stat = await lstat(isTablespace ? `${file}/` : file);

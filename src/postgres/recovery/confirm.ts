@@ -44,7 +44,8 @@ export async function confirmRestore(dataDirectory: string, run: string, guard: 
 async function nameForRemoval(head: JournalHead, keepOldAt: string): Promise<undefined> {
   const removing = `${keepOldAt}.removing`;
   if (!(await exists(keepOldAt)) && (await exists(removing))) return undefined;
-  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`)) fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
+  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`))
+    fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
   if (!(await exists(path.join(head.dataDirectory, markerFile)))) {
     fail('JOURNAL_STATE', `'${head.dataDirectory}' is not what run '${head.run}' put there`);
   }

@@ -33,7 +33,12 @@ export async function makeDirectory(directory: string, mode: number, owner?: Own
 }
 
 /** Puts a file in place whole or not at all: written under another name, on the disk, then renamed. */
-export async function writeDurably(file: string, content: string | Uint8Array, mode = 0o600, owner?: Owner): Promise<void> {
+export async function writeDurably(
+  file: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+  owner?: Owner,
+): Promise<void> {
   const partial = `${file}.part`;
   const handle = await open(partial, 'w', mode);
   try {

@@ -2,14 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, symlink, unlink } from 'node:fs/promises';
+import { open, readdir, rename, rm, symlink, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
 import {
   exists,
-  give,
   lstatIfThere,
   makeDirectory,
   type Owner,
@@ -64,7 +63,7 @@ class Fetch {
   private readonly reader: SnapshotReader;
   private readonly options: FetchOptions;
   private readonly owner: Owner | undefined;
-  private readonly directories = new Set<string>();
+  private readonly directories = new Map<string, Promise<void>>();
   private readonly wanted = new Set<string>();
   private files = 0;
   private bytes = 0;
@@ -98,7 +97,7 @@ class Fetch {
     }
     await this.makeDirectory(path.join(this.paths.data, 'pg_wal'), 0o700);
     await this.removeStrangers();
-    for (const directory of this.directories) await syncDirectory(directory);
+    for (const directory of this.directories.keys()) await syncDirectory(directory);
     for (const name of lastFiles) {
       const entry = last.find((it) => it.path === name) as TreeEntry;
       await this.writeFile(entry, this.locate(name));
@@ -156,14 +155,17 @@ class Fetch {
     fail('OBJECT_DAMAGED', `snapshot '${this.plan.base.snapshot}' has a link at '${entry.path}'`);
   }
 
-  private async makeDirectory(directory: string, mode?: number): Promise<void> {
-    if (this.directories.has(directory) && mode === undefined) return;
-    this.directories.add(directory);
-    const parent = path.dirname(directory);
-    if (parent.startsWith(this.paths.data)) await this.makeDirectory(parent);
-    if (mode === undefined) await mkdir(directory, { recursive: true, mode: 0o700 });
-    else await makeDirectory(directory, mode, this.owner);
-    await give(directory, this.owner);
+  /** Each directory is made once, however many files of it are under way; all of them wait for that. */
+  private makeDirectory(directory: string, mode?: number): Promise<void> {
+    const before = this.directories.get(directory);
+    if (before !== undefined && mode === undefined) return before;
+    const made = (before ?? Promise.resolve()).then(async () => {
+      const parent = path.dirname(directory);
+      if (parent.startsWith(this.paths.data)) await this.makeDirectory(parent);
+      await makeDirectory(directory, (mode ?? 0o700) & 0o777, this.owner);
+    });
+    this.directories.set(directory, made);
+    return made;
   }
 
   private async writeFile(entry: TreeEntry, target: string): Promise<void> {
@@ -194,7 +196,7 @@ class Fetch {
 
   /** What an earlier attempt for this directory left and the snapshot does not have. */
   private async removeStrangers(): Promise<void> {
-    for (const directory of this.directories) {
+    for (const directory of this.directories.keys()) {
       for (const item of await readdir(directory, { withFileTypes: true })) {
         const file = path.join(directory, item.name);
         const isKnown = this.wanted.has(file) || this.directories.has(file) || item.isSymbolicLink();

@@ -1,13 +1,13 @@
 // Ends a restore beside production: the recovered directory gets its name, its own settings back, and is started if that was asked.
 
-import { rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { readControlData } from './control-data.ts';
-import { exists, ifAbsent, ownerFor, renameDurably, writeDurably } from './durable-files.ts';
+import { exists, ifAbsent, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
 import { linkTo } from './fetch.ts';
-import type { RestorePaths } from './paths.ts';
+import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings, enterQuarantine, quarantinePort } from './quarantine.ts';
 import { readPromoted, stopRecovered } from './recover.ts';
@@ -36,6 +36,7 @@ export async function finishBeside(plan: RestorePlan): Promise<FinishedBeside> {
   }
   await proveFinished(plan, place.dataDirectory);
   const { dataDirectory } = place;
+  await rm(path.join(dataDirectory, markerFile), { force: true });
   return place.start ? { dataDirectory, connection: await startBeside(plan, paths, dataDirectory) } : { dataDirectory };
 }
 
@@ -67,6 +68,8 @@ async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirecto
   for (const { oid, location } of plan.execution.tablespaces) {
     await linkTo(location, path.join(paths.data, 'pg_tblspc', String(oid)));
   }
+  // Until the directory is known to be good, whoever undoes the run can tell that it is ours.
+  await writeDurably(path.join(paths.data, markerFile), `${JSON.stringify({ run: plan.run })}\n`);
   // Fails when something was put there since the plan looked; what is there is never replaced.
   await rmdir(dataDirectory).catch(ifAbsent(undefined));
   await renameDurably(paths.data, dataDirectory);
@@ -97,10 +100,22 @@ export function connectionString({ socketDirectory, port }: RecoveredServer, rol
   return `postgresql://${encodeURIComponent(role)}@/postgres?host=${encodeURIComponent(socketDirectory)}&port=${port}`;
 }
 
+/** Undoes a finish that was cut short after the directory had its name: takes the name away again. */
+export async function takeBackBeside(plan: RestorePlan): Promise<void> {
+  const { dataDirectory } = plan.place;
+  const paths = pathsOf(plan);
+  const marker = await readIfThere(path.join(dataDirectory, markerFile));
+  if (marker === undefined || (JSON.parse(marker) as { run?: string }).run !== plan.run) return;
+  const { binDirectory, runAs } = plan.execution;
+  await stopServer({ binDirectory, dataDirectory, ...(runAs === undefined ? {} : { runAs }) });
+  if (!(await exists(paths.data))) await renameDurably(dataDirectory, paths.data);
+}
+
 /** Stops a server that a restore beside left running, and gives the directory its own settings back. Idempotent. */
 export async function stopBeside(plan: RestorePlan): Promise<void> {
   const { binDirectory, runAs } = plan.execution;
   const { dataDirectory } = plan.place;
+  if (!(await exists(dataDirectory))) return;
   await stopServer({ binDirectory, dataDirectory, ...(runAs === undefined ? {} : { runAs }) });
   await leaveQuarantine(plan, { ...pathsOf(plan), data: dataDirectory });
 }

@@ -4,7 +4,7 @@ import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { RecoveryProof, RestorePlan } from '../types.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
-import { type FinishedBeside, finishBeside as finishInPlace } from './finish-beside.ts';
+import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
 import { type Guard, Journal, journalHead, underLock } from './journal.ts';
 import { restorePaths } from './paths.ts';
 import { promote as promoteServer, type RecoverOptions, recoveredServer, stopRecovered } from './recover.ts';
@@ -26,10 +26,18 @@ export {
 export type { HeaderCache } from './log-archive.ts';
 export { holdfastDirectory, restorePaths } from './paths.ts';
 export { type PlanRequest, planRestore, provePlanUnchanged } from './plan.ts';
-export { awaitTarget, prepareProduction, proveRecovery, type RecoverOptions, type ReplayProgress, startRecovery } from './recover.ts';
+export {
+  awaitTarget,
+  prepareProduction,
+  proveRecovery,
+  type RecoverOptions,
+  type ReplayProgress,
+  startRecovery,
+} from './recover.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
 export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
+export { verifyProduction } from './verify-production.ts';
 export { windows } from './windows.ts';
 export { readPlan } from './work-directory.ts';
 
@@ -44,7 +52,12 @@ export async function prepareWork(plan: RestorePlan, guard: Guard): Promise<{ re
   });
 }
 
-export async function fetchBase(plan: RestorePlan, vault: Vault, guard: Guard, options: FetchOptions = {}): Promise<FetchProgress> {
+export async function fetchBase(
+  plan: RestorePlan,
+  vault: Vault,
+  guard: Guard,
+  options: FetchOptions = {},
+): Promise<FetchProgress> {
   return recorded(plan, guard, 'fetch', () => fetchIntoWork(plan, vault, options));
 }
 
@@ -86,6 +99,7 @@ export async function abandon(dataDirectory: string, run: string, guard: Guard):
     }
     await guard.check?.();
     await stopRecovered(plan);
+    if (plan.place.mode === 'beside') await takeBackBeside(plan);
     await removeWorkDirectory(plan);
     await journal.append('abandon', 'done');
   });

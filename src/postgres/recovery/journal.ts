@@ -229,7 +229,13 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
     if (first === undefined || last === undefined) continue;
     const token = Math.max(...entries.map((entry) => entry.token));
     const { step, state, at } = last;
-    states.push({ run, phase: phaseOf(entries), head: first.data as unknown as JournalHead, lastStep: { step, state, at }, token });
+    states.push({
+      run,
+      phase: phaseOf(entries),
+      head: first.data as unknown as JournalHead,
+      lastStep: { step, state, at },
+      token,
+    });
   }
   return states.sort((a, b) => (a.lastStep.at < b.lastStep.at ? -1 : 1));
 }

@@ -26,7 +26,9 @@ export interface PlanRequest {
   readonly configuration: Configuration;
   readonly database: DatabaseSettings;
   readonly target: RequestedTarget;
-  readonly place: { readonly mode: 'in place' } | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+  readonly place:
+    | { readonly mode: 'in place' }
+    | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
   readonly run: string;
   readonly exclusive?: boolean;
   readonly timeline?: number;
@@ -179,7 +181,10 @@ async function executionFor(
   const preloads = await harmlessPreloads(details.sharedPreloadLibraries, tools.binDirectory);
   const role = url === undefined ? '' : decodeURIComponent(new URL(url).username);
   const roles = [role, 'postgres', runAs].filter((name): name is string => name !== undefined && name !== '');
-  const tablespaces = details.tablespaces.map(({ oid }) => ({ oid, location: `${place.dataDirectory}/tablespaces/${oid}` }));
+  const tablespaces = details.tablespaces.map(({ oid }) => ({
+    oid,
+    location: `${place.dataDirectory}/tablespaces/${oid}`,
+  }));
   const inPlace = place.mode === 'in place';
   const execution = {
     binDirectory: tools.binDirectory,
@@ -198,16 +203,23 @@ async function executionFor(
 
 function noSpace({ dataDirectory }: Place, { neededBytes, availableBytes: available }: RestorePlan['space']): never {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return fail('NO_SPACE', `the restore beside '${dataDirectory}' needs ${gib(neededBytes)}, ${gib(available)} are free`, {
-    details: { neededBytes, availableBytes: available },
-  });
+  return fail(
+    'NO_SPACE',
+    `the restore beside '${dataDirectory}' needs ${gib(neededBytes)}, ${gib(available)} are free`,
+    {
+      details: { neededBytes, availableBytes: available },
+    },
+  );
 }
 
 function resolutionWarnings({ passedOver, resolved }: Resolution): string[] {
   const copies = passedOver.map(({ copy, message }) => `copy '${copy}' was passed over: ${message}`);
   const { firstLeftOut } = resolved;
   if (firstLeftOut === undefined) return copies;
-  return [`everything from transaction ${firstLeftOut.xid} at ${shortMoment(firstLeftOut.time)} on is left out`, ...copies];
+  return [
+    `everything from transaction ${firstLeftOut.xid} at ${shortMoment(firstLeftOut.time)} on is left out`,
+    ...copies,
+  ];
 }
 
 interface Dependents {
@@ -224,7 +236,10 @@ const dependentsSql = `
          (select array_agg(pubname::text) from pg_publication) as publications`;
 
 /** In words, what of production will not survive a new timeline. */
-async function productionWarnings({ url, database }: PlanRequest, production: RestorePlan['production']): Promise<string[]> {
+async function productionWarnings(
+  { url, database }: PlanRequest,
+  production: RestorePlan['production'],
+): Promise<string[]> {
   if (production === undefined) return [];
   const manager = await managedBy(production.dataDirectory);
   if (manager !== undefined) {
@@ -232,7 +247,8 @@ async function productionWarnings({ url, database }: PlanRequest, production: Re
       hint: 'take the cluster out of its hands first, or restore with `--beside DIR`',
     });
   }
-  if (!production.running) return ['production does not run: what it had not shipped yet is lost unless it can be started'];
+  if (!production.running)
+    return ['production does not run: what it had not shipped yet is lost unless it can be started'];
   if (url === undefined) return [];
   try {
     const [found] = await withPlain({ url, component: database.id }, (connection) =>

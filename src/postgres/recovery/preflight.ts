@@ -47,7 +47,8 @@ export async function inspectProduction(
   }
   if ((await readdir(dataDirectory)).length === 0) return undefined;
   const identity = await readDirectoryIdentity(dataDirectory);
-  if (identity === undefined) return unfit('is not empty and holds no cluster', 'check `dataDirectory` in the configuration');
+  if (identity === undefined)
+    return unfit('is not empty and holds no cluster', 'check `dataDirectory` in the configuration');
   const running = (await findPostmaster(dataDirectory)) !== undefined;
   if (!running && (await exists(path.join(dataDirectory, 'standby.signal')))) {
     unfit('is a standby', 'restore where the primary is, or remove the standby first');
@@ -123,7 +124,11 @@ export async function harmlessPreloads(
 
 async function isInstalled(library: string, binDirectory: string): Promise<boolean> {
   const answer = await tryRun(path.join(binDirectory, 'pg_config'), ['--pkglibdir']).catch(() => undefined);
-  const directories = [answer?.stdout.trim(), path.join(binDirectory, '../lib'), path.join(binDirectory, '../lib/postgresql')];
+  const directories = [
+    answer?.stdout.trim(),
+    path.join(binDirectory, '../lib'),
+    path.join(binDirectory, '../lib/postgresql'),
+  ];
   for (const directory of directories) {
     if (directory && (await exists(path.join(directory, `${library}.so`)))) return true;
   }

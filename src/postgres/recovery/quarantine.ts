@@ -4,7 +4,15 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
-import { exists, makeDirectory, type Owner, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
+import {
+  exists,
+  makeDirectory,
+  type Owner,
+  ownerFor,
+  readIfThere,
+  renameDurably,
+  writeDurably,
+} from './durable-files.ts';
 import type { RestorePaths } from './paths.ts';
 import { restoreCommand } from './restore-command.ts';
 

@@ -70,7 +70,13 @@ async function wasPromoted(paths: RestorePaths): Promise<boolean> {
 function serverPlace(plan: RestorePlan, paths: RestorePaths) {
   const { binDirectory, runAs } = plan.execution;
   const configFile = path.join(paths.quarantine, 'postgresql.conf');
-  return { binDirectory, dataDirectory: paths.data, configFile, logFile: paths.log, ...(runAs === undefined ? {} : { runAs }) };
+  return {
+    binDirectory,
+    dataDirectory: paths.data,
+    configFile,
+    logFile: paths.log,
+    ...(runAs === undefined ? {} : { runAs }),
+  };
 }
 
 async function proveIdentity(plan: RestorePlan, paths: RestorePaths): Promise<void> {
@@ -88,7 +94,11 @@ export function recoveredServer(plan: RestorePlan): RecoveredServer {
  * Feeds the log until the server has stopped at the target. Starts the server again when it is gone because an earlier feed
  * was. Throws `RECOVERY_FAILED` with the end of the server's log when it ends by itself; it never ends promoted.
  */
-export async function awaitTarget(plan: RestorePlan, vault: Vault, options: RecoverOptions = {}): Promise<ReplayProgress> {
+export async function awaitTarget(
+  plan: RestorePlan,
+  vault: Vault,
+  options: RecoverOptions = {},
+): Promise<ReplayProgress> {
   const paths = pathsOf(plan);
   if ((await readPromoted(paths)) !== undefined) return { ...noProgress(plan), replayedLsn: plan.resolved.endLsn };
   const feed = await startLogFeed(plan, vault, {
@@ -140,7 +150,11 @@ async function watch(
     return state?.pause === 'paused' ? progress : undefined;
   };
   try {
-    return await until(look, { limitMs: replayLimitMs, what: 'the target', ...(signal === undefined ? {} : { signal }) });
+    return await until(look, {
+      limitMs: replayLimitMs,
+      what: 'the target',
+      ...(signal === undefined ? {} : { signal }),
+    });
   } finally {
     await session?.close();
   }
@@ -293,9 +307,13 @@ async function proveSwitch({ resolved }: RestorePlan, paths: RestorePaths, newTi
   const last = history.ancestors.at(-1);
   if (last?.timeline === resolved.timeline && last.switchLsn === resolved.endLsn) return;
   const got = last === undefined ? 'nothing' : `timeline ${last.timeline} at ${last.switchLsn}`;
-  fail('RECOVERY_MISMATCH', `timeline ${newTimeline} left ${got}, planned was timeline ${resolved.timeline} at ${resolved.endLsn}`, {
-    details: { newTimeline, got: last ?? null, wanted: { timeline: resolved.timeline, lsn: resolved.endLsn } },
-  });
+  fail(
+    'RECOVERY_MISMATCH',
+    `timeline ${newTimeline} left ${got}, planned was timeline ${resolved.timeline} at ${resolved.endLsn}`,
+    {
+      details: { newTimeline, got: last ?? null, wanted: { timeline: resolved.timeline, lsn: resolved.endLsn } },
+    },
+  );
 }
 
 export async function readPromoted(paths: RestorePaths): Promise<Promoted | undefined> {

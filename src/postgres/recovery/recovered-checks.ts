@@ -33,7 +33,8 @@ export async function runChecks(server: RecoveredServer, own: readonly DatabaseC
   const bad = checks.filter(({ ok }) => !ok);
   if (databases.length === 0 || bad.length > 0) {
     const first = bad[0];
-    const words = first === undefined ? 'the recovered server has no database' : `check '${first.name}' gave ${first.value}`;
+    const words =
+      first === undefined ? 'the recovered server has no database' : `check '${first.name}' gave ${first.value}`;
     fail('CHECK_FAILED', words, { details: { checks } });
   }
   return checks;
@@ -55,7 +56,8 @@ async function readDatabase(server: RecoveredServer, database: string): Promise<
 
 async function readTables(session: RecoveredSession): Promise<{ ok: boolean; value: string }> {
   const [catalogue] = await session.query<Record<string, number>>(catalogueSql);
-  if (Object.values(catalogue ?? { none: 0 }).some((count) => count === 0)) return { ok: false, value: 'an empty catalogue' };
+  if (Object.values(catalogue ?? { none: 0 }).some((count) => count === 0))
+    return { ok: false, value: 'an empty catalogue' };
   const tables = await session.query<{ name: string }>(tablesSql);
   let withRows = 0;
   for (const { name } of tables) {

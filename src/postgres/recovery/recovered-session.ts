@@ -46,7 +46,8 @@ export async function tryOpenSession(
     if (superuser === role) return sessionOf(client, role);
     await client.end();
     const own = await connect(server, superuser, database, statementMs);
-    if (typeof own === 'string') fail('RECOVERY_FAILED', `the superuser '${superuser}' of the recovered server may not log in`);
+    if (typeof own === 'string')
+      fail('RECOVERY_FAILED', `the superuser '${superuser}' of the recovered server may not log in`);
     return sessionOf(own, superuser);
   }
   return fail('RECOVERY_FAILED', `the recovered server knows none of the roles ${server.roles.join(', ')}`);
@@ -78,7 +79,8 @@ async function connect(
     await client.end().catch(() => undefined);
     const { code, message } = error as Error & { code?: string };
     if (code === '28000') return 'no such role';
-    if (code === '57P03' || isNotThere(error) || code === 'ECONNREFUSED' || /timeout|terminated/i.test(message)) return 'not ready';
+    if (code === '57P03' || isNotThere(error) || code === 'ECONNREFUSED' || /timeout|terminated/i.test(message))
+      return 'not ready';
     throw new HoldfastError('RECOVERY_FAILED', `the recovered server refuses a session in '${database}': ${message}`, {
       cause: error,
     });

@@ -58,7 +58,11 @@ export async function stopServer(request: StopServerRequest): Promise<void> {
   if ((await findPostmaster(dataDirectory)) === undefined) return;
   const args = ['-D', dataDirectory, '-m', mode, '-t', String(Math.ceil(deadlineMs / 1000)), '-w', 'stop'];
   const user = runAs === undefined ? {} : { runAs };
-  const stopping = await tryRun(path.join(binDirectory, 'pg_ctl'), args, { ...user, cwd: '/', deadlineMs: deadlineMs + 30_000 });
+  const stopping = await tryRun(path.join(binDirectory, 'pg_ctl'), args, {
+    ...user,
+    cwd: '/',
+    deadlineMs: deadlineMs + 30_000,
+  });
   const left = await findPostmaster(dataDirectory);
   if (left !== undefined) {
     fail('PROCESS_TIMEOUT', `the server on '${dataDirectory}' (process ${left.identity.pid}) does not stop`, {
@@ -77,7 +81,8 @@ export async function until<T>(
     if (signal?.aborted) fail('CANCELLED', `waiting for ${what} was cancelled`);
     const value = await probe();
     if (value !== undefined) return value;
-    if (performance.now() > giveUpAt) fail('PROCESS_TIMEOUT', `waited ${Math.round(limitMs / 1000)} s in vain for ${what}`);
+    if (performance.now() > giveUpAt)
+      fail('PROCESS_TIMEOUT', `waited ${Math.round(limitMs / 1000)} s in vain for ${what}`);
     await sleep(pauseMs);
   }
 }

@@ -206,7 +206,10 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
 /** What the target does not say: the newest moment known not to lie behind the end. */
 function momentOf(branch: Branch, { base, record }: Found, last: Moment | undefined): Moment {
   const known = [momentBefore(branch, record.endLsn, base.floor), last, base.snapshot.to];
-  return known.filter((moment) => moment !== undefined).sort().at(-1) as Moment;
+  return known
+    .filter((moment) => moment !== undefined)
+    .sort()
+    .at(-1) as Moment;
 }
 
 /** The segments as the recovering server will ask for them: where a timeline begins inside one, the younger timeline's file. */

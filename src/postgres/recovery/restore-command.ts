@@ -12,7 +12,8 @@ export const heartbeatLimitSeconds = 60;
  * any exit status above 125 aborts recovery).
  */
 export function restoreCommand({ spool }: RestorePaths): string {
-  if (spool.includes("'")) fail('TARGET_UNFIT', `'${spool}' has a quote in its path`, { hint: 'choose another directory' });
+  if (spool.includes("'"))
+    fail('TARGET_UNFIT', `'${spool}' has a quote in its path`, { hint: 'choose another directory' });
   return `#!/bin/sh
 # Answers a recovering server from the frozen list of log files of its plan. Written by holdfast; not for use by hand.
 spool='${spool}'

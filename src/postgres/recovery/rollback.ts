@@ -33,7 +33,8 @@ export async function rollbackRestore(dataDirectory: string, run: string, guard:
         hint: 'restore again, to a moment before',
       });
     }
-    if (phase === 'finished') fail('JOURNAL_STATE', `run '${run}' restored beside production: there is nothing to roll back`);
+    if (phase === 'finished')
+      fail('JOURNAL_STATE', `run '${run}' restored beside production: there is nothing to roll back`);
     if (phase !== 'rolled back' && phase !== 'abandoned') {
       await guard.check?.();
       if (!journal.is('rollback', 'begin')) await journal.append('rollback', 'begin');
@@ -73,7 +74,9 @@ async function whatIsAt({ dataDirectory, run }: JournalHead): Promise<'old' | 'n
   if (!(await exists(marker))) return 'old';
   const owner = JSON.parse(await readFile(marker, 'utf8')) as { run?: string };
   if (owner.run === run) return 'new';
-  return fail('JOURNAL_STATE', `'${dataDirectory}' belongs to the restore '${owner.run}'`, { hint: 'roll that one back first' });
+  return fail('JOURNAL_STATE', `'${dataDirectory}' belongs to the restore '${owner.run}'`, {
+    hint: 'roll that one back first',
+  });
 }
 
 async function putOldBack(journal: Journal): Promise<void> {
@@ -82,12 +85,15 @@ async function putOldBack(journal: Journal): Promise<void> {
   if (production === undefined || keepOldAt === undefined) return;
   const [isKept, isBack] = [await exists(keepOldAt), await exists(dataDirectory)];
   if (isKept && isBack) fail('JOURNAL_STATE', `'${keepOldAt}' exists, and so does '${dataDirectory}'`);
-  if (!isKept && !isBack) fail('STUCK', `neither '${dataDirectory}' nor '${keepOldAt}' exists`, { hint: 'look for the directory by hand' });
+  if (!isKept && !isBack)
+    fail('STUCK', `neither '${dataDirectory}' nor '${keepOldAt}' exists`, { hint: 'look for the directory by hand' });
   const old = isKept ? keepOldAt : dataDirectory;
   const { systemId } = await readControlData(execution.binDirectory, old);
-  if (systemId !== production.systemId) fail('DATABASE_IDENTITY', `'${old}' is cluster ${systemId}, not ${production.systemId}`);
+  if (systemId !== production.systemId)
+    fail('DATABASE_IDENTITY', `'${old}' is cluster ${systemId}, not ${production.systemId}`);
   if (!isKept) return;
-  if ((await findPostmaster(keepOldAt)) !== undefined) fail('DATABASE_IDENTITY', `a server runs on '${keepOldAt}'`, { hint: 'stop it first' });
+  if ((await findPostmaster(keepOldAt)) !== undefined)
+    fail('DATABASE_IDENTITY', `a server runs on '${keepOldAt}'`, { hint: 'stop it first' });
   await renameDurably(keepOldAt, dataDirectory);
   await journal.append('keep old', 'undone');
 }

@@ -51,7 +51,11 @@ async function startByPgCtl(
   const options = settings.options === undefined ? [] : ['-o', settings.options];
   const args = ['-D', dataDirectory, '-l', logFile, ...options, '-w', '-t', String(startLimitMs / 1000), 'start'];
   const user = runAs === undefined ? {} : { runAs };
-  const answer = await tryRun(path.join(binDirectory, 'pg_ctl'), args, { ...user, cwd: '/', deadlineMs: startLimitMs + 60_000 });
+  const answer = await tryRun(path.join(binDirectory, 'pg_ctl'), args, {
+    ...user,
+    cwd: '/',
+    deadlineMs: startLimitMs + 60_000,
+  });
   if (answer.exitCode === 0) return;
   const tail = await logTail(logFile);
   fail('RECOVERY_FAILED', `the server on '${dataDirectory}' does not start: ${answer.stderrTail.trim()}`, {

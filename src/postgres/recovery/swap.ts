@@ -6,14 +6,23 @@ import type { Lsn } from '../../domain/lsn.ts';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { readControlData } from './control-data.ts';
-import { exists, give, ifAbsent, type Owner, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
+import {
+  exists,
+  give,
+  ifAbsent,
+  type Owner,
+  ownerFor,
+  readIfThere,
+  renameDurably,
+  writeDurably,
+} from './durable-files.ts';
 import { type Guard, Journal, type JournalHead, journalHead, underLock } from './journal.ts';
+import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings } from './quarantine.ts';
 import { stopServer } from './recovery-server.ts';
 import { startService, stopService } from './service.ts';
 import { pathsOf } from './work-directory.ts';
-import { markerFile, restorePaths } from './paths.ts';
 
 export interface StoppedProduction {
   readonly timeline: number;
@@ -134,14 +143,20 @@ async function proveProduction({ production, dataDirectory, execution }: Journal
   }
   const { systemId } = await readControlData(execution.binDirectory, dataDirectory);
   if (systemId !== production.systemId) {
-    fail('DATABASE_IDENTITY', `'${dataDirectory}' is cluster ${systemId}, the plan was made for ${production.systemId}`);
+    fail(
+      'DATABASE_IDENTITY',
+      `'${dataDirectory}' is cluster ${systemId}, the plan was made for ${production.systemId}`,
+    );
   }
 }
 
 async function shipLog(journal: Journal, { shipped }: SwapOptions): Promise<Record<string, unknown>> {
   const stopped = journal.dataOf('stop production') as Partial<StoppedProduction> | undefined;
   if (shipped === undefined || stopped?.checkpointLsn === undefined || stopped.timeline === undefined) {
-    return { durable: false, note: 'nobody was there to ship the log: what was not shipped before is only in the old directory' };
+    return {
+      durable: false,
+      note: 'nobody was there to ship the log: what was not shipped before is only in the old directory',
+    };
   }
   const { timeline, checkpointLsn, clean = false } = stopped;
   return { ...(await shipped({ timeline, checkpointLsn, clean })) };

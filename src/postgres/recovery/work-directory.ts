@@ -27,7 +27,9 @@ export async function makeWorkDirectory(plan: RestorePlan): Promise<RestorePaths
   const before = await readPlan(paths);
   if (before === undefined) await writeDurably(paths.plan, `${JSON.stringify(plan, undefined, 1)}\n`);
   else if (before.digest !== plan.digest || before.resolved.endLsn !== plan.resolved.endLsn) {
-    fail('PLAN_CHANGED', `'${paths.work}' was made for another plan`, { hint: 'abandon that run first, then plan again' });
+    fail('PLAN_CHANGED', `'${paths.work}' was made for another plan`, {
+      hint: 'abandon that run first, then plan again',
+    });
   }
   for (const directory of [path.dirname(paths.root), paths.root, paths.work]) await syncDirectory(directory);
   return paths;
