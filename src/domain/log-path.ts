@@ -41,7 +41,7 @@ export function pathRuns(history: TimelineHistory, stretches: readonly LogStretc
   const runs: { from: bigint; to: bigint }[] = [];
   for (const { from, to } of clipped) {
     const last = runs.at(-1);
-    if (last !== undefined && from <= last.to) last.to = to > last.to ? to : last.to;
+    if (last !== undefined && from <= last.to) last.to = later(last.to, to);
     else runs.push({ from, to });
   }
   return runs.map(({ from, to }) => ({ fromLsn: lsnFrom(from), toLsn: lsnFrom(to) }));
@@ -52,7 +52,7 @@ function clip(part: PathPart, stretches: readonly LogStretch[]): { from: bigint;
     .filter(({ timeline }) => timeline === part.timeline)
     .map(({ fromLsn, toLsn }) => {
       const [from, to] = [lsnValue(fromLsn), lsnValue(toLsn)];
-      return { from: from < part.from ? part.from : from, to: part.to !== undefined && to > part.to ? part.to : to };
+      return { from: later(from, part.from), to: part.to === undefined ? to : earlier(to, part.to) };
     })
     .filter(({ from, to }) => from < to)
     .sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
@@ -66,7 +66,19 @@ export function runAt(runs: readonly PathRun[], lsn: Lsn): PathRun | undefined {
 
 /** The stretch of `timeline`'s own log inside `[from, to)` of the way; `undefined` when the way does not use it there. */
 export function usedOf(part: PathPart, from: bigint, to: bigint): { from: bigint; to: bigint } | undefined {
-  const begin = from > part.from ? from : part.from;
-  const end = part.to !== undefined && part.to < to ? part.to : to;
+  const begin = later(from, part.from);
+  const end = part.to === undefined ? to : earlier(to, part.to);
   return begin < end ? { from: begin, to: end } : undefined;
+}
+
+/** `Math.max` for positions, which are too big for it. */
+export function later(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+/** `Math.min` for positions. */
+export function earlier(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
 }

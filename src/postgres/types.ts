@@ -115,6 +115,11 @@ export interface ResolvedTarget {
   readonly endLsn: Lsn;
   /** Last transaction end replayed after the base backup's start, if any. */
   readonly lastTransaction?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
+  /**
+   * What `pg_last_xact_replay_timestamp()` must say at the stop: time of the last transaction end in front of the last record, because
+   * a server that stops after a record by its position does not take that record's own time into account.
+   */
+  readonly reportedTime?: Moment;
   /** First transaction end left out, if the log knows one. */
   readonly firstLeftOut?: { readonly lsn: Lsn; readonly time: Moment; readonly xid: string };
   /** The moment recovered to, in time: the requested one, or that of the log's end. */

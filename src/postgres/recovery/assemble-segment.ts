@@ -1,6 +1,6 @@
 // Puts the bytes of one log segment together from its closed object or its extents, along the way to a timeline.
 
-import { pathParts, usedOf } from '../../domain/log-path.ts';
+import { earlier, pathParts, usedOf } from '../../domain/log-path.ts';
 import { lsnFrom, lsnValue, type SegmentName, segmentName } from '../../domain/lsn.ts';
 import type { TimelineHistory } from '../../domain/timeline.ts';
 import { fail } from '../../errors/index.ts';
@@ -26,7 +26,7 @@ export async function assembleSegment(request: SegmentRequest): Promise<Buffer> 
   const { history, segment, segmentSizeBytes } = request;
   const from = segment * BigInt(segmentSizeBytes);
   const end = from + BigInt(segmentSizeBytes);
-  const to = request.to !== undefined && request.to < end ? request.to : end;
+  const to = request.to === undefined ? end : earlier(request.to, end);
   const bytes = Buffer.alloc(segmentSizeBytes);
   for (const part of pathParts(history)) {
     const used = usedOf(part, from, to);
@@ -50,7 +50,7 @@ async function fill(
     const { header, bytes } = await log.read(object);
     const [from, to] = [lsnValue(header.fromLsn), lsnValue(header.toLsn)];
     if (from > at || to <= at) continue;
-    const end = to < used.to ? to : used.to;
+    const end = earlier(to, used.to);
     bytes.copy(target, Number(at - origin), Number(at - from), Number(end - from));
     at = end;
   }

@@ -15,9 +15,9 @@ export interface ConfirmResult {
 }
 
 /** From the journal alone. Idempotent. Throws `JOURNAL_STATE` unless the swap was finished, and `DATABASE_IDENTITY` on any doubt. */
-export async function confirmRestore(dataDirectory: string, run: string, guard: Guard): Promise<ConfirmResult> {
+export async function confirmRestore(dataDirectory: string, run: string, given: Guard): Promise<ConfirmResult> {
   const paths = restorePaths(dataDirectory, run);
-  return underLock(paths, async () => {
+  return underLock(paths, given, async (guard) => {
     const journal = await Journal.open(paths, guard);
     const { head, phase } = journal;
     if (!['swapped', 'confirming', 'confirmed'].includes(phase)) {
@@ -27,7 +27,11 @@ export async function confirmRestore(dataDirectory: string, run: string, guard: 
     const hasOld = production !== undefined && keepOldAt !== undefined;
     if (phase !== 'confirmed') {
       await guard.check?.();
-      if (!journal.is('confirm', 'begin')) await journal.append('confirm', 'begin');
+      if (!journal.is('confirm', 'begin')) {
+        // On any doubt it is refused before it is announced, so that a rollback stays possible.
+        if (hasOld) await proveKept(head, keepOldAt);
+        await journal.append('confirm', 'begin');
+      }
       if (hasOld) {
         await journal.step('name for removal', () => nameForRemoval(head, keepOldAt));
         await journal.step('remove old', () => removeOld(keepOldAt));
@@ -40,12 +44,8 @@ export async function confirmRestore(dataDirectory: string, run: string, guard: 
   });
 }
 
-/** The new name says what it is for, and that its identity was proven before anything in it was removed. */
-async function nameForRemoval(head: JournalHead, keepOldAt: string): Promise<undefined> {
-  const removing = `${keepOldAt}.removing`;
-  if (!(await exists(keepOldAt)) && (await exists(removing))) return undefined;
-  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`))
-    fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
+async function proveKept(head: JournalHead, keepOldAt: string): Promise<void> {
+  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`)) fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
   if (!(await exists(path.join(head.dataDirectory, markerFile)))) {
     fail('JOURNAL_STATE', `'${head.dataDirectory}' is not what run '${head.run}' put there`);
   }
@@ -54,6 +54,13 @@ async function nameForRemoval(head: JournalHead, keepOldAt: string): Promise<und
     fail('DATABASE_IDENTITY', `'${keepOldAt}' is not the directory that was replaced`);
   }
   if ((await findPostmaster(keepOldAt)) !== undefined) fail('DATABASE_IDENTITY', `a server runs on '${keepOldAt}'`);
+}
+
+/** The new name says what it is for, and that its identity was proven before anything in it was removed. */
+async function nameForRemoval(head: JournalHead, keepOldAt: string): Promise<undefined> {
+  const removing = `${keepOldAt}.removing`;
+  if (!(await exists(keepOldAt)) && (await exists(removing))) return undefined;
+  await proveKept(head, keepOldAt);
   await renameDurably(keepOldAt, removing);
   return undefined;
 }

@@ -42,9 +42,9 @@ export { windows } from './windows.ts';
 export { readPlan } from './work-directory.ts';
 
 /** Makes the work directory beside the data and begins the journal. Throws `LOCKED`, `PLAN_CHANGED`, `FENCED`. */
-export async function prepareWork(plan: RestorePlan, guard: Guard): Promise<{ readonly workDirectory: string }> {
+export async function prepareWork(plan: RestorePlan, given: Guard): Promise<{ readonly workDirectory: string }> {
   const paths = pathsOf(plan);
-  return underLock(paths, async () => {
+  return underLock(paths, given, async (guard) => {
     await guard.check?.();
     await makeWorkDirectory(plan);
     await Journal.open(paths, guard, journalHead(plan));
@@ -88,9 +88,9 @@ export async function stopServer(plan: RestorePlan): Promise<void> {
  * Undoes everything up to the swap: stops the recovered server, removes the work directory. Idempotent. Throws `JOURNAL_STATE`
  * once a swap was begun (roll back instead), or the restored directory has its name.
  */
-export async function abandon(dataDirectory: string, run: string, guard: Guard): Promise<void> {
+export async function abandon(dataDirectory: string, run: string, given: Guard): Promise<void> {
   const paths = restorePaths(dataDirectory, run);
-  await underLock(paths, async () => {
+  await underLock(paths, given, async (guard) => {
     const plan = await readPlan(paths);
     if (plan === undefined) return;
     const journal = await Journal.open(paths, guard, journalHead(plan));
@@ -109,8 +109,8 @@ export async function abandon(dataDirectory: string, run: string, guard: Guard):
 async function recorded<T>(plan: RestorePlan, guard: Guard, step: string, work: () => Promise<T>): Promise<T> {
   const paths = pathsOf(plan);
   const append = (state: 'begin' | 'done' | 'undone', data?: Record<string, unknown>) =>
-    underLock(paths, async () => {
-      const journal = await Journal.open(paths, guard, journalHead(plan));
+    underLock(paths, guard, async (held) => {
+      const journal = await Journal.open(paths, held, journalHead(plan));
       if (state !== 'begin' || !journal.is(step, 'done')) await journal.append(step, state, data);
     });
   await guard.check?.();

@@ -186,12 +186,27 @@ function phaseOf(entries: readonly JournalEntry[]): JournalPhase {
 
 const lockWaitMs = 30_000;
 
-/** Runs `work` as the only one beside this data directory. Throws `LOCKED` when another process stays in the way. */
-export async function underLock<T>(paths: Pick<RestorePaths, 'root' | 'lock'>, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work` as the only one beside this data directory. Its guard also refuses every further step once the lock is lost.
+ * Throws `LOCKED` when another process stays in the way.
+ */
+export async function underLock<T>(
+  paths: Pick<RestorePaths, 'root' | 'lock'>,
+  guard: Guard,
+  work: (guard: Guard) => Promise<T>,
+): Promise<T> {
   await mkdir(paths.root, { recursive: true, mode: 0o711 });
   const lock = await takeLock(paths.lock);
+  let loss: Error | undefined;
+  void lock.lost.then((error) => {
+    loss = error;
+  });
+  const check = async () => {
+    if (loss !== undefined) throw loss;
+    await guard.check?.();
+  };
   try {
-    return await Promise.race([work(), lock.lost.then((error) => Promise.reject(error))]);
+    return await work({ ...guard, check });
   } finally {
     await lock.release();
   }

@@ -182,6 +182,8 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
   await proveRecord(archive, branch.history, record);
   const timeline = timelineAt(branch, record.lsn);
   const { lastTransaction, firstLeftOut } = await neighbours(branch, found);
+  const reported =
+    lastTransaction?.lsn === record.lsn ? await lastTransactionBefore(branch, found, record.lsn) : lastTransaction;
   const moment = found.moment ?? momentOf(branch, found, lastTransaction?.time);
   const segments = plannedSegments(branch, base.floor, record.endLsn, timeline);
   return {
@@ -193,6 +195,7 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
       lastRecordLsn: record.lsn,
       endLsn: record.endLsn,
       ...(lastTransaction === undefined ? {} : { lastTransaction }),
+      ...(reported === undefined ? {} : { reportedTime: reported.time }),
       ...(firstLeftOut === undefined ? {} : { firstLeftOut }),
       moment,
     },
@@ -235,23 +238,30 @@ function plannedSegments(branch: Branch, floor: Lsn, endLsn: Lsn, timeline: numb
 type Point = NonNullable<ResolvedTarget['lastTransaction']>;
 
 /** The last transaction end that is replayed and the first one that is not, as the log has them. */
-async function neighbours(
-  branch: Branch,
-  { base, record }: Found,
-): Promise<{ lastTransaction?: Point; firstLeftOut?: Point }> {
-  const { startLsn } = base.details;
-  const inRun = branch.objects.filter(({ header }) => compareLsn(header.fromLsn, base.run.toLsn) < 0);
-  const before = inRun.findLast(
-    ({ header }) =>
-      header.first && compareLsn(header.first.lsn, record.endLsn) < 0 && compareLsn(header.toLsn, startLsn) > 0,
+async function neighbours(branch: Branch, found: Found): Promise<{ lastTransaction?: Point; firstLeftOut?: Point }> {
+  const { base, record } = found;
+  const after = objectsInRun(branch, found).find(
+    ({ header }) => header.last && compareLsn(header.last.lsn, record.endLsn) >= 0,
   );
-  const after = inRun.find(({ header }) => header.last && compareLsn(header.last.lsn, record.endLsn) >= 0);
-  const last = before && (await transactionsIn(branch, before.header, base.run.toLsn, startLsn, record.endLsn)).last;
+  const last = await lastTransactionBefore(branch, found, record.endLsn);
   const first = after && (await transactionsIn(branch, after.header, base.run.toLsn, record.endLsn, undefined)).first;
   return {
     ...(last === undefined ? {} : { lastTransaction: last }),
     ...(first === undefined ? {} : { firstLeftOut: first }),
   };
+}
+
+function objectsInRun(branch: Branch, { base }: Found) {
+  return branch.objects.filter(({ header }) => compareLsn(header.fromLsn, base.run.toLsn) < 0);
+}
+
+/** The last transaction end that starts in front of `lsn` and not in front of the base. */
+async function lastTransactionBefore(branch: Branch, found: Found, lsn: Lsn): Promise<Point | undefined> {
+  const { startLsn } = found.base.details;
+  const before = objectsInRun(branch, found).findLast(
+    ({ header }) => header.first && compareLsn(header.first.lsn, lsn) < 0 && compareLsn(header.toLsn, startLsn) > 0,
+  );
+  return before && (await transactionsIn(branch, before.header, found.base.run.toLsn, startLsn, lsn)).last;
 }
 
 /** First and last transaction end whose record starts in `[from, to)`, walking from an object on; without `to` only the first. */

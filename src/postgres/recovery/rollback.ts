@@ -23,9 +23,9 @@ export interface RollbackResult {
  * From the journal alone. Idempotent. Throws `JOURNAL_STATE` once the restore was confirmed, and when the directories are not
  * as any step can have left them.
  */
-export async function rollbackRestore(dataDirectory: string, run: string, guard: Guard): Promise<RollbackResult> {
+export async function rollbackRestore(dataDirectory: string, run: string, given: Guard): Promise<RollbackResult> {
   const paths = restorePaths(dataDirectory, run);
-  return underLock(paths, async () => {
+  return underLock(paths, given, async (guard) => {
     const journal = await Journal.open(paths, guard);
     const { head, phase } = journal;
     if (phase === 'confirming' || phase === 'confirmed') {

@@ -48,8 +48,8 @@ export interface SwapResult {
 }
 
 export async function swapIn(plan: RestorePlan, options: SwapOptions): Promise<SwapResult> {
-  return underLock(pathsOf(plan), async () => {
-    const journal = await Journal.open(pathsOf(plan), options, journalHead(plan));
+  return underLock(pathsOf(plan), options, async (guard) => {
+    const journal = await Journal.open(pathsOf(plan), guard, journalHead(plan));
     return swap(journal, options);
   });
 }
@@ -57,8 +57,8 @@ export async function swapIn(plan: RestorePlan, options: SwapOptions): Promise<S
 /** Goes on with a swap that was begun, from the journal alone. Throws `JOURNAL_STATE` when none was, or it was undone. */
 export async function resumeSwap(dataDirectory: string, run: string, options: SwapOptions): Promise<SwapResult> {
   const paths = restorePaths(dataDirectory, run);
-  return underLock(paths, async () => {
-    const journal = await Journal.open(paths, options);
+  return underLock(paths, options, async (guard) => {
+    const journal = await Journal.open(paths, guard);
     if (!journal.has('swap')) {
       fail('JOURNAL_STATE', `run '${run}' has not begun its swap`, { hint: 'start the restore again, or abandon it' });
     }

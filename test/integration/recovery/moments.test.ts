@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
-import { Restores, seeded } from '../../support/recovery-run.ts';
+import { Restores } from '../../support/recovery-run.ts';
+import { seeded } from '../../support/seeded.ts';
 import { type Commit, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';

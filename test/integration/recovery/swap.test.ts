@@ -28,20 +28,12 @@ import type { RestorePlan } from '../../../src/postgres/types.ts';
 import { exists } from '../../../src/postgres/recovery/durable-files.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
 import { component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { SuiteHooks } from '../../support/suite-hooks.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
 
-/** Ended by the last hook of the suite instead of a test, because all tests share one source. */
-class Hooks {
-  readonly hooks: (() => unknown)[] = [];
-  after = (hook: () => unknown) => void this.hooks.push(hook);
-  async end(): Promise<void> {
-    for (const hook of this.hooks) await hook();
-  }
-}
-
 describe('a restore in place', () => {
-  const hooks = new Hooks();
+  const hooks = new SuiteHooks();
   let source: RecoverySource;
   let dataDirectory: string;
   let template: RestorePlan;
@@ -73,7 +65,7 @@ describe('a restore in place', () => {
   }
 
   before(async () => {
-    source = await startRecoverySource(hooks as never, { major: 17 });
+    source = await startRecoverySource(hooks.context, { major: 17 });
     ({ dataDirectory } = source.server);
     await source.capture();
     await source.server.query("insert into ledger (note) values ('note kept')");
@@ -208,7 +200,7 @@ describe('a restore in place', () => {
     await assert.rejects(confirmRestore(dataDirectory, plan.run, guard), { code: 'DATABASE_IDENTITY' });
     await rename(result.keptAt!, foreign);
     await rename(hidden, result.keptAt!);
-    // The confirmation was announced: it can only be finished now.
+    assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'swapped');
     const confirmed = await confirmRestore(dataDirectory, plan.run, guard);
     assert.equal(await exists(confirmed.removed!), false);
     assert.equal(await exists(`${confirmed.removed}.removing`), false);

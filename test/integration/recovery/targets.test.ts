@@ -1,0 +1,178 @@
+// Every kind of target, resolved from the log itself and reached by a real server; and what cannot be reached, refused with what can.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { lsnFrom, lsnValue } from '../../../src/domain/lsn.ts';
+import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
+import { isHoldfastError } from '../../../src/errors/index.ts';
+import { planRestore, resolveTarget, windows } from '../../../src/postgres/recovery/index.ts';
+import type { RequestedTarget } from '../../../src/postgres/types.ts';
+import { configurationFor, databaseFor, Restores } from '../../support/recovery-run.ts';
+import { type Commit, component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { SuiteHooks } from '../../support/suite-hooks.ts';
+
+const bulk = "insert into ledger (note) select repeat(md5(random()::text), 8) from generate_series(1, 2000)";
+
+interface Details {
+  readonly nearest: { readonly before?: { readonly time: Moment }; readonly after?: { readonly time: Moment } };
+  readonly holes: readonly unknown[];
+}
+
+describe('targets', () => {
+  const hooks = new SuiteHooks();
+  let source: RecoverySource;
+  let restores: Restores;
+  const commits: Commit[] = [];
+  let restorePoint: number;
+  let firstBackup: { to: Moment; stopLsn: string };
+
+  before(async () => {
+    source = await startRecoverySource(hooks.context, { major: 17, vault: { copies: ['local', 'far'] } });
+    restores = await Restores.of(hooks.context, source);
+    commits.push(await source.commit());
+    const snapshot = await source.capture();
+    firstBackup = { to: snapshot.to, stopLsn: String(snapshot.engine.stopLsn) };
+    for (let index = 0; index < 12; index += 1) {
+      commits.push(await source.commit());
+      if (index % 3 === 0) await source.server.query(bulk);
+      if (index === 5) {
+        restorePoint = commits.length;
+        await source.server.query("select pg_create_restore_point('once')");
+      }
+      if (index % 8 === 2) await source.server.query("select pg_create_restore_point('twice')");
+    }
+    await source.ship();
+  });
+  after(() => hooks.end());
+
+  const resolve = (target: RequestedTarget, exclusive = false) =>
+    resolveTarget({ vault: source.vault, component, target, exclusive });
+
+  /** How many of the known commits a recovered server has. */
+  async function recovered(target: RequestedTarget, exclusive = false): Promise<number> {
+    const plan = await restores.plan({ target, exclusive });
+    await restores.recover(plan);
+    const ids = commits.map(({ id }) => id).join(',');
+    const rows = await restores.query<{ id: number }>(plan, `select id from ledger where id in (${ids}) order by id`);
+    await restores.stop(plan);
+    assert.deepEqual(rows.map(({ id }) => Number(id)), commits.slice(0, rows.length).map(({ id }) => id));
+    return rows.length;
+  }
+
+  test('a named point is reached with everything before it and nothing after it', async () => {
+    assert.equal(await recovered({ type: 'name', name: 'once' }), restorePoint);
+  });
+
+  test('a transaction is the last one there, or the first one that is not', async () => {
+    const { xid } = commits[7]!;
+    assert.equal(await recovered({ type: 'xid', xid }), 8);
+    assert.equal(await recovered({ type: 'xid', xid }, true), 7);
+  });
+
+  test('a position is replayed through the record that starts there, or up to it', async () => {
+    const record = (await resolve({ type: 'xid', xid: commits[4]!.xid })).resolved.lastRecordLsn;
+    assert.equal(await recovered({ type: 'lsn', lsn: record }), 5);
+    assert.equal(await recovered({ type: 'lsn', lsn: record }, true), 4);
+    const inside = lsnFrom(lsnValue(record) + 8n);
+    const { resolved } = await resolve({ type: 'lsn', lsn: inside });
+    assert.ok(lsnValue(resolved.lastRecordLsn) > lsnValue(record), 'inside a record, the next one is the first that starts there');
+    assert.equal((await resolve({ type: 'lsn', lsn: inside }, true)).resolved.lastRecordLsn, record);
+  });
+
+  test('the latest is the last whole record, and a moment of its own kind', async () => {
+    assert.equal(await recovered({ type: 'latest' }), commits.length);
+  });
+
+  test('as soon as consistent is the end of the base backup and not a record more', async () => {
+    assert.equal((await resolve({ type: 'immediate' })).resolved.endLsn, firstBackup.stopLsn);
+    assert.equal(await recovered({ type: 'immediate' }), 1);
+  });
+
+  test('the moment of a commit has it, unless it is to be left out', async () => {
+    const moment = commits[6]!.time;
+    const [with6, without6] = [await resolve({ type: 'time', moment }), await resolve({ type: 'time', moment }, true)];
+    assert.equal(with6.resolved.lastTransaction?.time, moment);
+    assert.equal(without6.resolved.firstLeftOut?.time, moment);
+  });
+
+  async function refusal(target: RequestedTarget): Promise<{ code: string; message: string; hint: string; details: Details }> {
+    const error = await resolve(target).then(
+      () => assert.fail('was not refused'),
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(isHoldfastError(error), String(error));
+    return error.toJSON() as never;
+  }
+
+  test('the future is refused with the newest moment that can be had', async () => {
+    const moment = momentFromUnixMicros(unixMicros(commits.at(-1)!.time) + 3_600_000_000n);
+    const { code, hint, details } = await refusal({ type: 'time', moment });
+    assert.equal(code, 'TARGET_OUTSIDE');
+    const { to } = (await windows(source.vault, component))[0]!;
+    assert.equal(details.nearest.before?.time, to);
+    assert.match(hint, /the nearest that can be recovered/);
+  });
+
+  test('before the first base backup ended is refused with the oldest moment that can be had', async () => {
+    const moment = momentFromUnixMicros(unixMicros(firstBackup.to) - 1n);
+    const { code, details } = await refusal({ type: 'time', moment });
+    assert.equal(code, 'TARGET_OUTSIDE');
+    assert.equal(details.nearest.after?.time, firstBackup.to);
+    assert.equal((await refusal({ type: 'lsn', lsn: lsnFrom(8n) })).code, 'TARGET_OUTSIDE');
+  });
+
+  test('names and transactions that are not there, or twice, are refused', async () => {
+    assert.equal((await refusal({ type: 'name', name: 'never' })).code, 'TARGET_OUTSIDE');
+    assert.equal((await refusal({ type: 'xid', xid: '4000000000' })).code, 'TARGET_OUTSIDE');
+    const twice = await refusal({ type: 'name', name: 'twice' });
+    assert.equal(twice.code, 'TARGET_AMBIGUOUS');
+    assert.match(twice.hint, /--to lsn:/);
+  });
+
+  test('a timeline that nobody knows is refused with those that are', async () => {
+    await assert.rejects(
+      resolveTarget({ vault: source.vault, component, target: { type: 'latest' }, timeline: 9 }),
+      { code: 'TARGET_OUTSIDE', hint: 'known timelines: 1' },
+    );
+  });
+
+  test('an unfit place is refused: not empty, without parent, too small', async () => {
+    const place = (dataDirectory: string) => ({ mode: 'beside', dataDirectory, start: false }) as const;
+    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place(source.server.dataDirectory) }), { code: 'TARGET_UNFIT' });
+    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place('/nowhere/at/all') }), { code: 'TARGET_UNFIT' });
+    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place('/dev/shm/new') , database: databaseFor() , fromCopy: 'none' }), { code: 'NOT_FOUND' });
+    const request = { vault: source.vault, configuration: configurationFor(source), database: databaseFor(), run: 'restore-x' };
+    await assert.rejects(planRestore({ ...request, target: { type: 'latest' }, place: { mode: 'in place' } }), { code: 'TARGET_UNFIT' });
+  });
+});
+
+test('a hole in the log is named, and the moments on both sides are offered', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  await source.capture();
+  const first = await source.commit();
+  await source.server.query(bulk);
+  await source.ship();
+  await source.server.query(bulk);
+  const lost = await source.commit();
+  await source.server.query(bulk);
+  await source.server.query(bulk);
+  const second = await source.capture();
+  const last = await source.commit();
+  await source.server.query(bulk);
+  // The segment that holds the lost commit never arrives.
+  const missing = (await source.server.query(`select pg_walfile_name('${lost.lsn}') as name`))[0]!.name;
+  await source.ship(undefined, { skip: (segment) => segment === missing });
+  const [window] = await windows(source.vault, component);
+  assert.equal(window?.holes.length, 1);
+  const resolve = (moment: Moment) => resolveTarget({ vault: source.vault, component, target: { type: 'time', moment } });
+  await assert.rejects(resolve(lost.time), (error: unknown) => {
+    assert.ok(isHoldfastError(error, 'TARGET_OUTSIDE'));
+    const { nearest, holes } = error.details as unknown as Details;
+    assert.equal(holes.length, 1);
+    assert.ok(nearest.before && nearest.before.time >= first.time && nearest.before.time < lost.time);
+    assert.equal(nearest.after?.time, second.to);
+    return true;
+  });
+  assert.equal((await resolve(first.time)).resolved.lastTransaction?.time, first.time);
+  assert.equal((await resolve(last.time)).snapshot.id, second.id);
+});

@@ -1,0 +1,66 @@
+// The script that answers a recovering server: what it may say is missing, and what it must never.
+
+import assert from 'node:assert/strict';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { restorePaths } from '../../../../src/postgres/recovery/paths.ts';
+import { restoreCommand } from '../../../../src/postgres/recovery/restore-command.ts';
+import { tryRun } from '../../../../src/process/index.ts';
+import { temporaryDirectory } from '../../../support/temporary.ts';
+import { waitFor } from '../../../support/wait-for.ts';
+
+async function spool(t: TestContext, script = restoreCommand) {
+  const directory = await temporaryDirectory(t);
+  const paths = { ...restorePaths(path.join(directory, 'data'), 'restore-1'), spool: directory };
+  for (const name of ['ready', 'wanted']) await mkdir(path.join(directory, name));
+  await writeFile(path.join(directory, 'list'), '000000010000000000000001\n00000002.history\n');
+  await writeFile(path.join(directory, 'heartbeat'), '1\n');
+  const file = path.join(directory, 'command.sh');
+  await writeFile(file, script(paths), { mode: 0o755 });
+  const ask = (name: string) => tryRun('sh', [file, name, path.join(directory, 'out')], { deadlineMs: 60_000 });
+  return { directory, ask, out: () => readFile(path.join(directory, 'out'), 'utf8') };
+}
+
+const known = '000000010000000000000001';
+
+test('what is ready is copied, and stays for the next time', async (t) => {
+  const { directory, ask, out } = await spool(t);
+  await writeFile(path.join(directory, 'ready', known), 'log');
+  for (const _ of [1, 2]) {
+    assert.equal((await ask(known)).exitCode, 0);
+    assert.equal(await out(), 'log');
+  }
+});
+
+test('only a name outside the frozen list does not exist', async (t) => {
+  const { ask } = await spool(t);
+  assert.equal((await ask('000000010000000000000002')).exitCode, 1);
+  assert.equal((await ask('00000001000000000000000')).exitCode, 1, 'part of a name is another name');
+  assert.equal((await ask('00000003.history')).exitCode, 1);
+});
+
+test('without its list it knows nothing, and recovery ends', async (t) => {
+  const { directory, ask } = await spool(t);
+  await rm(path.join(directory, 'list'));
+  assert.equal((await ask('000000010000000000000002')).exitCode, 255);
+  assert.equal((await ask('')).exitCode, 255);
+});
+
+test('a planned file that was given up ends recovery', async (t) => {
+  const { directory, ask } = await spool(t);
+  await writeFile(path.join(directory, 'failed'), 'no copy has it');
+  assert.equal((await ask(known)).exitCode, 255);
+});
+
+test('a heartbeat that stands still ends recovery; one that goes on is waited for', async (t) => {
+  const { directory, ask } = await spool(t, (paths) => restoreCommand(paths).replace(/limit=\d+/, 'limit=1'));
+  assert.equal((await ask(known)).exitCode, 255);
+  let beats = 0;
+  const heart = setInterval(() => void writeFile(path.join(directory, 'heartbeat'), `${(beats += 1)}\n`), 100);
+  t.after(() => clearInterval(heart));
+  const asking = ask(known);
+  await waitFor('the wish', () => readFile(path.join(directory, 'wanted', known)).then(() => beats > 25, () => false));
+  await writeFile(path.join(directory, 'ready', known), 'late');
+  assert.equal((await asking).exitCode, 0);
+});
