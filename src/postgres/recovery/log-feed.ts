@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { lsnValue, parseSegmentName } from '../../domain/lsn.ts';
 import { historyFileName, parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
-import { type HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { LogCopy, LogObject, Vault } from '../../vault/types.ts';
 import type { PlannedSegment, RestorePlan } from '../types.ts';
 import { assembleSegment } from './assemble-segment.ts';
@@ -206,7 +206,7 @@ class Feed implements LogFeed {
         return await read(source);
       } catch (error) {
         // What is there changes: extents become closed segments, a copy that was behind catches up.
-        source.objects = undefined;
+        if (isHoldfastError(error, 'OBJECT_MISSING', 'LOG_HOLE')) source.objects = undefined;
         first ??= error;
       }
     }

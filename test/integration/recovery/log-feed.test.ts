@@ -1,0 +1,146 @@
+// A store that fails during replay, a worker that goes away, a fetch that is cut short: recovery reaches its record or says why not.
+
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fail, isHoldfastError } from '../../../src/errors/index.ts';
+import { awaitTarget, fetchBase, prepareWork, proveRecovery } from '../../../src/postgres/recovery/index.ts';
+import { restorePaths } from '../../../src/postgres/recovery/paths.ts';
+import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
+import { tryRun } from '../../../src/process/index.ts';
+import type { Store } from '../../../src/stores/store.ts';
+import { guard, logger, Restores } from '../../support/recovery-run.ts';
+import { startRecoverySource } from '../../support/recovery-source.ts';
+import { serverUser } from '../../support/scratch-postgres.ts';
+
+const bulk = 'insert into ledger (note) select repeat(md5(random()::text), 8) from generate_series(1, 2000)';
+
+/** Answers like a store that says 500: for the log only, when `refuse` says so. */
+class Trouble {
+  refuse: (call: number) => boolean = () => false;
+  calls = 0;
+
+  wrap = (store: Store): Store =>
+    new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        if (name !== 'get' && name !== 'head') return value.bind(target);
+        return (...args: unknown[]) => {
+          if (String(args[0]).includes('/log/')) {
+            this.calls += 1;
+            if (this.refuse(this.calls)) fail('STORE_UNAVAILABLE', `the store answered 500 for '${String(args[0])}'`);
+          }
+          return value.apply(target, args);
+        };
+      },
+    });
+}
+
+test('a store that answers 500 while the log is replayed to its end never makes a server that is promoted early', async (t) => {
+  const trouble = new Trouble();
+  const source = await startRecoverySource(t, { major: 17, vault: { wrap: trouble.wrap } });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  for (let index = 0; index < 12; index += 1) await source.server.query(bulk);
+  const last = await source.commit();
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  assert.ok(plan.log.segments.length > 5);
+  const paths = restorePaths(plan.place.dataDirectory, plan.run);
+  await prepareWork(plan, guard);
+  await fetchBase(plan, source.vault, guard);
+
+  await t.test('for good: recovery ends with the reason, unpromoted', async () => {
+    trouble.calls = 0;
+    trouble.refuse = (call) => call > 6;
+    await assert.rejects(awaitTarget(plan, source.vault, { logger, retryLogForMs: 1500 }), (error: unknown) => {
+      assert.ok(isHoldfastError(error, 'RECOVERY_FAILED'));
+      assert.match(error.message, /the log could not be fetched: the store answered 500/);
+      return true;
+    });
+    const log = await readdir(path.join(paths.data, 'pg_wal'));
+    assert.deepEqual(log.filter((name) => name.startsWith('00000002')), []);
+    assert.ok((await readdir(paths.data)).includes('recovery.signal'));
+    assert.equal(await findPostmaster(paths.data), undefined);
+  });
+
+  await t.test('now and then: the same recovery goes on to exactly the planned end', async () => {
+    trouble.refuse = (call) => call % 3 === 1;
+    await awaitTarget(plan, source.vault, { logger });
+    assert.equal((await proveRecovery(plan)).replayedLsn, plan.resolved.endLsn);
+    const rows = await restores.query<{ id: number }>(plan, `select id from ledger where id = ${last.id}`);
+    assert.equal(rows.length, 1);
+  });
+});
+
+test('a copy that fails is replaced by another that has the log', async (t) => {
+  const trouble = new Trouble();
+  const wrap = (store: Store) => (store.name === 'local' ? trouble.wrap(store) : store);
+  const source = await startRecoverySource(t, { major: 17, vault: { copies: ['local', 'far'], wrap } });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  for (let index = 0; index < 6; index += 1) await source.server.query(bulk);
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  assert.equal(plan.log.copy, 'local');
+  await prepareWork(plan, guard);
+  await fetchBase(plan, source.vault, guard);
+  trouble.refuse = () => true;
+  await awaitTarget(plan, source.vault, { logger, retryLogForMs: 1000 });
+  assert.equal((await proveRecovery(plan)).replayedLsn, plan.resolved.endLsn);
+});
+
+test('the recovering server outlives whoever feeds it, and the next one goes on with the same server', async (t) => {
+  const trouble = new Trouble();
+  const source = await startRecoverySource(t, { major: 17, vault: { wrap: trouble.wrap } });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  for (let index = 0; index < 12; index += 1) await source.server.query(bulk);
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  const paths = restorePaths(plan.place.dataDirectory, plan.run);
+  await prepareWork(plan, guard);
+  await fetchBase(plan, source.vault, guard);
+  trouble.calls = 0;
+  trouble.refuse = (call) => call > 8;
+  const leaving = new AbortController();
+  const left = awaitTarget(plan, source.vault, {
+    logger,
+    signal: leaving.signal,
+    onProgress: ({ replayedLsn }) => {
+      if (replayedLsn !== undefined) leaving.abort();
+    },
+  });
+  await assert.rejects(left, { code: 'CANCELLED' });
+  const before = await findPostmaster(paths.data);
+  assert.ok(before);
+  trouble.refuse = () => false;
+  await awaitTarget(plan, source.vault, { logger });
+  await proveRecovery(plan);
+  assert.deepEqual((await findPostmaster(paths.data))?.identity, before.identity);
+});
+
+test('a fetch that was cut short cannot be started, and goes on with what is right', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  await source.server.query(bulk);
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  const { data } = restorePaths(plan.place.dataDirectory, plan.run);
+  await prepareWork(plan, guard);
+  const cut = new AbortController();
+  const onProgress = ({ files }: { files: number }) => {
+    if (files > 300) cut.abort();
+  };
+  await assert.rejects(fetchBase(plan, source.vault, guard, { signal: cut.signal, onProgress }), { code: 'CANCELLED' });
+  const started = await tryRun(source.server.bin('postgres'), ['-D', data], { ...serverUser, cwd: '/', deadlineMs: 30_000 });
+  assert.notEqual(started.exitCode, 0);
+  await assert.rejects(awaitTarget(plan, source.vault), { code: 'JOURNAL_STATE' });
+  const progress = await fetchBase(plan, source.vault, guard);
+  assert.ok(progress.keptBytes > 0 && progress.keptBytes < progress.bytes);
+  await awaitTarget(plan, source.vault, { logger });
+  await proveRecovery(plan);
+});
