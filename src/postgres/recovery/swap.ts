@@ -1,10 +1,11 @@
 // Puts the recovered directory in production's place, step by journaled step; started again, it goes on where it was.
 
-import { cp, readdir, rmdir } from 'node:fs/promises';
+import { cp, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Lsn } from '../../domain/lsn.ts';
-import { fail } from '../../errors/index.ts';
+import { type Lsn, segmentName, segmentNumber, segmentStart } from '../../domain/lsn.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
+import { verifyRecord } from '../wal/index.ts';
 import { readControlData } from './control-data.ts';
 import {
   exists,
@@ -26,8 +27,8 @@ import { pathsOf } from './work-directory.ts';
 
 export interface StoppedProduction {
   readonly timeline: number;
-  /** Start of the last checkpoint; after a clean stop the last record of this branch of the log. */
-  readonly checkpointLsn: Lsn;
+  /** End of the last checkpoint's record; after a clean stop the end of this branch of the log. */
+  readonly endLsn: Lsn;
   /** False when the server was down or crashed: what it had not shipped is only in the old directory. */
   readonly clean: boolean;
 }
@@ -129,7 +130,26 @@ async function stopProduction(head: JournalHead): Promise<Record<string, unknown
   const wasRunning = (await findPostmaster(dataDirectory)) !== undefined;
   await stopService(head);
   const { state, timeline, checkpointLsn } = await readControlData(execution.binDirectory, dataDirectory);
-  return { clean: state === 'shut down', running: wasRunning, timeline, checkpointLsn };
+  const endLsn = await endOfRecord(dataDirectory, timeline, checkpointLsn);
+  return { clean: state === 'shut down', running: wasRunning, timeline, endLsn };
+}
+
+/** From the segment in the stopped directory; where that does not hold the whole record, its start has to do. */
+async function endOfRecord(dataDirectory: string, timeline: number, lsn: Lsn): Promise<Lsn> {
+  const log = path.join(dataDirectory, 'pg_wal');
+  const names = (await readdir(log)).filter((name) => /^[0-9A-F]{24}$/.test(name));
+  const first = names[0];
+  if (first === undefined) return lsn;
+  const segmentSizeBytes = (await stat(path.join(log, first))).size;
+  const segment = segmentNumber(lsn, segmentSizeBytes);
+  const bytes = await readFile(path.join(log, segmentName(timeline, segment, segmentSizeBytes))).catch(ifAbsent(undefined));
+  if (bytes === undefined) return lsn;
+  try {
+    return verifyRecord({ startLsn: segmentStart(segment, segmentSizeBytes), bytes, segmentSizeBytes }, lsn).endLsn;
+  } catch (error) {
+    if (isHoldfastError(error, 'OBJECT_DAMAGED')) return lsn;
+    throw error;
+  }
 }
 
 async function proveProduction({ production, dataDirectory, execution }: JournalHead): Promise<void> {
@@ -152,14 +172,14 @@ async function proveProduction({ production, dataDirectory, execution }: Journal
 
 async function shipLog(journal: Journal, { shipped }: SwapOptions): Promise<Record<string, unknown>> {
   const stopped = journal.dataOf('stop production') as Partial<StoppedProduction> | undefined;
-  if (shipped === undefined || stopped?.checkpointLsn === undefined || stopped.timeline === undefined) {
+  if (shipped === undefined || stopped?.endLsn === undefined || stopped.timeline === undefined) {
     return {
       durable: false,
       note: 'nobody was there to ship the log: what was not shipped before is only in the old directory',
     };
   }
-  const { timeline, checkpointLsn, clean = false } = stopped;
-  return { ...(await shipped({ timeline, checkpointLsn, clean })) };
+  const { timeline, endLsn, clean = false } = stopped;
+  return { ...(await shipped({ timeline, endLsn, clean })) };
 }
 
 const settingsNames = ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf', 'postgresql.auto.conf'];
