@@ -31,7 +31,8 @@ export interface RecoverySource {
   readonly holder: TestVault;
   readonly vault: Vault;
   readonly systemId: string;
-  capture(): Promise<SnapshotOnCopies>;
+  /** `changes` make the snapshot say something else about its cluster than is true. */
+  capture(changes?: Partial<PhysicalDetails>): Promise<SnapshotOnCopies>;
   /** Puts all log up to now on the copies, closed segments and one extent, and a mark. */
   ship(copies?: readonly string[], options?: { readonly skip?: (segment: string) => boolean }): Promise<Lsn>;
   /** One transaction of its own: a row in `ledger`, and its true time. */
@@ -102,7 +103,7 @@ class Source implements RecoverySource {
     return { time: clock?.time as Moment, lsn: parseLsn(position?.lsn ?? '') };
   }
 
-  async capture(): Promise<SnapshotOnCopies> {
+  async capture(changes: Partial<PhysicalDetails> = {}): Promise<SnapshotOnCopies> {
     const { server } = this;
     this.captures += 1;
     const directory = path.join(this.holder.directory, `capture-${this.captures}`);
@@ -129,7 +130,7 @@ class Source implements RecoverySource {
     const sizeBytes = await addTree(writer, directory);
     await rm(directory, { recursive: true });
     const engine = await this.details(parseLsn(start), parseLsn(end), timeline, sizeBytes);
-    return writer.commit({ to, state: 'clean', engine });
+    return writer.commit({ to, state: 'clean', engine: { ...engine, ...changes } });
   }
 
   private async mapTablespaces(directory: string): Promise<string[]> {

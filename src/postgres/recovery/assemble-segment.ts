@@ -4,13 +4,13 @@ import { earlier, pathParts, usedOf } from '../../domain/log-path.ts';
 import { lsnFrom, lsnValue, type SegmentName, segmentName } from '../../domain/lsn.ts';
 import type { TimelineHistory } from '../../domain/timeline.ts';
 import { fail } from '../../errors/index.ts';
-import type { LogCopy, LogObject } from '../../vault/types.ts';
-import { objectsOfSegment } from './log-archive.ts';
+import type { LogCopy } from '../../vault/types.ts';
+import type { SegmentIndex } from './log-archive.ts';
 
 export interface SegmentRequest {
   readonly log: LogCopy;
   /** What the copy holds; more than this segment's objects is fine. */
-  readonly objects: readonly LogObject[];
+  readonly segments: SegmentIndex;
   readonly history: TimelineHistory;
   readonly segment: bigint;
   readonly segmentSizeBytes: number;
@@ -38,13 +38,13 @@ export async function assembleSegment(request: SegmentRequest): Promise<Buffer> 
 async function fill(
   target: Buffer,
   origin: bigint,
-  { log, objects, segment, segmentSizeBytes }: SegmentRequest,
+  { log, segments, segment, segmentSizeBytes }: SegmentRequest,
   timeline: number,
   used: { readonly from: bigint; readonly to: bigint },
 ): Promise<void> {
   let at = used.from;
-  const candidates = objectsOfSegment(objects, timeline, segment, segmentSizeBytes);
-  for (const object of candidates) {
+  const name = segmentName(timeline, segment, segmentSizeBytes);
+  for (const object of segments.get(name) ?? []) {
     if (at >= used.to) return;
     if (object.kind === 'extent' && (lsnValue(object.toLsn) <= at || lsnValue(object.fromLsn) > at)) continue;
     const { header, bytes } = await log.read(object);
@@ -54,7 +54,7 @@ async function fill(
     bytes.copy(target, Number(at - origin), Number(at - from), Number(end - from));
     at = end;
   }
-  if (at < used.to) holeAt(at, segmentName(timeline, segment, segmentSizeBytes), log.copy);
+  if (at < used.to) holeAt(at, name, log.copy);
 }
 
 function holeAt(at: bigint, name: SegmentName, copy: string): never {

@@ -45,7 +45,8 @@ export async function confirmRestore(dataDirectory: string, run: string, given: 
 }
 
 async function proveKept(head: JournalHead, keepOldAt: string): Promise<void> {
-  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`)) fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
+  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`))
+    fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
   if (!(await exists(path.join(head.dataDirectory, markerFile)))) {
     fail('JOURNAL_STATE', `'${head.dataDirectory}' is not what run '${head.run}' put there`);
   }

@@ -1,6 +1,6 @@
 // What one copy holds of a cluster's log: every object with its facts, the timelines, the newest marks.
 
-import { type Lsn, lsnValue, parseSegmentName } from '../../domain/lsn.ts';
+import { compareLsn, lsnValue, type SegmentName } from '../../domain/lsn.ts';
 import { parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
 import { fail } from '../../errors/index.ts';
 import type { LogCopy, LogHeader, LogListing, LogObject, TimeMark } from '../../vault/types.ts';
@@ -18,6 +18,7 @@ export interface LogArchive {
   readonly segmentSizeBytes: number;
   /** In the order of the log, timeline by timeline. */
   readonly objects: readonly ArchivedObject[];
+  readonly segments: SegmentIndex;
   /** Every timeline that is known, with the way that leads to it. */
   readonly timelines: ReadonlyMap<number, TimelineHistory>;
   /** Numbers of the history files that are stored. */
@@ -60,7 +61,8 @@ export async function readLogArchive(
   const marks = await collectMarks(log, listing, objects);
   const ordered = withoutReplacedExtents(objects).sort(inLogOrder);
   const { histories } = listing;
-  return { copy: log.copy, systemId, log, segmentSizeBytes, objects: ordered, timelines, histories, marks };
+  const segments = indexBySegment(ordered.map(({ object }) => object));
+  return { copy: log.copy, systemId, log, segmentSizeBytes, objects: ordered, segments, timelines, histories, marks };
 }
 
 async function collectMarks(log: LogCopy, listing: LogListing, objects: readonly ArchivedObject[]) {
@@ -90,26 +92,20 @@ function withoutReplacedExtents(objects: readonly ArchivedObject[]): ArchivedObj
 
 function inLogOrder(a: ArchivedObject, b: ArchivedObject): number {
   if (a.header.timeline !== b.header.timeline) return a.header.timeline - b.header.timeline;
-  return Number(lsnValue(a.header.fromLsn) - lsnValue(b.header.fromLsn));
+  return compareLsn(a.header.fromLsn, b.header.fromLsn);
 }
 
-/** The objects that hold bytes of one segment on one timeline, the closed one first. */
-export function objectsOfSegment(
-  objects: readonly LogObject[],
-  timeline: number,
-  segment: bigint,
-  segmentSizeBytes: number,
-): LogObject[] {
-  return objects
-    .filter((object) => object.timeline === timeline)
-    .filter((object) => parseSegmentName(object.segment, segmentSizeBytes).segment === segment)
-    .sort((a, b) => kindOrder(a) - kindOrder(b) || Number(lsnValue(a.fromLsn) - lsnValue(b.fromLsn)));
-}
+/** Objects by the segment whose bytes they hold, the closed one first, then extents in their order. */
+export type SegmentIndex = ReadonlyMap<SegmentName, readonly LogObject[]>;
 
-const kindOrder = ({ kind }: LogObject) => (kind === 'segment' ? 0 : 1);
-
-/** A position and the timeline whose log holds it. */
-export interface TimelinePosition {
-  readonly timeline: number;
-  readonly lsn: Lsn;
+export function indexBySegment(objects: readonly LogObject[]): SegmentIndex {
+  const index = new Map<SegmentName, LogObject[]>();
+  for (const object of objects) {
+    const there = index.get(object.segment);
+    if (there === undefined) index.set(object.segment, [object]);
+    else there.push(object);
+  }
+  const order = ({ kind }: LogObject) => (kind === 'segment' ? 0 : 1);
+  for (const of of index.values()) of.sort((a, b) => order(a) - order(b) || compareLsn(a.fromLsn, b.fromLsn));
+  return index;
 }

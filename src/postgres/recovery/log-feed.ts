@@ -8,10 +8,11 @@ import type { Logger } from 'pino';
 import { lsnValue, parseSegmentName } from '../../domain/lsn.ts';
 import { historyFileName, parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
 import { type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { LogCopy, LogObject, Vault } from '../../vault/types.ts';
+import type { LogCopy, Vault } from '../../vault/types.ts';
 import type { PlannedSegment, RestorePlan } from '../types.ts';
 import { assembleSegment } from './assemble-segment.ts';
 import { give, ifAbsent, makeDirectory, type Owner, ownerFor, writeDurably } from './durable-files.ts';
+import { indexBySegment, type SegmentIndex } from './log-archive.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface LogFeedOptions {
@@ -51,7 +52,7 @@ export async function startLogFeed(plan: RestorePlan, vault: Vault, options: Log
 
 interface Source {
   readonly log: LogCopy;
-  objects: readonly LogObject[] | undefined;
+  segments: SegmentIndex | undefined;
 }
 
 class Feed implements LogFeed {
@@ -78,7 +79,7 @@ class Feed implements LogFeed {
     this.spool = pathsOf(plan).spool;
     const names = [plan.log.copy, ...vault.copies.map(({ name }) => name).filter((name) => name !== plan.log.copy)];
     const log = (copy: string) => vault.log(plan.component, plan.source.systemId, copy);
-    this.sources = names.map((copy) => ({ log: log(copy), objects: undefined }));
+    this.sources = names.map((copy) => ({ log: log(copy), segments: undefined }));
     this.indexByName = new Map(plan.log.segments.map(({ name }, index) => [name, index]));
   }
 
@@ -206,7 +207,7 @@ class Feed implements LogFeed {
         return await read(source);
       } catch (error) {
         // What is there changes: extents become closed segments, a copy that was behind catches up.
-        if (isHoldfastError(error, 'OBJECT_MISSING', 'LOG_HOLE')) source.objects = undefined;
+        if (isHoldfastError(error, 'OBJECT_MISSING', 'LOG_HOLE')) source.segments = undefined;
         first ??= error;
       }
     }
@@ -215,11 +216,11 @@ class Feed implements LogFeed {
 
   private async segmentFrom(source: Source, { name, timeline, toLsn }: PlannedSegment): Promise<Buffer> {
     const { segmentSizeBytes } = this.plan.source;
-    source.objects ??= (await source.log.list()).objects;
+    source.segments ??= indexBySegment((await source.log.list()).objects);
     const { segment } = parseSegmentName(name, segmentSizeBytes);
     const history = await this.historyOf(timeline, source);
-    const { log, objects } = source;
-    return assembleSegment({ log, objects, history, segment, segmentSizeBytes, to: lsnValue(toLsn) });
+    const { log, segments } = source;
+    return assembleSegment({ log, segments, history, segment, segmentSizeBytes, to: lsnValue(toLsn) });
   }
 
   private async historyOf(timeline: number, { log }: Source): Promise<TimelineHistory> {

@@ -52,8 +52,7 @@ export async function walkLog(request: WalkRequest): Promise<LogRecord | undefin
 }
 
 function segmentOf(archive: LogArchive, history: TimelineHistory, segment: bigint, to: bigint): Promise<Buffer> {
-  const objects = archive.objects.map(({ object }) => object);
-  return assembleSegment({ ...archive, objects, history, segment, to });
+  return assembleSegment({ ...archive, history, segment, to });
 }
 
 /** The last record that ends at or before `lsn`, looked for back to `floor`. Throws `LOG_HOLE` when there is none. */

@@ -17,6 +17,7 @@ import {
   inspectBeside,
   inspectLocale,
   inspectProduction,
+  inspectTablespaces,
   managedBy,
 } from './preflight.ts';
 import { type Resolution, resolveTarget } from './resolve.ts';
@@ -70,6 +71,7 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   const { details } = resolution;
   const { execution, left } = await executionFor(request, place, runAs, details);
   await inspectLocale(details);
+  await inspectTablespaces(database.dataDirectory, details);
   const space = {
     neededBytes: details.sizeBytes + resolution.logBytes + spoolSegments * details.segmentSizeBytes,
     availableBytes: await availableBytes(place.dataDirectory),

@@ -21,6 +21,21 @@ export async function inspectBeside(dataDirectory: string, runAs: string | undef
   await inspectParent(dataDirectory, runAs);
 }
 
+/**
+ * Replaying the making of a tablespace uses its place on this host as it is. Throws `TARGET_UNFIT` when the production cluster
+ * of the same host has one that the base backup does not know: replay would write into production's files.
+ */
+export async function inspectTablespaces(productionDirectory: string | undefined, details: PhysicalDetails): Promise<void> {
+  if (productionDirectory === undefined) return;
+  const known = new Set(details.tablespaces.map(({ oid }) => String(oid)));
+  const oids = await readdir(path.join(productionDirectory, 'pg_tblspc')).catch(ifAbsent([]));
+  const stranger = oids.find((oid) => /^\d+$/.test(oid) && !known.has(oid));
+  if (stranger === undefined) return;
+  fail('TARGET_UNFIT', `tablespace ${stranger} of '${productionDirectory}' was made after the base backup`, {
+    hint: 'recover on another host, or to a moment after a newer base backup: replay would write into its files',
+  });
+}
+
 /** The production directory of a restore in place; `undefined` when there is none any more. Throws `TARGET_UNFIT`, `DATABASE_IDENTITY`. */
 export async function inspectProduction(
   dataDirectory: string,

@@ -142,7 +142,9 @@ async function endOfRecord(dataDirectory: string, timeline: number, lsn: Lsn): P
   if (first === undefined) return lsn;
   const segmentSizeBytes = (await stat(path.join(log, first))).size;
   const segment = segmentNumber(lsn, segmentSizeBytes);
-  const bytes = await readFile(path.join(log, segmentName(timeline, segment, segmentSizeBytes))).catch(ifAbsent(undefined));
+  const bytes = await readFile(path.join(log, segmentName(timeline, segment, segmentSizeBytes))).catch(
+    ifAbsent(undefined),
+  );
   if (bytes === undefined) return lsn;
   try {
     return verifyRecord({ startLsn: segmentStart(segment, segmentSizeBytes), bytes, segmentSizeBytes }, lsn).endLsn;

@@ -18,8 +18,12 @@ export async function verifyProduction(
   );
   const timeline = Number.parseInt(row?.segment?.slice(0, 8) ?? '', 16);
   if (row?.systemId === expected.systemId && !row.recovering && timeline === expected.timeline) return;
-  fail('DATABASE_IDENTITY', `the server at the configured address is cluster ${row?.systemId} on timeline ${timeline}`, {
-    hint: 'does the configured url lead to the restored data directory?',
-    details: { expected, got: { systemId: row?.systemId, timeline } },
-  });
+  fail(
+    'DATABASE_IDENTITY',
+    `the server at the configured address is cluster ${row?.systemId} on timeline ${timeline}`,
+    {
+      hint: 'does the configured url lead to the restored data directory?',
+      details: { expected, got: { systemId: row?.systemId, timeline } },
+    },
+  );
 }

@@ -108,7 +108,10 @@ for (const major of [15, 18]) {
       verify: (expected) => verifyProduction(source, expected),
     });
     assert.ok(shippedTo);
-    assert.deepEqual((await server.query('select id from ledger')).map(({ id }) => Number(id)), [kept.id]);
+    assert.deepEqual(
+      (await server.query('select id from ledger')).map(({ id }) => Number(id)),
+      [kept.id],
+    );
 
     const born = await origin.commit();
     await whenResolved({ type: 'time', moment: born.time });
@@ -129,7 +132,10 @@ for (const major of [15, 18]) {
       const beside = await restores.plan({ target: { type: 'time', moment } });
       await restores.recover(beside);
       const rows = await restores.query<{ id: number }>(beside, 'select id from ledger order by id');
-      assert.deepEqual(rows.map(({ id }) => Number(id)), ids);
+      assert.deepEqual(
+        rows.map(({ id }) => Number(id)),
+        ids,
+      );
       await restores.stop(beside);
     }
     await confirmRestore(server.dataDirectory, plan.run, guard);

@@ -61,7 +61,10 @@ test('a store that answers 500 while the log is replayed to its end never makes 
       return true;
     });
     const log = await readdir(path.join(paths.data, 'pg_wal'));
-    assert.deepEqual(log.filter((name) => name.startsWith('00000002')), []);
+    assert.deepEqual(
+      log.filter((name) => name.startsWith('00000002')),
+      [],
+    );
     assert.ok((await readdir(paths.data)).includes('recovery.signal'));
     assert.equal(await findPostmaster(paths.data), undefined);
   });
@@ -136,7 +139,11 @@ test('a fetch that was cut short cannot be started, and goes on with what is rig
     if (files > 300) cut.abort();
   };
   await assert.rejects(fetchBase(plan, source.vault, guard, { signal: cut.signal, onProgress }), { code: 'CANCELLED' });
-  const started = await tryRun(source.server.bin('postgres'), ['-D', data], { ...serverUser, cwd: '/', deadlineMs: 30_000 });
+  const started = await tryRun(source.server.bin('postgres'), ['-D', data], {
+    ...serverUser,
+    cwd: '/',
+    deadlineMs: 30_000,
+  });
   assert.notEqual(started.exitCode, 0);
   await assert.rejects(awaitTarget(plan, source.vault), { code: 'JOURNAL_STATE' });
   const progress = await fetchBase(plan, source.vault, guard);

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { Restores } from '../../support/recovery-run.ts';
-import { seeded } from '../../support/seeded.ts';
 import { type Commit, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { seeded } from '../../support/seeded.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
 const momentsByMajor = isFull ? { 15: 20, 17: 40, 18: 20 } : { 15: 5, 17: 20, 18: 5 };

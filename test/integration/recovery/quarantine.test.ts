@@ -75,8 +75,14 @@ for (const major of [15, 17, 18]) {
       assert.equal(settings.archive_timeout, '0');
       assert.equal(settings.shared_preload_libraries, 'pg_stat_statements');
       assert.equal(settings.max_connections, '150');
-      const kinds = (await ask("select distinct backend_type as kind from pg_stat_activity")).map(({ kind }) => kind);
-      for (const kind of ['archiver', 'walreceiver', 'logical replication launcher', 'logical replication worker', 'logical replication apply worker']) {
+      const kinds = (await ask('select distinct backend_type as kind from pg_stat_activity')).map(({ kind }) => kind);
+      for (const kind of [
+        'archiver',
+        'walreceiver',
+        'logical replication launcher',
+        'logical replication worker',
+        'logical replication apply worker',
+      ]) {
         assert.ok(!kinds.includes(kind), kind);
       }
       const [subscription] = await ask('select subenabled::text as enabled from pg_subscription');
@@ -87,7 +93,10 @@ for (const major of [15, 17, 18]) {
         assert.notEqual(await readlink(`/proc/${pid}/ns/net`), await readlink('/proc/self/ns/net'));
         assert.doesNotMatch(sockets, /: \S+:\S+ \S+:\S+ 0A/, 'something listens');
       }
-      assert.deepEqual((await readdir(archive)).filter((name) => name.startsWith('00000002')), []);
+      assert.deepEqual(
+        (await readdir(archive)).filter((name) => name.startsWith('00000002')),
+        [],
+      );
     } finally {
       await client.end();
     }
@@ -95,6 +104,8 @@ for (const major of [15, 17, 18]) {
     const byHand = await readFile(path.join(plan.place.dataDirectory, 'postgresql.auto.conf'), 'utf8');
     assert.match(byHand, /primary_conninfo = 'host=127.0.0.1[\s\S]*archive_mode = 'off'[\s\S]*primary_conninfo = ''/);
     await assert.rejects(abandon(plan.place.dataDirectory, plan.run, guard), { code: 'JOURNAL_STATE' });
-    await waitFor('production to archive its own', async () => (await readdir(archive)).some((name) => name.startsWith('00000001')));
+    await waitFor('production to archive its own', async () =>
+      (await readdir(archive)).some((name) => name.startsWith('00000001')),
+    );
   });
 }

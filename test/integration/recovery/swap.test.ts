@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { exists } from '../../../src/postgres/recovery/durable-files.ts';
 import {
   abandon,
+  awaitTarget,
   checkRecovered,
   confirmRestore,
   fetchBase,
-  awaitTarget,
   journalState,
   planRestore,
   prepareProduction,
@@ -23,9 +24,8 @@ import {
   verifyProduction,
 } from '../../../src/postgres/recovery/index.ts';
 import { restorePaths } from '../../../src/postgres/recovery/paths.ts';
-import { run, tryRun } from '../../../src/process/index.ts';
 import type { RestorePlan } from '../../../src/postgres/types.ts';
-import { exists } from '../../../src/postgres/recovery/durable-files.ts';
+import { run, tryRun } from '../../../src/process/index.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
 import { component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
@@ -42,14 +42,18 @@ describe('a restore in place', () => {
   const request = (name: string) => ({
     vault: source.vault,
     configuration: configurationFor(source),
-    database: databaseFor({ dataDirectory, service: { pgCtl: { logFile: path.join(source.server.directory, 'server.log') } } }),
+    database: databaseFor({
+      dataDirectory,
+      service: { pgCtl: { logFile: path.join(source.server.directory, 'server.log') } },
+    }),
     target: { type: 'name', name: 'before the mistake' } as const,
     place: { mode: 'in place' } as const,
     run: name,
     url: source.server.url(),
   });
 
-  const notes = async () => (await source.server.query("select note from ledger where note like 'note %' order by id")).map(({ note }) => note);
+  const notes = async () =>
+    (await source.server.query("select note from ledger where note like 'note %' order by id")).map(({ note }) => note);
   const before1 = ['note kept'];
   const after1 = ['note kept', 'note lost'];
 
@@ -58,7 +62,12 @@ describe('a restore in place', () => {
     runs += 1;
     const name = `restore-${String(runs).padStart(8, '0')}`;
     const paths = restorePaths(dataDirectory, name);
-    const plan = { ...template, run: name, workDirectory: paths.work, place: { ...template.place, keepOldAt: `${dataDirectory}.before-${runs}` } };
+    const plan = {
+      ...template,
+      run: name,
+      workDirectory: paths.work,
+      place: { ...template.place, keepOldAt: `${dataDirectory}.before-${runs}` },
+    };
     await run('cp', ['-a', template.workDirectory, paths.work]);
     await writeFile(paths.plan, JSON.stringify(plan));
     return plan as RestorePlan;
@@ -109,7 +118,9 @@ describe('a restore in place', () => {
     assert.equal((shipped[0] as { clean: boolean }).clean, true);
     assert.deepEqual(await notes(), before1);
     assert.equal((await source.server.query('show work_mem'))[0]?.work_mem, '7MB');
-    const [slot] = await source.server.query('select slot_name::text as name, restart_lsn::text as lsn from pg_replication_slots');
+    const [slot] = await source.server.query(
+      'select slot_name::text as name, restart_lsn::text as lsn from pg_replication_slots',
+    );
     assert.equal(slot?.name, 'holdfast_acme_main');
     assert.ok(slot?.lsn);
     assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'swapped');
@@ -129,7 +140,9 @@ describe('a restore in place', () => {
     for (let point = 2; ; point += 1) {
       const plan = await newRun();
       const paths = restorePaths(dataDirectory, plan.run);
-      const child = await tryRun(process.execPath, ['test/support/swap-and-die.ts', paths.plan, String(point)], { deadlineMs: 120_000 });
+      const child = await tryRun(process.execPath, ['test/support/swap-and-die.ts', paths.plan, String(point)], {
+        deadlineMs: 120_000,
+      });
       if (child.exitCode === 0) {
         await rollbackRestore(dataDirectory, plan.run, guard);
         await abandon(dataDirectory, plan.run, guard);
@@ -153,14 +166,59 @@ describe('a restore in place', () => {
     }
     t.diagnostic(`${visited} points visited`);
     assert.ok(visited >= 18);
-    assert.deepEqual((await readdir(path.dirname(dataDirectory))).filter((name) => name.includes('.before-')), []);
+    assert.deepEqual(
+      (await readdir(path.dirname(dataDirectory))).filter((name) => name.includes('.before-')),
+      [],
+    );
+  });
+
+  test('a crashed production is replaced too, and what it had not shipped stays in its old directory', async () => {
+    await source.server.stop('immediate');
+    const plan = { ...(await newRun()) };
+    const shipped: unknown[] = [];
+    const result = await swapIn(plan, {
+      ...guard,
+      shipped: async ({ clean }) => {
+        shipped.push(clean);
+        return { durable: false, note: 'the server was down' };
+      },
+    });
+    assert.deepEqual(shipped, [false]);
+    assert.deepEqual(await notes(), before1);
+    assert.ok(result.keptAt);
+    await rollbackRestore(dataDirectory, plan.run, guard);
+    assert.deepEqual(await notes(), after1);
+    await abandon(dataDirectory, plan.run, guard);
+  });
+
+  test('where production’s directory is gone, the restore takes its place with the settings of the snapshot', async () => {
+    await source.server.stop();
+    const hidden = `${dataDirectory}.hidden`;
+    await rename(dataDirectory, hidden);
+    const lost = await planRestore(request('restore-lost'));
+    assert.equal(lost.production, undefined);
+    const { production: _, ...plan } = await newRun();
+    const result = await swapIn(plan as RestorePlan, guard);
+    assert.equal(result.keptAt, undefined);
+    assert.deepEqual(await notes(), before1);
+    const undone = await rollbackRestore(dataDirectory, plan.run, guard);
+    assert.equal(undone.started, false);
+    assert.equal(await exists(dataDirectory), false);
+    await abandon(dataDirectory, plan.run, guard);
+    await rename(hidden, dataDirectory);
+    await source.server.start();
   });
 
   test('a rollback that is killed half way is finished by the next one', async () => {
     const plan = await newRun();
     await swapIn(plan, guard);
     const stop = new Error('stopped here');
-    const dying = { ...guard, onEntry: ({ step }: { step: string }) => { if (step === 'move new') throw stop; } };
+    const dying = {
+      ...guard,
+      onEntry: ({ step }: { step: string }) => {
+        if (step === 'move new') throw stop;
+      },
+    };
     await assert.rejects(rollbackRestore(dataDirectory, plan.run, dying), stop);
     assert.equal(await exists(dataDirectory), false);
     await rollbackRestore(dataDirectory, plan.run, guard);
@@ -172,7 +230,9 @@ describe('a restore in place', () => {
     const plan = await newRun();
     await swapIn(plan, { token: 5 });
     await assert.rejects(rollbackRestore(dataDirectory, plan.run, { token: 4 }), { code: 'FENCED' });
-    const lost = async () => { throw Object.assign(new Error('lost'), { code: 'FENCED' }); };
+    const lost = async () => {
+      throw Object.assign(new Error('lost'), { code: 'FENCED' });
+    };
     await assert.rejects(rollbackRestore(dataDirectory, plan.run, { token: 5, check: lost }), { code: 'FENCED' });
     assert.deepEqual(await notes(), before1);
     await rollbackRestore(dataDirectory, plan.run, { token: 6 });

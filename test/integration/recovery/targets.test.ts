@@ -1,17 +1,20 @@
 // Every kind of target, resolved from the log itself and reached by a real server; and what cannot be reached, refused with what can.
 
 import assert from 'node:assert/strict';
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { lsnFrom, lsnValue } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
-import { planRestore, resolveTarget, windows } from '../../../src/postgres/recovery/index.ts';
-import type { RequestedTarget } from '../../../src/postgres/types.ts';
-import { configurationFor, databaseFor, Restores } from '../../support/recovery-run.ts';
+import { finishBeside, planRestore, promote, resolveTarget, windows } from '../../../src/postgres/recovery/index.ts';
+import type { PhysicalDetails, RequestedTarget, RestorePlan } from '../../../src/postgres/types.ts';
+import { configurationFor, databaseFor, guard, Restores } from '../../support/recovery-run.ts';
 import { type Commit, component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { giveToServer } from '../../support/scratch-postgres.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
 
-const bulk = "insert into ledger (note) select repeat(md5(random()::text), 8) from generate_series(1, 2000)";
+const bulk = 'insert into ledger (note) select repeat(md5(random()::text), 8) from generate_series(1, 2000)';
 
 interface Details {
   readonly nearest: { readonly before?: { readonly time: Moment }; readonly after?: { readonly time: Moment } };
@@ -55,7 +58,10 @@ describe('targets', () => {
     const ids = commits.map(({ id }) => id).join(',');
     const rows = await restores.query<{ id: number }>(plan, `select id from ledger where id in (${ids}) order by id`);
     await restores.stop(plan);
-    assert.deepEqual(rows.map(({ id }) => Number(id)), commits.slice(0, rows.length).map(({ id }) => id));
+    assert.deepEqual(
+      rows.map(({ id }) => Number(id)),
+      commits.slice(0, rows.length).map(({ id }) => id),
+    );
     return rows.length;
   }
 
@@ -75,7 +81,10 @@ describe('targets', () => {
     assert.equal(await recovered({ type: 'lsn', lsn: record }, true), 4);
     const inside = lsnFrom(lsnValue(record) + 8n);
     const { resolved } = await resolve({ type: 'lsn', lsn: inside });
-    assert.ok(lsnValue(resolved.lastRecordLsn) > lsnValue(record), 'inside a record, the next one is the first that starts there');
+    assert.ok(
+      lsnValue(resolved.lastRecordLsn) > lsnValue(record),
+      'inside a record, the next one is the first that starts there',
+    );
     assert.equal((await resolve({ type: 'lsn', lsn: inside }, true)).resolved.lastRecordLsn, record);
   });
 
@@ -95,7 +104,9 @@ describe('targets', () => {
     assert.equal(without6.resolved.firstLeftOut?.time, moment);
   });
 
-  async function refusal(target: RequestedTarget): Promise<{ code: string; message: string; hint: string; details: Details }> {
+  async function refusal(
+    target: RequestedTarget,
+  ): Promise<{ code: string; message: string; hint: string; details: Details }> {
     const error = await resolve(target).then(
       () => assert.fail('was not refused'),
       (thrown: unknown) => thrown,
@@ -130,19 +141,38 @@ describe('targets', () => {
   });
 
   test('a timeline that nobody knows is refused with those that are', async () => {
-    await assert.rejects(
-      resolveTarget({ vault: source.vault, component, target: { type: 'latest' }, timeline: 9 }),
-      { code: 'TARGET_OUTSIDE', hint: 'known timelines: 1' },
-    );
+    await assert.rejects(resolveTarget({ vault: source.vault, component, target: { type: 'latest' }, timeline: 9 }), {
+      code: 'TARGET_OUTSIDE',
+      hint: 'known timelines: 1',
+    });
   });
 
   test('an unfit place is refused: not empty, without parent, too small', async () => {
     const place = (dataDirectory: string) => ({ mode: 'beside', dataDirectory, start: false }) as const;
-    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place(source.server.dataDirectory) }), { code: 'TARGET_UNFIT' });
-    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place('/nowhere/at/all') }), { code: 'TARGET_UNFIT' });
-    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place('/dev/shm/new') , database: databaseFor() , fromCopy: 'none' }), { code: 'NOT_FOUND' });
-    const request = { vault: source.vault, configuration: configurationFor(source), database: databaseFor(), run: 'restore-x' };
-    await assert.rejects(planRestore({ ...request, target: { type: 'latest' }, place: { mode: 'in place' } }), { code: 'TARGET_UNFIT' });
+    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place(source.server.dataDirectory) }), {
+      code: 'TARGET_UNFIT',
+    });
+    await assert.rejects(restores.plan({ target: { type: 'latest' }, place: place('/nowhere/at/all') }), {
+      code: 'TARGET_UNFIT',
+    });
+    await assert.rejects(
+      restores.plan({
+        target: { type: 'latest' },
+        place: place('/dev/shm/new'),
+        database: databaseFor(),
+        fromCopy: 'none',
+      }),
+      { code: 'NOT_FOUND' },
+    );
+    const request = {
+      vault: source.vault,
+      configuration: configurationFor(source),
+      database: databaseFor(),
+      run: 'restore-x',
+    };
+    await assert.rejects(planRestore({ ...request, target: { type: 'latest' }, place: { mode: 'in place' } }), {
+      code: 'TARGET_UNFIT',
+    });
   });
 });
 
@@ -164,7 +194,8 @@ test('a hole in the log is named, and the moments on both sides are offered', as
   await source.ship(undefined, { skip: (segment) => segment === missing });
   const [window] = await windows(source.vault, component);
   assert.equal(window?.holes.length, 1);
-  const resolve = (moment: Moment) => resolveTarget({ vault: source.vault, component, target: { type: 'time', moment } });
+  const resolve = (moment: Moment) =>
+    resolveTarget({ vault: source.vault, component, target: { type: 'time', moment } });
   await assert.rejects(resolve(lost.time), (error: unknown) => {
     assert.ok(isHoldfastError(error, 'TARGET_OUTSIDE'));
     const { nearest, holes } = error.details as unknown as Details;
@@ -176,3 +207,52 @@ test('a hole in the log is named, and the moments on both sides are offered', as
   assert.equal((await resolve(first.time)).resolved.lastTransaction?.time, first.time);
   assert.equal((await resolve(last.time)).snapshot.id, second.id);
 });
+
+test('what the host lacks is refused before anything is touched: room, programs of the major, the locale', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  const restores = await Restores.of(t, source);
+  const refused = async (changes: Partial<PhysicalDetails>, code: string) => {
+    await source.capture(changes);
+    await source.ship();
+    await assert.rejects(restores.plan({ target: { type: 'immediate' } }), { code });
+  };
+  await refused({ sizeBytes: 2 ** 55 }, 'NO_SPACE');
+  await refused({ major: 11 }, 'TOOL_VERSION');
+  await refused({ locale: { collate: 'xx_YY.UTF-8', ctype: 'xx_YY.UTF-8', encoding: 'UTF8' } }, 'TARGET_UNFIT');
+});
+
+test('tablespaces go into the restored directory, and never back to where production has its own', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  const restores = await Restores.of(t, source);
+  const space = await newSpace(source, 'space');
+  await source.server.query(`create tablespace fast location '${space}'`);
+  await source.server.query('create table far (id int) tablespace fast');
+  await source.server.query('insert into far select generate_series(1, 1000)');
+  await source.capture();
+  await source.server.query('insert into far values (0)');
+  await source.ship();
+  const before = await readdir(space, { recursive: true });
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  await restores.recover(plan);
+  await promote(plan, guard);
+  const finished = await finishBeside({ ...plan, place: { ...plan.place, start: true } as RestorePlan['place'] }, guard);
+  const [row] = await restores.query<{ count: string; place: string }>(
+    plan,
+    "select (select count(*) from far)::text as count, pg_tablespace_location(oid) as place from pg_tablespace where spcname = 'fast'",
+  );
+  assert.equal(row?.count, '1001');
+  assert.ok(row?.place.startsWith(`${finished.dataDirectory}/tablespaces/`));
+  assert.deepEqual(await readdir(space, { recursive: true }), before);
+  await restores.stop(plan);
+  await source.server.query(`create tablespace later location '${await newSpace(source, 'later')}'`);
+  await source.ship();
+  const database = databaseFor({ dataDirectory: source.server.dataDirectory });
+  await assert.rejects(restores.plan({ target: { type: 'latest' }, database }), { code: 'TARGET_UNFIT' });
+});
+
+async function newSpace(source: RecoverySource, name: string): Promise<string> {
+  const space = path.join(source.server.directory, name);
+  await mkdir(space);
+  await giveToServer(space);
+  return space;
+}

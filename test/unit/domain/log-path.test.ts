@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LogStretch, pathRuns } from '../../../src/domain/log-path.ts';
 import { lsnFrom } from '../../../src/domain/lsn.ts';
-import { firstPartLeftOut, isLeftOut, runningMaximum } from '../../../src/domain/recovery-stop.ts';
 import { type Moment, momentFromUnixMicros } from '../../../src/domain/moment.ts';
+import { firstPartLeftOut, isLeftOut, runningMaximum } from '../../../src/domain/recovery-stop.ts';
 import type { TimelineHistory } from '../../../src/domain/timeline.ts';
 import { seeded } from '../../support/seeded.ts';
 
@@ -15,7 +15,11 @@ const length = 60;
 function randomHistory(random: () => number): TimelineHistory {
   const switches = Math.floor(random() * 3);
   const at = Array.from({ length: switches }, () => Math.floor(random() * length)).sort((a, b) => a - b);
-  const ancestors = at.map((position, index) => ({ timeline: index + 1, switchLsn: lsnFrom(BigInt(position)), reason: '' }));
+  const ancestors = at.map((position, index) => ({
+    timeline: index + 1,
+    switchLsn: lsnFrom(BigInt(position)),
+    reason: '',
+  }));
   return { timeline: switches + 1, ancestors };
 }
 
@@ -31,7 +35,9 @@ function scan(history: TimelineHistory, stretches: readonly LogStretch[]): strin
   const runs: string[] = [];
   let from: number | undefined;
   for (let at = 0; at <= length + 20; at += 1) {
-    const timeline = history.ancestors.find(({ switchLsn }) => at < Number.parseInt(switchLsn.slice(2), 16))?.timeline ?? history.timeline;
+    const timeline =
+      history.ancestors.find(({ switchLsn }) => at < Number.parseInt(switchLsn.slice(2), 16))?.timeline ??
+      history.timeline;
     const value = (lsn: string) => Number.parseInt(lsn.slice(2), 16);
     const isThere = stretches.some((it) => it.timeline === timeline && value(it.fromLsn) <= at && at < value(it.toLsn));
     if (isThere) from ??= at;
@@ -64,12 +70,22 @@ test('the part of the log with the first transaction left out is the one that a 
     const largest = (times: readonly Moment[]) => [...times].sort().at(-1);
     const maxima = runningMaximum(parts.map(largest));
     const found = parts.findIndex((times) => times.some((time) => isLeftOut(time, target, exclusive)));
-    assert.equal(firstPartLeftOut(maxima, target, exclusive), found === -1 ? parts.length : found, `seed ${seed}, round ${round}`);
+    assert.equal(
+      firstPartLeftOut(maxima, target, exclusive),
+      found === -1 ? parts.length : found,
+      `seed ${seed}, round ${round}`,
+    );
   }
 });
 
 test('a moment itself is replayed, and left out only when that was asked for', () => {
   const [before, same, after] = [momentFromUnixMicros(9n), momentFromUnixMicros(10n), momentFromUnixMicros(11n)];
-  assert.deepEqual([before, same, after].map((time) => isLeftOut(time, same, false)), [false, false, true]);
-  assert.deepEqual([before, same, after].map((time) => isLeftOut(time, same, true)), [false, true, true]);
+  assert.deepEqual(
+    [before, same, after].map((time) => isLeftOut(time, same, false)),
+    [false, false, true],
+  );
+  assert.deepEqual(
+    [before, same, after].map((time) => isLeftOut(time, same, true)),
+    [false, true, true],
+  );
 });

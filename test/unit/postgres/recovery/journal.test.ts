@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Journal, type JournalHead, journalStates, parseJournal, underLock } from '../../../../src/postgres/recovery/journal.ts';
+import {
+  Journal,
+  type JournalHead,
+  journalStates,
+  parseJournal,
+  underLock,
+} from '../../../../src/postgres/recovery/journal.ts';
 import { restorePaths } from '../../../../src/postgres/recovery/paths.ts';
 import { meets } from '../../../../src/postgres/recovery/recovered-checks.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
@@ -45,7 +51,9 @@ test('a smaller token than one in the journal is fenced off', async (t) => {
   const paths = restorePaths(dataDirectory, 'restore-1');
   await (await Journal.open(paths, { token: 7 }, head(dataDirectory))).append('swap', 'begin');
   await assert.rejects(Journal.open(paths, { token: 6 }), { code: 'FENCED' });
-  await assert.rejects(Journal.open(paths, { token: 8 }, { ...head(dataDirectory), digest: 'other' }), { code: 'PLAN_CHANGED' });
+  await assert.rejects(Journal.open(paths, { token: 8 }, { ...head(dataDirectory), digest: 'other' }), {
+    code: 'PLAN_CHANGED',
+  });
 });
 
 test('two processes are never beside the same data at once', async (t) => {

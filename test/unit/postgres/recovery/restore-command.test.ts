@@ -57,10 +57,18 @@ test('a heartbeat that stands still ends recovery; one that goes on is waited fo
   const { directory, ask } = await spool(t, (paths) => restoreCommand(paths).replace(/limit=\d+/, 'limit=1'));
   assert.equal((await ask(known)).exitCode, 255);
   let beats = 0;
-  const heart = setInterval(() => void writeFile(path.join(directory, 'heartbeat'), `${(beats += 1)}\n`), 100);
+  const heart = setInterval(() => {
+    beats += 1;
+    void writeFile(path.join(directory, 'heartbeat'), `${beats}\n`);
+  }, 100);
   t.after(() => clearInterval(heart));
   const asking = ask(known);
-  await waitFor('the wish', () => readFile(path.join(directory, 'wanted', known)).then(() => beats > 25, () => false));
+  await waitFor('the wish', () =>
+    readFile(path.join(directory, 'wanted', known)).then(
+      () => beats > 25,
+      () => false,
+    ),
+  );
   await writeFile(path.join(directory, 'ready', known), 'late');
   assert.equal((await asking).exitCode, 0);
 });
