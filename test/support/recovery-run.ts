@@ -14,7 +14,7 @@ import {
   proveRecovery,
   stopBeside,
 } from '../../src/postgres/recovery/index.ts';
-import { recoveredServer, stopRecovered } from '../../src/postgres/recovery/recover.ts';
+import { recoveredServer, stopRecovered } from '../../src/postgres/recovery/recovered-place.ts';
 import { openSession } from '../../src/postgres/recovery/recovered-session.ts';
 import type { RestorePlan } from '../../src/postgres/types.ts';
 import { component, type RecoverySource } from './recovery-source.ts';

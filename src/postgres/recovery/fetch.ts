@@ -188,6 +188,10 @@ class Fetch {
       }
       await handle.utimes(entry.mtimeSeconds, entry.mtimeSeconds);
       await handle.sync();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOSPC' || code === 'EDQUOT') fail('NO_SPACE', `no room for '${target}'`, { cause: error });
+      throw error;
     } finally {
       await handle.close();
     }

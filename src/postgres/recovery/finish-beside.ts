@@ -10,7 +10,7 @@ import { linkTo } from './fetch.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings, enterQuarantine, quarantinePort } from './quarantine.ts';
-import { readPromoted, stopRecovered } from './recover.ts';
+import { readPromoted, stopRecovered } from './recovered-place.ts';
 import { type RecoveredServer, tryOpenSession } from './recovered-session.ts';
 import { startServer, stopServer, until } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';

@@ -7,8 +7,9 @@ import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } fro
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
 import { type Guard, Journal, journalHead, underLock } from './journal.ts';
 import { restorePaths } from './paths.ts';
-import { promote as promoteServer, type RecoverOptions, recoveredServer, stopRecovered } from './recover.ts';
+import { promote as promoteServer } from './promotion.ts';
 import { runChecks } from './recovered-checks.ts';
+import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
 import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './work-directory.ts';
 
 export { type ConfirmResult, confirmRestore } from './confirm.ts';
@@ -26,14 +27,10 @@ export {
 export type { HeaderCache } from './log-archive.ts';
 export { holdfastDirectory, restorePaths } from './paths.ts';
 export { type PlanRequest, planRestore, provePlanUnchanged } from './plan.ts';
-export {
-  awaitTarget,
-  prepareProduction,
-  proveRecovery,
-  type RecoverOptions,
-  type ReplayProgress,
-  startRecovery,
-} from './recover.ts';
+export { prepareProduction } from './promotion.ts';
+export { awaitTarget, type RecoverOptions, type ReplayProgress } from './recover.ts';
+export { startRecovery } from './recovered-place.ts';
+export { type PositionProof, proveRecovery } from './recovery-proof.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
 export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
@@ -65,13 +62,14 @@ export async function fetchBase(
 export async function promote(
   plan: RestorePlan,
   guard: Guard,
-  options: Pick<RecoverOptions, 'signal'> = {},
+  options: { readonly signal?: AbortSignal } = {},
 ): Promise<{ readonly newTimeline: number }> {
   return recorded(plan, guard, 'promote', () => promoteServer(plan, options));
 }
 
 /** Every database, its catalogue and tables, and the user's own checks. Throws `CHECK_FAILED`. */
 export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['checks']> {
+  await (await openRecovered(plan)).close();
   return runChecks(recoveredServer(plan), plan.execution.checks);
 }
 

@@ -25,7 +25,10 @@ export async function inspectBeside(dataDirectory: string, runAs: string | undef
  * Replaying the making of a tablespace uses its place on this host as it is. Throws `TARGET_UNFIT` when the production cluster
  * of the same host has one that the base backup does not know: replay would write into production's files.
  */
-export async function inspectTablespaces(productionDirectory: string | undefined, details: PhysicalDetails): Promise<void> {
+export async function inspectTablespaces(
+  productionDirectory: string | undefined,
+  details: PhysicalDetails,
+): Promise<void> {
   if (productionDirectory === undefined) return;
   const known = new Set(details.tablespaces.map(({ oid }) => String(oid)));
   const oids = await readdir(path.join(productionDirectory, 'pg_tblspc')).catch(ifAbsent([]));

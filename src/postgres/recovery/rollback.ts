@@ -1,6 +1,6 @@
 // Undoes a restore in place, newest step first, by looking at what is there; also finishes an undo that was cut short.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
@@ -53,6 +53,8 @@ async function undo(journal: Journal, guard: Guard): Promise<void> {
   if (await exists(paths.data)) {
     await stopServer({ binDirectory, dataDirectory: paths.data, ...(runAs === undefined ? {} : { runAs }) });
   }
+  // Nothing of production was touched, and nobody but us has written into what was recovered.
+  if (!journal.has('swap')) return rm(paths.work, { recursive: true, force: true, maxRetries: 3 });
   if (!journal.has('stop production')) return;
   if ((await whatIsAt(head)) === 'new') {
     await stopService(head);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { lsnFrom, lsnValue } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
@@ -235,7 +236,10 @@ test('tablespaces go into the restored directory, and never back to where produc
   const plan = await restores.plan({ target: { type: 'latest' } });
   await restores.recover(plan);
   await promote(plan, guard);
-  const finished = await finishBeside({ ...plan, place: { ...plan.place, start: true } as RestorePlan['place'] }, guard);
+  const finished = await finishBeside(
+    { ...plan, place: { ...plan.place, start: true } as RestorePlan['place'] },
+    guard,
+  );
   const [row] = await restores.query<{ count: string; place: string }>(
     plan,
     "select (select count(*) from far)::text as count, pg_tablespace_location(oid) as place from pg_tablespace where spcname = 'fast'",
@@ -256,3 +260,29 @@ async function newSpace(source: RecoverySource, name: string): Promise<string> {
   await giveToServer(space);
   return space;
 }
+
+test('a server that may not pause at its target because nobody can connect yet is accepted exactly there', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  const restores = await Restores.of(t, source);
+  const open = new pg.Client({ connectionString: source.server.url() });
+  await open.connect();
+  try {
+    // More subtransactions than a snapshot of running transactions can name.
+    await open.query('begin');
+    await open.query(
+      "do $$ begin for i in 1..200 loop begin insert into ledger (note) values ('open'); exception when others then null; end; end loop; end $$",
+    );
+    await source.commit();
+    await source.capture();
+    await source.ship();
+  } finally {
+    await open.end();
+  }
+  const plan = await restores.plan({ target: { type: 'immediate' } });
+  await restores.recover(plan);
+  const [row] = await restores.query<{ recovering: boolean }>(plan, 'select pg_is_in_recovery() as recovering');
+  assert.equal(row?.recovering, false);
+  await promote(plan, guard);
+  const [count] = await restores.query<{ count: string }>(plan, 'select count(*)::text as count from ledger');
+  assert.equal(count?.count, '1');
+});
