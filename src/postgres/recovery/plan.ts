@@ -2,15 +2,14 @@
 
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName } from '../../domain/ids.ts';
-import { shortMoment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
-import { withPlain } from '../connection/index.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
 import type { HeaderCache } from './log-archive.ts';
 import { restorePaths } from './paths.ts';
 import { planDigest } from './plan-digest.ts';
+import { productionWarnings, resolutionWarnings } from './plan-warnings.ts';
 import {
   availableBytes,
   harmlessPreloads,
@@ -18,7 +17,6 @@ import {
   inspectLocale,
   inspectProduction,
   inspectTablespaces,
-  managedBy,
 } from './preflight.ts';
 import { type Resolution, resolveTarget } from './resolve.ts';
 
@@ -78,7 +76,7 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   };
   if (space.neededBytes > space.availableBytes) noSpace(place, space);
   const warnings = [
-    ...(await productionWarnings(request, production)),
+    ...(await productionWarnings(database.id, request.url, production)),
     ...resolutionWarnings(resolution),
     ...left.map((library) => `the library '${library}' that production preloads is not loaded in the recovered server`),
   ];
@@ -212,64 +210,6 @@ function noSpace({ dataDirectory }: Place, { neededBytes, availableBytes: availa
       details: { neededBytes, availableBytes: available },
     },
   );
-}
-
-function resolutionWarnings({ passedOver, resolved }: Resolution): string[] {
-  const copies = passedOver.map(({ copy, message }) => `copy '${copy}' was passed over: ${message}`);
-  const { firstLeftOut } = resolved;
-  if (firstLeftOut === undefined) return copies;
-  return [
-    `everything from transaction ${firstLeftOut.xid} at ${shortMoment(firstLeftOut.time)} on is left out`,
-    ...copies,
-  ];
-}
-
-interface Dependents {
-  readonly standbys: readonly string[] | null;
-  readonly slots: readonly string[] | null;
-  readonly subscriptions: readonly string[] | null;
-  readonly publications: readonly string[] | null;
-}
-
-const dependentsSql = `
-  select (select array_agg(distinct application_name) from pg_stat_replication where application_name not like 'holdfast%') as standbys,
-         (select array_agg(slot_name::text) from pg_replication_slots where slot_name not like 'holdfast%') as slots,
-         (select array_agg(subname::text) from pg_subscription) as subscriptions,
-         (select array_agg(pubname::text) from pg_publication) as publications`;
-
-/** In words, what of production will not survive a new timeline. */
-async function productionWarnings(
-  { url, database }: PlanRequest,
-  production: RestorePlan['production'],
-): Promise<string[]> {
-  if (production === undefined) return [];
-  const manager = await managedBy(production.dataDirectory);
-  if (manager !== undefined) {
-    fail('TARGET_UNFIT', `'${production.dataDirectory}' is managed by ${manager}, which would undo the restore`, {
-      hint: 'take the cluster out of its hands first, or restore with `--beside DIR`',
-    });
-  }
-  if (!production.running)
-    return ['production does not run: what it had not shipped yet is lost unless it can be started'];
-  if (url === undefined) return [];
-  try {
-    const [found] = await withPlain({ url, component: database.id }, (connection) =>
-      connection.query<Dependents & Record<string, unknown>>('ask what depends on production', dependentsSql),
-    );
-    return found === undefined ? [] : inWords(found);
-  } catch {
-    return ['production could not be asked for standbys, slots and subscriptions: those that exist will break'];
-  }
-}
-
-function inWords({ standbys, slots, subscriptions, publications }: Dependents): string[] {
-  const list = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ');
-  return [
-    ...(standbys ? [`standbys that must be built again: ${list(standbys)}`] : []),
-    ...(slots ? [`replication slots that will be gone: ${list(slots)}`] : []),
-    ...(publications && slots ? ['subscribers may have rows that no longer exist here'] : []),
-    ...(subscriptions ? [`subscriptions that may receive rows again or miss some: ${list(subscriptions)}`] : []),
-  ];
 }
 
 /** Without the fields that are `undefined`, as exact optional properties want it. */

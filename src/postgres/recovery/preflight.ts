@@ -68,7 +68,7 @@ export async function inspectProduction(
   if (identity === undefined)
     return unfit('is not empty and holds no cluster', 'check `dataDirectory` in the configuration');
   const running = (await findPostmaster(dataDirectory)) !== undefined;
-  if (!running && (await exists(path.join(dataDirectory, 'standby.signal')))) {
+  if (await exists(path.join(dataDirectory, 'standby.signal'))) {
     unfit('is a standby', 'restore where the primary is, or remove the standby first');
   }
   return { systemId: identity.systemId, timeline: identity.timeline, dataDirectory, running };

@@ -80,17 +80,20 @@ async function watch(
   let missing = 0;
   let refusals = 0;
   const look = async (): Promise<ReplayProgress | undefined> => {
-    const isRunning = (await findPostmaster(paths.data)) !== undefined;
+    const postmaster = await findPostmaster(paths.data);
+    const isRunning = postmaster !== undefined;
     hasRun ||= isRunning;
     missing = isRunning ? 0 : missing + 1;
     // A server that was just started has no pid file for a moment; one that ended has written why.
     if (missing > (hasRun ? 2 : 300)) await explainEnd(paths, feed);
-    if (!isRunning) return undefined;
-    session ??= await tryOpenSession(recoveredServer(plan)).catch((error: unknown) => {
-      refusals += 1;
-      if (refusals > maxRefusals) throw error;
-      return undefined;
-    });
+    // Asked earlier, it would fill its log with refusals.
+    if (postmaster?.status === 'ready') {
+      session ??= await tryOpenSession(recoveredServer(plan)).catch((error: unknown) => {
+        refusals += 1;
+        if (refusals > maxRefusals) throw error;
+        return undefined;
+      });
+    }
     const state = session && (await replayState(session).catch(() => undefined));
     if (state === undefined) {
       await session?.close();
@@ -138,9 +141,13 @@ async function replayState(session: RecoveredSession): Promise<ReplayState> {
   return { recovering, lsn: lsn ? parseLsn(lsn) : undefined, pause: pause ?? '' };
 }
 
+/** What it says to those who connect too early is not why it ended. */
+const refusal = /the database system is/;
+
 async function explainEnd(paths: RestorePaths, feed: LogFeed): Promise<never> {
   const tail = await logTail(paths.log);
-  const fatal = tail.split('\n').findLast((line) => /FATAL|PANIC/.test(line)) ?? 'without a word';
+  const fatal =
+    tail.split('\n').findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
   const cause = feed.failure;
   const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
   return fail('RECOVERY_FAILED', `the recovering server ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`, {

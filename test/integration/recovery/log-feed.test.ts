@@ -112,8 +112,8 @@ test('the recovering server outlives whoever feeds it, and the next one goes on 
   const left = awaitTarget(plan, source.vault, {
     logger,
     signal: leaving.signal,
-    onProgress: ({ replayedLsn }) => {
-      if (replayedLsn !== undefined) leaving.abort();
+    onProgress: ({ segments }) => {
+      if (segments > 0) leaving.abort();
     },
   });
   await assert.rejects(left, { code: 'CANCELLED' });
