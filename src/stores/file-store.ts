@@ -33,8 +33,15 @@ export class FileStore implements Store {
       try {
         await writeDurably(temporary, bytes);
         signal.throwIfAborted();
-        await this.#makeDirectory(dirname(path));
-        await this.#publish(temporary, path, key, options.ifAbsent ?? true);
+        const publish = async () => {
+          await this.#makeDirectory(dirname(path));
+          await this.#publish(temporary, path, key, options.ifAbsent ?? true);
+        };
+        await publish().catch((error: unknown) => {
+          if (codeOf(error) !== 'ENOENT' || this.#durableDirectories.size === 0) throw error;
+          this.#durableDirectories.clear(); // somebody removed a directory since we made it
+          return publish();
+        });
       } finally {
         await unlink(temporary).catch(() => {});
       }
@@ -161,11 +168,6 @@ export class FileStore implements Store {
     try {
       await (ifAbsent ? link(temporary, path) : rename(temporary, path));
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' && this.#durableDirectories.delete(dirname(path))) {
-        this.#durableDirectories.clear(); // somebody removed a directory since we made it
-        await this.#makeDirectory(dirname(path));
-        return this.#publish(temporary, path, key, ifAbsent);
-      }
       if (codeOf(error) !== 'EEXIST') throw error;
       // Whoever made it may have died before its fsync; a caller that accepts the object must be able to rely on it.
       await syncDirectory(dirname(path));

@@ -35,6 +35,7 @@ export interface SourceParts {
 
 export class ChunkSource {
   readonly #parts: SourceParts;
+  #copies: readonly Copy[];
   readonly #keys = new Map<number, Promise<Buffer>>();
   #ranges: Range[] = [];
   /** `copy pack` that failed once: not asked again by this reader. */
@@ -42,6 +43,7 @@ export class ChunkSource {
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
+    this.#copies = parts.copies;
   }
 
   /** `run`: the chunk with those that will be wanted next, which one read may take along. */
@@ -51,7 +53,7 @@ export class ChunkSource {
     if (number < 0) failWithWorst(`chunk ${id.toString('hex')}`, []);
     const record = table.get(number);
     const errors: HoldfastError[] = [];
-    for (const copy of this.#parts.copies) {
+    for (const copy of this.#copies) {
       const place = `${copy.description.name} ${record.pack}`;
       const known = this.#bad.get(place);
       if (known) errors.push(known);
@@ -130,6 +132,10 @@ export class ChunkSource {
     const error = toHoldfastError(cause);
     this.#keys.delete(pack); // the salt may be what is damaged
     if (isHoldfastError(error, 'OBJECT_MISSING')) this.#bad.set(place, error);
+    // A copy that does not answer is asked last from now on: each of its refusals takes as long as its retries.
+    else if (!isHoldfastError(error, 'OBJECT_DAMAGED')) {
+      this.#copies = [...this.#copies.filter((each) => each !== copy), copy];
+    }
     const key = this.#packKey(pack);
     this.#parts.core.logger.warn(
       { copy: copy.description.name, key, code: error.code },

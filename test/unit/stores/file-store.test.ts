@@ -32,7 +32,7 @@ describe('store on a directory, as a disk', () => {
     const parent = await emptyDirectory();
     const store = openStore('local', { type: 'file', path: join(parent, 'store') });
     const gone = { code: 'STORE_UNAVAILABLE', message: `directory '${parent}/store' of copy 'local' does not exist` };
-    const first = () => store.list('').next();
+    const first = () => store.list('')[Symbol.asyncIterator]().next();
     await assert.rejects(first(), gone);
     await prepareStore({ type: 'file', path: join(parent, 'store') });
     await store.put('a', Buffer.from('a'));

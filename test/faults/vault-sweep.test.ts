@@ -1,0 +1,173 @@
+// Fault sweep over the vault: every store call of a backup, a catch-up and the shipping of log fails once; nothing half done passes for done.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { lsnFrom, parseLsn, type SegmentName } from '../../src/domain/lsn.ts';
+import type { LogHeader, Vault } from '../../src/vault/index.ts';
+import { type FaultKind, FaultPlan, FaultyStore } from '../support/faulty-store.ts';
+import {
+  COMPONENT,
+  type Files,
+  readFiles,
+  seededBytes,
+  snapshotId,
+  takeSnapshot,
+  testVault,
+} from '../support/vault.ts';
+
+/** `small` visits every third point, for the ordinary run; `full` all of them. */
+const STRIDE = process.env['HOLDFAST_SWEEP'] === 'full' ? 1 : 3;
+const KINDS: readonly FaultKind[] = ['refused', 'answer lost'];
+
+const before: Files = { 'base/1': seededBytes('one', 200_000), PG_VERSION: Buffer.from('17\n') };
+const after: Files = { ...before, 'base/2': seededBytes('two', 150_000) };
+
+interface Sweep {
+  readonly title: string;
+  readonly policy: { copies: number; offsite: number };
+  /** Brings the vault to where the attempt starts. */
+  prepare(vault: Vault, path: (copy: string) => string): Promise<void>;
+  attempt(vault: Vault): Promise<void>;
+  /** What must hold after a re-run without faults. */
+  verify(vault: Vault): Promise<void>;
+  /** What must hold right after an attempt that said it succeeded. */
+  verifySuccess(vault: Vault): Promise<void>;
+}
+
+async function wholeOn(vault: Vault, number: number, copy: string, files: Files): Promise<void> {
+  assert.deepEqual(await readFiles(await vault.openSnapshot(snapshotId(number), copy)), files);
+}
+
+async function presentOn(vault: Vault, number: number): Promise<string[]> {
+  const snapshot = (await vault.listSnapshots()).find(({ id }) => id === snapshotId(number));
+  return Object.entries(snapshot?.copies ?? {}).flatMap(([copy, state]) => (state === 'present' ? [copy] : []));
+}
+
+const SYSTEM = '7432198765432109876';
+const SEGMENT_BYTES = 1024 * 1024;
+const log = seededBytes('log', SEGMENT_BYTES);
+
+function logHeader(from: number, to: number): LogHeader {
+  const start = 3n * BigInt(SEGMENT_BYTES);
+  const sha256 = createHash('sha256').update(log.subarray(from, to)).digest('hex');
+  const [fromLsn, toLsn] = [lsnFrom(start + BigInt(from)), lsnFrom(start + BigInt(to))];
+  return { timeline: 1, segmentSizeBytes: SEGMENT_BYTES, fromLsn, toLsn, sha256, restorePoints: [] };
+}
+
+const sweeps: Sweep[] = [
+  {
+    title: 'a backup that needs both copies',
+    policy: { copies: 2, offsite: 1 },
+    prepare: async (vault) => void (await takeSnapshot(vault, before, 1)),
+    attempt: async (vault) => void (await takeSnapshot(vault, after, 2)),
+    verifySuccess: async (vault) => assert.deepEqual(await presentOn(vault, 2), ['local', 'eu']),
+    verify: async (vault) => {
+      for (const copy of ['local', 'eu']) await wholeOn(vault, 2, copy, after);
+    },
+  },
+  {
+    title: 'a first backup that needs one copy of two, then catch-up',
+    policy: { copies: 1, offsite: 0 },
+    prepare: async () => {},
+    attempt: async (vault) => void (await takeSnapshot(vault, after, 2)),
+    verifySuccess: async (vault) => assert.notDeepEqual(await presentOn(vault, 2), []),
+    verify: async (vault) => {
+      for (const copy of ['local', 'eu']) await vault.catchUp(copy);
+      for (const copy of ['local', 'eu']) await wholeOn(vault, 2, copy, after);
+    },
+  },
+  {
+    title: 'a catch-up of a copy that lost everything but its name',
+    policy: { copies: 1, offsite: 0 },
+    prepare: async (vault, path) => {
+      await takeSnapshot(vault, before, 1);
+      await takeSnapshot(vault, after, 2);
+      await vault.log(COMPONENT, SYSTEM, 'local').putSegment(logHeader(0, SEGMENT_BYTES), log);
+      await vault.putRecord('backup-1', 'end', { state: 'completed' });
+      for (const name of ['database', 'runs']) await rm(join(path('eu'), name), { recursive: true });
+    },
+    attempt: async (vault) => void (await vault.catchUp('eu')),
+    verifySuccess: async (vault) => assert.deepEqual(await presentOn(vault, 2), ['local', 'eu']),
+    verify: async (vault) => {
+      await wholeOn(vault, 1, 'eu', before);
+      await wholeOn(vault, 2, 'eu', after);
+      const eu = vault.log(COMPONENT, SYSTEM, 'eu');
+      const [object] = (await eu.list()).objects;
+      assert.ok(object && (await eu.read(object)).bytes.equals(log));
+      assert.deepEqual(await vault.getRecord('backup-1', 'end'), { state: 'completed' });
+    },
+  },
+  {
+    title: 'log: extents, a mark, the closed segment, extents dropped',
+    policy: { copies: 1, offsite: 0 },
+    prepare: async () => {},
+    attempt: async (vault) => {
+      const copy = vault.log(COMPONENT, SYSTEM, 'local');
+      await copy.putExtent(logHeader(0, 1000), log.subarray(0, 1000));
+      await copy.putExtent(logHeader(1000, 5000), log.subarray(1000, 5000));
+      const time = '2026-11-23T06:00:00.000000Z' as never;
+      await copy.putMark(1, { time, lsn: parseLsn('0/300100') });
+      await copy.putSegment(logHeader(0, SEGMENT_BYTES), log);
+      await copy.dropExtents('000000010000000000000003' as SegmentName);
+    },
+    verifySuccess: async () => {},
+    verify: async (vault) => {
+      const copy = vault.log(COMPONENT, SYSTEM, 'local');
+      const { objects, mark } = await copy.list();
+      assert.deepEqual(
+        objects.map(({ kind }) => kind),
+        ['segment'],
+      );
+      assert.equal(mark?.lsn, '0/300100');
+      assert.ok(objects[0] && (await copy.read(objects[0])).bytes.equals(log));
+    },
+  },
+];
+
+/** One point: prepare, fail at call `point`, look, run again without faults, look. Gives whether the point was reached. */
+async function visit(sweep: Sweep, point: number, kind: FaultKind): Promise<boolean> {
+  const plan = new FaultPlan();
+  const wrap = (store: ConstructorParameters<typeof FaultyStore>[0]) => new FaultyStore(store, plan);
+  await using test = await testVault({ copies: ['local', 'eu'], policy: sweep.policy, wrap });
+  await sweep.prepare(test.vault, test.path);
+  const vault = await test.reopen();
+  plan.set(point, kind);
+  const error = await sweep.attempt(vault).then(
+    () => undefined,
+    (reason: Error) => reason,
+  );
+  const failed = plan.failed;
+  plan.set(undefined);
+  const where = `call ${point}, ${failed}, ended ${error === undefined ? 'well' : `with ${error.message}`}`;
+  try {
+    const fresh = await test.reopen();
+    // Whatever was committed, by this attempt or before, is whole wherever a manifest says so.
+    for (const { id, copies } of await fresh.listSnapshots()) {
+      for (const [copy, state] of Object.entries(copies)) {
+        if (state === 'present') await readFiles(await fresh.openSnapshot(id, copy));
+      }
+    }
+    if (error === undefined) await sweep.verifySuccess(fresh);
+    await sweep.attempt(fresh);
+    await sweep.verify(fresh);
+  } catch (cause) {
+    throw new Error(`after ${where}`, { cause });
+  }
+  return failed !== undefined;
+}
+
+describe('fault sweep of the vault', () => {
+  for (const sweep of sweeps) {
+    it(`${sweep.title}: fails loudly or commits, and a second run converges`, async (t) => {
+      let visited = 0;
+      for (const kind of KINDS) {
+        for (let point = 1; await visit(sweep, point, kind); point += STRIDE) visited++;
+      }
+      t.diagnostic(`${visited} points visited`);
+      assert.ok(visited > 10 / STRIDE);
+    });
+  }
+});

@@ -1,0 +1,93 @@
+// A store that fails at a chosen call: before it does anything, or after it did all of it (the answer is lost).
+
+import { HoldfastError } from '../../src/errors/index.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  ListOptions,
+  ObjectInfo,
+  PutOptions,
+  Store,
+  StoreProperties,
+} from '../../src/stores/store.ts';
+
+export type FaultKind = 'refused' | 'answer lost';
+
+/** Counts the calls of all stores that share it, and says which one fails. */
+export class FaultPlan {
+  /** Calls seen since the plan was set. */
+  calls = 0;
+  #failing: number | undefined;
+  #kind: FaultKind = 'refused';
+  /** What failed, for the message of a test. */
+  failed: string | undefined;
+
+  /** `call` counts from 1; `undefined`: none. */
+  set(call: number | undefined, kind: FaultKind = 'refused'): void {
+    this.calls = 0;
+    this.#failing = call;
+    this.#kind = kind;
+    this.failed = undefined;
+  }
+
+  next(what: string): FaultKind | undefined {
+    this.calls++;
+    if (this.calls !== this.#failing) return undefined;
+    this.failed = `${this.#kind}: ${what}`;
+    return this.#kind;
+  }
+}
+
+export class FaultyStore implements Store {
+  readonly #store: Store;
+  readonly #plan: FaultPlan;
+
+  constructor(store: Store, plan: FaultPlan) {
+    this.#store = store;
+    this.#plan = plan;
+  }
+
+  get name(): string {
+    return this.#store.name;
+  }
+
+  get location(): string {
+    return this.#store.location;
+  }
+
+  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
+    return this.#call(`put ${key}`, () => this.#store.put(key, bytes, options));
+  }
+
+  get(key: string, range?: ByteRange, options?: CallOptions): Promise<Buffer> {
+    return this.#call(`get ${key}`, () => this.#store.get(key, range, options));
+  }
+
+  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
+    return this.#call(`head ${key}`, () => this.#store.head(key, options));
+  }
+
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ObjectInfo> {
+    await this.#call(`list ${prefix}`, async () => {});
+    yield* this.#store.list(prefix, options);
+  }
+
+  delete(keys: readonly string[], options?: CallOptions): Promise<void> {
+    return this.#call(`delete ${keys.join(' ')}`, () => this.#store.delete(keys, options));
+  }
+
+  probe(options?: CallOptions): Promise<StoreProperties> {
+    return this.#call('probe', () => this.#store.probe(options));
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #call<T>(what: string, call: () => Promise<T>): Promise<T> {
+    const kind = this.#plan.next(`${what} on ${this.name}`);
+    if (kind === undefined) return call();
+    if (kind === 'answer lost') await call();
+    throw new HoldfastError('STORE_UNAVAILABLE', `${what}: ${kind}`);
+  }
+}
