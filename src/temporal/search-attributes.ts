@@ -1,6 +1,6 @@
 // The search attributes of a namespace: what workflows set must be registered first, or every one of their tasks fails.
 
-import type { Connection } from '@temporalio/client';
+import type { ConnectionLike } from '@temporalio/client';
 import { searchAttributes } from '../domain/ids.ts';
 import { HoldfastError } from '../errors/index.ts';
 
@@ -8,7 +8,7 @@ import { HoldfastError } from '../errors/index.ts';
 const keyword = 2;
 
 /** Registers what is missing and returns its names. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
-export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<readonly string[]> {
+export async function registerSearchAttributes(connection: Pick<ConnectionLike, 'operatorService'>, namespace: string): Promise<readonly string[]> {
   const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) return [];
   try {
@@ -24,7 +24,7 @@ export async function registerSearchAttributes(connection: Connection, namespace
   return missing;
 }
 
-async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
+async function missingSearchAttributes(connection: Pick<ConnectionLike, 'operatorService'>, namespace: string): Promise<string[]> {
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     return Object.keys(searchAttributes).filter((name) => customAttributes?.[name] === undefined);

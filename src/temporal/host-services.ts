@@ -1,0 +1,61 @@
+// The services of one host in a worker: made once, the vault opened by the first who needs it and again after a failure.
+
+import type { Logger } from 'pino';
+import type { ActivityFrame } from '../../activities/lib/activity-runner.ts';
+import type { HostServices, Receivers } from '../../activities/lib/host-services.ts';
+import type { Configuration } from '../../config/index.ts';
+import type { HostService } from '../domain/client.ts';
+import { openConfiguredVault } from '../host/open-vault.ts';
+import { openHostService } from '../host/service.ts';
+import type { Vault } from '../vault/index.ts';
+
+export interface HostServicesOptions {
+  readonly configuration: Configuration;
+  readonly host: string;
+  readonly logger: Logger;
+  readonly frame: ActivityFrame;
+  readonly receivers: (vault: () => Promise<Vault>) => Receivers;
+}
+
+export interface OpenedHostServices extends HostServices {
+  close(): Promise<void>;
+}
+
+export function createHostServices(options: HostServicesOptions): OpenedHostServices {
+  const { configuration, host, frame } = options;
+  const logger = options.logger.child({ host });
+  const vault = sharedOnce(() => openConfiguredVault(configuration, { host, logger }));
+  const service = sharedOnce(async (): Promise<HostService> =>
+    openHostService(configuration, { host, logger, vault: await vault() }),
+  );
+  return {
+    host,
+    configuration,
+    logger,
+    frame,
+    vault,
+    service,
+    receivers: options.receivers(vault),
+    close: async () => {
+      await vault.opened()?.then(
+        (value) => value.close(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+/** All who ask share one attempt; one that failed is forgotten, because a store that was away may be back. */
+function sharedOnce<T>(open: () => Promise<T>): (() => Promise<T>) & { opened(): Promise<T> | undefined } {
+  let current: Promise<T> | undefined;
+  const ask = () => {
+    if (current !== undefined) return current;
+    const attempt = open();
+    current = attempt;
+    attempt.catch(() => {
+      if (current === attempt) current = undefined;
+    });
+    return attempt;
+  };
+  return Object.assign(ask, { opened: () => current });
+}

@@ -1,0 +1,142 @@
+// The worker process: receivers of the log first and always, then Temporal whenever it can be reached, until it is told to stop.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
+import { makeTelemetryFilterString, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createHostActivities } from '../../activities/host-activities.ts';
+import type { ActivityFrame } from '../../activities/lib/activity-runner.ts';
+import { createPostgresActivities } from '../../activities/postgres-activities.ts';
+import { createRunActivities } from '../../activities/run-activities.ts';
+import { createVaultActivities } from '../../activities/vault-activities.ts';
+import type { Configuration } from '../../config/index.ts';
+import { fail, toHoldfastError } from '../errors/index.ts';
+import { awaitRun } from './await-run.ts';
+import { serverAddress, unreachable } from './connection.ts';
+import { createHostServices, type OpenedHostServices } from './host-services.ts';
+import { temporalLogger } from './logger.ts';
+import { createReceivers, type RunningReceivers } from './receivers.ts';
+import { registerSearchAttributes } from './search-attributes.ts';
+import { ensureShipping } from './shipping.ts';
+import { createWorkerGroup, runWorkerGroup } from './worker-group.ts';
+import { workflowCode } from './workflow-code.ts';
+
+export interface RunWorkerOptions {
+  readonly configuration: Configuration;
+  /** Names of the hosts whose work this process does; usually one. */
+  readonly hosts: readonly string[];
+  readonly logger: Logger;
+  /** Aborted: activities end what they began, receivers flush, then it resolves. */
+  readonly signal: AbortSignal;
+  /** Aborted after that: it resolves at once and leaves the rest to the end of the process. */
+  readonly force?: AbortSignal;
+  /** Called when Temporal knows this worker on all its queues, also after an outage. */
+  readonly onReady?: () => void;
+}
+
+const firstPauseMs = 1_000;
+const longestPauseMs = 15_000;
+
+/**
+ * Runs until `signal` is aborted. Neither a Temporal server that is away nor a database or copy that does not answer ends it: it says
+ * so and tries again. Throws `CONFIG_INVALID` for a profile or host that does not exist.
+ */
+export async function runWorker(options: RunWorkerOptions): Promise<void> {
+  const { configuration, hosts, logger, signal } = options;
+  for (const host of hosts) {
+    if (configuration.hosts[host] === undefined) fail('CONFIG_INVALID', `no host '${host}' is configured`);
+  }
+  installRuntime(logger);
+  const frame: ActivityFrame = { logger, shutdown: signal };
+  const receivers: RunningReceivers[] = [];
+  const services = hosts.map((host) =>
+    createHostServices({
+      ...{ configuration, host, logger, frame },
+      receivers: (vault) => {
+        const made = createReceivers({ configuration, host, vault, logger, signal });
+        receivers.push(made);
+        return made;
+      },
+    }),
+  );
+  const ended = serveTemporal(options, frame, services).finally(async () => {
+    await Promise.allSettled(receivers.map((each) => each.stop()));
+    await Promise.allSettled(services.map((each) => each.close()));
+  });
+  await Promise.race([ended, aborted(options.force)]);
+}
+
+/** Temporal's own log goes into ours, and its handlers of signals stay out: stopping is this process's business. Once in a process. */
+function installRuntime(logger: Logger): void {
+  try {
+    Runtime.install({
+      logger: temporalLogger(logger),
+      shutdownSignals: [],
+      telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} } },
+    });
+  } catch (error) {
+    logger.debug({ reason: String(error) }, 'the runtime was installed already');
+  }
+}
+
+async function aborted(signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return;
+  await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+async function serveTemporal(options: RunWorkerOptions, frame: ActivityFrame, services: readonly OpenedHostServices[]): Promise<void> {
+  const { logger, signal, configuration } = options;
+  const { address } = serverAddress(configuration.temporal);
+  const workflows = await workflowCode(temporalLogger(logger));
+  for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    const startedAt = Date.now();
+    try {
+      await serveOnce(options, frame, services, workflows);
+      if (signal.aborted) return;
+    } catch (error) {
+      const { code, message, hint } = toHoldfastError(error);
+      logger.warn({ code, hint, address }, `${message}; the log is shipped all the same, and it is tried again`);
+    }
+    if (Date.now() - startedAt > longestPauseMs) pauseMs = firstPauseMs;
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function serveOnce(
+  { configuration, hosts, logger, signal, onReady }: RunWorkerOptions,
+  frame: ActivityFrame,
+  services: readonly OpenedHostServices[],
+  workflows: WorkflowBundleOption,
+): Promise<void> {
+  const { options, address, namespace } = serverAddress(configuration.temporal);
+  const connection = await NativeConnection.connect(options).catch((cause: unknown) => {
+    throw unreachable(address, cause);
+  });
+  try {
+    const client = new Client({ connection, namespace });
+    await registerSearchAttributes(connection, namespace);
+    const [first] = services;
+    if (first === undefined) fail('CONFIG_INVALID', 'a worker needs at least one host');
+    const { vault } = first;
+    const workers = await createWorkerGroup({
+      ...{ connection, namespace, workflows, estate: configuration.name },
+      control: createRunActivities({ configuration, frame, vault, awaitRun: (request, running) => awaitRun(client, request, running) }),
+      hosts: new Map(services.map((each) => [each.host, hostActivities(each)])),
+      shipped: Object.keys(configuration.database).length,
+    });
+    const running = runWorkerGroup(workers, signal);
+    logger.info({ hosts, address, namespace }, 'the worker listens on its queues');
+    onReady?.();
+    await Promise.all([running, ensureShipping(client, configuration, hosts, logger, signal)]);
+  } finally {
+    await connection.close();
+  }
+}
+
+function hostActivities(services: OpenedHostServices): object {
+  return {
+    ...createPostgresActivities(services),
+    ...createVaultActivities(services),
+    ...createHostActivities(services),
+  };
+}
