@@ -152,3 +152,8 @@ async function initialise(
   const args = ['-D', dataDirectory, '-U', 'postgres', '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C', '-N'];
   await run(bin('initdb'), [...args, ...(options.initdb ?? [])], { ...serverUser, cwd: directory });
 }
+
+/** Gives a directory and everything in it to the server's user. */
+export async function chownTree(directory: string): Promise<void> {
+  if (serverUser.runAs !== undefined) await run('chown', ['-R', `${serverUser.runAs}:`, directory]);
+}

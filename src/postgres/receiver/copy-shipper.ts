@@ -109,7 +109,9 @@ export class CopyShipper {
   /** A crash between closing a segment and dropping its extents left both. */
   private async dropLeftovers({ objects }: Holdings): Promise<void> {
     const closed = new Set(objects.filter(({ kind }) => kind === 'segment').map(({ segment }) => segment));
-    const leftovers = new Set(objects.filter((o) => o.kind === 'extent' && closed.has(o.segment)).map((o) => o.segment));
+    const leftovers = new Set(
+      objects.filter((o) => o.kind === 'extent' && closed.has(o.segment)).map((o) => o.segment),
+    );
     for (const segment of leftovers) await this.context.log.dropExtents(segment);
   }
 
@@ -150,7 +152,7 @@ export class CopyShipper {
     const known = intake.knownEnd(stretch);
     if (known === undefined || !intake.covers(stretch, start)) return false;
     // At the very end of what was received there is nothing to read, and nothing missing.
-    return known <= at || intake.spool.has(stretch.timeline, at, at + 1n);
+    return known <= at ? intake.isReceiving(stretch) : intake.spool.has(stretch.timeline, at, at + 1n);
   }
 
   private async close(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
@@ -181,7 +183,8 @@ export class CopyShipper {
 
   private header(stretch: Stretch, from: bigint, to: bigint, bytes: Buffer): LogHeader {
     const { intake, newestMark } = this.context;
-    const facts = intake.describe(stretch, from, to) ?? fail('INTERNAL', `nothing is known of the log from ${lsnFrom(from)}`);
+    const facts =
+      intake.describe(stretch, from, to) ?? fail('INTERNAL', `nothing is known of the log from ${lsnFrom(from)}`);
     const mark = newestMark(stretch.timeline, to);
     if (mark !== undefined) this.markedMicros = unixMicros(mark.time);
     return {
@@ -220,7 +223,10 @@ export class CopyShipper {
       if (object.kind === 'segment') await log.dropExtents(object.segment);
       return 0;
     }
-    return fail('LOG_HOLE', `no copy has the log from ${lsnFrom(position.at)} of timeline ${position.timeline} that '${log.copy}' lacks`);
+    return fail(
+      'LOG_HOLE',
+      `no copy has the log from ${lsnFrom(position.at)} of timeline ${position.timeline} that '${log.copy}' lacks`,
+    );
   }
 
   private async findObject(other: LogCopy, { timeline, at }: LogPosition): Promise<LogObject | undefined> {

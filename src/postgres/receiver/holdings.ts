@@ -1,8 +1,8 @@
 // What a copy holds of the log, as stretches; and where the policy's copies together have it for good.
 
 import type { LogStretch } from '../../domain/log-path.ts';
-import type { Moment } from '../../domain/moment.ts';
 import { lsnValue } from '../../domain/lsn.ts';
+import type { Moment } from '../../domain/moment.ts';
 import type { CommitPolicy, CopyDescription, LogCopy, LogObject } from '../../vault/types.ts';
 import { comparePositions, type LogPosition } from './route.ts';
 
@@ -32,7 +32,11 @@ export async function readHoldings(log: LogCopy): Promise<Holdings> {
 }
 
 /** The latest transaction time in front of `position`, from the newest object before it; absent when no object knows one. */
-export async function maxTimeBefore(log: LogCopy, { objects }: Holdings, position: LogPosition): Promise<Moment | undefined> {
+export async function maxTimeBefore(
+  log: LogCopy,
+  { objects }: Holdings,
+  position: LogPosition,
+): Promise<Moment | undefined> {
   const before = objects
     .filter(({ timeline, toLsn }) => comparePositions({ timeline, at: lsnValue(toLsn) }, position) <= 0)
     .sort((a, b) => b.timeline - a.timeline || Number(lsnValue(b.toLsn) - lsnValue(a.toLsn)));

@@ -4,7 +4,7 @@ import { lsnFrom, lsnValue } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
 import { createLogIndex, createWalWalker, type LogFacts, type LogIndex, type WalWalker } from '../wal/index.ts';
-import { comparePositions, type LogPosition, Route, type Stretch } from './route.ts';
+import { comparePositions, type LogPosition, type Route, type Stretch } from './route.ts';
 import type { Spool } from './spool.ts';
 
 /** One stretch as it was received here, from a segment's start on. */
@@ -53,7 +53,10 @@ export class Intake {
     const last = this.understood.at(-1);
     const end = last === undefined ? undefined : lsnValue(last.walker.position);
     if (last === undefined || at !== end) {
-      return fail('OBJECT_DAMAGED', `the server sent log from ${lsnFrom(at)} where ${end === undefined ? 'none' : lsnFrom(end)} was expected`);
+      return fail(
+        'OBJECT_DAMAGED',
+        `the server sent log from ${lsnFrom(at)} where ${end === undefined ? 'none' : lsnFrom(end)} was expected`,
+      );
     }
     last.walker.feed(bytes);
     await this.spool.write(last.stretch.timeline, at, bytes);
@@ -76,6 +79,10 @@ export class Intake {
     return isComplete ? stretch.end!.at : lsnValue(found.walker.knownLsn);
   }
 
+  isReceiving(stretch: Stretch): boolean {
+    return this.understood.at(-1)?.stretch === stretch;
+  }
+
   /** Whether the stretch was received here from `from` or before on. */
   covers(stretch: Stretch, from: bigint): boolean {
     return this.understood.some((each) => each.stretch === stretch && each.from <= from);
@@ -89,12 +96,14 @@ export class Intake {
 
   /** Forgets what lies before the position of every reader. */
   async forget(before: LogPosition): Promise<void> {
-    const isDone = (timeline: number, _start: bigint, end: bigint) => comparePositions({ timeline, at: end }, before) <= 0;
+    const isDone = (timeline: number, _start: bigint, end: bigint) =>
+      comparePositions({ timeline, at: end }, before) <= 0;
     await this.spool.drop(isDone);
     const size = BigInt(this.segmentSizeBytes);
     for (const { stretch, index } of this.understood) {
       if (stretch.timeline === before.timeline) index.forget(lsnFrom(before.at - (before.at % size)));
     }
-    while (this.understood.length > 1 && this.understood[0]!.stretch.timeline < before.timeline) this.understood.shift();
+    while (this.understood.length > 1 && this.understood[0]!.stretch.timeline < before.timeline)
+      this.understood.shift();
   }
 }

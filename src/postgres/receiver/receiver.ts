@@ -1,7 +1,7 @@
 // The receiver of one cluster's log: takes it from the slot, brings it to every copy, tells the server only what the policy calls durable.
 
 import path from 'node:path';
-import { lsnDistance, lsnFrom, type Lsn, lsnValue } from '../../domain/lsn.ts';
+import { type Lsn, lsnDistance, lsnFrom, lsnValue } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
 import { parseTimelineHistory, type TimelineHistory, timelineOf } from '../../domain/timeline.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
@@ -208,14 +208,21 @@ class LogReceiver implements Receiver {
     await Promise.all(
       logs.map(async (log) => {
         const found = await within(LISTING_MS, readHoldings(log)).catch((error) => {
-          this.options.logger.warn({ copy: log.copy, error: toHoldfastError(error).message }, 'the log of a copy cannot be listed');
+          this.options.logger.warn(
+            { copy: log.copy, error: toHoldfastError(error).message },
+            'the log of a copy cannot be listed',
+          );
           return undefined;
         });
         if (found !== undefined) holdings.set(log.copy, found);
       }),
     );
     const size = server.segmentSizeBytes;
-    const route = routeOf(server.history, [...holdings.values()].flatMap(({ stretches }) => stretches), size);
+    const route = routeOf(
+      server.history,
+      [...holdings.values()].flatMap(({ stretches }) => stretches),
+      size,
+    );
     const cursors = new Map<string, LogPosition>();
     for (const [copy, { stretches }] of holdings) {
       const cursor = route.cursorOf(stretches);
@@ -230,7 +237,11 @@ class LogReceiver implements Receiver {
     this.intake = new Intake(route, spool, size);
     this.policyAt = durable;
     this.floor = undefined;
-    this.intake.begin(start.timeline, at, await this.carriedMaxTime(server, holdings, { timeline: start.timeline, at }));
+    this.intake.begin(
+      start.timeline,
+      at,
+      await this.carriedMaxTime(server, holdings, { timeline: start.timeline, at }),
+    );
     const fallback = { timeline: start.timeline, at };
     this.shippers = logs.map((log) => this.makeShipper(log.copy, logs, holdings.get(log.copy), fallback));
     this.onMoved();
@@ -240,9 +251,13 @@ class LogReceiver implements Receiver {
   private async slotPosition(server: ServerView, slot: SlotFacts | undefined, isNew: boolean): Promise<LogPosition> {
     if (slot?.state === 'ok' && slot.restartLsn !== undefined) return positionOf(server.history, slot.restartLsn);
     if (!isNew) {
-      return fail('SLOT_LOST', `the replication slot '${this.options.slot}' is gone, and too few copies say what they have`, {
-        hint: 'bring the copies back; then the log goes on from what they have',
-      });
+      return fail(
+        'SLOT_LOST',
+        `the replication slot '${this.options.slot}' is gone, and too few copies say what they have`,
+        {
+          hint: 'bring the copies back; then the log goes on from what they have',
+        },
+      );
     }
     // The first log of this cluster: there is nothing that could be missing.
     const made = await ensureSlot(this.options.source, this.options.slot, { immediatelyReserve: true });
@@ -424,7 +439,10 @@ class LogReceiver implements Receiver {
     intake.begin(next, segmentFloor(at, intake.segmentSizeBytes), carried);
     for (const shipper of this.shippers) shipper.wake();
     const slot = await this.lookAtSlot();
-    await this.startAtIntake(connection, slot ?? fail('SLOT_LOST', `the replication slot '${this.options.slot}' is gone`));
+    await this.startAtIntake(
+      connection,
+      slot ?? fail('SLOT_LOST', `the replication slot '${this.options.slot}' is gone`),
+    );
   }
 
   private durableMaxTime(end: bigint): Moment | undefined {
@@ -569,8 +587,10 @@ function told({ code, message, hint }: HoldfastError) {
 
 function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new HoldfastError('STORE_UNAVAILABLE', 'a copy did not answer in time')), limitMs);
+    const timer = setTimeout(
+      () => reject(new HoldfastError('STORE_UNAVAILABLE', 'a copy did not answer in time')),
+      limitMs,
+    );
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
-

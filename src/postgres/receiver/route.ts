@@ -80,7 +80,11 @@ export function routeOf(history: TimelineHistory, held: readonly LogStretch[], s
     for (const [index, range] of used.entries()) {
       const isLast = index === used.length - 1;
       // The last stretch of a timeline that was left may still grow up to the switch.
-      const end = !isLast ? ({ at: range.to, how: 'hole' } as const) : to === undefined ? undefined : ({ at: to, how: 'switch' } as const);
+      const end = !isLast
+        ? ({ at: range.to, how: 'hole' } as const)
+        : to === undefined
+          ? undefined
+          : ({ at: to, how: 'switch' } as const);
       stretches.push({ timeline, from: range.from, ...(end === undefined ? {} : { end }) });
     }
   }

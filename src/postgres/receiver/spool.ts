@@ -71,7 +71,9 @@ export class Spool {
   has(timeline: number, from: bigint, to: bigint): boolean {
     const start = from - (from % BigInt(this.segmentSizeBytes));
     const segment = this.segments.get(this.name(timeline, start));
-    return segment !== undefined && Number(from - start) >= segment.firstOffset && Number(to - start) <= segment.endOffset;
+    return (
+      segment !== undefined && Number(from - start) >= segment.firstOffset && Number(to - start) <= segment.endOffset
+    );
   }
 
   /** Forgets whole segments that `isDone` says nobody needs. */

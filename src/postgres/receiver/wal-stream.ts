@@ -84,7 +84,12 @@ export class WalStream {
 function parseCopyData(body: Buffer): StreamMessage | undefined {
   switch (String.fromCharCode(body[0]!)) {
     case 'w':
-      return { type: 'log', at: body.readBigUInt64BE(1), clockMicros: body.readBigInt64BE(17), bytes: body.subarray(25) };
+      return {
+        type: 'log',
+        at: body.readBigUInt64BE(1),
+        clockMicros: body.readBigInt64BE(17),
+        bytes: body.subarray(25),
+      };
     case 'k':
       return {
         type: 'keepalive',
@@ -97,7 +102,9 @@ function parseCopyData(body: Buffer): StreamMessage | undefined {
   }
 }
 
-function timelineEnd(row: Readonly<Record<string, string | undefined>> | undefined): Extract<StreamMessage, { type: 'timeline end' }> {
+function timelineEnd(
+  row: Readonly<Record<string, string | undefined>> | undefined,
+): Extract<StreamMessage, { type: 'timeline end' }> {
   if (row?.next_tli === undefined || row.next_tli_startpos === undefined) {
     return fail('DATABASE_UNREACHABLE', 'the server ended the stream of the log without saying what follows');
   }
