@@ -46,9 +46,9 @@ export async function acquireLease(
     const top = await attempt(core.copies, copy, () => chain.top(copy));
     if (top !== UNKNOWN) tops.set(copy, top);
   }
-  for (const [copy, top] of tops) {
-    if (top && !mayTake(observations, resource, copy, top, owner)) throw locked(resource, top.link);
-  }
+  // Every copy is looked at, so that the wait for an expired link runs on all of them at once.
+  const refusing = [...tops].filter(([copy, top]) => top && !mayTake(observations, resource, copy, top, owner));
+  if (refusing.length > 0) throw locked(resource, refusing[0]?.[1]?.link);
   const token = 1 + Math.max(0, ...[...tops.values()].map((top) => top?.link.token ?? 0));
   const held: Copy[] = [];
   const lease = new ChainLease(core, chain, { ...link, token }, held, startedMs);

@@ -1,7 +1,7 @@
 // The snapshots of a vault: listed over all copies that answer, opened for writing and for reading.
 
 import { type ComponentId, componentKinds } from '../domain/component.ts';
-import { fail, toHoldfastError } from '../errors/index.ts';
+import { type ErrorCode, fail, toHoldfastError } from '../errors/index.ts';
 import { gearTable } from './chunker.ts';
 import { type Copy, requirePolicy } from './copies.ts';
 import { listAll, type VaultCore } from './core.ts';
@@ -13,6 +13,9 @@ import { openReader } from './snapshot-reader.ts';
 import { PackingSnapshotWriter } from './snapshot-writer.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotRequest, SnapshotWriter } from './types.ts';
 import { Uploads } from './uploads.ts';
+
+/** One manifest that cannot be read must not hide the others of its copy. */
+const UNREADABLE: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT'];
 
 /** Headers by copy, key and size: a manifest never changes, so each is read once per process. */
 export type HeaderCache = Map<string, ManifestHeader>;
@@ -60,7 +63,7 @@ async function committedIndexes(
       indexes.push(...body.indexes);
     } catch (error) {
       const { code, message } = toHoldfastError(error);
-      if (code !== 'OBJECT_DAMAGED' && code !== 'OBJECT_MISSING') throw error;
+      if (!UNREADABLE.includes(code)) throw error;
       // Its packs then count as those of a killed attempt: looked at before they are used.
       core.logger.error({ copy: copy.description.name, key: info.key, code }, message);
     }
@@ -108,7 +111,7 @@ async function headersOn(
       headers.set(header.id, header);
     } catch (error) {
       const { code, message } = toHoldfastError(error);
-      if (code !== 'OBJECT_DAMAGED' && code !== 'OBJECT_MISSING') throw error;
+      if (!UNREADABLE.includes(code)) throw error;
       core.logger.error({ copy: copy.description.name, key: info.key, code }, message);
     }
   }
