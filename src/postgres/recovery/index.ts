@@ -1,8 +1,10 @@
 // Recovery as activities and commands use it: each step takes and gives plain JSON, can be killed at any point, and done again.
 
+import path from 'node:path';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { RecoveryProof, RestorePlan } from '../types.ts';
+import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
 import { type Guard, Journal, journalHead, underLock } from './journal.ts';
@@ -69,8 +71,14 @@ export async function promote(
 
 /** Every database, its catalogue and tables, and the user's own checks. Throws `CHECK_FAILED`. */
 export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['checks']> {
+  const file = path.join(pathsOf(plan).work, 'checks.json');
+  const before = await readIfThere(file);
+  // Done again after the directory has its name, there would be nobody left to ask.
+  if (before !== undefined) return JSON.parse(before) as RecoveryProof['checks'];
   await (await openRecovered(plan)).close();
-  return runChecks(recoveredServer(plan), plan.execution.checks);
+  const checks = await runChecks(recoveredServer(plan), plan.execution.checks);
+  await writeDurably(file, `${JSON.stringify(checks)}\n`);
+  return checks;
 }
 
 /** Beside: gives the directory its name; started where the plan says so. */

@@ -78,6 +78,8 @@ export function recoveredServer(plan: RestorePlan): RecoveredServer {
 export async function openRecovered(plan: RestorePlan): Promise<RecoveredSession> {
   const paths = pathsOf(plan);
   if (!(await wasPromoted(paths))) return openSession(recoveredServer(plan));
+  if (!(await exists(paths.data)))
+    fail('JOURNAL_STATE', `run '${plan.run}' is finished: its server is not in '${paths.data}'`);
   await startRecovery(plan);
   const open = () => tryOpenSession(recoveredServer(plan));
   return until(open, { limitMs: restartLimitMs, what: 'the recovered server' });
