@@ -1,8 +1,9 @@
 // What one copy holds of a cluster's log: every object with its facts, the timelines, the newest marks.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compareLsn, lsnValue, type SegmentName } from '../../domain/lsn.ts';
 import { parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
-import { fail } from '../../errors/index.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { LogCopy, LogHeader, LogListing, LogObject, TimeMark } from '../../vault/types.ts';
 import { eachOf } from './parallel.ts';
 
@@ -63,6 +64,24 @@ export async function readLogArchive(
   const { histories } = listing;
   const segments = indexBySegment(ordered.map(({ object }) => object));
   return { copy: log.copy, systemId, log, segmentSizeBytes, objects: ordered, segments, timelines, histories, marks };
+}
+
+const listingAttempts = 6;
+const listingPauseMs = 100;
+
+/**
+ * Reads anew when something that was listed is gone: the receiver closes segments, drops their extents and replaces marks while
+ * others read. What is still missing after some attempts is really missing.
+ */
+export async function whileLogMoves<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_MISSING') || attempt === listingAttempts) throw error;
+      await sleep(listingPauseMs * attempt);
+    }
+  }
 }
 
 async function collectMarks(log: LogCopy, listing: LogListing, objects: readonly ArchivedObject[]) {

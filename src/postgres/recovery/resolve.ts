@@ -8,7 +8,7 @@ import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import type { PhysicalDetails, PlannedSegment, RequestedTarget, ResolvedTarget } from '../types.ts';
 import { type Branch, makeBranch, momentBefore, physicalDetails, timelineAt } from './branch.ts';
 import { type Found, findTarget } from './find-target.ts';
-import { type HeaderCache, type LogArchive, readLogArchive } from './log-archive.ts';
+import { type HeaderCache, type LogArchive, readLogArchive, whileLogMoves } from './log-archive.ts';
 import { proveRecord } from './log-walk.ts';
 import { lastTransactionBefore, neighbours } from './neighbours.ts';
 import { mainHistory, usableSnapshots } from './windows.ts';
@@ -59,7 +59,7 @@ export async function resolveTarget(request: ResolveRequest): Promise<Resolution
     // The end of the log differs from copy to copy, so `latest` asks them all; any other target is the same wherever it is found.
     if (results.length > 0 && request.target.type !== 'latest') break;
     try {
-      results.push(await resolveOnCopy(request, snapshots, copy));
+      results.push(await whileLogMoves(() => resolveOnCopy(request, snapshots, copy)));
     } catch (error) {
       if (isHoldfastError(error, 'TARGET_AMBIGUOUS')) throw error;
       errors.push({ copy, error: toHoldfastError(error) });

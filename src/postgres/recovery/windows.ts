@@ -6,7 +6,7 @@ import type { Moment } from '../../domain/moment.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import type { LogHole, RecoveryWindow } from '../types.ts';
 import { type Branch, makeBranch, momentAfter, momentBefore, physicalDetails, timelineAt } from './branch.ts';
-import { type HeaderCache, type LogArchive, readLogArchive } from './log-archive.ts';
+import { type HeaderCache, type LogArchive, readLogArchive, whileLogMoves } from './log-archive.ts';
 
 export interface WindowOptions {
   /** Default: the system of the newest base backup. */
@@ -28,7 +28,7 @@ export async function windows(
   for (const condition of await vault.conditions()) {
     if (condition.state !== 'ready') continue;
     const log = vault.log(component, systemId, condition.name);
-    const archive = await readLogArchive(log, systemId, segmentSizeBytes, options.headers);
+    const archive = await whileLogMoves(() => readLogArchive(log, systemId, segmentSizeBytes, options.headers));
     const here = snapshots.filter(({ copies }) => copies[condition.name] === 'present');
     const window = windowOf(component, makeBranch(archive, mainHistory(archive), here));
     if (window !== undefined) found.push(window);
