@@ -2,6 +2,8 @@
 
 import { open } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServiceSettings } from '../../../config/types.ts';
 import { fail } from '../../errors/index.ts';
 import { run, tryRun } from '../../process/index.ts';
 import { give, ownerFor } from './durable-files.ts';
@@ -11,6 +13,8 @@ import { findPostmaster } from './postmaster.ts';
 import { logTail, stopServer, until } from './recovery-server.ts';
 
 const stopLimitMs = 15 * 60_000;
+/** After its manager said that it has stopped. */
+const endLimitMs = 60_000;
 const startLimitMs = 30 * 60_000;
 
 type Managed = Pick<JournalHead, 'dataDirectory' | 'execution'>;
@@ -20,11 +24,26 @@ export async function stopService({ dataDirectory, execution }: Managed): Promis
   const { service, binDirectory, runAs } = execution;
   const user = runAs === undefined ? {} : { runAs };
   if (service === undefined) fail('INTERNAL', 'a restore in place has no service');
-  if ('systemd' in service) await run('systemctl', ['stop', service.systemd], { deadlineMs: stopLimitMs });
-  else if ('commands' in service) await run('sh', ['-c', service.commands.stop], { deadlineMs: stopLimitMs });
-  else await stopServer({ binDirectory, dataDirectory, deadlineMs: stopLimitMs, ...user });
-  const gone = async () => ((await findPostmaster(dataDirectory)) === undefined ? true : undefined);
-  await until(gone, { limitMs: 60_000, what: `the server on '${dataDirectory}' to end` });
+  if ('pgCtl' in service) await stopServer({ binDirectory, dataDirectory, deadlineMs: stopLimitMs, ...user });
+  else await stopByManager(dataDirectory, service);
+}
+
+/** A stop command may fail because nothing runs: whether something does, the directory tells. A unit that cannot be stopped is an error. */
+async function stopByManager(
+  dataDirectory: string,
+  service: Exclude<ServiceSettings, { readonly pgCtl: unknown }>,
+): Promise<void> {
+  const answer =
+    'systemd' in service
+      ? await run('systemctl', ['stop', service.systemd], { deadlineMs: stopLimitMs })
+      : await tryRun('sh', ['-c', service.commands.stop], { deadlineMs: stopLimitMs });
+  const giveUpAt = performance.now() + endLimitMs;
+  for (; (await findPostmaster(dataDirectory)) !== undefined; await sleep(100)) {
+    if (answer.exitCode === 0 && performance.now() < giveUpAt) continue;
+    fail('PROCESS_FAILED', `the server on '${dataDirectory}' still runs after '${answer.command}'`, {
+      hint: `its last words: ${answer.stderrTail.trim() || 'none'}`,
+    });
+  }
 }
 
 /** Starts the server and waits until the directory's own pid file says that it is ready. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { ServiceSettings } from '../../../config/types.ts';
 import { slotName } from '../../../src/domain/ids.ts';
 import type { Lsn } from '../../../src/domain/lsn.ts';
 import { takeBaseBackup } from '../../../src/postgres/backup/index.ts';
@@ -26,8 +27,22 @@ import type { RequestedTarget } from '../../../src/postgres/types.ts';
 import type { SnapshotId } from '../../../src/vault/index.ts';
 import { configurationFor, databaseFor, guard, logger, Restores } from '../../support/recovery-run.ts';
 import { component, startRecoverySource } from '../../support/recovery-source.ts';
+import { type ScratchPostgres, serverUser } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
+
+/** One major by `pg_ctl`, the other by commands as a host has them. */
+function serviceOf({ major, bin, dataDirectory, directory }: ScratchPostgres): ServiceSettings {
+  const logFile = path.join(directory, 'server.log');
+  if (major > 15) return { pgCtl: { logFile } };
+  const become = serverUser.runAs
+    ? `setpriv --reuid=${serverUser.runAs} --regid=${serverUser.runAs} --init-groups `
+    : '';
+  const control = `cd / && ${become}${bin('pg_ctl')} -D ${dataDirectory} -w`;
+  return {
+    commands: { start: `${control} -l ${logFile} start`, stop: `${control} -m fast stop`, status: `${control} status` },
+  };
+}
 
 for (const major of [15, 18]) {
   test(`PostgreSQL ${major} is lost to a bad statement, restored in place to just before it, and every branch of its log stays recoverable`, async (t) => {
@@ -80,7 +95,7 @@ for (const major of [15, 18]) {
       configuration: configurationFor(origin),
       database: databaseFor({
         dataDirectory: server.dataDirectory,
-        service: { pgCtl: { logFile: path.join(server.directory, 'server.log') } },
+        service: serviceOf(server),
         checks: [{ sql: 'select count(*) from ledger', expect: '= 1' }],
       }),
       target: { type: 'time', moment: kept.time },
