@@ -70,18 +70,29 @@ export interface LogPositions {
   readonly copies: readonly { readonly copy: string; readonly durableLsn?: string; readonly error?: string }[];
 }
 
+export interface SuperviseRequest extends DatabaseRequest {
+  /** Copies already known to be away. */
+  readonly ignoreAway: readonly string[];
+  /** Return after minutes instead of an hour. */
+  readonly soon: boolean;
+  /** The loss that was handled already. */
+  readonly handledLoss?: string;
+}
+
 export interface SupervisedLog {
   /** Why the activity returned: time to look at the history, the slot was lost and made again, or a copy cannot be reached. */
   readonly outcome: 'due' | 'slot lost' | 'copy away';
   readonly positions: LogPositions;
   /** Copies that lack something the others have, or cannot be asked. */
   readonly away: readonly string[];
+  /** `slot lost`: which loss, so that it is handled once. */
+  readonly loss?: string;
   /** `slot lost`: what is known of the hole, for the run's record. */
   readonly hole?: { readonly from?: string; readonly to?: string };
 }
 
 export interface VerifiedSnapshot {
-  readonly level: 'attested' | 'hashed';
+  readonly level: 'listed' | 'attested' | 'hashed';
   readonly copies: Readonly<Record<string, 'good' | 'damaged' | 'missing' | 'not checked'>>;
 }
 
@@ -103,8 +114,7 @@ export interface PostgresActivities {
   identifyDatabase(request: DatabaseRequest): Promise<IdentifiedDatabase>;
   ensureLog(request: DatabaseRequest): Promise<EnsuredLog>;
   captureBaseBackup(request: CaptureRequest): Promise<SnapshotSummary>;
-  /** `ignoreAway`: copies already known to be away. `soon`: return after minutes instead of an hour. */
-  superviseLog(request: DatabaseRequest & { ignoreAway: readonly string[]; soon: boolean }): Promise<SupervisedLog>;
+  superviseLog(request: SuperviseRequest): Promise<SupervisedLog>;
 
   /** Resolves the target and stores the plan as a record of the run; with `keep: false` nothing is stored. */
   planRestore(request: { run: string; input: RestoreDatabaseInput; keep: boolean }): Promise<PlanSummary>;

@@ -18,6 +18,7 @@ export type LogAlarm = ErrorData & { readonly at: string };
 export interface ShipLogState {
   readonly version: 1;
   readonly alarm?: LogAlarm;
+  readonly handledLoss?: string;
 }
 
 /** About two days of quiet supervision: replayed at once after a restart of the worker. */
@@ -25,20 +26,26 @@ const historyLimit = 500;
 
 export async function shipLog(input: ShipLogInput, state: ShipLogState = { version: 1 }): Promise<RunStatus> {
   const progress = new Progress('shipLog', input?.component, input?.by, ['ship the log']);
-  let { alarm } = state;
+  let { alarm, handledLoss } = state;
   return operate('shipLog', progress, input, async (conduct) => {
     progress.alarm(alarm);
     await progress.step('ship the log', async () => {
       let away: readonly string[] = [];
       while (!isLong()) {
         if (alarm !== undefined) alarm = await backUpAfterLoss(conduct, alarm);
-        const seen = await supervise(conduct, away, alarm !== undefined);
+        const seen = await supervise(conduct, away, alarm !== undefined, handledLoss);
         away = seen.away;
         if (seen.outcome === 'copy away') await catchUpLaggards(progress, conduct.input.host, away);
-        if (seen.outcome === 'slot lost') alarm = await raise(conduct, seen);
+        if (seen.outcome !== 'slot lost') continue;
+        handledLoss = seen.loss;
+        alarm = await raise(conduct, seen);
       }
     });
-    return await continueAsNew<typeof shipLog>(input, alarm === undefined ? { version: 1 } : { version: 1, alarm });
+    return await continueAsNew<typeof shipLog>(input, {
+      version: 1,
+      ...(alarm === undefined ? {} : { alarm }),
+      ...(handledLoss === undefined ? {} : { handledLoss }),
+    });
   });
 }
 
@@ -51,10 +58,14 @@ async function supervise(
   { input, progress, host }: Conduct<ShipLogInput>,
   ignoreAway: readonly string[],
   soon: boolean,
+  handledLoss: string | undefined,
 ) {
   const { component } = input;
   progress.say('the receiver of the host ships the log; its heartbeats carry the positions');
-  const seen = await host.ship.superviseLog({ component, ignoreAway, soon }, `log of ${component}`);
+  const seen = await host.ship.superviseLog(
+    { component, ignoreAway, soon, ...(handledLoss === undefined ? {} : { handledLoss }) },
+    `log of ${component}`,
+  );
   progress.tell({ log: seen.positions, away: seen.away });
   return seen;
 }

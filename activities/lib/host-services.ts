@@ -18,9 +18,10 @@ export interface Receivers {
   ensure(component: ComponentId, signal?: AbortSignal): Promise<EnsuredLog>;
   /** `undefined` while it has not been started. */
   state(component: ComponentId): ReceiverState | undefined;
-  /** Number of times the slot was lost since the worker started, and the hole of the last time. */
+  /** Times the slot was lost since the worker started; `id` and hole are of the last time. */
   losses(component: ComponentId): {
     readonly count: number;
+    readonly id?: string;
     readonly hole?: { readonly from?: string; readonly to?: string };
   };
   /** Resolves when the log from `from` to `to` is durable on that copy. */
@@ -33,7 +34,7 @@ export interface Receivers {
     signal: AbortSignal,
   ): Promise<void>;
   /** Resolves when everything up to `to` is durable by the policy; for the last log of a server that was stopped. */
-  drain(component: ComponentId, to: Lsn, signal: AbortSignal): Promise<void>;
+  drain(component: ComponentId, timeline: number, to: Lsn, signal: AbortSignal): Promise<void>;
   /** Stops receiving while data directories are swapped; `resume` goes on with whatever server is there then. */
   pause(component: ComponentId): Promise<void>;
   resume(component: ComponentId): Promise<void>;

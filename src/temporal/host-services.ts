@@ -25,8 +25,8 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
   const { configuration, host, frame } = options;
   const logger = options.logger.child({ host });
   const vault = sharedOnce(() => openConfiguredVault(configuration, { host, logger }));
-  const service = sharedOnce(async (): Promise<HostService> =>
-    openHostService(configuration, { host, logger, vault: await vault() }),
+  const service = sharedOnce(
+    async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault() }),
   );
   return {
     host,

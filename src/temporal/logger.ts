@@ -8,7 +8,8 @@ const levels = { TRACE: 'trace', DEBUG: 'trace', INFO: 'debug', WARN: 'warn', ER
 
 export function temporalLogger(logger: Logger): TemporalLogger {
   const own = logger.child({ part: 'temporal' });
-  const log = (level: keyof typeof levels) => (message: string, meta?: object) => own[levels[level]](meta ?? {}, message);
+  const log = (level: keyof typeof levels) => (message: string, meta?: object) =>
+    own[levels[level]](meta ?? {}, message);
   return {
     log: (level, message, meta) => log(level)(message, meta),
     trace: log('TRACE'),

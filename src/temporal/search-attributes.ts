@@ -8,7 +8,10 @@ import { HoldfastError } from '../errors/index.ts';
 const keyword = 2;
 
 /** Registers what is missing and returns its names. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
-export async function registerSearchAttributes(connection: Pick<ConnectionLike, 'operatorService'>, namespace: string): Promise<readonly string[]> {
+export async function registerSearchAttributes(
+  connection: Pick<ConnectionLike, 'operatorService'>,
+  namespace: string,
+): Promise<readonly string[]> {
   const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) return [];
   try {
@@ -24,7 +27,10 @@ export async function registerSearchAttributes(connection: Pick<ConnectionLike, 
   return missing;
 }
 
-async function missingSearchAttributes(connection: Pick<ConnectionLike, 'operatorService'>, namespace: string): Promise<string[]> {
+async function missingSearchAttributes(
+  connection: Pick<ConnectionLike, 'operatorService'>,
+  namespace: string,
+): Promise<string[]> {
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     return Object.keys(searchAttributes).filter((name) => customAttributes?.[name] === undefined);

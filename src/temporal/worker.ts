@@ -72,7 +72,9 @@ function installRuntime(logger: Logger): void {
     Runtime.install({
       logger: temporalLogger(logger),
       shutdownSignals: [],
-      telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} } },
+      telemetryOptions: {
+        logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} },
+      },
     });
   } catch (error) {
     logger.debug({ reason: String(error) }, 'the runtime was installed already');
@@ -84,7 +86,11 @@ async function aborted(signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-async function serveTemporal(options: RunWorkerOptions, frame: ActivityFrame, services: readonly OpenedHostServices[]): Promise<void> {
+async function serveTemporal(
+  options: RunWorkerOptions,
+  frame: ActivityFrame,
+  services: readonly OpenedHostServices[],
+): Promise<void> {
   const { logger, signal, configuration } = options;
   const { address } = serverAddress(configuration.temporal);
   const workflows = await workflowCode(temporalLogger(logger));
@@ -120,7 +126,12 @@ async function serveOnce(
     const { vault } = first;
     const workers = await createWorkerGroup({
       ...{ connection, namespace, workflows, estate: configuration.name },
-      control: createRunActivities({ configuration, frame, vault, awaitRun: (request, running) => awaitRun(client, request, running) }),
+      control: createRunActivities({
+        configuration,
+        frame,
+        vault,
+        awaitRun: (request, running) => awaitRun(client, request, running),
+      }),
       hosts: new Map(services.map((each) => [each.host, hostActivities(each)])),
       shipped: Object.keys(configuration.database).length,
     });

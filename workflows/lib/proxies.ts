@@ -33,6 +33,8 @@ const limits = {
   first: { ceiling: '30 minutes', attempts: 5, patienceMs: 5 * minuteMs },
   /** Bulk work; outages of stores and restarts of workers are sat out. */
   work: { ceiling: '24 hours', attempts: 40, patienceMs: 6 * hourMs },
+  /** Recovery: its engine waits through outages by itself, so an error that keeps coming back is final. */
+  recover: { ceiling: '24 hours', attempts: 10, patienceMs: 6 * hourMs },
   /** One supervision of the log; it returns by itself long before. */
   ship: { ceiling: '2 hours', attempts: 0, patienceMs: 30 * 24 * hourMs },
   /** Waits for a copy that is away for as long as it takes. */
@@ -137,7 +139,7 @@ export function hostCalls(estate: string, host: string, on: OnWaiting): HostCall
   return {
     ship: calls(ship, limits.ship, on),
     work: calls(work, limits.work, on),
-    recover: calls(recover, limits.work, on),
+    recover: calls(recover, limits.recover, on),
     undo: calls(recover, limits.undo, on),
     look: calls(work, limits.first, on),
     plan: calls(recover, limits.first, on),

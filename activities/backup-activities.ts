@@ -1,0 +1,112 @@
+// Activities of a backup and of the log: thin over the engine, the receivers and the vault.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComponentId } from '../src/domain/component.ts';
+import { fail } from '../src/errors/index.ts';
+import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
+import { takeBaseBackup } from '../src/postgres/backup/index.ts';
+import { identify } from '../src/postgres/identity.ts';
+import type { ReceiverState } from '../src/postgres/types.ts';
+import type { SnapshotId } from '../src/vault/index.ts';
+import type { LogPositions, PostgresActivities, SupervisedLog, SuperviseRequest } from './contract.ts';
+import { type Running, runActivity } from './lib/activity-runner.ts';
+import { type HostServices, sourceOf } from './lib/host-services.ts';
+
+type Names = 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog';
+
+const dueMs = 50 * 60_000;
+const soonMs = 5 * 60_000;
+const lookMs = 1_000;
+/** A store that stumbles for a moment is not away. */
+const awayAfterMs = 15_000;
+
+export function createBackupActivities(services: HostServices): Pick<PostgresActivities, Names> {
+  const { frame, receivers, host } = services;
+  return {
+    identifyDatabase: ({ component }) =>
+      runActivity(frame, async () => {
+        const { systemId, versionNum, timeline, role, flushLsn } = await identify(await sourceOf(services, component));
+        return { systemId, versionNum, timeline, role, flushLsn };
+      }),
+
+    ensureLog: ({ component }) => runActivity(frame, ({ signal }) => receivers.ensure(component, signal)),
+
+    captureBaseBackup: ({ component, snapshot, systemId }) =>
+      runActivity(frame, async ({ signal, report, logger }) => {
+        const source = await sourceOf(services, component);
+        const found = await identify(source);
+        if (found.systemId !== systemId) {
+          fail('DATABASE_IDENTITY', `the server is cluster ${found.systemId} now, it was ${systemId}`);
+        }
+        const taken = await takeBaseBackup({
+          source,
+          vault: await services.vault(),
+          request: { snapshotId: snapshot as SnapshotId, component, host },
+          waitForLog: (copy, timeline, from, to, stop) =>
+            receivers.waitForLog(component, copy, timeline, from, to, stop),
+          onProgress: ({ doneBytes, totalBytes }) =>
+            report({ note: `${mib(doneBytes)} of ${mib(totalBytes)} MiB read` }),
+          signal,
+          logger,
+        });
+        return summarizeSnapshot(taken);
+      }),
+
+    superviseLog: (request) => runActivity(frame, (running) => supervise(services, request, running)),
+  };
+}
+
+function mib(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}
+
+async function supervise(
+  { receivers }: HostServices,
+  { component, ignoreAway, soon, handledLoss }: SuperviseRequest,
+  { signal, report }: Running,
+): Promise<SupervisedLog> {
+  const awaySince = new Map<string, number>();
+  for (const dueAt = Date.now() + (soon ? soonMs : dueMs); ; await sleep(lookMs, undefined, { signal })) {
+    const positions = positionsOf(receivers.state(component));
+    const away = awayFor(positions, awaySince);
+    report({ note: inWords(component, positions), data: { ...positions } });
+    const { id, hole } = receivers.losses(component);
+    if (id !== undefined && id !== handledLoss) {
+      return { outcome: 'slot lost', positions, away, loss: id, ...(hole === undefined ? {} : { hole }) };
+    }
+    if (away.some((copy) => !ignoreAway.includes(copy))) return { outcome: 'copy away', positions, away };
+    if (Date.now() > dueAt) return { outcome: 'due', positions, away };
+  }
+}
+
+function positionsOf(state: ReceiverState | undefined): LogPositions {
+  if (state === undefined) return { phase: 'starting', copies: [] };
+  const { phase, timeline, receivedLsn, durableLsn, durableTime } = state;
+  return {
+    phase,
+    ...(timeline === undefined ? {} : { timeline }),
+    ...(receivedLsn === undefined ? {} : { receivedLsn }),
+    ...(durableLsn === undefined ? {} : { durableLsn }),
+    ...(durableTime === undefined ? {} : { durableTime }),
+    copies: state.copies.map(({ copy, durableLsn: at, error }) => ({
+      copy,
+      ...(at === undefined ? {} : { durableLsn: at }),
+      ...(error === undefined ? {} : { error: error.code }),
+    })),
+  };
+}
+
+function awayFor({ copies }: LogPositions, since: Map<string, number>): string[] {
+  for (const { copy, error } of copies) {
+    if (error === undefined) since.delete(copy);
+    else if (!since.has(copy)) since.set(copy, Date.now());
+  }
+  return [...since].filter(([, at]) => Date.now() - at >= awayAfterMs).map(([copy]) => copy);
+}
+
+function inWords(component: ComponentId, { phase, durableLsn, durableTime, copies }: LogPositions): string {
+  const behind = copies.filter(({ error }) => error !== undefined).map(({ copy }) => copy);
+  const durable = durableLsn === undefined ? 'nothing durable yet' : `durable to ${durableLsn}`;
+  const time = durableTime === undefined ? '' : `, recoverable to ${durableTime}`;
+  return `log of ${component}: ${phase}, ${durable}${time}${behind.length === 0 ? '' : `; behind: ${behind.join(', ')}`}`;
+}

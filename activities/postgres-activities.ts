@@ -1,0 +1,10 @@
+// All activities that know PostgreSQL, for the queues of one host.
+
+import { createBackupActivities } from './backup-activities.ts';
+import type { PostgresActivities } from './contract.ts';
+import type { HostServices } from './lib/host-services.ts';
+import { createRestoreActivities } from './restore-activities.ts';
+
+export function createPostgresActivities(services: HostServices): PostgresActivities {
+  return { ...createBackupActivities(services), ...createRestoreActivities(services) };
+}

@@ -1,0 +1,264 @@
+// Activities of a restore: each loads the plan that was frozen, holds the lease, and runs one step of the engine.
+
+import path from 'node:path';
+import type { RestoreDatabaseInput } from '../src/domain/operations.ts';
+import { summarizePlan } from '../src/domain/plan-summary.ts';
+import { parseTarget } from '../src/domain/target.ts';
+import { fail, isHoldfastError } from '../src/errors/index.ts';
+import {
+  abandon,
+  awaitTarget,
+  checkRecovered,
+  confirmRestore,
+  fetchBase,
+  finishBeside,
+  journalState,
+  planRestore,
+  prepareProduction,
+  prepareWork,
+  promote,
+  provePlanUnchanged,
+  proveRecovery,
+  readPlan,
+  rollbackRestore,
+  stopBeside,
+  stopServer,
+  swapIn,
+  verifyProduction,
+} from '../src/postgres/recovery/index.ts';
+import { findPostmaster } from '../src/postgres/recovery/postmaster.ts';
+import type { RestorePlan } from '../src/postgres/types.ts';
+import type { PostgresActivities, RestoreRequest, RunOnHost } from './contract.ts';
+import { runActivity } from './lib/activity-runner.ts';
+import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
+import { guarded } from './lib/restore-guard.ts';
+import type { RunningPlan } from './lib/running-plan.ts';
+
+type Names = Exclude<keyof PostgresActivities, 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog'>;
+
+/** The last log of a stopped server is waited for this long; the old directory keeps it in any case. */
+const shipWithinMs = 2 * 60_000;
+
+export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
+  const { frame, receivers } = services;
+  /** One step on the frozen plan, under the lease. */
+  const step = <T>(request: RestoreRequest, work: (at: RunningPlan) => Promise<T>) =>
+    runActivity(frame, async (running) => {
+      const plan = await loadPlan(services, request);
+      const { dataDirectory } = plan.place;
+      const place = { dataDirectory, run: plan.run, owner: plan.run, undo: false };
+      return await guarded(services, place, (guard) => work({ plan, guard, running }));
+    });
+  return {
+    planRestore: ({ run, input, keep }) => runActivity(frame, () => makePlan(services, run, input, keep)),
+    recheckPlan: (request) =>
+      runActivity(frame, async () => {
+        const stored = await loadPlan(services, request);
+        const input = (await (await services.vault()).getRecord(request.run, 'request')) as RestoreDatabaseInput;
+        provePlanUnchanged(stored, await planWithEngine(services, request.run, input));
+      }),
+    prepareRestore: (request) =>
+      step(request, async ({ plan, guard }) => {
+        await prepareWork(plan, guard);
+      }),
+    fetchBaseBackup: (request) =>
+      step(request, async ({ plan, guard, running: { signal, report } }) => {
+        const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }) =>
+          report({ note: `${mib(bytes)} of ${mib(totalBytes)} MiB fetched` });
+        const vault = await services.vault();
+        return { fetchMs: await timed(() => fetchBase(plan, vault, guard, { signal, onProgress })) };
+      }),
+    replayLog: (request) =>
+      step(request, async ({ plan, running: { signal, report, logger } }) => {
+        const vault = await services.vault();
+        const onProgress = ({ replayedLsn, endLsn }: { replayedLsn?: string; endLsn: string }) =>
+          report({ note: `replayed to ${replayedLsn ?? 'the start'} of ${endLsn}` });
+        return { replayMs: await timed(() => awaitTarget(plan, vault, { logger, signal, onProgress })) };
+      }),
+    proveRecovery: (request) =>
+      step(request, async ({ plan }) => {
+        await proveRecovery(plan);
+      }),
+    promoteRecovered: (request) =>
+      step(request, async ({ plan, guard, running: { signal } }) => {
+        const work = async () => {
+          await prepareProduction(plan);
+          await promote(plan, guard, { signal });
+        };
+        return { promoteMs: await timed(work) };
+      }),
+    checkRecovered: (request) =>
+      step(request, async ({ plan }) => ({ checksMs: await timed(() => checkRecovered(plan)) })),
+    finishBeside: (request) =>
+      step(request, async ({ plan, guard }) => {
+        const finished = await finishBeside(plan, guard);
+        return { ...reached(plan), ...finished };
+      }),
+    swapIn: (request) => step(request, (at) => swap(services, at)),
+    resumeProduction: (request) =>
+      step(request, async ({ plan, running: { signal } }) => {
+        await receivers.resume(plan.component);
+        await receivers.ensure(plan.component, signal);
+        const { url } = await sourceOf(services, plan.component);
+        const old = plan.place.mode === 'in place' && plan.production ? { oldDataDirectory: plan.place.keepOldAt } : {};
+        return { ...reached(plan), ...old, dataDirectory: plan.place.dataDirectory, connection: withoutPassword(url) };
+      }),
+    ...createUndoActivities(services),
+  };
+}
+
+type UndoNames = 'abandonRestore' | 'stopRecovered' | 'undoSwap' | 'rollbackRestore' | 'confirmRestore';
+
+function createUndoActivities(services: HostServices): Pick<PostgresActivities, UndoNames> {
+  const { frame, receivers } = services;
+  const back = async (request: RunOnHost, owner: string) => {
+    const dataDirectory = await directoryOf(services, request);
+    const { component, run } = request;
+    await receivers.pause(component);
+    try {
+      const place = { dataDirectory, run, owner, undo: true };
+      return await guarded(services, place, (guard) => rollbackRestore(dataDirectory, run, guard));
+    } finally {
+      await receivers.resume(component);
+    }
+  };
+  return {
+    abandonRestore: (request) =>
+      runActivity(frame, async () => {
+        const { run } = request;
+        const dataDirectory = await directoryOf(services, request);
+        // What was swapped in for a moment may hold what clients wrote: the rollback has put it aside on purpose.
+        if ((await journalState(dataDirectory, run))?.phase === 'rolled back') return;
+        const place = { dataDirectory, run, owner: run, undo: true };
+        await guarded(services, place, (guard) => abandon(dataDirectory, run, guard));
+      }),
+    stopRecovered: (request) =>
+      runActivity(frame, async () => {
+        const plan = await loadPlan(services, request);
+        const { dataDirectory } = plan.place;
+        const finished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
+        const stopped = finished && (await findPostmaster(dataDirectory)) !== undefined;
+        if (finished) await stopBeside(plan);
+        else await stopServer(plan);
+        return { run: request.run, dataDirectory, stopped };
+      }),
+    undoSwap: (request) =>
+      runActivity(frame, async () => {
+        await back(request, request.run);
+      }),
+    rollbackRestore: (request) =>
+      runActivity(frame, async () => {
+        const { dataDirectory, setAsideAt, started } = await back(request, `rollback of ${request.run}`);
+        const aside = setAsideAt === undefined ? '' : `; what was recovered is kept in ${setAsideAt}`;
+        const server = started ? ', and its server runs' : '';
+        return {
+          dataDirectory,
+          message: `the data from before ${request.run} is back in ${dataDirectory}${server}${aside}`,
+        };
+      }),
+    confirmRestore: (request) =>
+      runActivity(frame, async () => {
+        const { run } = request;
+        const dataDirectory = await directoryOf(services, request);
+        const place = { dataDirectory, run, owner: `confirm of ${run}`, undo: false };
+        const { removed } = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
+        const what = removed === undefined ? 'there was no old data to remove' : `${removed} was removed`;
+        return { dataDirectory, message: `${run} is confirmed: ${what}` };
+      }),
+  };
+}
+
+async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
+  if (!keep) return summarizePlan(await planWithEngine(services, run, input));
+  const vault = await services.vault();
+  const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
+    if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  });
+  // An earlier attempt has frozen it: planning again could give another.
+  if (stored !== undefined) return summarizePlan(stored as RestorePlan);
+  const plan = await planWithEngine(services, run, input);
+  await vault.putRecord(run, 'request', input);
+  await vault.putRecord(run, 'plan', plan);
+  return summarizePlan(plan);
+}
+
+async function planWithEngine(services: HostServices, run: string, input: RestoreDatabaseInput): Promise<RestorePlan> {
+  const { configuration } = services;
+  const database = databaseOf(services, input.component);
+  const { url } = await sourceOf(services, input.component);
+  const { beside, exclusive, timeline, from } = input;
+  return await planRestore({
+    ...{ vault: await services.vault(), configuration, database, run, url },
+    target: parseTarget(input.to, configuration.timezone),
+    place:
+      beside === undefined
+        ? { mode: 'in place' }
+        : { mode: 'beside', dataDirectory: beside.directory, start: beside.start },
+    ...(exclusive === undefined ? {} : { exclusive }),
+    ...(timeline === undefined ? {} : { timeline }),
+    ...(from === undefined ? {} : { fromCopy: from }),
+  });
+}
+
+/** Beside the data first: a step must be possible while the stores stumble. Throws `PLAN_CHANGED`, `NOT_FOUND`. */
+async function loadPlan(services: HostServices, request: RunOnHost & { planDigest?: string }): Promise<RestorePlan> {
+  const { run, workDirectory, planDigest, component } = request;
+  const beside =
+    workDirectory === undefined ? undefined : await readPlan({ plan: path.join(workDirectory, 'plan.json') });
+  const plan = beside ?? ((await (await services.vault()).getRecord(run, 'plan')) as RestorePlan);
+  if (plan.run !== run || plan.component !== component || plan.host !== services.host) {
+    fail('PLAN_CHANGED', `the plan that was found is for ${plan.run} of ${plan.component} on '${plan.host}'`);
+  }
+  if (planDigest !== undefined && plan.digest !== planDigest) {
+    fail('PLAN_CHANGED', `the plan of ${run} has digest '${plan.digest}', not '${planDigest}'`);
+  }
+  return plan;
+}
+
+/** From the plan; in place the configuration knows it too, when neither file nor record can be read. */
+async function directoryOf(services: HostServices, request: RunOnHost): Promise<string> {
+  const { dataDirectory } = databaseOf(services, request.component);
+  if (dataDirectory !== undefined && (await journalState(dataDirectory, request.run)) !== undefined)
+    return dataDirectory;
+  return (await loadPlan(services, request)).place.dataDirectory;
+}
+
+async function swap(services: HostServices, { plan, guard, running: { signal } }: RunningPlan) {
+  const { receivers } = services;
+  const { component } = plan;
+  const source = await sourceOf(services, component);
+  const shipped = async ({ timeline, endLsn }: { timeline: number; endLsn: Parameters<typeof receivers.drain>[2] }) => {
+    try {
+      await receivers.drain(component, timeline, endLsn, AbortSignal.any([signal, AbortSignal.timeout(shipWithinMs)]));
+      return { durable: true };
+    } catch {
+      return { durable: false, note: 'the last log did not reach the copies in time; the old directory keeps it' };
+    } finally {
+      await receivers.pause(component);
+    }
+  };
+  const verify = (expected: { systemId: string; timeline: number }) => verifyProduction(source, expected);
+  const { swapMs } = await swapIn(plan, { ...guard, shipped, verify });
+  return { swapMs };
+}
+
+function reached({ resolved }: RestorePlan) {
+  return { recoveredTo: resolved.moment, recoveredLsn: resolved.endLsn };
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url);
+  parsed.password = '';
+  return parsed.href;
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return Math.round(performance.now() - startedAt);
+}
+
+function mib(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}

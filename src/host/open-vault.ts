@@ -1,0 +1,48 @@
+// From the configuration to the opened vault: secrets resolved, stores made, keys tried.
+
+import type { Logger } from 'pino';
+import { type Configuration, type CopySettings, type KeySettings, resolveSecret } from '../../config/index.ts';
+import { fail } from '../errors/index.ts';
+import { openStore } from '../stores/open-store.ts';
+import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
+
+export interface OpenVaultOptions {
+  readonly host: string;
+  readonly logger: Logger;
+}
+
+/** Throws as `openVault` does, and `SECRET_UNRESOLVED`. */
+export async function openConfiguredVault(configuration: Configuration, options: OpenVaultOptions): Promise<Vault> {
+  return openVault(await vaultOptions(configuration, options));
+}
+
+export async function vaultOptions(
+  configuration: Configuration,
+  { host, logger }: OpenVaultOptions,
+): Promise<VaultOptions> {
+  const { vault, name } = configuration;
+  const copies = await Promise.all(Object.entries(vault.copies).map(([copy, settings]) => makeCopy(copy, settings)));
+  return { estate: name, copies, policy: vault.commit, keys: vault.keys.map(keySource), logger, host };
+}
+
+async function makeCopy(name: string, settings: CopySettings): Promise<VaultOptions['copies'][number]> {
+  const store = await makeStore(name, settings);
+  const { site, medium, offsite } = settings;
+  return { store, description: { name, site, medium, offsite, location: store.location } };
+}
+
+async function makeStore(name: string, { file, s3 }: CopySettings) {
+  if (file !== undefined) return openStore(name, { type: 'file', path: file });
+  if (s3 === undefined) return fail('CONFIG_INVALID', `copy '${name}' names no store`);
+  const { accessKeyId, secretAccessKey, ...plain } = s3;
+  const credentials =
+    accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { accessKeyId: await resolveSecret(accessKeyId), secretAccessKey: await resolveSecret(secretAccessKey) };
+  return openStore(name, { type: 's3', ...plain, ...credentials });
+}
+
+function keySource(key: KeySettings): KeySource {
+  if ('file' in key) return { name: key.name, kind: 'file', path: key.file };
+  return { name: key.name, kind: 'passphrase', resolve: () => resolveSecret(key.passphrase) };
+}
