@@ -1,11 +1,11 @@
 // Every kind of target, resolved from the log itself and reached by a real server; and what cannot be reached, refused with what can.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { lsnFrom, lsnValue } from '../../../src/domain/lsn.ts';
+import { lsnFrom, lsnValue, segmentNameAt } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import { finishBeside, planRestore, promote, resolveTarget, windows } from '../../../src/postgres/recovery/index.ts';
@@ -173,6 +173,29 @@ describe('targets', () => {
     };
     await assert.rejects(planRestore({ ...request, target: { type: 'latest' }, place: { mode: 'in place' } }), {
       code: 'TARGET_UNFIT',
+    });
+  });
+
+  test('log that was damaged on one copy is read from another, and on its own refused', async () => {
+    const record = (await resolve({ type: 'xid', xid: commits[7]!.xid })).resolved.lastRecordLsn;
+    const name = segmentNameAt(1, record, 1024 * 1024);
+    const root = source.holder.path('local');
+    const file = (await readdir(root, { recursive: true })).find((entry) => path.basename(entry) === name);
+    assert.ok(file);
+    const bytes = await readFile(path.join(root, file));
+    bytes[bytes.length - 100]! ^= 1;
+    await chmod(path.join(root, file), 0o600);
+    await writeFile(path.join(root, file), bytes);
+    const target = { type: 'time', moment: commits[7]!.time } as const;
+    const { copy, resolved, passedOver } = await resolve(target);
+    assert.equal(copy, 'far');
+    assert.equal(resolved.lastTransaction?.xid, commits[7]!.xid);
+    assert.deepEqual(
+      passedOver.map(({ copy: name, code }) => [name, code]),
+      [['local', 'OBJECT_DAMAGED']],
+    );
+    await assert.rejects(resolveTarget({ vault: source.vault, component, target, copies: ['local'] }), {
+      code: 'OBJECT_DAMAGED',
     });
   });
 });
