@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { coverage } from '../../src/domain/log-coverage.ts';
 import { compareLsn, type Lsn, lsnValue, parseLsn } from '../../src/domain/lsn.ts';
+import { fail } from '../../src/errors/index.ts';
 import { readHoldings } from '../../src/postgres/receiver/holdings.ts';
 import {
   ensureSlot,
@@ -204,11 +205,11 @@ function blockable(): { wrap: (store: Store) => Store; block(name: string): void
     wrap: (store) =>
       new Proxy(store, {
         get: (target, property) => {
-          const value = Reflect.get(target, property) as unknown;
+          const value = Reflect.get(target, property, target) as unknown;
           if (typeof value !== 'function') return value;
-          return async (...args: unknown[]) => {
-            if (blocked.has(target.name)) throw Object.assign(new Error('cut off'), { code: 'ECONNREFUSED' });
-            return await (value as (...a: unknown[]) => unknown).apply(target, args);
+          return (...args: unknown[]) => {
+            if (blocked.has(target.name)) fail('STORE_UNAVAILABLE', `'${target.name}' is cut off`);
+            return (value as (...a: unknown[]) => unknown).apply(target, args);
           };
         },
       }),

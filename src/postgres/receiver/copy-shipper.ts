@@ -36,6 +36,8 @@ const LAST_RETRY_MS = 15_000;
 export class CopyShipper {
   private readonly context: ShipperContext;
   private position: LogPosition | undefined;
+  /** End of the segment that was closed last. */
+  private closed: LogPosition | undefined;
   private trouble: HoldfastError | undefined;
   private stopped = false;
   private wakeUp: (() => void) | undefined;
@@ -119,10 +121,10 @@ export class CopyShipper {
   private async step(): Promise<number> {
     const { intake, flushBytes, flushEveryMs, markEveryMs } = this.context;
     this.woken = false;
-    const position = intake.route.settle(this.position!);
-    if (comparePositions(position, this.position!) !== 0) this.move(position);
+    const position = this.position!;
     const stretch = intake.route.stretchOf(position);
     if (stretch === undefined) return markEveryMs;
+    if (stretch.end !== undefined && position.at >= stretch.end.at) return await this.leave(stretch, position);
     await this.storeHistories(position.timeline);
     const segmentStart = segmentFloor(position.at, intake.segmentSizeBytes);
     const segmentEnd = segmentStart + BigInt(intake.segmentSizeBytes);
@@ -146,6 +148,24 @@ export class CopyShipper {
     return pending > 0 ? Math.max(1, dueInMs) : markEveryMs;
   }
 
+  /** The stretch is over for this copy: its last segment is closed where the timeline was left, then the next stretch begins. */
+  private async leave(stretch: Stretch, position: LogPosition): Promise<number> {
+    const { intake, markEveryMs } = this.context;
+    const { at, how } = stretch.end!;
+    const segmentStart = segmentFloor(at - 1n, intake.segmentSizeBytes);
+    const isClosed =
+      this.closed !== undefined && comparePositions(this.closed, { timeline: stretch.timeline, at }) === 0;
+    const isHere = intake.covers(stretch, segmentStart) && intake.spool.has(stretch.timeline, segmentStart, at);
+    if (how === 'switch' && !isClosed && isHere) {
+      await this.close(stretch, segmentStart, at);
+      return 0;
+    }
+    const next = intake.route.settle(position);
+    if (comparePositions(next, position) === 0) return markEveryMs;
+    this.move(next);
+    return 0;
+  }
+
   /** Whether this process received the stretch around `at` from `start` on. */
   private isAtHand(stretch: Stretch, start: bigint, at: bigint): boolean {
     const { intake } = this.context;
@@ -159,7 +179,8 @@ export class CopyShipper {
     const { log, intake } = this.context;
     const bytes = await this.read(stretch, from, to);
     await log.putSegment(this.header(stretch, from, to, bytes), bytes);
-    this.shipped({ timeline: stretch.timeline, at: to });
+    this.closed = { timeline: stretch.timeline, at: to };
+    this.shipped(this.closed);
     const size = intake.segmentSizeBytes;
     const segment = segmentName(stretch.timeline, from / BigInt(size), size);
     try {
@@ -248,7 +269,7 @@ export class CopyShipper {
 
   private shipped(position: LogPosition): void {
     this.shippedAtMs = performance.now();
-    this.move(this.context.intake.route.settle(position));
+    this.move(position);
   }
 
   private move(position: LogPosition): void {

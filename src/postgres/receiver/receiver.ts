@@ -17,7 +17,7 @@ import { dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
 import { Spool } from './spool.ts';
 import type { Receiver, ReceiverEvent, ReceiverOptions } from './types.ts';
 import { Waiters } from './waiters.ts';
-import { readTimelineHistory, segmentFloor, WalStream } from './wal-stream.ts';
+import { readTimelineHistory, type StreamMessage, segmentFloor, WalStream } from './wal-stream.ts';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 15_000;
@@ -38,7 +38,6 @@ class LogReceiver implements Receiver {
   private readonly waiters = new Waiters();
   private readonly histories = new Map<number, string>();
   private phase: ReceiverState['phase'] = 'starting';
-  private server: ServerView | undefined;
   private systemId: string | undefined;
   private intake: Intake | undefined;
   private shippers: CopyShipper[] = [];
@@ -48,6 +47,10 @@ class LogReceiver implements Receiver {
   private floor: LogPosition | undefined;
   private policyAt: LogPosition | undefined;
   private slot: ReceiverState['slot'];
+  /** The server has removed the log that follows what we have. */
+  private isRemoved = false;
+  /** The slot was made again; whether log is missing shows with the first answer of the stream. */
+  private untoldLoss = false;
   private trouble: HoldfastError | undefined;
   private failure: HoldfastError | undefined;
   private paused = false;
@@ -172,7 +175,6 @@ class LogReceiver implements Receiver {
       if (this.stopped || this.paused) return;
       const server = await viewServer(connection, this.systemId);
       this.systemId = server.systemId;
-      this.server = server;
       for (const [timeline, text] of server.historyTexts) this.histories.set(timeline, text);
       if (!this.canContinue(server)) await this.plan(server);
       await this.openStream(connection, server);
@@ -323,10 +325,12 @@ class LogReceiver implements Receiver {
   /** Starts streaming where the intake ends; a slot that is gone is made again, and what the server no longer has becomes a named hole. */
   private async openStream(connection: ReplicationConnection, server: ServerView): Promise<void> {
     let slot = await this.lookAtSlot();
-    const isLost = slot?.state !== 'ok' || slot.restartLsn === undefined;
-    if (isLost) slot = await this.replaceSlot(slot);
-    const hole = await this.beginStream(connection, server, slot!);
-    if (isLost || hole !== undefined) await this.tellLoss(hole);
+    if (slot?.state !== 'ok' || slot.restartLsn === undefined) {
+      slot = await this.replaceSlot(slot);
+      this.untoldLoss = true;
+    }
+    if (this.isRemoved) await this.skipHole(server, slot!);
+    await this.startAtIntake(connection, slot!);
   }
 
   private async replaceSlot(slot: SlotFacts | undefined): Promise<SlotFacts | undefined> {
@@ -339,35 +343,33 @@ class LogReceiver implements Receiver {
     return await this.lookAtSlot();
   }
 
-  /** Gives the hole when the server no longer has the log that follows. */
-  private async beginStream(
-    connection: ReplicationConnection,
-    server: ServerView,
-    slot: SlotFacts,
-  ): Promise<LogHole | undefined> {
-    try {
-      await this.startAtIntake(connection, slot);
-      return undefined;
-    } catch (error) {
-      if (!isHoldfastError(error, 'SLOT_LOST')) throw error;
-      if (this.options.mayDeclareLoss?.() === false) throw error;
+  /** The server said that it no longer has the log that follows: the next thing it surely has is what the slot keeps. */
+  private async skipHole(server: ServerView, slot: SlotFacts): Promise<void> {
+    if (this.options.mayDeclareLoss?.() === false) {
+      fail('SLOT_LOST', 'log is missing; a recovery under way decides where it resumes');
     }
     const intake = this.intake!;
     const { timeline } = intake.receiving!;
-    const durable = this.policyAt !== undefined && this.policyAt.timeline === timeline ? this.policyAt.at : undefined;
+    const durable = this.policyAt?.timeline === timeline ? this.policyAt.at : 0n;
     const known = intake.end('hole');
     // After a restart nothing was received here yet, and the copies' own end is where the hole begins.
-    const from = durable !== undefined && durable > known ? durable : known;
+    const from = durable > known ? durable : known;
     intake.end('hole', from);
     const next = positionOf(server.history, slot.restartLsn!);
     const at = segmentFloor(next.at, intake.segmentSizeBytes);
-    intake.begin(next.timeline, at);
-    await this.startAtIntake(connection, slot);
-    const after = this.intake?.describe(intake.route.last!, at, at)?.maxTime;
-    return { timeline, fromLsn: lsnFrom(from), toLsn: lsnFrom(at), ...(after === undefined ? {} : { after }) };
+    intake.begin(next.timeline, at, this.durableTime());
+    this.isRemoved = false;
+    this.untoldLoss = false;
+    const after = this.durableTime();
+    await this.tellLoss({
+      timeline,
+      fromLsn: lsnFrom(from),
+      toLsn: lsnFrom(at),
+      ...(after === undefined ? {} : { after }),
+    });
   }
 
-  private async tellLoss(hole: LogHole | undefined): Promise<void> {
+  private async tellLoss(hole?: LogHole): Promise<void> {
     const { component, slot, vault, logger } = this.options;
     logger.error({ component, slot, hole }, 'the replication slot was lost and made again');
     this.emit({ type: 'slot lost', slot, hole });
@@ -399,7 +401,7 @@ class LogReceiver implements Receiver {
     try {
       this.report(true);
       for (;;) {
-        const message = await this.stream!.next();
+        const message = await this.nextMessage();
         if (message.type === 'log') {
           await this.makeRoom();
           await this.intake!.append(message.at, message.bytes);
@@ -416,6 +418,21 @@ class LogReceiver implements Receiver {
       }
     } finally {
       clearInterval(beat);
+    }
+  }
+
+  /** The server begins a stream before it looks for the log: that it is gone comes as the first message. */
+  private async nextMessage(): Promise<StreamMessage> {
+    try {
+      const message = await this.stream!.next();
+      if (this.untoldLoss && message.type === 'log') {
+        this.untoldLoss = false;
+        await this.tellLoss();
+      }
+      return message;
+    } catch (error) {
+      if (isHoldfastError(error, 'SLOT_LOST')) this.isRemoved = true;
+      throw error;
     }
   }
 

@@ -61,7 +61,7 @@ export class Route {
       if (first === undefined) continue;
       const end = lsnValue(first.toLsn);
       const at = stretch.end !== undefined && end > stretch.end.at ? stretch.end.at : end;
-      return this.settle({ timeline: stretch.timeline, at });
+      return { timeline: stretch.timeline, at };
     }
     return undefined;
   }
