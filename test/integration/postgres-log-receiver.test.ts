@@ -1,7 +1,7 @@
 // The receiver on real servers: every byte of the log on every copy, nothing reported that is not durable, and no gap that is not named.
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -310,17 +310,23 @@ for (const major of [15, 17]) {
   test(`PostgreSQL ${major} promoted: the history is stored, the old timeline closed where it was left, the new one followed`, async (t) => {
     const primary = await bank(t, major);
     const { vault } = await vaultFor(t);
-    const directory = path.join(await temporaryDirectory(t), 'standby');
-    await run(primary.bin('pg_basebackup'), ['-D', directory, '-X', 'stream', '-c', 'fast', '--no-sync', '-R'], {
+    // Removed after the standby has stopped: hooks run in the order of their registration.
+    const removals: (() => Promise<void>)[] = [];
+    const parent = await temporaryDirectory({ after: (removal) => void removals.push(removal as () => Promise<void>) });
+    const directory = path.join(parent, 'standby');
+    await run(primary.bin('pg_basebackup'), ['-D', directory, '-X', 'stream', '-c', 'fast', '--no-sync'], {
       env: primary.environment,
     });
 
+    // Not `-R`: what it writes may hold options that the server's own client library does not know.
+    await writeFile(path.join(directory, 'standby.signal'), '');
     await chownTree(path.dirname(directory));
     const standby = await startScratchPostgres(t, {
       major,
       directory,
       settings: { primary_conninfo: `host=${primary.directory} port=${primary.port} user=postgres`, hot_standby: 'on' },
     });
+    t.after(() => removals[0]!());
     const source = { component: COMPONENT, url: standby.url() } as const;
     await ensureSlot(source, slot, { immediatelyReserve: true });
     const { receiver, events } = await receive(t, standby, vault);
