@@ -1,0 +1,170 @@
+// The whole chain through Temporal on real components: back up, lose, restore in place and beside, roll back, confirm.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import pg from 'pg';
+import type { RestoreResult, RunHandle, SnapshotSummary } from '../../src/domain/client.ts';
+import type { RestoreDatabaseInput, RunStatus } from '../../src/domain/operations.ts';
+import { wholeFile } from '../support/components.ts';
+import { type TestEstate, testEstate } from '../support/temporal-estate.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let estate: TestEstate;
+before(async () => {
+  estate = await testEstate(wholeFile);
+});
+
+const ended = (handle: RunHandle): Promise<RunStatus> => estate.client.follow(handle, (status) => process.env.HOLDFAST_TEST_LOG && console.error(status.message, JSON.stringify(status.steps.map(({ name, state, note }) => [name, state, note]))));
+
+function completed(status: RunStatus): RunStatus {
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  return status;
+}
+
+function restored(status: RunStatus): RestoreResult {
+  const { restore } = completed(status).data ?? {};
+  assert.ok(restore);
+  return restore as RestoreResult;
+}
+
+async function query(sql: string, url = estate.postgres.superuserUrl): Promise<Record<string, string>[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  return client
+    .query(sql)
+    .then(({ rows }) => rows as Record<string, string>[])
+    .finally(() => client.end());
+}
+
+const restoreTo = (to: string, more: Partial<RestoreDatabaseInput> = {}): RestoreDatabaseInput => ({
+  ...estate.input,
+  to,
+  approval: 'never',
+  approveWithinSeconds: 600,
+  ...more,
+});
+
+const numbers = async (url?: string) =>
+  (await query('select n from entries order by n', url)).map(({ n }) => Number(n));
+
+test('a backup is taken, kept on every copy, and known by its run', async () => {
+  await query('create table entries (n int); insert into entries values (1)');
+  const handle = await estate.client.startBackup({ ...estate.input, kind: 'physical' });
+  const status = completed(await ended(handle));
+  assert.equal(status.run, handle.runId);
+  const snapshot = status.data?.snapshot as SnapshotSummary;
+  assert.deepEqual(snapshot.copies, { local: 'present', eu: 'present' });
+  assert.deepEqual(status.data?.verified, { level: 'listed', copies: { local: 'good', eu: 'good' } });
+  assert.deepEqual(
+    status.steps.map(({ state }) => state),
+    ['done', 'done', 'done', 'done'],
+  );
+  const listed = await estate.client.snapshots('database/main');
+  assert.deepEqual(
+    listed.map(({ id }) => id),
+    [snapshot.id],
+  );
+  assert.equal((await estate.client.status(handle.runId)).state, 'completed');
+});
+
+let before2: string;
+let first: RestoreResult;
+
+test('a restore in place brings back the moment before the loss, keeps the old data, and backs up the new timeline', async () => {
+  await query('insert into entries values (2)');
+  const [{ moment } = { moment: '' }] = await query(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as moment`,
+  );
+  before2 = moment as string;
+  await query('delete from entries');
+  const target = restoreTo(before2);
+  const plan = await waitFor('the log to reach the target', () => estate.client.plan(target).catch(() => undefined));
+  const handle = await estate.client.startRestore({ ...target, planDigest: plan.digest });
+  const status = completed(await ended(handle));
+  first = status.data?.restore as RestoreResult;
+  assert.deepEqual(await numbers(), [1, 2]);
+  assert.equal(first.recoveredTo, before2);
+  assert.ok(first.oldDataDirectory?.startsWith(`${estate.postgres.dataDirectory}.before-`));
+  assert.ok(!first.connection?.includes(new URL(estate.postgres.url).password));
+  assert.deepEqual(Object.keys(first.timingsMs), ['fetch', 'replay', 'promote', 'checks', 'swap', 'total']);
+  const backup = await waitFor('the new backup', async () => {
+    const runs = await estate.client.history('database/main');
+    return runs.find(({ data, state }) => data?.reason === `after ${status.run}` && state === 'completed');
+  });
+  assert.equal(backup.by, status.run);
+});
+
+test('a rollback brings the replaced data back, and the log goes on', async () => {
+  const handle = await estate.client.startRollback({ ...estate.input, run: first.id });
+  completed(await ended(handle));
+  assert.deepEqual(await numbers(), []);
+  await query('insert into entries values (3)');
+  const report = await estate.client.check('database/main');
+  const segments = report.checks.filter(({ name }) => name.startsWith('segment on '));
+  assert.deepEqual(
+    segments.map(({ ok }) => ok),
+    [true, true],
+    JSON.stringify(report),
+  );
+});
+
+test('a restore beside leaves a server running that `stop` ends, and touches nothing of production', async () => {
+  const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'beside');
+  const target = restoreTo(before2, { beside: { directory, start: true } });
+  const handle = await estate.client.startRestore(target);
+  const { connection = '' } = restored(await ended(handle));
+  const url = new URL(connection.replace('@/', '@localhost/'));
+  const client = new pg.Client({
+    host: url.searchParams.get('host') ?? '',
+    port: Number(url.searchParams.get('port')),
+    user: decodeURIComponent(url.username),
+    database: 'postgres',
+  });
+  await client.connect();
+  const { rows } = await client.query('select n from entries order by n').finally(() => client.end());
+  assert.deepEqual(rows, [{ n: 1 }, { n: 2 }]);
+  assert.deepEqual(await numbers(), [3]);
+  const stopped = await estate.client.stopServer({ ...estate.input, run: handle.runId });
+  assert.deepEqual([stopped.stopped, stopped.dataDirectory], [true, directory]);
+});
+
+test('a restore in place that is confirmed keeps nothing of the old data, and a rollback of it is refused', async () => {
+  const handle = await estate.client.startRestore(restoreTo('latest'));
+  const { id } = restored(await ended(handle));
+  assert.deepEqual(await numbers(), [3]);
+  completed(await ended(await estate.client.startConfirm({ ...estate.input, run: id })));
+  const rollback = await ended(await estate.client.startRollback({ ...estate.input, run: id }));
+  assert.deepEqual([rollback.state, rollback.error?.code], ['refused', 'JOURNAL_STATE']);
+});
+
+test('a target that cannot be reached is refused before anything is touched', async () => {
+  const status = await ended(await estate.client.startRestore(restoreTo('2001-01-01T00:00:00Z')));
+  assert.deepEqual([status.state, status.error?.code], ['refused', 'TARGET_OUTSIDE']);
+  await assert.rejects(estate.client.plan(restoreTo('2001-01-01T00:00:00Z')), { code: 'TARGET_OUTSIDE' });
+});
+
+test('an input read from another configuration is refused', async () => {
+  const handle = await estate.client.startBackup({ ...estate.input, kind: 'physical', digest: 'f'.repeat(16) });
+  const status = await ended(handle);
+  assert.deepEqual([status.state, status.error?.code], ['refused', 'CONFIG_MISMATCH']);
+});
+
+test('no history holds the password of the database or the key of the vault', async () => {
+  const secrets = [
+    new URL(estate.postgres.url).password,
+    (await readFile(path.join(estate.directory, 'secrets', 'vault.key'), 'utf8')).trim(),
+  ];
+  let seen = 0;
+  const query = `HoldfastEstate = "${estate.configuration.name}"`;
+  for await (const { workflowId, runId } of estate.temporal.workflow.list({ query })) {
+    const history = await estate.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    const payloads = JSON.stringify(history, (_key, value) =>
+      value instanceof Uint8Array || Buffer.isBuffer(value) ? Buffer.from(value).toString('latin1') : value,
+    );
+    seen += 1;
+    for (const secret of secrets) assert.ok(!payloads.includes(secret), workflowId);
+  }
+  assert.ok(seen >= 6, `${seen} histories`);
+});
