@@ -30,7 +30,8 @@ export function serverAddress(settings: TemporalSettings): ServerAddress {
 
 function loadProfile(profile: string): ClientConnectConfig {
   try {
-    return loadClientConnectConfig({ profile });
+    // Asked for by name, a profile must exist; without a name TEMPORAL_PROFILE or the default one is taken if there is any.
+    return loadClientConnectConfig(profile === 'default' ? {} : { profile });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new HoldfastError('CONFIG_INVALID', `the Temporal profile '${profile}' cannot be used: ${reason}`, {

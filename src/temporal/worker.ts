@@ -46,20 +46,30 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   for (const host of hosts) {
     if (configuration.hosts[host] === undefined) fail('CONFIG_INVALID', `no host '${host}' is configured`);
   }
+  // A profile that cannot be read is found now, not in a loop that tries again for ever.
+  serverAddress(configuration.temporal);
   installRuntime(logger);
+  const over = new AbortController();
   const frame: ActivityFrame = { logger, shutdown: signal };
   const receivers: RunningReceivers[] = [];
   const services = hosts.map((host) =>
     createHostServices({
       ...{ configuration, host, logger, frame },
       receivers: (vault) => {
-        const made = createReceivers({ configuration, host, vault, logger, signal });
+        const made = createReceivers({
+          configuration,
+          host,
+          vault,
+          logger,
+          signal: AbortSignal.any([signal, over.signal]),
+        });
         receivers.push(made);
         return made;
       },
     }),
   );
   const ended = serveTemporal(options, frame, services).finally(async () => {
+    over.abort();
     await Promise.allSettled(receivers.map((each) => each.stop()));
     await Promise.allSettled(services.map((each) => each.close()));
   });

@@ -16,7 +16,13 @@ before(async () => {
   estate = await testEstate(wholeFile);
 });
 
-const ended = (handle: RunHandle): Promise<RunStatus> => estate.client.follow(handle, (status) => process.env.HOLDFAST_TEST_LOG && console.error(status.message, JSON.stringify(status.steps.map(({ name, state, note }) => [name, state, note]))));
+const ended = (handle: RunHandle): Promise<RunStatus> =>
+  estate.client.follow(
+    handle,
+    (status) =>
+      process.env.HOLDFAST_TEST_LOG &&
+      console.error(status.message, JSON.stringify(status.steps.map(({ name, state, note }) => [name, state, note]))),
+  );
 
 function completed(status: RunStatus): RunStatus {
   assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
