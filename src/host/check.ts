@@ -1,0 +1,170 @@
+// The check that proves one concrete thing end to end: a segment closed now is on every copy, and everything a backup asks for is there.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { resolveSecret } from '../../config/index.ts';
+import type { CheckReport, CheckResult } from '../domain/client.ts';
+import { slotName } from '../domain/ids.ts';
+import { type Lsn, lsnFrom, lsnValue, parseLsn, segmentNameAt, type SegmentName } from '../domain/lsn.ts';
+import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { quoteIdentifier, withPlain } from '../postgres/connection/index.ts';
+import { identify } from '../postgres/identity.ts';
+import { preflight } from '../postgres/preflight.ts';
+import type { ClusterIdentity, Source } from '../postgres/types.ts';
+import type { Vault } from '../vault/index.ts';
+
+export interface CheckOptions {
+  readonly waitSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Long enough for a receiver that reconnects and a store that is slow. */
+const DEFAULT_WAIT_SECONDS = 120;
+const LOOK_AGAIN_MS = 500;
+
+export async function checkDatabase(
+  vault: Vault,
+  configuration: Configuration,
+  database: DatabaseSettings,
+  options: CheckOptions = {},
+): Promise<CheckReport> {
+  const checks: CheckResult[] = [...(await copyChecks(vault))];
+  const source: Source = { component: database.id, url: await resolveSecret(database.url) };
+  const slot = slotName(configuration.name, database.name);
+  const asked = await preflight(source, { slot });
+  checks.push(...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })));
+  const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
+  if (reachable) checks.push(await slotCheck(source, slot, database));
+  const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
+  if (segment) checks.push(...segment.checks);
+  return {
+    component: database.id,
+    ok: checks.every(({ ok }) => ok),
+    checks,
+    ...(segment?.segment === undefined ? {} : { segment: segment.segment }),
+  };
+}
+
+async function copyChecks(vault: Vault): Promise<CheckResult[]> {
+  return (await vault.conditions()).map((condition) => {
+    const location = vault.copies.find(({ name }) => name === condition.name)?.location ?? condition.name;
+    const name = `copy ${condition.name}`;
+    if (condition.state === 'ready') return { name, ok: true, message: `the vault answers at ${location}` };
+    return { name, ok: false, message: condition.error.message, hint: condition.error.hint };
+  });
+}
+
+interface SlotRow extends Record<string, unknown> {
+  readonly active: boolean;
+  readonly wal_status: string | null;
+  readonly retained: string | null;
+}
+
+async function slotCheck(source: Source, slot: string, database: DatabaseSettings): Promise<CheckResult> {
+  const name = 'slot';
+  const [row] = await withPlain(source, (connection) =>
+    connection.query<SlotRow>(
+      'look at the replication slot',
+      `select active, wal_status, pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_receive_lsn()
+         else pg_current_wal_lsn() end, restart_lsn)::text as retained from pg_replication_slots where slot_name = $1`,
+      [slot],
+    ),
+  );
+  if (row === undefined) return { name, ok: false, message: `'${slot}' does not exist`, hint: 'run `holdfast setup`' };
+  if (row.wal_status === 'lost') {
+    const hint = 'the worker makes a new slot and a new full backup; see `holdfast status`';
+    return { name, ok: false, message: `'${slot}' has lost log`, hint };
+  }
+  const kept = row.retained === null ? '' : `, ${row.retained} bytes of log kept for it`;
+  if (row.active) return { name, ok: true, message: `'${slot}' is being read${kept}` };
+  const hint = `start \`holdfast worker\` on '${database.host}'`;
+  return { name, ok: false, message: `nobody reads '${slot}'${kept}`, hint };
+}
+
+type SegmentOutcome = Pick<CheckReport, 'segment'> & { readonly checks: readonly CheckResult[] };
+
+async function segmentCheck(
+  vault: Vault,
+  source: Source,
+  database: DatabaseSettings,
+  options: CheckOptions,
+): Promise<SegmentOutcome> {
+  try {
+    const cluster = await identify(source);
+    const lsn = await closeSegment(source);
+    // The last byte of the segment that was closed, not the first of the next one.
+    const name = segmentNameAt(cluster.timeline, lsnFrom(lsnValue(lsn) - 1n), cluster.segmentSizeBytes);
+    const waited = await waitOnCopies(vault, database, cluster, name, options);
+    return { segment: { name, lsn, copies: waited }, checks: waitChecks(name, waited, database, options) };
+  } catch (error) {
+    const { message, hint } = toHoldfastError(error);
+    return { checks: [{ name: 'segment', ok: false, message, hint }] };
+  }
+}
+
+/** End of the closed segment. An idle server would not switch, so something small is written first. */
+async function closeSegment(source: Source): Promise<Lsn> {
+  return withPlain(source, async (connection) => {
+    const [asked] = await connection.query<{ role: string; standby: boolean; may_switch: boolean }>(
+      'ask whether it may switch the log',
+      `select current_user::text as role, pg_is_in_recovery() as standby,
+         has_function_privilege('pg_switch_wal()', 'execute') as may_switch`,
+    );
+    if (asked?.standby) fail('DATABASE_SETTING', 'a standby cannot close a segment', { hint: 'check the primary' });
+    if (!asked?.may_switch) {
+      const role = quoteIdentifier(asked?.role ?? '');
+      fail('DATABASE_PRIVILEGE', `role ${role} may not close a segment of the log`, {
+        hint: `run: GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO ${role};`,
+      });
+    }
+    await connection.query('write to the log', "select pg_logical_emit_message(false, 'holdfast', 'check')");
+    const [row] = await connection.query<{ lsn: string }>('close a segment', 'select pg_switch_wal()::text as lsn');
+    return parseLsn(row?.lsn ?? '');
+  });
+}
+
+/** Milliseconds until each copy had the closed segment; `null` for one that did not in time. */
+async function waitOnCopies(
+  vault: Vault,
+  database: DatabaseSettings,
+  cluster: ClusterIdentity,
+  segment: SegmentName,
+  { waitSeconds = DEFAULT_WAIT_SECONDS, signal }: CheckOptions,
+): Promise<Record<string, number | null>> {
+  const startedMs = Date.now();
+  const waits = vault.copies.map(async ({ name }) => {
+    const log = vault.log(database.id, cluster.systemId, name);
+    while (Date.now() - startedMs < waitSeconds * 1000) {
+      signal?.throwIfAborted();
+      if (await hasSegment(log, cluster.timeline, segment)) return [name, Date.now() - startedMs] as const;
+      await sleep(LOOK_AGAIN_MS, undefined, signal === undefined ? {} : { signal });
+    }
+    return [name, null] as const;
+  });
+  return Object.fromEntries(await Promise.all(waits));
+}
+
+/** A copy that does not answer now may answer in a moment; its own check tells why. */
+async function hasSegment(log: ReturnType<Vault['log']>, timeline: number, segment: SegmentName): Promise<boolean> {
+  try {
+    const { objects } = await log.list({ timeline, fromSegment: segment });
+    return objects.some((object) => object.kind === 'segment' && object.segment === segment);
+  } catch (error) {
+    if (isHoldfastError(error)) return false;
+    throw error;
+  }
+}
+
+function waitChecks(
+  segment: string,
+  copies: Readonly<Record<string, number | null>>,
+  database: DatabaseSettings,
+  { waitSeconds = DEFAULT_WAIT_SECONDS }: CheckOptions,
+): CheckResult[] {
+  return Object.entries(copies).map(([copy, ms]) => {
+    const name = `segment on ${copy}`;
+    if (ms !== null) return { name, ok: true, message: `${segment} arrived in ${(ms / 1000).toFixed(1)} s` };
+    const hint = `is \`holdfast worker\` running on '${database.host}'? does \`holdfast copies\` show '${copy}' as ready?`;
+    return { name, ok: false, message: `${segment} did not arrive within ${waitSeconds} s`, hint };
+  });
+}

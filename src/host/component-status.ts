@@ -1,0 +1,194 @@
+// What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
+
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import type { ComponentCopy, ComponentStatus, Finding, RestoreResult, WindowSummary } from '../domain/client.ts';
+import { describeSeconds, writeDuration } from '../domain/duration.ts';
+import { lsnDistance } from '../domain/lsn.ts';
+import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
+import type { ProofLevel } from '../domain/states.ts';
+import { fromErrorData } from '../errors/index.ts';
+import type { RecoveryWindow } from '../postgres/types.ts';
+import type { CopyCondition, SnapshotOnCopies } from '../vault/index.ts';
+import { summarizeSnapshot } from './snapshot-summary.ts';
+
+/** What was read of one component; `history` newest first. */
+export interface ComponentFacts {
+  readonly configuration: Configuration;
+  readonly database: DatabaseSettings;
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotOnCopies[];
+  readonly windows: readonly RecoveryWindow[];
+  readonly conditions: readonly CopyCondition[];
+  readonly history: readonly RunStatus[];
+  readonly now: Date;
+}
+
+/** Cursors of copies that keep up are seconds apart: a copy is behind when the difference is more than that. */
+const KEEPS_UP_SECONDS = 60;
+/** A run may take this part of its period before it is called late, at most an hour. */
+const LATE_AFTER = { partOfPeriod: 0.25, atMostSeconds: 3600 } as const;
+
+export function componentStatus(facts: ComponentFacts): ComponentStatus {
+  const { database, snapshots, now } = facts;
+  const best = newest(facts.windows);
+  const surviving = newest(facts.windows.filter(({ copy }) => survivesHost(facts, copy)));
+  const copies = facts.conditions.map((condition) => copyState(facts, condition, best));
+  const nowSeconds = surviving && Math.max(0, secondsBetween(surviving.to, momentFromDate(now)));
+  const proven = provenBy(facts.history);
+  const [lastSnapshot] = snapshots;
+  const { rpoSeconds } = database.objective;
+  const findings = [
+    ...snapshotFindings(facts),
+    ...windowFindings(best),
+    ...rpoFindings(facts, nowSeconds),
+    ...copyFindings(facts, copies),
+  ];
+  return {
+    component: database.id,
+    host: database.host,
+    state: findings.some(({ severity }) => severity === 'late') ? 'late' : 'ok',
+    ...(best === undefined ? {} : { window: summarizeWindow(best) }),
+    copies,
+    ...(lastSnapshot === undefined ? {} : { lastSnapshot: summarizeSnapshot(lastSnapshot) }),
+    ...(proven === undefined ? {} : { proven }),
+    rpo: {
+      ...(nowSeconds === undefined ? {} : { nowSeconds }),
+      ...(rpoSeconds === undefined ? {} : { objectiveSeconds: rpoSeconds }),
+    },
+    findings,
+  };
+}
+
+export function summarizeWindow({ from, to, fromLsn, toLsn, timeline, holes }: RecoveryWindow): WindowSummary {
+  return { from, to, fromLsn, toLsn, timeline, holes };
+}
+
+function newest(windows: readonly RecoveryWindow[]): RecoveryWindow | undefined {
+  return windows.reduce<RecoveryWindow | undefined>(
+    (best, window) => (best === undefined || window.to > best.to ? window : best),
+    undefined,
+  );
+}
+
+/** A directory of the database's own site is taken to go down with its host; unknown is never good. */
+function survivesHost({ configuration, database }: ComponentFacts, copy: string): boolean {
+  const settings = configuration.vault.copies[copy];
+  const site = configuration.hosts[database.host]?.site;
+  return settings !== undefined && (settings.file === undefined || settings.site !== site);
+}
+
+function copyState(facts: ComponentFacts, condition: CopyCondition, best: RecoveryWindow | undefined): ComponentCopy {
+  const copy = condition.name;
+  if (condition.state === 'away') return { copy, state: 'away', error: fromErrorData(condition.error).toJSON() };
+  const window = facts.windows.find((one) => one.copy === copy);
+  const snapshotsBehind = facts.snapshots.filter((snapshot) => snapshot.copies[copy] === 'absent').length;
+  const unasked = facts.snapshots.some((snapshot) => snapshot.copies[copy] === 'away');
+  const behindSeconds = window && best ? secondsBetween(window.to, best.to) : 0;
+  const sameLine = window !== undefined && best?.timeline === window.timeline;
+  const logBehindBytes = sameLine && best ? Math.max(0, lsnDistance(window.toLsn, best.toLsn)) : undefined;
+  const behind = snapshotsBehind > 0 || behindSeconds > KEEPS_UP_SECONDS || (best !== undefined && window === undefined);
+  return {
+    copy,
+    state: unasked ? 'unknown' : behind ? 'behind' : 'complete',
+    snapshotsBehind,
+    ...(logBehindBytes === undefined ? {} : { logBehindBytes }),
+    ...(window === undefined ? {} : { window: summarizeWindow(window) }),
+  };
+}
+
+/** The newest run that showed something of a snapshot; a restore shows more than any verification. */
+function provenBy(history: readonly RunStatus[]): ComponentStatus['proven'] {
+  const proofs = history.flatMap((run) => proofOf(run) ?? []);
+  const restored = proofs.find(({ level }) => level === 'queried');
+  return restored ?? proofs[0];
+}
+
+function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> | undefined {
+  if (run.state !== 'completed' || run.endedAt === undefined) return undefined;
+  const at = momentFromDate(new Date(run.endedAt));
+  const data = (run.data ?? {}) as {
+    snapshot?: { id: string };
+    verified?: { level: ProofLevel; copies: Record<string, string> };
+    restore?: RestoreResult;
+    plan?: { base: { snapshot: string } };
+  };
+  if (run.operation === 'restoreDatabase' && data.restore && data.plan) {
+    return { level: 'queried', at, snapshot: data.plan.base.snapshot };
+  }
+  if (run.operation !== 'backupDatabase' || !data.verified || !data.snapshot) return undefined;
+  const good = Object.values(data.verified.copies).includes('good');
+  return good ? { level: data.verified.level, at, snapshot: data.snapshot.id } : undefined;
+}
+
+function late(message: string, hint: string): Finding {
+  return { severity: 'late', message, hint };
+}
+
+function snapshotFindings({ configuration, database, snapshots, now }: ComponentFacts): Finding[] {
+  const findings: Finding[] = [];
+  const [latest] = snapshots;
+  const show = `see \`holdfast show backup/${database.id}\``;
+  if (latest === undefined) {
+    findings.push(late('there is no snapshot yet', `take one with \`holdfast backup ${database.id}\``));
+  } else if (latest.state === 'damaged') {
+    findings.push(late(`the newest snapshot ${latest.id} has damaged pages`, show));
+  }
+  const spec = database.backup.full;
+  if (spec === undefined || latest === undefined) return findings;
+  const schedule = parseSchedule(spec);
+  const grace = Math.min(schedulePeriodSeconds(schedule) * LATE_AFTER.partOfPeriod, LATE_AFTER.atMostSeconds);
+  const dueMs = previousOccurrenceMs(schedule, configuration.timezone, now.getTime() - grace * 1000);
+  if (Number(unixMicros(latest.from) / 1000n) < dueMs) {
+    const due = shortMoment(momentFromDate(new Date(dueMs)));
+    findings.push(late(`the backup of '${spec}' that was due at ${due} has not finished`, `${show} and \`holdfast schedules list\``));
+  }
+  return findings;
+}
+
+function windowFindings(best: RecoveryWindow | undefined): Finding[] {
+  return (best?.holes ?? []).map((hole) =>
+    late(
+      `the log has a hole from ${hole.fromLsn} to ${hole.toLsn} on timeline ${hole.timeline}${spanText(hole.after, hole.before)}`,
+      'moments inside it cannot be recovered; a backup taken after it starts a new window',
+    ),
+  );
+}
+
+function spanText(after: Moment | undefined, before: Moment | undefined): string {
+  if (after === undefined || before === undefined) return '';
+  return `, between ${shortMoment(after)} and ${shortMoment(before)}`;
+}
+
+function rpoFindings({ database, windows }: ComponentFacts, nowSeconds: number | undefined): Finding[] {
+  const hint = `is the worker on '${database.host}' running, and the database reachable? \`holdfast check ${database.id}\` asks`;
+  if (nowSeconds === undefined) {
+    if (windows.length === 0) return [];
+    const lost = `no copy would survive the loss of host '${database.host}'`;
+    return [late(lost, 'configure a copy at another site, or a bucket')];
+  }
+  const limit = Math.min(database.objective.rpoSeconds ?? Number.POSITIVE_INFINITY, database.log.withinSeconds);
+  if (nowSeconds <= limit) return [];
+  const lost = describeSeconds(Math.round(nowSeconds));
+  return [late(`${lost} of changes would be lost now, more than ${writeDuration(limit)}`, hint)];
+}
+
+function copyFindings({ configuration }: ComponentFacts, copies: readonly ComponentCopy[]): Finding[] {
+  const { commit, copies: configured } = configuration.vault;
+  const complete = copies.filter(({ state }) => state === 'complete').map(({ copy }) => copy);
+  const offsite = complete.filter((copy) => configured[copy]?.offsite === true);
+  if (complete.length < commit.copies || offsite.length < commit.offsite) {
+    const policy = `${commit.copies} with ${commit.offsite} off-site`;
+    return [
+      late(`only ${complete.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`, 'see `holdfast copies`'),
+    ];
+  }
+  return copies
+    .filter(({ state }) => state !== 'complete')
+    .map(({ copy, state }) => ({
+      severity: 'warning' as const,
+      message: `copy ${copy} is ${state}`,
+      hint: state === 'behind' ? `it catches up by itself; \`holdfast copies catch-up ${copy}\` does it now` : 'see `holdfast copies`',
+    }));
+}

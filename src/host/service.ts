@@ -1,0 +1,96 @@
+// What this host answers by itself with its keys to vault and databases; activities and, without Temporal, the command line ask here.
+
+import type { Logger } from 'pino';
+import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import type { ComponentStatus, CopyStatus, HostService } from '../domain/client.ts';
+import type { ComponentId } from '../domain/component.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { fail, fromErrorData, toHoldfastError } from '../errors/index.ts';
+import { windows } from '../postgres/recovery/windows.ts';
+import type { Vault } from '../vault/index.ts';
+import { type CheckOptions, checkDatabase } from './check.ts';
+import { componentStatus } from './component-status.ts';
+import { openConfiguredVault } from './open-vault.ts';
+import { summarizeSnapshot } from './snapshot-summary.ts';
+import { thisHost } from './this-host.ts';
+
+export interface HostServiceOptions {
+  readonly logger: Logger;
+  /** Name of this host in the configuration; default: see `thisHost`. */
+  readonly host?: string;
+  /** A vault that is open already and stays the caller's; default: one is opened and closed with the service. */
+  readonly vault?: Vault;
+}
+
+/** Runs older than the newest so many are left to a person with the vault. */
+const HISTORY_LIMIT = 200;
+
+/** Throws as `openVault` does, and `CONFIG_INVALID` when this is none of the configured hosts. */
+export async function openHostService(configuration: Configuration, options: HostServiceOptions): Promise<HostService> {
+  const host = thisHost(configuration, options.host);
+  const vault = options.vault ?? (await openConfiguredVault(configuration, { host, logger: options.logger }));
+  const all = Object.values(configuration.database);
+  const find = (component: ComponentId) =>
+    all.find(({ id }) => id === component) ?? fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
+  const history = (component?: ComponentId) => readHistory(vault, component);
+  return {
+    history,
+    snapshots: async (component) => (await vault.listSnapshots(component)).map(summarizeSnapshot),
+    copies: () => readCopies(vault),
+    async components(component) {
+      const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
+      const runs = await history(component).catch(() => []);
+      return Promise.all(wanted.map((database) => readComponent(vault, configuration, database, runs)));
+    },
+    check: async (component, check: CheckOptions = {}) => checkDatabase(vault, configuration, find(component), check),
+    async close() {
+      if (options.vault === undefined) await vault.close();
+    },
+  };
+}
+
+async function readCopies(vault: Vault): Promise<CopyStatus[]> {
+  const conditions = await vault.conditions();
+  return vault.copies.map(({ name, site, medium, offsite, location }) => {
+    const condition = conditions.find((one) => one.name === name);
+    const described = { copy: name, site, medium, offsite, location };
+    if (condition?.state === 'ready') return { ...described, state: 'ready' };
+    const error = condition && fromErrorData(condition.error).toJSON();
+    return { ...described, state: 'away', ...(error === undefined ? {} : { error }) };
+  });
+}
+
+async function readComponent(
+  vault: Vault,
+  configuration: Configuration,
+  database: DatabaseSettings,
+  runs: readonly RunStatus[],
+): Promise<ComponentStatus> {
+  try {
+    const facts = {
+      conditions: await vault.conditions(),
+      snapshots: await vault.listSnapshots(database.id),
+      windows: await windows(vault, database.id),
+    };
+    const own = runs.filter(({ component }) => component === database.id);
+    return componentStatus({ ...facts, configuration, database, history: own, now: new Date() });
+  } catch (error) {
+    return unknownStatus(database, error);
+  }
+}
+
+/** Unknown is never good. */
+function unknownStatus({ id, host, objective }: DatabaseSettings, error: unknown): ComponentStatus {
+  const { message, hint } = toHoldfastError(error);
+  const rpo = objective.rpoSeconds === undefined ? {} : { objectiveSeconds: objective.rpoSeconds };
+  return { component: id, host, state: 'unknown', copies: [], rpo, findings: [{ severity: 'late', message, hint }] };
+}
+
+async function readHistory(vault: Vault, component?: ComponentId): Promise<RunStatus[]> {
+  const records = (await vault.listRecords()).filter(({ name }) => name === 'result');
+  const newest = [...records].sort((a, b) => b.storedAt.getTime() - a.storedAt.getTime()).slice(0, HISTORY_LIMIT);
+  const statuses = await Promise.all(newest.map(({ run, name }) => vault.getRecord(run, name) as Promise<RunStatus>));
+  return statuses
+    .filter((status) => component === undefined || status.component === component)
+    .sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+}

@@ -1,0 +1,14 @@
+// A snapshot as reports and `--json` tell it.
+
+import type { SnapshotSummary } from '../domain/client.ts';
+import type { PhysicalDetails } from '../postgres/types.ts';
+import type { SnapshotOnCopies } from '../vault/index.ts';
+
+export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
+  const { id, component, kind, from, to, state, statistics, copies } = snapshot;
+  const bytes = { read: statistics.readBytes, new: statistics.newBytes, stored: statistics.storedBytes };
+  const summary = { id, component, kind, from, to, state, bytes, copies };
+  if (kind !== 'physical') return summary;
+  const { startLsn, stopLsn, timeline } = snapshot.engine as unknown as PhysicalDetails;
+  return { ...summary, lsn: { from: startLsn, to: stopLsn, timeline } };
+}
