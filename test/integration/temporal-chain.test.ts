@@ -3,18 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import pg from 'pg';
 import type { RestoreResult, RunHandle, SnapshotSummary } from '../../src/domain/client.ts';
 import type { RestoreDatabaseInput, RunStatus } from '../../src/domain/operations.ts';
 import { wholeFile } from '../support/components.ts';
-import { type TestEstate, testEstate } from '../support/temporal-estate.ts';
+import { testEstate } from '../support/temporal-estate.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-let estate: TestEstate;
-before(async () => {
-  estate = await testEstate(wholeFile);
-});
+const estate = await testEstate(wholeFile);
 
 const ended = (handle: RunHandle): Promise<RunStatus> =>
   estate.client.follow(

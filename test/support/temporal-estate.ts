@@ -33,6 +33,11 @@ export async function testEstate(
   options: { approval?: 'always' | 'never'; major?: number } = {},
 ): Promise<TestEstate> {
   const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' });
+  // Hooks run in the order they were given: the worker ends before the servers it talks to.
+  const ends: (() => Promise<void>)[] = [];
+  t.after(async () => {
+    for (const end of ends) await end();
+  });
   const address = await testTemporal(t);
   const postgres = await testPostgres(t, options.major === undefined ? {} : { major: options.major });
   const directory = await temporaryDirectory(t);
@@ -42,15 +47,17 @@ export async function testEstate(
   const stop = new AbortController();
   const ready = Promise.withResolvers<void>();
   const worker = runWorker({ configuration, hosts: ['here'], logger, signal: stop.signal, onReady: ready.resolve });
-  t.after(async () => {
+  ends.push(async () => {
     stop.abort();
     await worker;
   });
   await Promise.race([ready.promise, worker]);
   const client = await connectClient(configuration);
   const connection = await Connection.connect({ address });
-  t.after(() => connection.close());
-  t.after(() => client.close());
+  ends.push(
+    () => connection.close(),
+    () => client.close(),
+  );
   const { name, digest } = configuration;
   const input = { estate: name, component: 'database/main', host: 'here', digest, by: 'test@here' } as const;
   return { configuration, postgres, client, temporal: new TemporalClient({ connection }), directory, input };
