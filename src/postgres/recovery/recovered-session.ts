@@ -19,6 +19,10 @@ export interface RecoveredSession {
 
 const connectMs = 15_000;
 const defaultStatementMs = 10 * 60_000;
+/** What a role or database asks to have loaded stays out; the session's own options win over both. */
+const harmlessSession = '-c session_preload_libraries= -c local_preload_libraries= -c default_transaction_read_only=off';
+/** Only a superuser may set the first of them; any other role is asked for nothing but the superuser's name. */
+const leastSession = '-c local_preload_libraries= -c default_transaction_read_only=off';
 
 /**
  * Opens a session as the superuser that initialised the cluster, whatever its name. Throws `RECOVERY_FAILED` when the server
@@ -58,6 +62,7 @@ async function connect(
   user: string,
   database: string,
   statementMs: number,
+  options = harmlessSession,
 ): Promise<pg.Client | 'not ready' | 'no such role'> {
   const client = new pg.Client({
     host: socketDirectory,
@@ -68,8 +73,7 @@ async function connect(
     statement_timeout: statementMs,
     query_timeout: statementMs + 10_000,
     application_name: 'holdfast',
-    // What a role or database asks to have loaded stays out; the session's own options win over both.
-    options: '-c session_preload_libraries= -c local_preload_libraries= -c default_transaction_read_only=off',
+    options,
   });
   client.on('error', () => undefined);
   try {
@@ -79,6 +83,9 @@ async function connect(
     await client.end().catch(() => undefined);
     const { code, message } = error as Error & { code?: string };
     if (code === '28000') return 'no such role';
+    if (code === '42501' && options === harmlessSession) {
+      return connect({ socketDirectory, port, roles: [] }, user, database, statementMs, leastSession);
+    }
     if (code === '57P03' || isNotThere(error) || code === 'ECONNREFUSED' || /timeout|terminated/i.test(message))
       return 'not ready';
     throw new HoldfastError('RECOVERY_FAILED', `the recovered server refuses a session in '${database}': ${message}`, {
