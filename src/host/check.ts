@@ -5,7 +5,7 @@ import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
 import type { CheckReport, CheckResult } from '../domain/client.ts';
 import { slotName } from '../domain/ids.ts';
-import { type Lsn, lsnFrom, lsnValue, parseLsn, segmentNameAt, type SegmentName } from '../domain/lsn.ts';
+import { type Lsn, lsnFrom, lsnValue, parseLsn, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { quoteIdentifier, withPlain } from '../postgres/connection/index.ts';
 import { identify } from '../postgres/identity.ts';
@@ -32,7 +32,9 @@ export async function checkDatabase(
   const source: Source = { component: database.id, url: await resolveSecret(database.url) };
   const slot = slotName(configuration.name, database.name);
   const asked = await preflight(source, { slot });
-  checks.push(...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })));
+  checks.push(
+    ...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })),
+  );
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
   if (reachable) checks.push(await slotCheck(source, slot, database));
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;

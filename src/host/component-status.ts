@@ -88,7 +88,8 @@ function copyState(facts: ComponentFacts, condition: CopyCondition, best: Recove
   const behindSeconds = window && best ? secondsBetween(window.to, best.to) : 0;
   const sameLine = window !== undefined && best?.timeline === window.timeline;
   const logBehindBytes = sameLine && best ? Math.max(0, lsnDistance(window.toLsn, best.toLsn)) : undefined;
-  const behind = snapshotsBehind > 0 || behindSeconds > KEEPS_UP_SECONDS || (best !== undefined && window === undefined);
+  const behind =
+    snapshotsBehind > 0 || behindSeconds > KEEPS_UP_SECONDS || (best !== undefined && window === undefined);
   return {
     copy,
     state: unasked ? 'unknown' : behind ? 'behind' : 'complete',
@@ -142,7 +143,12 @@ function snapshotFindings({ configuration, database, snapshots, now }: Component
   const dueMs = previousOccurrenceMs(schedule, configuration.timezone, now.getTime() - grace * 1000);
   if (Number(unixMicros(latest.from) / 1000n) < dueMs) {
     const due = shortMoment(momentFromDate(new Date(dueMs)));
-    findings.push(late(`the backup of '${spec}' that was due at ${due} has not finished`, `${show} and \`holdfast schedules list\``));
+    findings.push(
+      late(
+        `the backup of '${spec}' that was due at ${due} has not finished`,
+        `${show} and \`holdfast schedules list\``,
+      ),
+    );
   }
   return findings;
 }
@@ -181,7 +187,10 @@ function copyFindings({ configuration }: ComponentFacts, copies: readonly Compon
   if (complete.length < commit.copies || offsite.length < commit.offsite) {
     const policy = `${commit.copies} with ${commit.offsite} off-site`;
     return [
-      late(`only ${complete.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`, 'see `holdfast copies`'),
+      late(
+        `only ${complete.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`,
+        'see `holdfast copies`',
+      ),
     ];
   }
   return copies
@@ -189,6 +198,9 @@ function copyFindings({ configuration }: ComponentFacts, copies: readonly Compon
     .map(({ copy, state }) => ({
       severity: 'warning' as const,
       message: `copy ${copy} is ${state}`,
-      hint: state === 'behind' ? `it catches up by itself; \`holdfast copies catch-up ${copy}\` does it now` : 'see `holdfast copies`',
+      hint:
+        state === 'behind'
+          ? `it catches up by itself; \`holdfast copies catch-up ${copy}\` does it now`
+          : 'see `holdfast copies`',
     }));
 }

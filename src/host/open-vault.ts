@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { type Configuration, type CopySettings, type KeySettings, resolveSecret } from '../../config/index.ts';
 import { fail } from '../errors/index.ts';
-import { openStore } from '../stores/open-store.ts';
+import { openStore, type StoreConfig } from '../stores/open-store.ts';
 import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
 
 export interface OpenVaultOptions {
@@ -26,20 +26,22 @@ export async function vaultOptions(
 }
 
 async function makeCopy(name: string, settings: CopySettings): Promise<VaultOptions['copies'][number]> {
-  const store = await makeStore(name, settings);
+  const store = openStore(name, storeConfig(name, settings));
   const { site, medium, offsite } = settings;
   return { store, description: { name, site, medium, offsite, location: store.location } };
 }
 
-async function makeStore(name: string, { file, s3 }: CopySettings) {
-  if (file !== undefined) return openStore(name, { type: 'file', path: file });
+/** Secrets are resolved when the store needs them, so that a missing one takes away its own copy and no other. */
+export function storeConfig(name: string, { file, s3 }: CopySettings): StoreConfig {
+  if (file !== undefined) return { type: 'file', path: file };
   if (s3 === undefined) return fail('CONFIG_INVALID', `copy '${name}' names no store`);
   const { accessKeyId, secretAccessKey, ...plain } = s3;
-  const credentials =
-    accessKeyId === undefined || secretAccessKey === undefined
-      ? {}
-      : { accessKeyId: await resolveSecret(accessKeyId), secretAccessKey: await resolveSecret(secretAccessKey) };
-  return openStore(name, { type: 's3', ...plain, ...credentials });
+  if (accessKeyId === undefined || secretAccessKey === undefined) return { type: 's3', ...plain };
+  const credentials = async () => ({
+    accessKeyId: await resolveSecret(accessKeyId),
+    secretAccessKey: await resolveSecret(secretAccessKey),
+  });
+  return { type: 's3', ...plain, credentials };
 }
 
 function keySource(key: KeySettings): KeySource {

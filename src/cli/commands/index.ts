@@ -10,10 +10,15 @@ import { confirm, rollback } from './end-restore.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { cancel, history, show, stop } from './runs.ts';
+import { sandboxDownCommand, sandboxUpCommand } from './sandbox.ts';
 import { schedulesApply, schedulesList } from './schedules.ts';
+import { setup } from './setup.ts';
 import { monitor, status } from './status.ts';
+import { worker } from './worker.ts';
 
 export const allCommands: readonly AnyCommand[] = [
+  setup,
+  worker,
   check,
   backup,
   restore,
@@ -34,4 +39,6 @@ export const allCommands: readonly AnyCommand[] = [
   schedulesList,
   configCheck,
   configShow,
+  sandboxUpCommand,
+  sandboxDownCommand,
 ];

@@ -1,0 +1,65 @@
+// `sandbox`: real components on this machine to try things with, and their end.
+
+import path from 'node:path';
+import { z } from 'zod';
+import { defineCommand } from '../define.ts';
+import { outcome } from '../result.ts';
+import { noArguments } from './typed.ts';
+
+const directory = z
+  .string({ error: "say where, for example '--dir /srv/sandbox'" })
+  .min(1, { error: 'name a directory' });
+const dirOption = { flags: '--dir <DIR>', description: 'where everything of the sandbox lives' };
+
+export const sandboxUpCommand = defineCommand({
+  path: 'sandbox up',
+  arguments: '',
+  summary: 'start PostgreSQL, two S3 regions, Temporal with its UI and a worker on loopback',
+  details:
+    'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Needs the components that `npm run setup` installs.',
+  options: [
+    dirOption,
+    { flags: '--postgres <MAJOR>', description: 'major version of PostgreSQL (else the newest that is set up)' },
+    { flags: '--no-worker', description: 'neither set the vault up nor start a worker' },
+  ],
+  examples: ['holdfast sandbox up --dir /tmp/sandbox', 'holdfast sandbox up --dir /tmp/sandbox --postgres 15 --json'],
+  input: z.object({
+    args: noArguments,
+    dir: directory,
+    postgres: z.coerce.number({ error: 'expected a major version such as 17' }).int().positive().optional(),
+    worker: z.boolean().default(true),
+  }),
+  async run({ dir, postgres, worker }, context) {
+    const { sandboxUp } = await import('../../sandbox/index.ts');
+    if (context.options.dryRun) {
+      return outcome('message', { state: 'completed', dryRun: true, message: `would start a sandbox in '${dir}'` });
+    }
+    const sandbox = await sandboxUp({
+      dir: path.resolve(dir),
+      worker,
+      ...(postgres === undefined ? {} : { postgres }),
+      onProgress: (text) => context.note(text),
+    });
+    const message = `the sandbox is ready; use it with: -c ${sandbox.configuration}`;
+    return outcome('message', { state: 'completed', message, sandbox });
+  },
+});
+
+export const sandboxDownCommand = defineCommand({
+  path: 'sandbox down',
+  arguments: '',
+  summary: 'stop everything that a sandbox started, and nothing else; its files stay',
+  options: [dirOption],
+  examples: ['holdfast sandbox down --dir /tmp/sandbox'],
+  input: z.object({ args: noArguments, dir: directory }),
+  async run({ dir }, context) {
+    const { sandboxDown } = await import('../../sandbox/index.ts');
+    if (context.options.dryRun) {
+      return outcome('message', { state: 'completed', dryRun: true, message: `would stop the sandbox in '${dir}'` });
+    }
+    const down = await sandboxDown({ dir: path.resolve(dir) });
+    const names = down.stopped.map(({ part }) => part).join(', ');
+    const message = down.stopped.length === 0 ? 'nothing was running' : `stopped ${names}`;
+    return outcome('message', { state: 'completed', message, sandbox: down });
+  },
+});

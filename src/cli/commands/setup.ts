@@ -1,0 +1,85 @@
+// `setup`: makes an estate ready, step by step: keys, copies, vault, slots, then schedules and the shipping of the log.
+
+import { z } from 'zod';
+import type { Configuration } from '../../../config/index.ts';
+import type { SetupStep } from '../../domain/client.ts';
+import { exitCodes, fromErrorData } from '../../errors/index.ts';
+import type { Context } from '../context.ts';
+import { defineCommand } from '../define.ts';
+import { outcome, stateOf } from '../result.ts';
+import { noArguments } from './typed.ts';
+
+export const setup = defineCommand({
+  path: 'setup',
+  arguments: '',
+  summary: 'make the vault, the slots and the schedules of the configuration; tell what is missing',
+  details:
+    'Run it on every host that has a database. It can be repeated: what is there stays. A key file that is not there is made only with --yes, and never when a copy holds a vault.',
+  options: [
+    { flags: '--host <NAME>', description: 'which of the configured hosts this is (else the only one, or its name)' },
+    {
+      flags: '--allow-unlimited-slot',
+      description: 'accept a server whose slots may fill its disk (max_slot_wal_keep_size = -1)',
+    },
+  ],
+  examples: ['holdfast setup --dry-run', 'holdfast setup --yes'],
+  input: z.object({
+    args: noArguments,
+    host: z.string().optional(),
+    allowUnlimitedSlot: z.boolean().optional(),
+  }),
+  async run({ host: named, allowUnlimitedSlot }, context) {
+    const { configuration, warnings } = await context.loaded();
+    const { setUpHost } = await import('../../host/setup.ts');
+    const { thisHost } = await import('../../host/this-host.ts');
+    const steps = [
+      ...(await setUpHost(configuration, {
+        host: thisHost(configuration, named),
+        logger: context.logger,
+        dryRun: context.options.dryRun,
+        makeKeys: context.options.yes,
+        allowUnlimitedSlot: allowUnlimitedSlot === true,
+        onStep: () => undefined,
+      })),
+    ];
+    if (steps.every(({ state }) => state !== 'failed')) steps.push(...(await setUpTemporal(configuration, context)));
+    const error = steps.find(({ state }) => state === 'failed')?.error;
+    const report = { ok: error === undefined, steps };
+    const { dryRun } = context.options;
+    if (error === undefined) {
+      return outcome('setup', { state: 'completed', setup: report, warnings, ...(dryRun ? { dryRun } : {}) });
+    }
+    const known = fromErrorData(error);
+    const exit = known.exit === exitCodes.found ? exitCodes.failed : known.exit;
+    return outcome('setup', { state: stateOf(known), error, setup: report, warnings }, exit);
+  },
+});
+
+async function setUpTemporal(configuration: Configuration, context: Context): Promise<SetupStep[]> {
+  const { settle } = await import('../../host/setup.ts');
+  const { dryRun } = context.options;
+  const reachable = await settle('temporal', async () => {
+    await context.client();
+    return ['present', 'the server answers'];
+  });
+  if (reachable.state === 'failed') return [reachable];
+  const client = await context.client();
+  const attributes = settle('search attributes', async () => {
+    if (dryRun) return ['planned', 'those that are missing would be registered'];
+    const made = await client.registerSearchAttributes();
+    return made.length === 0 ? ['present', 'all registered'] : ['done', `registered ${made.join(', ')}`];
+  });
+  const schedules = settle('schedules', async () => {
+    const changes = (await client.applySchedules({ dryRun })).filter(({ change }) => change !== 'unchanged');
+    if (changes.length === 0) return ['present', 'as the configuration says'];
+    return [dryRun ? 'planned' : 'done', changes.map(({ change, id, spec }) => `${change} ${id} (${spec})`).join(', ')];
+  });
+  const shipping = Object.values(configuration.database).map(({ id }) =>
+    settle(`${id} log`, async () => {
+      if (dryRun) return ['planned', 'the shipping of the log would be started unless it runs'];
+      const { started, workflowId } = await client.ensureShipping(id);
+      return [started ? 'done' : 'present', `shipped by ${workflowId} as soon as a worker runs`];
+    }),
+  );
+  return [reachable, ...(await Promise.all([attributes, schedules, ...shipping]))];
+}

@@ -1,0 +1,206 @@
+// `setup` on this host: keys, stores, vault and slots, step by step; every step can be repeated and says whether it was so before.
+
+import { access } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { type Configuration, type DatabaseSettings, resolveSecret } from '../../config/index.ts';
+import type { SetupStep } from '../domain/client.ts';
+import { slotName } from '../domain/ids.ts';
+import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
+import { preflight } from '../postgres/preflight.ts';
+import { ensureSlot } from '../postgres/receiver/index.ts';
+import { openStore, prepareStore } from '../stores/open-store.ts';
+import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
+import { storeConfig, vaultOptions } from './open-vault.ts';
+
+export interface SetUpOptions {
+  readonly host: string;
+  readonly logger: Logger;
+  /** Say what would be done and do nothing. */
+  readonly dryRun: boolean;
+  /** May make a key file that is not there. */
+  readonly makeKeys: boolean;
+  /** Accept servers whose slots may fill the disk (`max_slot_wal_keep_size = -1`). */
+  readonly allowUnlimitedSlot: boolean;
+  readonly onStep: (step: SetupStep) => void;
+}
+
+/** What a step says when it is over. */
+type Answer = readonly [state: SetupStep['state'], message: string];
+
+/** A store whose clock differs by more cannot be trusted with ages and leases. */
+const mostClockSkewMs = 300_000;
+
+/** Stops at the first step that fails, because the later ones stand on it; never throws for a step's trouble. */
+export async function setUpHost(configuration: Configuration, options: SetUpOptions): Promise<readonly SetupStep[]> {
+  const steps: SetupStep[] = [];
+  const step = async (name: string, work: () => Promise<Answer>): Promise<boolean> => {
+    const done = await settle(name, work);
+    steps.push(done);
+    options.onStep(done);
+    return done.state !== 'failed';
+  };
+  const copies = Object.keys(configuration.vault.copies);
+  const runbook: (readonly [string, () => Promise<Answer>])[] = [
+    ...configuration.vault.keys.map((key) => [`key ${key.name}`, () => keyStep(configuration, key, options)] as const),
+    ...copies.map((copy) => [`copy ${copy}`, () => storeStep(configuration, copy, options)] as const),
+    ['vault', () => vaultStep(configuration, options)],
+    ...Object.values(configuration.database)
+      .filter(({ host }) => host === options.host)
+      .flatMap((database) => [
+        [`${database.id} server`, () => serverStep(configuration, database, options)] as const,
+        [`${database.id} slot`, () => slotStep(configuration, database, options)] as const,
+      ]),
+  ];
+  for (const [name, work] of runbook) if (!(await step(name, work))) break;
+  return steps;
+}
+
+/** A step and its end; what was thrown becomes the step's error. */
+export async function settle(name: string, work: () => Promise<Answer>): Promise<SetupStep> {
+  try {
+    const [state, message] = await work();
+    return { name, state, message };
+  } catch (thrown) {
+    const error = toHoldfastError(thrown);
+    return { name, state: 'failed', message: error.message, error: error.toJSON() };
+  }
+}
+
+async function keyStep(
+  configuration: Configuration,
+  key: Configuration['vault']['keys'][number],
+  { dryRun, makeKeys }: SetUpOptions,
+): Promise<Answer> {
+  if ('passphrase' in key) {
+    const passphrase = await resolveSecret(key.passphrase);
+    if (passphrase === '') fail('SECRET_UNRESOLVED', `the passphrase '${key.passphrase}' is empty`);
+    return ['present', `a passphrase from '${key.passphrase}'`];
+  }
+  if (await exists(key.file)) return ['present', `'${key.file}'`];
+  const holder = await findVault(configuration);
+  if (holder !== undefined) {
+    fail('VAULT_KEY_WRONG', `the key file '${key.file}' is not there, but copy '${holder}' holds a vault`, {
+      hint: 'bring the key file back, or remove this key from the configuration and open the vault with another one',
+    });
+  }
+  if (dryRun) return ['planned', `a new key would be written to '${key.file}'`];
+  if (!makeKeys) {
+    fail('SECRET_UNRESOLVED', `the key file '${key.file}' is not there`, {
+      hint: 'run `holdfast setup --yes` to make a new one',
+    });
+  }
+  await generateKeyFile(key.file);
+  return ['done', `a new key in '${key.file}': keep another way to open the vault off this host`];
+}
+
+/** Name of a copy that holds a vault already. A store that does not answer is no reason to believe that there is none: it throws. */
+async function findVault(configuration: Configuration): Promise<string | undefined> {
+  for (const [name, settings] of Object.entries(configuration.vault.copies)) {
+    const config = storeConfig(name, settings);
+    if (config.type === 'file' && !(await exists(config.path))) continue;
+    const store = openStore(name, config);
+    try {
+      if ((await store.head('holdfast.json')) !== undefined) return name;
+    } finally {
+      await store.close();
+    }
+  }
+  return undefined;
+}
+
+async function storeStep(configuration: Configuration, name: string, { dryRun }: SetUpOptions): Promise<Answer> {
+  const settings = configuration.vault.copies[name];
+  if (settings === undefined) return fail('INTERNAL', `copy '${name}' has no settings`);
+  const config = storeConfig(name, settings);
+  if (config.type === 'file' && !(await exists(config.path))) {
+    if (dryRun) return ['planned', `the directory '${config.path}' would be made`];
+    await prepareStore(config);
+  }
+  const store = openStore(name, config);
+  try {
+    if (dryRun) return ['planned', `${store.location} would be probed`];
+    const { conditionalPut, checksumVerified, clockSkewMs } = await store.probe();
+    if (!conditionalPut) unfit(store.location, 'has no conditional put, on which every commit stands');
+    if (!checksumVerified) unfit(store.location, 'takes bytes that do not fit their checksum');
+    if (Math.abs(clockSkewMs) > mostClockSkewMs) {
+      unfit(store.location, `has a clock that differs from this host's by ${Math.round(clockSkewMs / 1000)} s`);
+    }
+    return ['present', `${store.location}: puts only if absent, verifies checksums`];
+  } finally {
+    await store.close();
+  }
+}
+
+function unfit(location: string, why: string): never {
+  fail('STORE_UNFIT', `${location} ${why}`, { hint: 'use another store for this copy' });
+}
+
+async function vaultStep(configuration: Configuration, options: SetUpOptions): Promise<Answer> {
+  const { dryRun, host, logger } = options;
+  const open = dryRun ? openVault : createVault;
+  if (dryRun && (await findVault(configuration)) === undefined) return ['planned', 'a new vault would be made'];
+  const wasThere = dryRun || (await findVault(configuration)) !== undefined;
+  const vault = await open(await vaultOptions(configuration, { host, logger }));
+  try {
+    const adopted = await adoptEmptyCopies(vault, dryRun);
+    const away = (await vault.conditions()).filter(({ state }) => state === 'away');
+    const [first] = away;
+    if (!dryRun && first?.state === 'away') {
+      const { code, message, hint } = first.error;
+      throw new HoldfastError('STORE_UNAVAILABLE', `copy '${first.name}' is away: ${message} (${code})`, { hint });
+    }
+    const words = `vault ${vault.id} on ${vault.copies.map(({ name }) => name).join(', ')}`;
+    if (adopted.length > 0) return [dryRun ? 'planned' : 'done', `${words}; new on ${adopted.join(', ')}`];
+    return [wasThere ? 'present' : 'done', words];
+  } finally {
+    await vault.close();
+  }
+}
+
+/** A copy that holds nothing gets the descriptor and key slots of the vault that the others hold. */
+async function adoptEmptyCopies(vault: Vault, dryRun: boolean): Promise<string[]> {
+  const empty = (await vault.conditions()).filter((one) => one.state === 'away' && one.error.code === 'VAULT_MISSING');
+  if (!dryRun) for (const { name } of empty) await vault.adoptCopy(name);
+  return empty.map(({ name }) => name);
+}
+
+async function serverStep(
+  configuration: Configuration,
+  { id, name, url }: DatabaseSettings,
+  { allowUnlimitedSlot }: SetUpOptions,
+): Promise<Answer> {
+  const slot = slotName(configuration.name, name);
+  const checks = await preflight({ component: id, url: await resolveSecret(url) }, { slot, allowUnlimitedSlot });
+  const bad = checks.filter(({ ok }) => !ok);
+  const [first] = bad;
+  if (first !== undefined) {
+    throw new HoldfastError('DATABASE_SETTING', bad.map((check) => `${check.name}: ${check.message}`).join('; '), {
+      hint: bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])).join('; '),
+      details: { checks: bad },
+    });
+  }
+  const advice = checks.flatMap(({ message, hint }) => (hint === undefined ? [] : [`${message} (${hint})`]));
+  return ['present', [`${checks.length} questions answered well`, ...advice].join('; ')];
+}
+
+async function slotStep(
+  configuration: Configuration,
+  { id, name, url }: DatabaseSettings,
+  { dryRun }: SetUpOptions,
+): Promise<Answer> {
+  const slot = slotName(configuration.name, name);
+  if (dryRun) return ['planned', `the replication slot '${slot}' would be made unless it is there`];
+  const source = { component: id, url: await resolveSecret(url) };
+  const { created, restartLsn } = await ensureSlot(source, slot, { immediatelyReserve: true });
+  return [created ? 'done' : 'present', `replication slot '${slot}', log kept from ${restartLsn}`];
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
