@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import pg from 'pg';
 import type { RestoreResult, RunHandle, SnapshotSummary } from '../../src/domain/client.ts';
 import type { RestoreDatabaseInput, RunStatus } from '../../src/domain/operations.ts';
+import { run } from '../../src/process/index.ts';
 import { wholeFile } from '../support/components.ts';
 import { testEstate } from '../support/temporal-estate.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -115,7 +116,7 @@ test('a rollback brings the replaced data back, and the log goes on', async () =
 
 test('a restore beside leaves a server running that `stop` ends, and touches nothing of production', async () => {
   const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'beside');
-  const target = restoreTo(before2, { beside: { directory, start: true } });
+  const target = restoreTo(before2, { timeline: 1, beside: { directory, start: true } });
   const handle = await estate.client.startRestore(target);
   const { connection = '' } = restored(await ended(handle));
   const url = new URL(connection.replace('@/', '@localhost/'));
@@ -170,4 +171,13 @@ test('no history holds the password of the database or the key of the vault', as
     for (const secret of secrets) assert.ok(!payloads.includes(secret), workflowId);
   }
   assert.ok(seen >= 6, `${seen} histories`);
+  await record();
 });
+
+/** With HOLDFAST_RECORD the histories of this run become those that test/replay replays. */
+async function record(): Promise<void> {
+  if (process.env.HOLDFAST_RECORD === undefined) return;
+  const script = path.resolve(import.meta.dirname, '..', '..', 'scripts', 'record-histories.mjs');
+  const address = String(estate.configuration.temporal.address);
+  await run(process.execPath, [script, address, estate.configuration.name], { deadlineMs: 60_000 });
+}

@@ -1,0 +1,22 @@
+// Records the histories of the runs of one estate into test/replay, for the test that replays them under the current code.
+// Usage: node scripts/record-histories.mjs ADDRESS ESTATE
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+
+const [address, estate] = process.argv.slice(2);
+const folder = path.resolve(import.meta.dirname, '..', 'test', 'replay');
+const connection = await Connection.connect({ address });
+const { workflow } = new Client({ connection });
+const counts = new Map();
+await mkdir(folder, { recursive: true });
+for await (const { workflowId, runId, type } of workflow.list({ query: `HoldfastEstate = "${estate}"` })) {
+  const number = (counts.get(type) ?? 0) + 1;
+  counts.set(type, number);
+  if (number > 3) continue;
+  const history = await workflow.getHandle(workflowId, runId).fetchHistory();
+  await writeFile(path.join(folder, `${type}-${number}.json`), `${historyToJSON(history)}\n`);
+  process.stdout.write(`${type}-${number}.json  ${workflowId}\n`);
+}
+await connection.close();

@@ -1,0 +1,23 @@
+// Recorded histories of every workflow replay under the current code, so that a run that is open survives an update.
+
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { workflowCode } from '../../src/temporal/workflow-code.ts';
+
+const folder = import.meta.dirname;
+
+test('every recorded history replays', async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const workflowBundle = await workflowCode(new DefaultLogger('ERROR'));
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  const types = new Set(names.map((name) => name.split('-')[0]));
+  for (const type of ['backupDatabase', 'restoreDatabase', 'rollbackRestore', 'shipLog']) assert.ok(types.has(type), type);
+  for (const name of names) {
+    const history = historyFromJSON(JSON.parse(await readFile(path.join(folder, name), 'utf8')));
+    await Worker.runReplayHistory({ workflowBundle }, history);
+  }
+});
