@@ -1,59 +1,50 @@
-// The vault that the configuration describes: its stores with their credentials, its keys, in the order in which this host should read.
+// From the configuration to the opened vault: secrets resolved, stores made, keys tried.
 
 import type { Logger } from 'pino';
-import { type Configuration, type CopySettings, resolveSecret, type S3Settings } from '../../config/index.ts';
+import { type Configuration, type CopySettings, type KeySettings, resolveSecret } from '../../config/index.ts';
+import { fail } from '../errors/index.ts';
 import { openStore, type StoreConfig } from '../stores/open-store.ts';
-import { createVault, type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
+import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
 
 export interface OpenVaultOptions {
-  /** Name of this host in the configuration. */
   readonly host: string;
   readonly logger: Logger;
-  /** Makes the vault where no copy holds one; default false. */
-  readonly create?: boolean;
 }
 
-/** Throws as `openVault` and `createVault` do. Secrets are read when a store or key first needs them. */
+/** Throws as `openVault` does, and `SECRET_UNRESOLVED`. */
 export async function openConfiguredVault(configuration: Configuration, options: OpenVaultOptions): Promise<Vault> {
-  const described = vaultOptions(configuration, options);
-  return options.create === true ? createVault(described) : openVault(described);
+  return openVault(await vaultOptions(configuration, options));
 }
 
-export function vaultOptions(configuration: Configuration, { host, logger }: OpenVaultOptions): VaultOptions {
-  const { vault, name: estate } = configuration;
-  const site = configuration.hosts[host]?.site;
-  const copies = Object.entries(vault.copies)
-    .map(([name, copy]) => ({ name, copy, distance: distance(copy, site) }))
-    .sort((a, b) => a.distance - b.distance)
-    .map(({ name, copy }) => {
-      const store = openStore(name, storeConfig(copy));
-      const { site: place, medium, offsite } = copy;
-      return { description: { name, site: place, medium, offsite, location: store.location }, store };
-    });
-  return { estate, copies, policy: vault.commit, keys: vault.keys.map(keySource), logger, host };
+export async function vaultOptions(
+  configuration: Configuration,
+  { host, logger }: OpenVaultOptions,
+): Promise<VaultOptions> {
+  const { vault, name } = configuration;
+  const copies = await Promise.all(Object.entries(vault.copies).map(([copy, settings]) => makeCopy(copy, settings)));
+  return { estate: name, copies, policy: vault.commit, keys: vault.keys.map(keySource), logger, host };
 }
 
-/** A disk is nearer than a bucket of the own site, and that nearer than anything elsewhere. */
-function distance({ file, site }: CopySettings, own: string | undefined): number {
-  return (site === own ? 0 : 2) + (file === undefined ? 1 : 0);
+async function makeCopy(name: string, settings: CopySettings): Promise<VaultOptions['copies'][number]> {
+  const store = openStore(name, storeConfig(name, settings));
+  const { site, medium, offsite } = settings;
+  return { store, description: { name, site, medium, offsite, location: store.location } };
 }
 
-function keySource(key: Configuration['vault']['keys'][number]): KeySource {
-  if ('file' in key) return { name: key.name, kind: 'file', path: key.file };
-  return { name: key.name, kind: 'passphrase', resolve: () => resolveSecret(key.passphrase) };
-}
-
-function storeConfig({ file, s3 }: CopySettings): StoreConfig {
-  if (s3 === undefined) return { type: 'file', path: file ?? '' };
-  const { accessKeyId: _id, secretAccessKey: _secret, ...rest } = s3;
-  const credentials = credentialsOf(s3);
-  return { type: 's3', ...rest, ...(credentials === undefined ? {} : { credentials }) };
-}
-
-function credentialsOf({ accessKeyId, secretAccessKey }: S3Settings) {
-  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
-  return async () => ({
+/** Secrets are resolved when the store needs them, so that a missing one takes away its own copy and no other. */
+export function storeConfig(name: string, { file, s3 }: CopySettings): StoreConfig {
+  if (file !== undefined) return { type: 'file', path: file };
+  if (s3 === undefined) return fail('CONFIG_INVALID', `copy '${name}' names no store`);
+  const { accessKeyId, secretAccessKey, ...plain } = s3;
+  if (accessKeyId === undefined || secretAccessKey === undefined) return { type: 's3', ...plain };
+  const credentials = async () => ({
     accessKeyId: await resolveSecret(accessKeyId),
     secretAccessKey: await resolveSecret(secretAccessKey),
   });
+  return { type: 's3', ...plain, credentials };
+}
+
+function keySource(key: KeySettings): KeySource {
+  if ('file' in key) return { name: key.name, kind: 'file', path: key.file };
+  return { name: key.name, kind: 'passphrase', resolve: () => resolveSecret(key.passphrase) };
 }
