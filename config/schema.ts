@@ -104,9 +104,7 @@ const host = mapping({
 
 const key = mapping({
   name: name().describe('Name of the key slot in the vault.'),
-  file: filePath()
-    .optional()
-    .describe('Key file (one line; mode 0600). `holdfast setup` makes it when it is absent.'),
+  file: filePath().optional().describe('Key file (one line; mode 0600). `holdfast setup` makes it when it is absent.'),
   passphrase: secret().optional().describe('Reference to a passphrase, instead of `file`.'),
 });
 

@@ -4,7 +4,7 @@ import type { ComponentId } from '../domain/component.ts';
 import { fail, HoldfastError } from '../errors/index.ts';
 import { type Copy, meetsPolicy, requirePolicy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
-import { type Generation, type Holdings } from './generation.ts';
+import type { Generation, Holdings } from './generation.ts';
 import { parseManifestKey, snapshotsPrefix } from './layout.ts';
 import {
   type Manifest,

@@ -19,7 +19,7 @@ import {
 } from '../support/vault.ts';
 
 /** `small` visits every third point, for the ordinary run; `full` all of them. */
-const STRIDE = process.env['HOLDFAST_SWEEP'] === 'full' ? 1 : 3;
+const STRIDE = process.env.HOLDFAST_SWEEP === 'full' ? 1 : 3;
 const KINDS: readonly FaultKind[] = ['refused', 'answer lost'];
 
 const before: Files = { 'base/1': seededBytes('one', 200_000), PG_VERSION: Buffer.from('17\n') };

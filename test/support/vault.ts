@@ -64,7 +64,7 @@ export async function testVault(setup: TestVaultOptions = {}): Promise<TestVault
     copies,
     policy: setup.policy ?? { copies: 1, offsite: 0 },
     keys: [{ name: 'host', kind: 'file', path: keyFile }],
-    logger: pino({ level: process.env['HOLDFAST_TEST_LOG'] ?? 'silent' }),
+    logger: pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' }),
     host: 'db1',
     ...setup.changes,
   };

@@ -97,6 +97,8 @@ class Feed implements LogFeed {
     await makeDirectory(path.join(spool, 'ready'), 0o700, owner);
     await makeDirectory(path.join(spool, 'wanted'), 0o700, owner);
     await this.beat();
+    // A promoting server asks for them when the feed is over: they are ready before it begins, and stay.
+    for (const timeline of plan.log.histories) await this.fetch(historyFileName(timeline));
     const names = [...plan.log.segments.map(({ name }) => name), ...plan.log.histories.map(historyFileName)];
     await writeDurably(path.join(spool, 'list'), `${names.join('\n')}\n`, 0o600, owner);
   }

@@ -20,7 +20,8 @@ export interface RecoveredSession {
 const connectMs = 15_000;
 const defaultStatementMs = 10 * 60_000;
 /** What a role or database asks to have loaded stays out; the session's own options win over both. */
-const harmlessSession = '-c session_preload_libraries= -c local_preload_libraries= -c default_transaction_read_only=off';
+const harmlessSession =
+  '-c session_preload_libraries= -c local_preload_libraries= -c default_transaction_read_only=off';
 /** Only a superuser may set the first of them; any other role is asked for nothing but the superuser's name. */
 const leastSession = '-c local_preload_libraries= -c default_transaction_read_only=off';
 

@@ -137,7 +137,7 @@ async function prove(options: StoryOptions, bank: Bank, disaster: Disaster, load
   const { sandbox, startedMs } = options;
   chapter(startedMs, 'the proof: the recovered books against the ledger kept outside');
   const result = await audit(sandbox.postgres.url, bank.ledger, disaster.momentMicros);
-  say(`  transfers in the database at that moment   ${result.transfers}`);
+  say(`  transfers in the database, new ones included ${result.transfers}`);
   say(`  acknowledged before it, and lost           ${result.lost.length} of ${result.owed}`);
   say(`  begun after it, and there all the same     ${result.tooMany.length} of ${result.later}`);
   say(`  balances that differ from the ledger       ${result.wrongBalances.length} of ${result.accounts}`);

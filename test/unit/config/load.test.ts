@@ -315,7 +315,10 @@ describe('a bad file', () => {
   });
 
   test('that is no YAML, empty, or two documents is refused', () => {
-    assert.match(problemsOf('name: [')[0] ?? '', /^1:8: the indentation is wrong, or a bracket or quote above is not closed$/);
+    assert.match(
+      problemsOf('name: [')[0] ?? '',
+      /^1:8: the indentation is wrong, or a bracket or quote above is not closed$/,
+    );
     assert.match(problemsOf('')[0] ?? '', /^1:1: expected exactly one YAML document/);
     assert.match(problemsOf('# nothing\n')[0] ?? '', /expected exactly one YAML document/);
     assert.match(problemsOf(`${minimal}---\n${minimal}`)[0] ?? '', /expected exactly one YAML document/);
