@@ -1,16 +1,23 @@
 // From what a person typed to one run: a run's id as it is, a component as its latest run that fits the command.
 
 import type { Configuration } from '../../config/index.ts';
+import type { RunData } from '../domain/client.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import { type Answer, answerFrom } from './estate-answers.ts';
-import { readRunName, runNameText } from './naming.ts';
+import { readRunName } from './naming.ts';
 
 /** Runs a command is about; without it the latest of any kind. */
 export type Fits = (status: RunStatus) => boolean;
 
 export const isRestore: Fits = (status) => status.operation === 'restoreDatabase';
+/** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. A refused one must not hide it. */
+export const hasOldData: Fits = (status) =>
+  isRestore(status) &&
+  ((status.data as RunData | undefined)?.restore?.oldDataDirectory !== undefined || status.state === 'stuck');
+export const isBeside: Fits = (status) =>
+  isRestore(status) && (status.data as RunData | undefined)?.plan?.mode === 'beside' && status.state === 'completed';
 export const isWaiting: Fits = (status) => isRestore(status) && status.state === 'waiting';
 
 /** Throws `NOT_FOUND`. What Temporal has forgotten is looked up among the records in the vault. */
@@ -19,6 +26,8 @@ export async function findRun(
   configuration: Configuration,
   words: readonly string[],
   fits: Fits = () => true,
+  /** What fits, in words, for a component that has none. */
+  what = 'run',
 ): Promise<Answer<RunStatus>> {
   const name = readRunName(configuration, words);
   const pick = (runs: readonly RunStatus[]) =>
@@ -30,8 +39,10 @@ export async function findRun(
     async (host) => pick(await host.history(component)),
   );
   const { value } = answer;
-  if (value === undefined)
-    return fail('NOT_FOUND', `no such run: '${runNameText(name)}'`, { hint: 'see `holdfast history`' });
+  if (value === undefined) {
+    const message = name.type === 'id' ? `no such run: '${name.id}'` : `'${name.component}' has no ${what}`;
+    return fail('NOT_FOUND', message, { hint: 'see `holdfast history`' });
+  }
   return { ...answer, value };
 }
 

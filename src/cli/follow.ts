@@ -12,7 +12,7 @@ import { runOutcome } from './run-result.ts';
 export async function followOrDetach(context: Context, client: HoldfastClient, handle: RunHandle): Promise<Outcome> {
   if (context.options.detach) return runOutcome(await client.status(handle.runId), handle);
   const status = await follow(context, client, handle);
-  return runOutcome(status, handle);
+  return { ...runOutcome(status, handle), followed: true };
 }
 
 async function follow(context: Context, client: HoldfastClient, handle: RunHandle): Promise<RunStatus> {

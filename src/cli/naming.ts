@@ -71,7 +71,3 @@ export function readRunName(configuration: Configuration, words: readonly string
   }
   return { type: 'id', id: first };
 }
-
-export function runNameText(name: RunName): string {
-  return name.type === 'component' ? name.component : name.id;
-}

@@ -65,6 +65,8 @@ export interface Outcome {
   readonly result: Result;
   readonly exit: number;
   readonly view: View;
+  /** Set when the steps were shown while they ran, so that people are not told them again. */
+  readonly followed?: true;
 }
 
 export const views = [

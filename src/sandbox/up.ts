@@ -79,7 +79,7 @@ async function startAll(directory: string, options: UpOptions): Promise<Sandbox>
   const written = await writeConfiguration(record.current as Sandbox);
   await record.update(written);
   if (options.worker ?? true) {
-    await run(holdfastProgram(), ['setup', '-c', written.configuration, '--yes', '--json'], { deadlineMs: 300_000 });
+    await run(holdfastProgram(), ['setup', '-c', written.configuration, '--yes'], { deadlineMs: 300_000 });
     onProgress('the vault is set up on three copies');
     const { configuration, temporal } = record.current as Sandbox;
     const worker = await part(record, directory, logs, 'worker');

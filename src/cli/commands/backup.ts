@@ -46,5 +46,6 @@ async function followAll(context: Context, handles: readonly RunHandle[]): Promi
   const open = outcomes.find(({ result }) => result.state === 'running' || result.state === 'waiting');
   const state = worst === undefined ? (open?.result.state ?? 'completed') : 'failed';
   const components = outcomes.map(({ result }) => result);
-  return outcome('several', { state, components }, worst === undefined ? exitCodes.done : exitCodes.failed);
+  const several = outcome('several', { state, components }, worst === undefined ? exitCodes.done : exitCodes.failed);
+  return outcomes.every(({ followed }) => followed) ? { ...several, followed: true } : several;
 }

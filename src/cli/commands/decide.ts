@@ -50,7 +50,7 @@ async function decide(
   answer: 'approve' | 'deny',
 ): Promise<Outcome> {
   const configuration = await context.configuration();
-  const { value: status } = await findRun(context, configuration, words, isWaiting);
+  const { value: status } = await findRun(context, configuration, words, isWaiting, 'restore that waits for approval');
   const plan = waitingPlan(status);
   if (context.options.dryRun) {
     return outcome('plan', { state: 'completed', dryRun: true, plan, message: `would ${answer} ${status.run}` });

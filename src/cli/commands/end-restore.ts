@@ -6,7 +6,7 @@ import type { RunReferenceInput } from '../../domain/operations.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun, isRestore } from '../find-run.ts';
+import { databaseOf, findRun, hasOldData } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { type Outcome, outcome } from '../result.ts';
@@ -31,7 +31,7 @@ export const rollback = defineCommand({
   examples: ['holdfast rollback restore-3f9a1c2b', 'holdfast rollback database/main --yes'],
   input: z.object({ args: oneRun }),
   run: ({ args }, context) =>
-    endRestore(context, args, 'stops the server and brings the old data back', (client, input) =>
+    endRestore(context, args, 'stops the server and brings the old data back; what was written since the restore is not in it', (client, input) =>
       client.startRollback(input),
     ),
 });
@@ -43,7 +43,7 @@ async function endRestore(
   start: (client: HoldfastClient, input: RunReferenceInput) => Promise<RunHandle>,
 ): Promise<Outcome> {
   const configuration = await context.configuration();
-  const { value: status } = await findRun(context, configuration, words, isRestore);
+  const { value: status } = await findRun(context, configuration, words, hasOldData, 'restore in place to end');
   const database = databaseOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
   if (context.options.dryRun) {

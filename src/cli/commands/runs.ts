@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
-import { databaseOf, findRun, isRestore } from '../find-run.ts';
+import { databaseOf, findRun, isBeside } from '../find-run.ts';
 import { operationInput } from '../inputs.ts';
 import { findDatabase } from '../naming.ts';
 import { outcome } from '../result.ts';
@@ -67,7 +67,7 @@ export const cancel = defineCommand({
     const isOpen = (state: string) => state === 'running' || state === 'waiting';
     const fits = ({ state, operation }: { state: string; operation: string }) =>
       isOpen(state) && operation !== 'shipLog';
-    const { value: status } = await findRun(context, configuration, args, fits);
+    const { value: status } = await findRun(context, configuration, args, fits, 'run to cancel');
     const run = runSummary(status);
     if (!isOpen(status.state)) {
       return outcome('message', {
@@ -94,7 +94,7 @@ export const stop = defineCommand({
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const { value: status } = await findRun(context, configuration, args, isRestore);
+    const { value: status } = await findRun(context, configuration, args, isBeside, 'restore beside that completed');
     if (context.options.dryRun) {
       const message = `would stop the server of ${status.run}`;
       return outcome('message', { state: 'completed', dryRun: true, message });

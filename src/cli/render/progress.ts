@@ -39,7 +39,8 @@ function plainProgress(io: Io): Progress {
   return {
     show(status) {
       for (const step of newlyEnded(status.steps, written)) io.stderr.write(`${stepLine(step)}\n`);
-      if (status.message !== lastMessage) io.stderr.write(`  ${status.message}\n`);
+      // How it ended is the result's to say.
+      if (status.endedAt === undefined && status.message !== lastMessage) io.stderr.write(`  ${status.message}\n`);
       lastMessage = status.message;
     },
     end() {},

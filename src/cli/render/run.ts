@@ -6,26 +6,27 @@ import type { Result } from '../result.ts';
 import { renderPlan } from './plan.ts';
 import { bytesText, durationMsText, fullTime } from './words.ts';
 
-export function renderRun(result: Result, zone: string): string[] {
+/** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
+export function renderRun(result: Result, zone: string, followed = false): string[] {
   const { run, steps, plan, snapshot, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
     lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
-    if (result.message) lines.push(`  ${result.message}`);
-    if (run.url) lines.push(`  ${run.url}`);
+    if (result.message && result.message !== result.error?.message) lines.push(`  ${result.message}`);
+    if (!followed && run.url) lines.push(`  ${run.url}`);
   }
-  const told = steps?.filter((step) => step.state !== 'pending') ?? [];
+  const told = followed ? [] : (steps?.filter((step) => step.state !== 'pending') ?? []);
   lines.push(...told.map(stepLine));
   if (plan && restore === undefined) lines.push(...renderPlan(plan, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));
-  if (progress)
+  if (progress && progress.objects + progress.remaining > 0)
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
   if (result.state === 'waiting' && plan && run) {
     lines.push(`waits for approval: holdfast approve ${run.id} --plan ${plan.digest}`);
   }
-  if (result.state === 'running' && run) lines.push(`watch it: holdfast show ${run.id}`);
+  if (result.state === 'running' && run && !followed) lines.push(`watch it: holdfast show ${run.id}`);
   return lines;
 }
 

@@ -2,16 +2,18 @@
 
 import { stringify } from 'yaml';
 import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } from '../../domain/client.ts';
+import { momentFromDate } from '../../domain/moment.ts';
+import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { renderPlan } from './plan.ts';
 import { renderRun } from './run.ts';
 import { renderStatus } from './status.ts';
 import { bytesText, localTime, table } from './words.ts';
 
-type Printer = (result: Result, zone: string, now: Date) => string[];
+type Printer = (result: Result, zone: string, now: Date, followed: boolean) => string[];
 
 const printers: Readonly<Record<View, Printer>> = {
-  run: (result, zone) => renderRun(result, zone),
+  run: (result, zone, _now, followed) => renderRun(result, zone, followed),
   plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
   status: (result, _zone, now) => renderStatus(result, now),
   check: checkLines,
@@ -24,14 +26,15 @@ const printers: Readonly<Record<View, Printer>> = {
     ...messageLines(result),
     ...(result.configuration ? [stringify(result.configuration).trimEnd()] : []),
   ],
-  several: (result, zone, now) => (result.components ?? []).flatMap((one) => printers.run(one as Result, zone, now)),
+  several: (result, zone, _now, followed) =>
+    (result.components ?? []).flatMap((one) => renderRun(one as Result, zone, followed)),
   message: (result) => [...messageLines(result), ...sandboxLines(result)],
 };
 
 /** Text for stdout, with its last newline; empty when there is nothing to say beside the error. */
-export function renderText({ view, result }: Outcome, now: Date): string {
+export function renderText({ view, result, followed }: Outcome, now: Date): string {
   const zone = result.timezone ?? 'UTC';
-  const lines = printers[view](result, zone, now);
+  const lines = printers[view](result, zone, now, followed === true);
   if (result.dryRun) lines.push('dry run: nothing was changed');
   for (const warning of result.warnings ?? []) lines.push(`warning: ${warning}`);
   return lines.map((line) => `${line}\n`).join('');
@@ -41,8 +44,19 @@ function messageLines({ message }: Result): string[] {
   return message === undefined ? [] : [message];
 }
 
+/** What a person needs to begin; passwords and keys are in `sandbox.json`, which only its owner can read. */
 function sandboxLines({ sandbox }: Result): string[] {
-  return sandbox === undefined ? [] : [stringify(sandbox).trimEnd()];
+  const { configuration, directory, temporal, postgres } = (sandbox ?? {}) as Partial<Sandbox>;
+  if (configuration === undefined) return [];
+  return [
+    `  configuration  ${configuration}`,
+    `  PostgreSQL     ${postgres?.version} on port ${postgres?.port}, programs in ${postgres?.bindir}`,
+    `  Temporal UI    ${temporal?.ui}`,
+    `  all the rest   ${directory}/sandbox.json (with the passwords)`,
+    `next: export HOLDFAST_CONFIG=${configuration}`,
+    `      holdfast status, holdfast backup database main, holdfast restore database main --to latest --dry-run`,
+    `end it with: holdfast sandbox down --dir ${directory}`,
+  ];
 }
 
 function checkLines(result: Result): string[] {
@@ -91,7 +105,7 @@ function snapshotLines(result: Result, zone: string): string[] {
   return table([['snapshot', 'component', 'kind', `from (${zone})`, 'read', 'stored', 'copies', ''], ...rows]);
 }
 
-function runLines(result: Result): string[] {
+function runLines(result: Result, zone: string): string[] {
   const runs = result.runs ?? [];
   if (runs.length === 0) return ['no runs yet'];
   const rows = runs.map((run: RunSummary) => [
@@ -99,11 +113,11 @@ function runLines(result: Result): string[] {
     run.operation ?? '',
     run.component ?? '',
     run.state ?? '',
-    run.startedAt ?? '',
+    run.startedAt === undefined ? '' : secondsText(run.startedAt, zone),
     run.by ?? '',
     run.message ?? '',
   ]);
-  return table([['run', 'operation', 'component', 'state', 'started', 'by', ''], ...rows]);
+  return table([['run', 'operation', 'component', 'state', `started (${zone})`, 'by', ''], ...rows]);
 }
 
 const setupSigns = { done: '✔', present: '✔', planned: '○', failed: '✖', skipped: '–' } as const;
@@ -138,8 +152,13 @@ function scheduleRow(schedule: ScheduleStatus): string[] {
   return [
     `${component} ${kind}`,
     `${spec} ${timezone}`,
-    `next ${next ?? 'never'}`,
-    last ? `last ${last.at}${last.state ? ` ${last.state}` : ''}` : 'no run yet',
+    `next ${next ? secondsText(next, timezone) : 'never'}`,
+    last ? `last ${secondsText(last.at, timezone)}${last.state ? ` ${last.state}` : ''}` : 'no run yet',
     notes.join(', '),
   ];
+}
+
+/** Wall-clock time of a moment that need not be shown to the microsecond. */
+function secondsText(iso: string, zone: string): string {
+  return localTime(momentFromDate(new Date(Math.floor(Date.parse(iso) / 1000) * 1000)), zone);
 }
