@@ -156,8 +156,8 @@ async function liesBetweenTimelines({ branch, found }: OnBranch): Promise<boolea
   if (found.moment === undefined) return false;
   const { moment } = found;
   const { lastTransaction, firstLeftOut } = await neighbours(branch, found);
-  if (firstLeftOut === undefined) return false;
-  const next = timelineAt(branch, firstLeftOut.lsn);
+  // A timeline without a transaction yet begins with the records of its promotion.
+  const next = timelineAt(branch, (firstLeftOut ?? found.record).lsn);
   if (lastTransaction === undefined || timelineAt(branch, lastTransaction.lsn) === next) return false;
   return !branch.marks.some((mark) => mark.timeline === next && mark.time <= moment);
 }
