@@ -31,8 +31,11 @@ export const rollback = defineCommand({
   examples: ['holdfast rollback restore-3f9a1c2b', 'holdfast rollback database/main --yes'],
   input: z.object({ args: oneRun }),
   run: ({ args }, context) =>
-    endRestore(context, args, 'stops the server and brings the old data back; what was written since the restore is not in it', (client, input) =>
-      client.startRollback(input),
+    endRestore(
+      context,
+      args,
+      'stops the server and brings the old data back; what was written since the restore is not in it',
+      (client, input) => client.startRollback(input),
     ),
 });
 

@@ -56,7 +56,10 @@ export const restore = defineCommand({
     },
     { flags: '--start', description: 'with --beside: leave the recovered server running and give its connection' },
     { flags: '--exclusive', description: 'stop just before the target instead of just after it' },
-    { flags: '--timeline <N>', description: 'follow this timeline of the log; needed only when several have the target' },
+    {
+      flags: '--timeline <N>',
+      description: 'follow this timeline of the log; needed only when several have the target',
+    },
     { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
   ],
   examples: [
