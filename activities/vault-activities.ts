@@ -1,6 +1,7 @@
 // Activities on the vault alone: reading a snapshot again from every copy, bringing a copy up to the others.
 
-import { toHoldfastError } from '../src/errors/index.ts';
+import type { ComponentId } from '../src/domain/component.ts';
+import { isHoldfastError } from '../src/errors/index.ts';
 import type { SnapshotId, Vault } from '../src/vault/index.ts';
 import type { VaultActivities, VerifiedSnapshot } from './contract.ts';
 import { runActivity } from './lib/activity-runner.ts';
@@ -16,7 +17,8 @@ export function createVaultActivities({ frame, vault }: HostServices): VaultActi
         for (const { name } of opened.copies) {
           report({ note: `reading ${snapshot} again from ${name}` });
           const state = listed?.copies[name];
-          copies[name] = state === 'present' ? await readAgain(opened, snapshot as SnapshotId, name) : unread(state);
+          copies[name] =
+            state === 'present' ? await readAgain(opened, component, snapshot as SnapshotId, name) : unread(state);
         }
         return { level: 'listed', copies };
       }),
@@ -36,14 +38,18 @@ function unread(state: 'absent' | 'away' | undefined): 'missing' | 'not checked'
   return state === 'absent' ? 'missing' : 'not checked';
 }
 
-/** Packs were confirmed by the store before the manifest was put; here the manifest and the whole tree are decrypted again. */
-async function readAgain(vault: Vault, id: SnapshotId, copy: string): Promise<'good' | 'damaged' | 'not checked'> {
+/** Each copy by itself: what another one could stand in for is not good here. */
+async function readAgain(
+  vault: Vault,
+  component: ComponentId,
+  id: SnapshotId,
+  copy: string,
+): Promise<'good' | 'damaged' | 'missing' | 'not checked'> {
   try {
-    const reader = await vault.openSnapshot(id, copy);
-    let files = 0;
-    for await (const entry of reader.entries()) if (entry.type === 'file') files += 1;
-    return files > 0 ? 'good' : 'damaged';
+    await vault.verifyCopy(component, id, copy);
+    return 'good';
   } catch (error) {
-    return toHoldfastError(error).retryable ? 'not checked' : 'damaged';
+    if (isHoldfastError(error, 'OBJECT_MISSING')) return 'missing';
+    return isHoldfastError(error, 'OBJECT_DAMAGED', 'VAULT_FORMAT') ? 'damaged' : 'not checked';
   }
 }

@@ -1,7 +1,9 @@
 // The way of a backup (docs/architecture.md): identify, log runs, capture and commit, verify; production is only read.
 
+import type { VerifiedSnapshot } from '../activities/contract.ts';
 import type { SnapshotSummary } from '../src/domain/client.ts';
 import type { BackupDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import { fail } from '../src/errors/index.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
@@ -34,7 +36,23 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     progress.tell({ verified });
     const behind = copiesWithout(captured);
     await catchUpLaggards(progress, input.host, behind);
+    requireGood(captured, verified);
     return describe(captured, behind);
+  });
+}
+
+/** A snapshot that was committed and cannot be read again is no backup: the run must not end well. */
+function requireGood({ id, copies }: SnapshotSummary, verified: VerifiedSnapshot): void {
+  const stateOf = (copy: string) => verified.copies[copy] ?? 'not checked';
+  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
+  const bad = present.filter((copy) => ['damaged', 'missing'].includes(stateOf(copy)));
+  if (bad.length > 0) {
+    const where = bad.map((copy) => `${stateOf(copy)} on '${copy}'`).join(', ');
+    fail('OBJECT_DAMAGED', `snapshot '${id}' was committed and read again: ${where}`, { details: { ...verified } });
+  }
+  if (present.some((copy) => stateOf(copy) === 'good')) return;
+  fail('STORE_UNAVAILABLE', `snapshot '${id}' was committed, but no copy could be read again`, {
+    details: { ...verified },
   });
 }
 

@@ -231,6 +231,11 @@ export interface Vault {
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
   /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */
   openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader>;
+  /**
+   * Reads manifest, list of packs and tree from this copy alone. Throws what is wrong there: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why it
+   * cannot be asked.
+   */
+  verifyCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void>;
 
   log(component: ComponentId, systemId: string, copy: string): LogCopy;
   /** System ids that have log under this component, over the copies that answer. */

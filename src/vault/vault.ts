@@ -24,6 +24,7 @@ import type {
   SnapshotWriter,
   Vault,
 } from './types.ts';
+import { verifyCopy } from './verify-copy.ts';
 
 export class OpenedVault implements Vault {
   readonly core: VaultCore;
@@ -72,6 +73,10 @@ export class OpenedVault implements Vault {
 
   openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader> {
     return openSnapshot(this.core, this.#headers, id, from);
+  }
+
+  verifyCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void> {
+    return verifyCopy(this.core, component, id, copy);
   }
 
   log(component: ComponentId, systemId: string, copy: string): LogCopy {

@@ -124,3 +124,18 @@ test('how a run ended does not depend on whether it could be written down', asyn
   assert.equal(status.state, 'completed');
   assert.equal(dataOf<{ code: string }>(status, 'recordError').code, 'VAULT_KEY_WRONG');
 });
+
+for (const [name, copies, type] of [
+  ['damaged on one copy', { local: 'good', eu: 'damaged' }, 'OBJECT_DAMAGED'],
+  ['missing on every copy', { local: 'missing', eu: 'missing' }, 'OBJECT_DAMAGED'],
+  ['not readable anywhere', { local: 'not checked', eu: 'not checked' }, 'STORE_UNAVAILABLE'],
+] as const) {
+  test(`a snapshot that is ${name} when it is read again does not end well`, async (t) => {
+    const { activities } = script({ verifySnapshot: () => ({ level: 'listed', copies }) });
+    const estate = await startEstate(shared, activities);
+    t.after(() => estate.stop());
+    const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+    const closed = await failureOf(handle);
+    assert.deepEqual([closed.type, closed.status.state], [type, 'failed']);
+  });
+}

@@ -1,0 +1,26 @@
+// Whether one copy by itself holds a snapshot: its own manifest, every pack with its size, and the tree, with no help from the others.
+
+import type { ComponentId } from '../domain/component.ts';
+import { fail } from '../errors/index.ts';
+import { manifestKeys } from './commit.ts';
+import type { VaultCore } from './core.ts';
+import { openGeneration } from './generation.ts';
+import { parseManifestKey } from './layout.ts';
+import { openManifest } from './manifest.ts';
+import { requireWhole } from './replicate.ts';
+import { openReader } from './snapshot-reader.ts';
+import type { SnapshotId } from './types.ts';
+
+/** Throws what is wrong with it there: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why the store cannot say. */
+export async function verifyCopy(core: VaultCore, component: ComponentId, id: SnapshotId, name: string): Promise<void> {
+  const copy = await core.copies.require(name);
+  const key = (await manifestKeys(copy, component)).find((each) => parseManifestKey(each)?.id === id);
+  if (key === undefined) return fail('OBJECT_MISSING', `snapshot '${id}' is not on '${name}'`);
+  const manifest = await openManifest(core, key, await copy.store.get(key));
+  // A reader that may ask other copies would call a broken copy good.
+  const alone = [copy];
+  await requireWhole(await openGeneration(core, component, manifest.header.generation, alone), manifest.body, copy);
+  let files = 0;
+  for await (const entry of (await openReader(core, manifest, alone)).entries()) if (entry.type === 'file') files += 1;
+  if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${id}' on '${name}' holds no file`);
+}
