@@ -16,8 +16,10 @@ import {
   RUNS_PREFIX,
   SLOTS_PREFIX,
 } from './layout.ts';
+import { VaultLogCopy } from './log-copy.ts';
 import { type Manifest, openManifest } from './manifest.ts';
 import { fill, lacking, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
+import { logOf, requireLog } from './require-log.ts';
 import { objectTypes, unseal } from './sealed.ts';
 import { componentsOn } from './snapshots.ts';
 import type { CatchUpProgress } from './types.ts';
@@ -159,13 +161,21 @@ class CatchUp {
   /** Also brings back packs that a snapshot of the target lost. */
   async #copySnapshot({ key, present }: { key: string; present: boolean }): Promise<void> {
     const manifest = await this.#manifest(key);
-    if (!present) return replicateSnapshot(this.#core, manifest, this.#transfer);
+    if (!present) return replicateSnapshot(this.#core, manifest, this.#transfer, () => this.#requireLog(manifest));
     const { header, body } = manifest;
     const path = generationPath(header.component, header.generation);
     const lacks = lacking(body, await holdingsOf(this.#transfer.target.store, path));
     if (lacks.packs.length + lacks.indexes.length === 0) return;
     const generation = await openGeneration(this.#core, header.component, header.generation, this.#transfer.sources);
     await fill(this.#core, generation, this.#transfer, lacks);
+  }
+
+  /** Log that could not be copied, or came after it was listed: the manifest waits for the next catch-up. */
+  async #requireLog({ header }: Manifest): Promise<void> {
+    const needs = logOf(header);
+    if (needs === undefined) return;
+    const log = new VaultLogCopy(this.#core, header.component, needs.systemId, this.#transfer.target);
+    await requireLog(log, needs.timeline, needs.startLsn, needs.stopLsn);
   }
 
   async #copyLog(key: string, { kind }: LogName): Promise<void> {
