@@ -8,8 +8,8 @@ import type { ComponentId } from '../domain/component.ts';
 import { slotName } from '../domain/ids.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { type Receiver, type ReceiverEvent, startReceiver } from '../postgres/receiver/index.ts';
-import { journalStates } from '../postgres/recovery/index.ts';
-import type { Vault } from '../vault/index.ts';
+import { type JournalState, journalStates } from '../postgres/recovery/index.ts';
+import { requireLog, type Vault } from '../vault/index.ts';
 
 export interface ReceiversOptions {
   readonly configuration: Configuration;
@@ -37,8 +37,13 @@ export function createReceivers(options: ReceiversOptions): RunningReceivers {
     ensure: (component, signal) => find(component).ensure(signal),
     state: (component) => find(component).receiver?.state(),
     losses: (component) => find(component).losses,
-    waitForLog: async (component, copy, timeline, _from, to, signal) =>
-      (await find(component).started(signal)).waitFor(copy, timeline, to, signal),
+    waitForLog: async (component, copy, timeline, from, to, signal) => {
+      const receiver = await find(component).started(signal);
+      await receiver.waitFor(copy, timeline, to, signal);
+      // A cursor that jumped over a hole, or began behind `from`, has reached `to` as well.
+      const { systemId = '' } = receiver.state();
+      await requireLog((await options.vault()).log(component, systemId, copy), timeline, from, to);
+    },
     drain: async (component, timeline, to, signal) =>
       (await find(component).started(signal)).waitFor('policy', timeline, to, signal),
     pause: (component) => find(component).pause(),
@@ -55,7 +60,10 @@ class Keeper {
   readonly #options: ReceiversOptions;
   readonly #database: DatabaseSettings;
   readonly #running: Promise<void>;
+  /** A restore is replacing the data: only it may say that log is lost. */
   #swapping = false;
+  /** It is past the last log of the old server: whatever answers now is not to be followed yet. */
+  #apart = false;
   #held = false;
 
   constructor(options: ReceiversOptions, database: DatabaseSettings) {
@@ -96,8 +104,8 @@ class Keeper {
 
   async resume(): Promise<void> {
     this.#held = false;
-    this.#swapping = await this.#isSwapping();
-    if (!this.#swapping) this.receiver?.resume();
+    await this.#readJournal();
+    if (!this.#apart) this.receiver?.resume();
   }
 
   async stop(): Promise<void> {
@@ -109,9 +117,8 @@ class Keeper {
     const { signal, logger } = this.#options;
     for (let pauseMs = firstPauseMs; !signal.aborted && this.receiver === undefined; ) {
       try {
-        this.#swapping = await this.#isSwapping();
-        if (this.#swapping)
-          logger.warn({ component: this.#database.id }, 'a restore is under way: its log waits for it');
+        await this.#readJournal();
+        if (this.#apart) logger.warn({ component: this.#database.id }, 'a restore is under way: its log waits for it');
         else this.receiver = await this.#start();
       } catch (error) {
         const { code, message, hint } = toHoldfastError(error);
@@ -160,18 +167,26 @@ class Keeper {
 
   /** Another process may finish or roll back a restore (a person with the journal): the journal is the truth, not our memory. */
   async #followJournal(): Promise<void> {
-    const swapping = await this.#isSwapping();
-    const was = this.#swapping;
-    this.#swapping = swapping;
-    if (this.#held || swapping === was) return;
-    if (swapping) await this.receiver?.pause();
+    const was = this.#apart;
+    await this.#readJournal();
+    if (this.#held || this.#apart === was) return;
+    if (this.#apart) await this.receiver?.pause();
     else this.receiver?.resume();
   }
 
-  async #isSwapping(): Promise<boolean> {
+  async #readJournal(): Promise<void> {
     const { dataDirectory } = this.#database;
-    if (dataDirectory === undefined) return false;
+    if (dataDirectory === undefined) return;
     const states = await journalStates(dataDirectory);
-    return states.some(({ phase }) => phase === 'swapping' || phase === 'rolling back');
+    const open = states.filter(({ phase }) => phase === 'swapping' || phase === 'rolling back');
+    this.#swapping = open.length > 0;
+    this.#apart = open.some((state) => !isShipping(state));
   }
+}
+
+/** Up to here a swap needs the receiver: a server that stops waits for it, and its last log must reach the copies. */
+const shippingSteps = ['swap', 'close recovered', 'stop production'];
+
+function isShipping({ phase, lastStep: { step, state } }: JournalState): boolean {
+  return phase === 'swapping' && (shippingSteps.includes(step) || (step === 'ship log' && state === 'begin'));
 }
