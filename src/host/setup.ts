@@ -175,10 +175,14 @@ async function serverStep(
   const bad = checks.filter(({ ok }) => !ok);
   const [first] = bad;
   if (first !== undefined) {
-    throw new HoldfastError('DATABASE_SETTING', bad.map((check) => `${check.name}: ${check.message}`).join('; '), {
-      hint: bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])).join('; '),
-      details: { checks: bad },
-    });
+    throw new HoldfastError(
+      first.code ?? 'DATABASE_SETTING',
+      bad.map((check) => `${check.name}: ${check.message}`).join('; '),
+      {
+        hint: bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])).join('; '),
+        details: { checks: bad },
+      },
+    );
   }
   const advice = checks.flatMap(({ message, hint }) => (hint === undefined ? [] : [`${message} (${hint})`]));
   return ['present', [`${checks.length} questions answered well`, ...advice].join('; ')];

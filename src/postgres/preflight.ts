@@ -114,7 +114,8 @@ async function tools({ version_num }: Facts, { cacheDirectory }: PreflightOption
 
 function replicationRole({ role, has_replication }: Facts): NamedCheck {
   if (has_replication) return good('role', `role '${role}' may replicate`);
-  return bad('role', `role '${role}' lacks the attribute REPLICATION`, `run: ${alterRole(role)}`);
+  const check = bad('role', `role '${role}' lacks the attribute REPLICATION`, `run: ${alterRole(role)}`);
+  return { ...check, code: 'DATABASE_PRIVILEGE' };
 }
 
 async function replicationConnection(source: Source): Promise<NamedCheck> {
@@ -205,6 +206,6 @@ function bad(name: string, message: string, hint: string): NamedCheck {
 }
 
 function failed(name: string, error: unknown): NamedCheck {
-  const { message, hint } = isHoldfastError(error) ? error : toHoldfastError(error);
-  return bad(name, message, hint);
+  const { code, message, hint } = isHoldfastError(error) ? error : toHoldfastError(error);
+  return { ...bad(name, message, hint), code };
 }

@@ -4,6 +4,7 @@ import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { ErrorCode } from '../errors/index.ts';
 import type { SnapshotId } from '../vault/types.ts';
 
 // ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -37,6 +38,8 @@ export interface NamedCheck {
   /** What was seen, in words. */
   readonly message: string;
   readonly hint?: string;
+  /** Of the error that the question met; a setting that is not as it must be has none. */
+  readonly code?: ErrorCode;
 }
 
 // ── Protect ──────────────────────────────────────────────────────────────────────────────────────────────────────────
