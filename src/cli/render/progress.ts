@@ -40,7 +40,7 @@ function plainProgress(io: Io): Progress {
     show(status) {
       for (const step of newlyEnded(status.steps, written)) io.stderr.write(`${stepLine(step)}\n`);
       // How it ended is the result's to say.
-      if (status.endedAt === undefined && status.message !== lastMessage) io.stderr.write(`  ${status.message}\n`);
+      if (status.endedAt === undefined && status.message !== lastMessage) io.stderr.write(`  … ${status.message}\n`);
       lastMessage = status.message;
     },
     end() {},

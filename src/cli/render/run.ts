@@ -12,7 +12,9 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   const lines: string[] = [];
   if (run) {
     lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
-    if (result.message && result.message !== result.error?.message) lines.push(`  ${result.message}`);
+    // The lines of the snapshot say the same, and the error is told last.
+    const isTold = snapshot !== undefined || result.message === result.error?.message;
+    if (result.message && !isTold) lines.push(`  ${result.message}`);
     if (!followed && run.url) lines.push(`  ${run.url}`);
   }
   const told = followed ? [] : (steps?.filter((step) => step.state !== 'pending') ?? []);
