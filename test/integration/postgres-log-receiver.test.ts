@@ -1,7 +1,7 @@
 // The receiver on real servers: every byte of the log on every copy, nothing reported that is not durable, and no gap that is not named.
 
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -263,6 +263,22 @@ test('while the policy is not met the slot keeps the log, and a copy that was aw
     assert.ok(runs[0]!.bytes.subarray(0, shorter).equals(first[0]!.bytes.subarray(0, shorter)), `${copy} differs`);
   }
   assert.ok(events.some((event) => event.type === 'copy back' && event.copy === 'us'));
+});
+
+test('a copy that holds nothing does not speak for one that does not answer', async (t) => {
+  const server = await bank(t, 17);
+  const { vault, ...made } = await vaultFor(t, { copies: ['local', 'eu'] });
+  const source = { component: COMPONENT, url: server.url() } as const;
+  const first = await receive(t, server, vault);
+  const end = await flushLsn(server);
+  for (const copy of ['local', 'eu']) await first.receiver.waitFor(copy, 1, end);
+  await first.receiver.stop();
+  await server.query(`select pg_drop_replication_slot('${slot}')`);
+  await rm(path.join(made.path('local'), 'database'), { recursive: true });
+  await rename(made.path('eu'), `${made.path('eu')}.away`);
+  const second = await receive(t, server, vault);
+  await waitFor('the loss to be seen', () => second.receiver.state().error?.code === 'SLOT_LOST');
+  assert.equal(await readSlot(source, slot), undefined, 'a slot was made as if there had never been log');
 });
 
 test('a slot that is dropped by hand is a named hole and an alarm, never silence', async (t) => {

@@ -232,7 +232,8 @@ class LogReceiver implements Receiver {
     }
     const slot = await this.lookAtSlot();
     const durable = policyPosition(cursors, copies, policy);
-    const isNew = route.stretches.length === 0 && holdings.size > 0;
+    // A copy that does not answer may be the one that has log: then it is not known to be the first.
+    const isNew = route.stretches.length === 0 && holdings.size === copies.length;
     const start = durable ?? (await this.slotPosition(server, slot, isNew));
     const at = segmentFloor(start.at, size);
     const spool = await Spool.open(path.join(stateDirectory, 'spool', ...component.split('/'), server.systemId), size);
