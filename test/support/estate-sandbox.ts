@@ -135,8 +135,8 @@ export class EstateSandbox {
     this.#worker = undefined;
   }
 
-  async startWorker(): Promise<void> {
-    const { directory, configuration, temporal, logs } = this.sandbox;
+  async startWorker(configuration = this.sandbox.configuration): Promise<void> {
+    const { directory, temporal, logs } = this.sandbox;
     const worker = await startWorker({
       ...{ configuration, address: temporal.address, logFile: path.join(logs, 'worker.log'), outlive: true },
       env: sandboxMark(directory, 'worker'),
