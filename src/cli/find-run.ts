@@ -13,9 +13,12 @@ export type Fits = (status: RunStatus) => boolean;
 
 export const isRestore: Fits = (status) => status.operation === 'restoreDatabase';
 /** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. A refused one must not hide it. */
-export const hasOldData: Fits = (status) =>
-  isRestore(status) &&
-  ((status.data as RunData | undefined)?.restore?.oldDataDirectory !== undefined || status.state === 'stuck');
+export const isInPlace: Fits = (status) => {
+  const { plan, restore } = (status.data ?? {}) as RunData;
+  const swapped =
+    status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
+  return isRestore(status) && (swapped || status.state === 'stuck');
+};
 export const isBeside: Fits = (status) =>
   isRestore(status) && (status.data as RunData | undefined)?.plan?.mode === 'beside' && status.state === 'completed';
 export const isWaiting: Fits = (status) => isRestore(status) && status.state === 'waiting';

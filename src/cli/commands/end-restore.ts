@@ -6,7 +6,7 @@ import type { RunReferenceInput } from '../../domain/operations.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun, hasOldData } from '../find-run.ts';
+import { databaseOf, findRun, isInPlace } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { type Outcome, outcome } from '../result.ts';
@@ -46,7 +46,7 @@ async function endRestore(
   start: (client: HoldfastClient, input: RunReferenceInput) => Promise<RunHandle>,
 ): Promise<Outcome> {
   const configuration = await context.configuration();
-  const { value: status } = await findRun(context, configuration, words, hasOldData, 'restore in place to end');
+  const { value: status } = await findRun(context, configuration, words, isInPlace, 'restore in place to end');
   const database = databaseOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
   if (context.options.dryRun) {

@@ -73,7 +73,7 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
   if (restore.oldDataDirectory && result.state === 'completed') {
     lines.push(`  old data kept in ${restore.oldDataDirectory}`);
     lines.push(`next: 'holdfast confirm ${restore.id}' when all is well, 'holdfast rollback ${restore.id}' to go back`);
-  } else if (restore.connection) {
+  } else if (restore.connection && result.plan?.mode !== 'in place') {
     lines.push(`next: 'holdfast stop ${restore.id}' ends this server`);
   }
   return lines;
