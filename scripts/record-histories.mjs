@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import proto from '@temporalio/proto';
 
 const [address, estate] = process.argv.slice(2);
 const folder = path.resolve(import.meta.dirname, '..', 'test', 'replay');
@@ -16,7 +16,11 @@ for await (const { workflowId, runId, type } of workflow.list({ query: `Holdfast
   counts.set(type, number);
   if (number > 3) continue;
   const history = await workflow.getHandle(workflowId, runId).fetchHistory();
-  await writeFile(path.join(folder, `${type}-${number}.json`), `${historyToJSON(history)}\n`);
+  const { History } = proto.temporal.api.history.v1;
+  // The protocol's own bytes: they read the same under every version of the SDK.
+  const bytes = Buffer.from(History.encode(history).finish()).toString('base64');
+  const record = { type, events: history.events.length, history: bytes };
+  await writeFile(path.join(folder, `${type}-${number}.json`), `${JSON.stringify(record)}\n`);
   process.stdout.write(`${type}-${number}.json  ${workflowId}\n`);
 }
 await connection.close();

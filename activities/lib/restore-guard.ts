@@ -13,7 +13,7 @@ export interface GuardedPlace {
   readonly run: string;
   /** Who takes the lease; another attempt of the same one takes it over at once. */
   readonly owner: string;
-  /** An undo must be possible while no store answers: the lock and the journal beside the data are then all there is. */
+  /** An undo must be possible while no store answers at all. */
   readonly undo: boolean;
 }
 
@@ -40,12 +40,22 @@ export async function guarded<T>(
   }
 }
 
-async function acquire({ vault, host }: HostServices, { dataDirectory, owner, undo }: GuardedPlace) {
+/**
+ * `undefined` when too few copies answer for a lease: recovery must be possible with the last copy that is left. The directory is on
+ * this one host, where the lock and the journal beside it stand in for the lease.
+ */
+async function acquire(services: HostServices, { dataDirectory, owner, undo }: GuardedPlace) {
+  const { vault, host, logger } = services;
   const digest = createHash('sha256').update(`${host}\n${dataDirectory}`).digest('hex').slice(0, 16);
   try {
     return await (await vault()).acquireLease(`restore-${digest}`, owner, ttlMs);
   } catch (error) {
-    if (undo && isHoldfastError(error, 'POLICY_UNMET', 'STORE_UNAVAILABLE')) return undefined;
-    throw error;
+    const alone = isHoldfastError(error, 'POLICY_UNMET') || (undo && isHoldfastError(error, 'STORE_UNAVAILABLE'));
+    if (!alone) throw error;
+    logger.warn(
+      { dataDirectory, owner },
+      'too few copies answer for a lease: lock and journal beside the data guard alone',
+    );
+    return undefined;
   }
 }

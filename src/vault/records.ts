@@ -1,4 +1,4 @@
-// Records of runs: small encrypted JSON under `runs/<run>/<name>`, written once, on every copy that answers.
+// Records of runs: small encrypted JSON under `runs/<run>/<name>`, written once, on every copy that answers; one is enough.
 
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
@@ -28,7 +28,8 @@ export async function putRecord(core: VaultCore, run: string, name: string, data
       } else failure = core.copies.failed(copy, error);
     }
   }
-  requirePolicy(core.policy, stored, `record '${run}/${name}' cannot be kept`, failure);
+  // A recovery keeps records, and it must be possible with the last copy that is left: catch-up brings them to the others.
+  requirePolicy({ copies: 1, offsite: 0 }, stored, `record '${run}/${name}' cannot be kept`, failure);
 }
 
 /** Throws `NOT_FOUND` when every copy that answers says that it is not there. */

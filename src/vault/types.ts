@@ -241,7 +241,7 @@ export interface Vault {
   /** System ids that have log under this component, over the copies that answer. */
   logSystems(component: ComponentId): Promise<readonly string[]>;
 
-  /** Small encrypted records under `runs/<run>/<name>`, on every copy that answers (at least the policy's number). Overwrites never: `name` is new each time. */
+  /** Small encrypted records under `runs/<run>/<name>`, on every copy that answers; one is enough, because a recovery keeps records too. Overwrites never: `name` is new each time. */
   putRecord(run: string, name: string, data: unknown): Promise<void>;
   getRecord(run: string, name: string): Promise<unknown>;
   listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]>;

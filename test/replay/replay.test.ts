@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import proto from '@temporalio/proto';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { workflowCode } from '../../src/temporal/workflow-code.ts';
 
 const folder = import.meta.dirname;
@@ -15,9 +15,12 @@ test('every recorded history replays', async () => {
   const workflowBundle = await workflowCode(new DefaultLogger('ERROR'));
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const types = new Set(names.map((name) => name.split('-')[0]));
-  for (const type of ['backupDatabase', 'restoreDatabase', 'rollbackRestore', 'shipLog']) assert.ok(types.has(type), type);
+  for (const type of ['backupDatabase', 'restoreDatabase', 'rollbackRestore', 'shipLog'])
+    assert.ok(types.has(type), type);
   for (const name of names) {
-    const history = historyFromJSON(JSON.parse(await readFile(path.join(folder, name), 'utf8')));
+    const record = JSON.parse(await readFile(path.join(folder, name), 'utf8'));
+    const history = proto.temporal.api.history.v1.History.decode(Buffer.from(record.history, 'base64'));
+    assert.equal(history.events.length, record.events, name);
     await Worker.runReplayHistory({ workflowBundle }, history);
   }
 });
