@@ -21,6 +21,9 @@ test('every recorded history replays', async () => {
     const record = JSON.parse(await readFile(path.join(folder, name), 'utf8'));
     const history = proto.temporal.api.history.v1.History.decode(Buffer.from(record.history, 'base64'));
     assert.equal(history.events.length, record.events, name);
-    await Worker.runReplayHistory({ workflowBundle }, history);
+    // A run asks for its own id: it is the canonical one, or it joins.
+    const workflowId = history.events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? '';
+    assert.notEqual(workflowId, '', name);
+    await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
   }
 });
