@@ -25,7 +25,9 @@ export async function requireLog(log: LogCopy, timeline: number, from: Lsn, to: 
 async function firstMissing(log: LogCopy, timeline: number, from: Lsn, to: Lsn): Promise<Lsn | undefined> {
   const { objects } = await log.list({ timeline });
   const own = objects.filter((object) => object.timeline === timeline);
-  const held = await Promise.all(own.map((object) => (object === lastClosed(own) ? log.readHeader(object) : object)));
+  const held = await Promise.all(
+    own.map(async (object) => (object === lastClosed(own) ? await log.readHeader(object) : object)),
+  );
   const ranges = coverage(held)[0]?.ranges ?? [];
   const around = ranges.find(
     (range) => lsnValue(range.fromLsn) <= lsnValue(from) && lsnValue(from) < lsnValue(range.toLsn),

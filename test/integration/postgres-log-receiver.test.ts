@@ -323,7 +323,7 @@ test('a slot that is dropped by hand is a named hole and an alarm, never silence
 });
 
 for (const major of [15, 17]) {
-  test(`PostgreSQL ${major} promoted: the history is stored, the old timeline closed where it was left, the new one followed`, async (t) => {
+  test(`PostgreSQL ${major} promoted: the history is stored, the old timeline kept up to where it was left, the new one followed`, async (t) => {
     const primary = await bank(t, major);
     const { vault } = await vaultFor(t);
     // Removed after the standby has stopped: hooks run in the order of their registration.
@@ -362,7 +362,8 @@ for (const major of [15, 17]) {
     assert.equal(more.length, 0);
     assert.equal(old!.toLsn, change.switchLsn);
     const { objects } = await log.list({ timeline: 1 });
-    assert.equal(objects.at(-1)?.kind, 'segment', 'the last segment of the old timeline was not closed');
+    // It may go on after a rollback, and its segment is then another one: what ends early is never closed.
+    assert.equal(objects.at(-1)?.kind, 'extent', 'the segment in which the old timeline was left was closed');
     const [fresh, ...holes] = await archivedRuns(log, 2);
     assert.equal(holes.length, 0);
     const walker = createWalWalker({ startLsn: fresh!.fromLsn, segmentSizeBytes: MiB, timelineHint: 2 });

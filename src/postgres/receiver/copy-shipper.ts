@@ -36,8 +36,6 @@ const LAST_RETRY_MS = 15_000;
 export class CopyShipper {
   private readonly context: ShipperContext;
   private position: LogPosition | undefined;
-  /** End of the segment that was closed last. */
-  private closed: LogPosition | undefined;
   private trouble: HoldfastError | undefined;
   private stopped = false;
   private wakeUp: (() => void) | undefined;
@@ -124,7 +122,7 @@ export class CopyShipper {
     const position = this.position!;
     const stretch = intake.route.stretchOf(position);
     if (stretch === undefined) return markEveryMs;
-    if (stretch.end !== undefined && position.at >= stretch.end.at) return await this.leave(stretch, position);
+    if (stretch.end !== undefined && position.at >= stretch.end.at) return await this.leave(position);
     await this.storeHistories(position.timeline);
     const segmentStart = segmentFloor(position.at, intake.segmentSizeBytes);
     const segmentEnd = segmentStart + BigInt(intake.segmentSizeBytes);
@@ -132,8 +130,9 @@ export class CopyShipper {
     const start = stretch.from > segmentStart ? stretch.from : segmentStart;
     if (!this.isAtHand(stretch, start, position.at)) return await this.fillFromOthers(position, stretch);
     const end = stretch.end !== undefined && stretch.end.at < segmentEnd ? stretch.end.at : segmentEnd;
-    const isHoleEnd = stretch.end?.how === 'hole' && end === stretch.end.at && end < segmentEnd;
-    if (known! >= end && start === segmentStart && !isHoleEnd) {
+    // Only whole segments are closed: a timeline that was left may go on (a rollback), and its segment is then another one. What ends
+    // early stays in its extents.
+    if (end === segmentEnd && known! >= end && start === segmentStart) {
       await this.close(stretch, segmentStart, end);
       return 0;
     }
@@ -148,18 +147,9 @@ export class CopyShipper {
     return pending > 0 ? Math.max(1, dueInMs) : markEveryMs;
   }
 
-  /** The stretch is over for this copy: its last segment is closed where the timeline was left, then the next stretch begins. */
-  private async leave(stretch: Stretch, position: LogPosition): Promise<number> {
+  /** The stretch is over for this copy: the next one begins. */
+  private async leave(position: LogPosition): Promise<number> {
     const { intake, markEveryMs } = this.context;
-    const { at, how } = stretch.end!;
-    const segmentStart = segmentFloor(at - 1n, intake.segmentSizeBytes);
-    const isClosed =
-      this.closed !== undefined && comparePositions(this.closed, { timeline: stretch.timeline, at }) === 0;
-    const isHere = intake.covers(stretch, segmentStart) && intake.spool.has(stretch.timeline, segmentStart, at);
-    if (how === 'switch' && !isClosed && isHere) {
-      await this.close(stretch, segmentStart, at);
-      return 0;
-    }
     const next = intake.route.settle(position);
     if (comparePositions(next, position) === 0) return markEveryMs;
     this.move(next);
@@ -179,8 +169,7 @@ export class CopyShipper {
     const { log, intake } = this.context;
     const bytes = await this.read(stretch, from, to);
     await log.putSegment(this.header(stretch, from, to, bytes), bytes);
-    this.closed = { timeline: stretch.timeline, at: to };
-    this.shipped(this.closed);
+    this.shipped({ timeline: stretch.timeline, at: to });
     const size = intake.segmentSizeBytes;
     const segment = segmentName(stretch.timeline, from / BigInt(size), size);
     try {
