@@ -234,7 +234,9 @@ class LogReceiver implements Receiver {
     const durable = policyPosition(cursors, copies, policy);
     // A copy that does not answer may be the one that has log: then it is not known to be the first.
     const isNew = route.stretches.length === 0 && holdings.size === copies.length;
-    const start = durable ?? (await this.slotPosition(server, slot, isNew));
+    const reached = durable ?? (await this.slotPosition(server, slot, isNew));
+    // Nothing of a timeline that was left exactly at a segment's start is still to come: its next one is received.
+    const start = segmentFloor(reached.at, size) === reached.at ? route.settle(reached) : reached;
     const at = segmentFloor(start.at, size);
     const spool = await Spool.open(path.join(stateDirectory, 'spool', ...component.split('/'), server.systemId), size);
     this.intake = new Intake(route, spool, size);
