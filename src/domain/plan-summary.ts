@@ -3,6 +3,7 @@
 import type { ComponentId } from './component.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
+import type { Target } from './target.ts';
 
 export interface PlanSummary {
   readonly run: string;
@@ -44,20 +45,12 @@ export interface PlanSummary {
   readonly digest: string;
 }
 
-type Requested =
-  | { readonly type: 'time'; readonly moment: Moment }
-  | { readonly type: 'lsn'; readonly lsn: Lsn }
-  | { readonly type: 'xid'; readonly xid: string }
-  | { readonly type: 'name'; readonly name: string }
-  | { readonly type: 'latest' }
-  | { readonly type: 'immediate' };
-
 /** The parts of the engine's `RestorePlan` that the summary is made of; the engine's type fits it. */
 export interface SummarizablePlan {
   readonly run: string;
   readonly component: ComponentId;
   readonly host: string;
-  readonly requested: Requested;
+  readonly requested: Target;
   readonly resolved: Omit<PlanSummary['target'], 'requested'>;
   readonly base: PlanSummary['base'];
   readonly log: {
@@ -74,7 +67,7 @@ export interface SummarizablePlan {
   readonly digest: string;
 }
 
-export function describeTarget(requested: Requested): string {
+export function describeTarget(requested: Target): string {
   switch (requested.type) {
     case 'time':
       return `time ${requested.moment}`;

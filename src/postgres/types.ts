@@ -4,6 +4,7 @@ import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { Target } from '../domain/target.ts';
 import type { ErrorCode } from '../errors/index.ts';
 import type { SnapshotId } from '../vault/types.ts';
 
@@ -101,13 +102,7 @@ export interface ReceiverState {
 
 // ── Recover ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type RequestedTarget =
-  | { readonly type: 'time'; readonly moment: Moment }
-  | { readonly type: 'lsn'; readonly lsn: Lsn }
-  | { readonly type: 'xid'; readonly xid: string }
-  | { readonly type: 'name'; readonly name: string }
-  | { readonly type: 'latest' }
-  | { readonly type: 'immediate' };
+export type RequestedTarget = Target;
 
 /** A target that was resolved against real log: the last record to replay, exactly. */
 export interface ResolvedTarget {
