@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { lsnFrom, lsnValue, parseSegmentName, segmentName } from '../../domain/lsn.ts';
+import { lsnFrom, segmentName } from '../../domain/lsn.ts';
 import { unixMicros } from '../../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { LogCopy, LogHeader, LogObject, TimeMark } from '../../vault/types.ts';
+import type { LogCopy, LogHeader, TimeMark } from '../../vault/types.ts';
+import { fillGap } from './fill-gap.ts';
 import { type Holdings, readHoldings } from './holdings.ts';
 import type { Intake } from './intake.ts';
 import { comparePositions, type LogPosition, type Stretch } from './route.ts';
@@ -218,34 +219,12 @@ export class CopyShipper {
     this.markedMicros = micros;
   }
 
-  /** The first object of another copy that leads on from here; throws when none has it. */
+  /** What this process did not receive, or no longer has in the spool, comes from another copy. */
   private async fillFromOthers(position: LogPosition, stretch: Stretch): Promise<number> {
-    const { others, log } = this.context;
-    for (const other of others) {
-      const object = await this.findObject(other, position).catch(() => undefined);
-      if (object === undefined) continue;
-      const { header, bytes } = await other.read(object);
-      if (lsnValue(header.toLsn) <= position.at) continue;
-      if (object.kind === 'segment') await log.putSegment(header, bytes);
-      else await log.putExtent(header, bytes);
-      const end = lsnValue(header.toLsn);
-      this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
-      if (object.kind === 'segment') await log.dropExtents(object.segment);
-      return 0;
-    }
-    return fail(
-      'LOG_HOLE',
-      `no copy has the log from ${lsnFrom(position.at)} of timeline ${position.timeline} that '${log.copy}' lacks`,
-    );
-  }
-
-  private async findObject(other: LogCopy, { timeline, at }: LogPosition): Promise<LogObject | undefined> {
-    const { intake } = this.context;
-    const fromSegment = segmentName(timeline, at / BigInt(intake.segmentSizeBytes), intake.segmentSizeBytes);
-    const { objects } = await other.list({ timeline, fromSegment });
-    const holds = objects.filter((o) => lsnValue(o.fromLsn) <= at && lsnValue(o.toLsn) > at);
-    const isHere = (o: LogObject) => parseSegmentName(o.segment, intake.segmentSizeBytes).timeline === timeline;
-    return holds.find((o) => o.kind === 'segment' && isHere(o)) ?? holds.find(isHere);
+    const { others, log, intake } = this.context;
+    const end = await fillGap(log, others, position, intake.segmentSizeBytes);
+    this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
+    return 0;
   }
 
   private async storeHistories(timeline: number): Promise<void> {

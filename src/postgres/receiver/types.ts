@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { ComponentId } from '../../domain/component.ts';
 import type { Lsn } from '../../domain/lsn.ts';
+import type { HoldfastError } from '../../errors/index.ts';
 import type { CommitPolicy, CopyDescription, Vault } from '../../vault/types.ts';
 import type { LogHole, ReceiverState, Source } from '../types.ts';
 
@@ -55,4 +56,9 @@ export interface Receiver {
   resume(): void;
   /** Ends everything; resolves when nothing runs any more. */
   stop(): Promise<void>;
+}
+
+/** What a state says of an error. */
+export function told({ code, message, hint }: HoldfastError): NonNullable<ReceiverState['error']> {
+  return { code, message, hint };
 }
