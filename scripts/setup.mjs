@@ -2,13 +2,22 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory, componentsFile, lockCache, readComponents, writeComponents } from './set-up/cache.mjs';
+import {
+  cacheDirectory,
+  componentsFile,
+  lockCache,
+  readComponents,
+  testComponentsFile,
+  writeComponents,
+} from './set-up/cache.mjs';
 import { ensureSystemTools } from './set-up/debian-packages.mjs';
+import { ensureMinistack } from './set-up/ministack.mjs';
 import { ensureNodeModules, findPinnedNode } from './set-up/node-modules.mjs';
 import { ensurePostgres } from './set-up/postgres.mjs';
 import { elapsed, SetUpError, say, step } from './set-up/report.mjs';
 import { ensureSeaweed } from './set-up/seaweed.mjs';
 import { ensureTemporal } from './set-up/temporal.mjs';
+import { ensureVersitygw } from './set-up/versitygw.mjs';
 
 export const repositoryRoot = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -25,24 +34,28 @@ async function findComponents(purpose) {
     (result) => `${result.done}, Node ${result.node.version}`,
   ).then((result) => result.node);
   const nodePath = async () => (await node).path;
-  const anyMajor = purpose === 'quickstart';
-  const parts = await Promise.allSettled([
+  const forTests = purpose === 'test';
+  const steps = {
     node,
-    step('temporal', (note) => ensureTemporal(nodePath, note), describe),
-    step('postgresql', (note) => ensurePostgres([15, 17, 18], anyMajor, note), describeMajors),
-    step('seaweedfs', (note) => ensureSeaweed(note), describe),
-  ]);
+    temporal: step('temporal', (note) => ensureTemporal(nodePath, note), describe),
+    postgres: step('postgresql', (note) => ensurePostgres([15, 17, 18], !forTests, note), describeMajors),
+    weed: step('seaweedfs', ensureSeaweed, describe),
+    ...(forTests && {
+      versitygw: step('versitygw', ensureVersitygw, describe),
+      ministack: step('ministack', ensureMinistack, describe),
+    }),
+  };
+  const parts = await Promise.allSettled(Object.values(steps));
   const failed = parts.filter((part) => part.status === 'rejected').map((part) => part.reason);
   if (failed.length > 0) throw failed.length === 1 ? failed[0] : new AggregateError(failed, 'several steps failed');
-  const [pinnedNode, temporal, postgres, weed] = parts.map((part) => part.value);
-  return { node: pinnedNode, temporal, postgres, weed };
+  return Object.fromEntries(Object.keys(steps).map((name, index) => [name, parts[index].value]));
 }
 
 /**
  * Idempotent: does only what is missing, and proves each program by starting it.
- * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL, the quickstart any one
- * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object }>}
- *   what is also written to components.json in the cache: a path (or `bindir`), a version and a source for each
+ * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL and every S3 server, the quickstart any one
+ * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object }>}
+ *   what is also written to components.json (and test-components.json) in the cache: a path (or `bindir`), a version and a source for each
  */
 export async function setUp(purpose) {
   const startedAt = performance.now();
@@ -50,7 +63,9 @@ export async function setUp(purpose) {
   try {
     await ensureSystemTools();
     const components = await findComponents(purpose);
-    await writeComponents(components);
+    const { versitygw, ministack, ...forAll } = components;
+    await writeComponents(componentsFile(), forAll);
+    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack });
     say('ready', `everything is there, see ${componentsFile()}  (${elapsed(startedAt)})`);
     return components;
   } finally {

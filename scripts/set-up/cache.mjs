@@ -28,8 +28,13 @@ export async function readComponents() {
   }
 }
 
-export async function writeComponents(components) {
-  const file = componentsFile();
+/** The record of the servers that only tests start; apart, so that a quickstart's set-up cannot forget them. */
+export function testComponentsFile() {
+  return path.join(cacheDirectory(), 'test-components.json');
+}
+
+/** @param {string} file @param {object} components */
+export async function writeComponents(file, components) {
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, `${JSON.stringify(components, null, 2)}\n`, { mode: 0o644 });
   await rename(draft, file);

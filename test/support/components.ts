@@ -12,6 +12,7 @@ import {
   startTemporal,
 } from '../../src/sandbox/index.ts';
 import { keepLog } from './keep-log.ts';
+import { type S3ServerOptions, startMinistack, startVersitygw } from './s3-servers.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 /** A test, or `{ after }` of node:test for a server that all tests of a file share. */
@@ -37,6 +38,29 @@ export async function testS3(t: Scope, options: Partial<Omit<SeaweedOptions, 'di
   const logFile = path.join(dir, `s3-${region}.log`);
   await keepLog(logFile);
   const server = await startSeaweed({ dir, logFile, ...options, region });
+  t.after(() => server.stop());
+  return server;
+}
+
+/** A server of versitygw of its own: the second implementation of S3. */
+export async function testVersitygw(t: Scope): Promise<S3Server> {
+  return testServer(t, 'versitygw', startVersitygw);
+}
+
+/** A server of ministack of its own: what only AWS has. */
+export async function testMinistack(t: Scope): Promise<S3Server> {
+  return testServer(t, 'ministack', startMinistack);
+}
+
+async function testServer(
+  t: Scope,
+  name: string,
+  start: (options: S3ServerOptions) => Promise<S3Server>,
+): Promise<S3Server> {
+  const dir = await temporaryDirectory(t);
+  const logFile = path.join(dir, `${name}.log`);
+  await keepLog(logFile);
+  const server = await start({ dir, logFile });
   t.after(() => server.stop());
   return server;
 }
