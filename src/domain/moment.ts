@@ -109,9 +109,23 @@ function offsetText(offsetMs: number): string {
 
 /** Offset of an IANA zone from UTC at an instant, in milliseconds, east positive. Throws `MOMENT_INVALID` for an unknown zone. */
 export function zoneOffsetMs(atMs: number, zone: string): number {
-  let parts: Intl.DateTimeFormatPart[];
+  return zoneClock(zone)(atMs);
+}
+
+/** The same for many instants of one zone: making the formatter costs more than using it. */
+export function zoneClock(zone: string): (atMs: number) => number {
+  const format = zoneFormat(zone);
+  return (atMs) => {
+    const parts = format.formatToParts(new Date(atMs));
+    const get = (type: string) => Number(parts.find((part) => part.type === type)?.value);
+    const wall = Date.UTC(get('year'), get('month') - 1, get('day'), get('hour'), get('minute'), get('second'));
+    return wall - Math.floor(atMs / 1000) * 1000;
+  };
+}
+
+function zoneFormat(zone: string): Intl.DateTimeFormat {
   try {
-    parts = new Intl.DateTimeFormat('en-US', {
+    return new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
       hourCycle: 'h23',
       year: 'numeric',
@@ -120,13 +134,10 @@ export function zoneOffsetMs(atMs: number, zone: string): number {
       hour: 'numeric',
       minute: 'numeric',
       second: 'numeric',
-    }).formatToParts(new Date(atMs));
+    });
   } catch {
     return fail('MOMENT_INVALID', `unknown time zone '${zone}'`, {
       hint: 'use an IANA name such as Europe/Berlin or UTC',
     });
   }
-  const get = (type: string) => Number(parts.find((part) => part.type === type)?.value);
-  const wall = Date.UTC(get('year'), get('month') - 1, get('day'), get('hour'), get('minute'), get('second'));
-  return wall - Math.floor(atMs / 1000) * 1000;
 }

@@ -1,0 +1,121 @@
+// Which log must stay: what each kept snapshot needs to become consistent, and the continuous window on every timeline that lived in it.
+
+import { later, pathParts } from './log-path.ts';
+import { type Lsn, lsnFrom, lsnValue } from './lsn.ts';
+import { type Moment, momentFromUnixMicros, unixMicros } from './moment.ts';
+import { isOnPath, type TimelineHistory } from './timeline.ts';
+
+/** A physical snapshot that stays. */
+export interface LogBase {
+  readonly timeline: number;
+  readonly startLsn: Lsn;
+  readonly stopLsn: Lsn;
+  /** The moment that it holds. */
+  readonly to: Moment;
+  /** Clean and on every copy, so that each copy by itself can recover from it. */
+  readonly everywhere: boolean;
+  readonly state: 'clean' | 'damaged';
+}
+
+export interface LoggedTimeline {
+  readonly timeline: number;
+  /** Absent when its history file is not there: then nobody knows what leads to it. */
+  readonly history?: TimelineHistory;
+  /** The latest moment that its log or marks know; absent when they know none. */
+  readonly newest?: Moment;
+}
+
+export interface LogQuestion {
+  readonly bases: readonly LogBase[];
+  readonly timelines: readonly LoggedTimeline[];
+  readonly segmentSizeBytes: number;
+  readonly windowSeconds: number;
+  readonly now: Moment;
+}
+
+/** `[from, to)` of a timeline; without `to` it has no end. */
+export interface NeededLog {
+  readonly timeline: number;
+  readonly from: bigint;
+  readonly to?: bigint;
+  readonly words: string;
+}
+
+export interface LogDemand {
+  readonly needed: readonly NeededLog[];
+  /** Since when the continuous window is kept. */
+  readonly windowFrom: Moment;
+}
+
+/**
+ * Counts the window back from the newest moment that the log knows, never from a later now: while a database is down, what leads to its
+ * last moment must not end. What cannot be judged is needed.
+ */
+export function neededLog(question: LogQuestion): LogDemand {
+  const { bases, timelines, windowSeconds, now } = question;
+  const known = timelines
+    .flatMap(({ newest }) => newest ?? [])
+    .sort()
+    .at(-1);
+  const reference = known === undefined || known > now ? now : known;
+  const windowFrom = momentFromUnixMicros(unixMicros(reference) - BigInt(windowSeconds) * 1_000_000n);
+  const alive = timelines.filter(({ newest }) => newest === undefined || newest >= windowFrom);
+  const needed = [
+    ...bases.map(({ timeline, startLsn, stopLsn, to }) => ({
+      timeline,
+      from: lsnValue(startLsn),
+      to: lsnValue(stopLsn),
+      words: `the snapshot of ${to}`,
+    })),
+    ...(alive.some(({ history }) => history === undefined)
+      ? timelines.map(({ timeline }) => ({ timeline, from: 0n, words: 'a timeline whose history is not known' }))
+      : alive.flatMap(({ history }) => (history === undefined ? [] : windowOn(history, bases, windowFrom)))),
+  ];
+  return { needed: needed.map((stretch) => widened(stretch, question.segmentSizeBytes)), windowFrom };
+}
+
+/** Whether any needed stretch overlaps the log from `fromLsn` to `toLsn`. */
+export function isNeededLog(
+  needed: readonly NeededLog[],
+  object: { readonly timeline: number; readonly fromLsn: Lsn; readonly toLsn: Lsn },
+): boolean {
+  const [from, to] = [lsnValue(object.fromLsn), lsnValue(object.toLsn)];
+  return needed.some(
+    (stretch) =>
+      stretch.timeline === object.timeline && to > stretch.from && (stretch.to === undefined || from < stretch.to),
+  );
+}
+
+/** The way to `history.timeline` from the newest base in front of the window; all of it when there is no base at all. */
+function windowOn(history: TimelineHistory, bases: readonly LogBase[], windowFrom: Moment): NeededLog[] {
+  const usable = bases.filter(
+    ({ state, timeline, stopLsn }) => state === 'clean' && isOnPath(history, timeline, stopLsn),
+  );
+  const before = usable
+    .filter(({ everywhere, to }) => everywhere && to <= windowFrom)
+    .map(({ startLsn }) => lsnValue(startLsn))
+    .reduce<bigint | undefined>((newest, at) => (newest === undefined ? at : later(newest, at)), undefined);
+  const oldest = usable.map(({ startLsn }) => lsnValue(startLsn)).sort((a, b) => (a < b ? -1 : 1))[0];
+  const start = before ?? oldest ?? 0n;
+  return pathParts(history).flatMap((part) => {
+    const from = later(start, part.from);
+    if (part.to !== undefined && part.to <= from) return [];
+    const words = 'the continuous window';
+    return [{ timeline: part.timeline, from, words, ...(part.to === undefined ? {} : { to: part.to }) }];
+  });
+}
+
+/** A server reads whole segments: their first page names the cluster. */
+function widened(stretch: NeededLog, segmentSizeBytes: number): NeededLog {
+  const size = BigInt(segmentSizeBytes);
+  const from = (stretch.from / size) * size;
+  if (stretch.to === undefined) return { ...stretch, from };
+  const end = ((stretch.to + size - 1n) / size) * size;
+  return { ...stretch, from, to: end > from ? end : from + size };
+}
+
+/** For people: `0/3000000 to 0/5000000 of timeline 1`. */
+export function describeNeeded({ timeline, from, to, words }: NeededLog): string {
+  const end = to === undefined ? 'its end' : lsnFrom(to);
+  return `${lsnFrom(from)} to ${end} of timeline ${timeline}: ${words}`;
+}
