@@ -5,6 +5,7 @@ import type { RestoreDatabaseInput } from '../src/domain/operations.ts';
 import { summarizePlan } from '../src/domain/plan-summary.ts';
 import { parseTarget } from '../src/domain/target.ts';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
+import { guarded } from '../src/host/restore-guard.ts';
 import {
   abandon,
   awaitTarget,
@@ -12,6 +13,7 @@ import {
   confirmRestore,
   fetchBase,
   finishBeside,
+  type Guard,
   journalState,
   planRestore,
   prepareProduction,
@@ -29,9 +31,8 @@ import {
 import { findPostmaster } from '../src/postgres/recovery/postmaster.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
 import type { PostgresActivities, RestoreRequest, RunOnHost } from './contract.ts';
-import { runActivity } from './lib/activity-runner.ts';
+import { type Running, runActivity } from './lib/activity-runner.ts';
 import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
-import { guarded } from './lib/restore-guard.ts';
 import type { RunningPlan } from './lib/running-plan.ts';
 
 type Names = Exclude<keyof PostgresActivities, 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog'>;
@@ -47,7 +48,10 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
       const plan = await loadPlan(services, request);
       const { dataDirectory } = plan.place;
       const place = { dataDirectory, run: plan.run, owner: plan.run, undo: false };
-      return await guarded(services, place, (guard) => work({ plan, guard, running }));
+      const { signal } = running;
+      return await guarded(services, place, (guard) => work({ plan, guard, running: leaving(running, guard) }), {
+        signal,
+      });
     });
   return {
     planRestore: ({ run, input, keep }) => runActivity(frame, () => makePlan(services, run, input, keep)),
@@ -166,6 +170,11 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
         return { dataDirectory, message: `${run} is confirmed: ${what}` };
       }),
   };
+}
+
+/** Whoever lost the right to its step leaves it as if it were cancelled; the guard tells why. */
+function leaving(running: Running, { lost }: Guard): Running {
+  return lost === undefined ? running : { ...running, signal: AbortSignal.any([running.signal, lost]) };
 }
 
 async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {

@@ -30,13 +30,19 @@ interface Top {
 /** Since when this process has seen a link unchanged, on its own monotonic clock; by copy and resource. */
 export type Observations = Map<string, { position: number; sinceMs: number }>;
 
+export interface LeaseRequest {
+  readonly resource: string;
+  readonly owner: string;
+  readonly ttlMs: number;
+  /** Greatest token that the resource itself has seen; ours is greater, also on copies that have forgotten theirs. */
+  readonly above: number;
+}
+
 /** Throws `LOCKED` while somebody else holds it, `POLICY_UNMET` when too few copies answer. */
 export async function acquireLease(
   core: VaultCore,
   observations: Observations,
-  resource: string,
-  owner: string,
-  ttlMs: number,
+  { resource, owner, ttlMs, above }: LeaseRequest,
 ): Promise<Lease> {
   const link: Link = { holder: randomBytes(16).toString('hex'), owner, token: 0, ttlMs, state: 'held' };
   const startedMs = performance.now();
@@ -49,7 +55,7 @@ export async function acquireLease(
   // Every copy is looked at, so that the wait for an expired link runs on all of them at once.
   const refusing = [...tops].filter(([copy, top]) => top && !mayTake(observations, resource, copy, top, owner));
   if (refusing.length > 0) throw locked(resource, refusing[0]?.[1]?.link);
-  const token = 1 + Math.max(0, ...[...tops.values()].map((top) => top?.link.token ?? 0));
+  const token = 1 + Math.max(above, ...[...tops.values()].map((top) => top?.link.token ?? 0));
   const held: Copy[] = [];
   const lease = new ChainLease(core, chain, { ...link, token }, held, startedMs);
   for (const [copy, top] of tops) {

@@ -252,8 +252,11 @@ export interface Vault {
     options?: { signal?: AbortSignal; onProgress?: (done: CatchUpProgress) => void },
   ): Promise<CatchUpProgress>;
 
-  /** An exclusive, expiring claim on a resource, kept on the copies (majority of the policy's); see docs/vault-format.md. */
-  acquireLease(resource: string, owner: string, ttlMs: number): Promise<Lease>;
+  /**
+   * An exclusive, expiring claim on a resource, kept on the copies (majority of the policy's); see docs/vault-format.md. Its token is
+   * also greater than `above`, for a resource that remembers tokens which the copies may have lost; default 0.
+   */
+  acquireLease(resource: string, owner: string, ttlMs: number, above?: number): Promise<Lease>;
 
   close(): Promise<void>;
 }

@@ -113,8 +113,8 @@ export class OpenedVault implements Vault {
     return catchUp(this.core, target, options);
   }
 
-  acquireLease(resource: string, owner: string, ttlMs: number): Promise<Lease> {
-    return acquireLease(this.core, this.#observations, resource, owner, ttlMs);
+  acquireLease(resource: string, owner: string, ttlMs: number, above = 0): Promise<Lease> {
+    return acquireLease(this.core, this.#observations, { resource, owner, ttlMs, above });
   }
 
   async close(): Promise<void> {

@@ -25,6 +25,8 @@ export {
   type JournalState,
   journalState,
   journalStates,
+  type LockWait,
+  underLock,
 } from './journal.ts';
 export type { HeaderCache } from './log-archive.ts';
 export { holdfastDirectory, restorePaths } from './paths.ts';
@@ -57,7 +59,9 @@ export async function fetchBase(
   guard: Guard,
   options: FetchOptions = {},
 ): Promise<FetchProgress> {
-  return recorded(plan, guard, 'fetch', () => fetchIntoWork(plan, vault, options));
+  return recorded(plan, guard, 'fetch', (lost) =>
+    fetchIntoWork(plan, vault, { ...options, ...eitherOf(options.signal, lost) }),
+  );
 }
 
 /** Promotes the recovered server once its position was proved. In place: call `prepareProduction` before. */
@@ -66,7 +70,7 @@ export async function promote(
   guard: Guard,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<{ readonly newTimeline: number }> {
-  return recorded(plan, guard, 'promote', () => promoteServer(plan, options));
+  return recorded(plan, guard, 'promote', (lost) => promoteServer(plan, eitherOf(options.signal, lost)));
 }
 
 /** Every database, its catalogue and tables, and the user's own checks. Throws `CHECK_FAILED`. */
@@ -111,20 +115,33 @@ export async function abandon(dataDirectory: string, run: string, given: Guard):
   });
 }
 
-/** Under the lock for the journal's sake only at both ends: the work itself is long, and safe to repeat. */
-async function recorded<T>(plan: RestorePlan, guard: Guard, step: string, work: () => Promise<T>): Promise<T> {
+/** Under the lock from the first line to the last: an attempt that was given up may still be writing beside its own retry. */
+async function recorded<T>(
+  plan: RestorePlan,
+  given: Guard,
+  step: string,
+  work: (lost: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
   const paths = pathsOf(plan);
-  const append = (state: 'begin' | 'done' | 'undone', data?: Record<string, unknown>) =>
-    underLock(paths, guard, async (held) => {
-      const journal = await Journal.open(paths, held, journalHead(plan));
-      if (state !== 'begin' || !journal.is(step, 'done')) await journal.append(step, state, data);
-    });
-  await guard.check?.();
-  await append('begin');
-  const result = await work().catch(async (error: unknown) => {
-    await append('undone', { code: toHoldfastError(error).code });
-    throw error;
+  return underLock(paths, given, async (guard) => {
+    const journal = await Journal.open(paths, guard, journalHead(plan));
+    await guard.check?.();
+    if (!journal.is(step, 'done')) await journal.append(step, 'begin');
+    try {
+      const result = await work(guard.lost);
+      await guard.check?.();
+      await journal.append(step, 'done');
+      return result;
+    } catch (error) {
+      // One that lost its right has nothing to say in the journal any more.
+      if (guard.lost?.aborted !== true) await journal.append(step, 'undone', { code: toHoldfastError(error).code });
+      throw error;
+    }
   });
-  await append('done');
-  return result;
+}
+
+/** One signal for every reason to leave. */
+function eitherOf(...signals: readonly (AbortSignal | undefined)[]): { readonly signal?: AbortSignal } {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length === 0 ? {} : { signal: AbortSignal.any(given) };
 }

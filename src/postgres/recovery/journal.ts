@@ -41,6 +41,10 @@ export interface Guard {
   readonly token: number;
   /** Throws `FENCED` when somebody else holds the lease by now. */
   readonly check?: () => Promise<void>;
+  /** Aborted, with the error to act on, once lease or lock are lost: long work between two checks ends then. */
+  readonly lost?: AbortSignal;
+  /** The lock file that is held around this call already. */
+  readonly locked?: string;
   /** Told after an entry is on the disk. */
   readonly onEntry?: (entry: JournalEntry) => void;
 }
@@ -184,42 +188,52 @@ function phaseOf(entries: readonly JournalEntry[]): JournalPhase {
   return last('finish') === 'done' ? 'finished' : 'preparing';
 }
 
-const lockWaitMs = 30_000;
+export interface LockWait {
+  /** How long another holder is waited for; default 30 s: one that was killed a moment ago may still be on its way out. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const defaultWaitMs = 30_000;
 
 /**
- * Runs `work` as the only one beside this data directory. Its guard also refuses every further step once the lock is lost.
- * Throws `LOCKED` when another process stays in the way.
+ * Runs `work` as the only one beside this data directory; inside of it the same lock is not taken again. Its guard refuses every
+ * further step once the lock is lost, and what was cut short by that ends with the reason. Throws `LOCKED` when another process
+ * stays in the way.
  */
 export async function underLock<T>(
   paths: Pick<RestorePaths, 'root' | 'lock'>,
   guard: Guard,
   work: (guard: Guard) => Promise<T>,
+  wait: LockWait = {},
 ): Promise<T> {
+  if (guard.locked === paths.lock) return work(guard);
   await mkdir(paths.root, { recursive: true, mode: 0o711 });
-  const lock = await takeLock(paths.lock);
-  let loss: Error | undefined;
-  void lock.lost.then((error) => {
-    loss = error;
-  });
+  const lock = await takeLock(paths.lock, wait);
+  const unlocked = new AbortController();
+  void lock.lost.then((error) => unlocked.abort(error));
+  const lost = AbortSignal.any([unlocked.signal, ...(guard.lost === undefined ? [] : [guard.lost])]);
   const check = async () => {
-    if (loss !== undefined) throw loss;
+    lost.throwIfAborted();
     await guard.check?.();
   };
   try {
-    return await work({ ...guard, check });
+    return await work({ ...guard, check, lost, locked: paths.lock });
+  } catch (error) {
+    throw lost.aborted ? lost.reason : error;
   } finally {
     await lock.release();
   }
 }
 
-/** The holder before us may have been killed a moment ago and still be on its way out. */
-async function takeLock(file: string): Promise<HeldLock> {
-  for (const giveUpAt = performance.now() + lockWaitMs; ; await sleep(200)) {
+async function takeLock(file: string, { waitMs = defaultWaitMs, signal }: LockWait): Promise<HeldLock> {
+  for (const giveUpAt = performance.now() + waitMs; ; await sleep(200)) {
     try {
       return await holdLock(file);
     } catch (error) {
       if (!isHoldfastError(error, 'LOCKED') || performance.now() > giveUpAt) throw error;
     }
+    if (signal?.aborted) fail('CANCELLED', `waiting for the lock '${file}' was cancelled`);
   }
 }
 

@@ -9,15 +9,19 @@ export async function eachOf<T>(
   const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
   let index = 0;
-  for await (const item of items) {
-    if (failure !== undefined) break;
-    const task = work(item, index++)
-      .catch((error: unknown) => {
-        failure ??= { error };
-      })
-      .finally(() => running.delete(task));
-    running.add(task);
-    if (running.size >= atOnce) await Promise.race(running);
+  try {
+    for await (const item of items) {
+      if (failure !== undefined) break;
+      const task = work(item, index++)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => running.delete(task));
+      running.add(task);
+      if (running.size >= atOnce) await Promise.race(running);
+    }
+  } catch (error) {
+    failure ??= { error };
   }
   await Promise.all(running);
   if (failure !== undefined) throw failure.error;

@@ -5,8 +5,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { HostServices } from '../../../activities/lib/host-services.ts';
-import { guarded } from '../../../activities/lib/restore-guard.ts';
+import { guarded } from '../../../src/host/restore-guard.ts';
 import { testVault } from '../../support/vault.ts';
 
 const policy = { copies: 2, offsite: 1 };
@@ -23,7 +22,7 @@ test('one copy of three keeps records and lets a recovery go on, though it canno
     vault: async () => vault,
     host: 'db1',
     logger: pino({ level: 'silent' }),
-  } as unknown as HostServices;
+  };
   const place = { dataDirectory: path.join(made.directory, 'main'), run: 'restore-1', owner: 'restore-1', undo: false };
   assert.equal(await guarded(services, place, async ({ token }) => token), 1);
 });
@@ -36,7 +35,7 @@ test('a lease that another run holds still refuses, and without any copy nothing
     vault: async () => vault,
     host: 'db1',
     logger: pino({ level: 'silent' }),
-  } as unknown as HostServices;
+  };
   const place = { dataDirectory: path.join(made.directory, 'main'), run: 'restore-1', owner: 'restore-1', undo: false };
   await guarded(services, place, async () => {
     const other = { ...place, run: 'restore-2', owner: 'restore-2' };
