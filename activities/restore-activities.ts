@@ -41,7 +41,7 @@ type Names = Exclude<keyof PostgresActivities, 'identifyDatabase' | 'ensureLog' 
 const shipWithinMs = 2 * 60_000;
 
 export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
-  const { frame, receivers } = services;
+  const { frame } = services;
   /** One step on the frozen plan, under the lease. */
   const step = <T>(request: RestoreRequest, work: (at: RunningPlan) => Promise<T>) =>
     runActivity(frame, async (running) => {
@@ -101,11 +101,12 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
     swapIn: (request) => step(request, (at) => swap(services, at)),
     resumeProduction: (request) =>
       step(request, async ({ plan, running: { signal } }) => {
-        await receivers.resume(plan.component);
-        await receivers.ensure(plan.component, signal);
         const { url } = await sourceOf(services, plan.component);
+        const warnings = await resume(services, plan, signal);
         const old = plan.place.mode === 'in place' && plan.production ? { oldDataDirectory: plan.place.keepOldAt } : {};
-        return { ...reached(plan), ...old, dataDirectory: plan.place.dataDirectory, connection: withoutPassword(url) };
+        const { dataDirectory } = plan.place;
+        const told = warnings.length > 0 ? { warnings } : {};
+        return { ...reached(plan), ...old, dataDirectory, connection: withoutPassword(url), ...told };
       }),
     ...createUndoActivities(services),
   };
@@ -250,6 +251,22 @@ async function swap(services: HostServices, { plan, guard, running: { signal } }
   const verify = (expected: { systemId: string; timeline: number }) => verifyProduction(source, expected);
   const { swapMs } = await swapIn(plan, { ...guard, shipped, verify });
   return { swapMs };
+}
+
+/** Where the swap's last login was refused, the receiver's is too: it goes on trying by itself, and the restore does not wait for that. */
+async function resume({ receivers }: HostServices, plan: RestorePlan, signal: AbortSignal): Promise<readonly string[]> {
+  const { component, place, run } = plan;
+  await receivers.resume(component);
+  const warnings = (await journalState(place.dataDirectory, run))?.warnings ?? [];
+  if (warnings.length > 0) return warnings;
+  try {
+    await receivers.ensure(component, signal);
+    return [];
+  } catch (error) {
+    if (isHoldfastError(error, 'SLOT_BUSY') && error.details?.isRefused === true)
+      return [`${error.message}; ${error.hint}`];
+    throw error;
+  }
 }
 
 function reached({ resolved }: RestorePlan) {

@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { type Logger, pino } from 'pino';
 import { type Configuration, type LoadedConfiguration, loadConfiguration } from '../../config/index.ts';
-import type { HoldfastClient, HostService } from '../domain/client.ts';
+import type { HoldfastClient, HostService, StandaloneRestores } from '../domain/client.ts';
 import type { Io } from './io.ts';
 import type { Outcome } from './result.ts';
 
@@ -13,6 +13,8 @@ export interface GlobalOptions {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly detach: boolean;
+  /** Without Temporal, by this host itself. */
+  readonly standalone: boolean;
 }
 
 export interface Context {
@@ -29,6 +31,8 @@ export interface Context {
   client(): Promise<HoldfastClient>;
   /** Vault and databases of this host, read without Temporal. Throws when this host lacks the keys. */
   host(): Promise<HostService>;
+  /** Restores of this host, ended by their journals. */
+  restores(): Promise<StandaloneRestores>;
   /** Prints one of several results of a command that goes on (`monitor`). */
   emit(outcome: Outcome): Promise<void>;
   /** A line for the person, beside the result. */
@@ -50,6 +54,8 @@ export function makeContext({ io, options, emit }: ContextParts): Context {
     return loadConfiguration(options.config);
   });
   const configuration = async () => (await loaded()).configuration;
+  const by = `${os.userInfo().username}@${os.hostname()}`;
+  const note = (text: string) => void io.stderr.write(`${text}\n`);
   const opened: { close(): Promise<void> }[] = [];
   const keep = <Value extends { close(): Promise<void> }>(value: Value): Value => {
     opened.push(value);
@@ -59,7 +65,7 @@ export function makeContext({ io, options, emit }: ContextParts): Context {
     io,
     options,
     logger,
-    by: `${os.userInfo().username}@${os.hostname()}`,
+    by,
     loaded,
     configuration,
     configurationIfLoaded: async () => (wanted ? await configuration().catch(() => undefined) : undefined),
@@ -71,8 +77,13 @@ export function makeContext({ io, options, emit }: ContextParts): Context {
       const { openHostService } = await import('../host/service.ts');
       return keep(await openHostService(await configuration(), { logger }));
     }),
+    restores: once(async () => {
+      const { openStandaloneRestores } = await import('../host/standalone.ts');
+      const onStep = (words: string) => note(`  ${words}`);
+      return keep(openStandaloneRestores(await configuration(), { logger, by, onStep }));
+    }),
     emit,
-    note: (text) => void io.stderr.write(`${text}\n`),
+    note,
     async close() {
       await Promise.allSettled(opened.map((value) => value.close()));
     },

@@ -20,6 +20,8 @@ export interface CommandDefinition<Input = never> {
   readonly details?: string;
   readonly options?: readonly CommandOption[];
   readonly examples: readonly string[];
+  /** It can do without Temporal, on the host of the data: `--standalone`. */
+  readonly standalone?: true;
   /** Checks `{ args, …options }`; its messages are shown as they are. */
   readonly input: z.ZodType<Input>;
   /** Nothing, when everything was printed on the way. */

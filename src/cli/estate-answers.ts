@@ -19,6 +19,8 @@ export async function answerFrom<Value>(
   viaTemporal: (client: HoldfastClient) => Promise<Value>,
   viaHost: (host: HostService) => Promise<Value>,
 ): Promise<Answer<Value>> {
+  if (context.options.standalone)
+    return { value: await viaHost(await context.host()), temporal: { state: 'not asked' } };
   try {
     return { value: await viaTemporal(await context.client()), temporal: { state: 'reachable' } };
   } catch (error) {

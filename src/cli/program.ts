@@ -19,6 +19,11 @@ export const globalOptions = [
   { flags: '--yes', description: 'answer what a person would be asked; never approves a plan' },
   { flags: '--dry-run', description: 'show what would be done and do nothing' },
   { flags: '--detach', description: 'start the run and return at once with its id' },
+  {
+    flags: '--standalone',
+    description:
+      'ask no Temporal server: answer from the vault, act by the journal beside the data (on the host of the data)',
+  },
 ] as const;
 
 export const exitCodeLines = [
@@ -86,16 +91,28 @@ function addCommand(
   for (const { flags, description } of definition.options ?? []) command.option(flags, description);
   command.addHelpText('after', `${exampleHelp(definition)}${exitHelp()}`);
   command.action(async () => {
-    const { config, json, yes, dryRun, detach, ...own } = command.optsWithGlobals();
+    const { config, json, yes, dryRun, detach, standalone, ...own } = command.optsWithGlobals();
     const options = {
       config,
       json: json === true,
       yes: yes === true,
       dryRun: dryRun === true,
       detach: detach === true,
+      standalone: standalone === true,
     };
+    if (options.standalone) checkStandalone(definition, options);
     await runCommand(definition, { args: command.args, ...own }, options as GlobalOptions, io, print);
   });
+}
+
+function checkStandalone({ path, standalone }: AnyCommand, { detach }: { readonly detach: boolean }): void {
+  if (standalone !== true) {
+    const able = allCommands.filter((command) => command.standalone).map((command) => `\`${command.path}\``);
+    fail('USAGE', `'holdfast ${path}' cannot do without Temporal`, {
+      hint: `'--standalone' is for ${able.join(', ')}`,
+    });
+  }
+  if (detach) fail('USAGE', "'--standalone' works in this process: there is nothing to detach from");
 }
 
 function group(program: Command, groups: Map<string, Command>, name: string): Command {

@@ -48,7 +48,7 @@ export interface Result {
   readonly window?: WindowSummary;
   readonly estate?: string;
   readonly timezone?: string;
-  readonly temporal?: { readonly state: 'reachable' | 'unreachable'; readonly error?: ErrorData };
+  readonly temporal?: { readonly state: 'reachable' | 'unreachable' | 'not asked'; readonly error?: ErrorData };
   readonly components?: readonly (ComponentStatus | CheckReport | Result)[];
   readonly copies?: readonly CopyStatus[];
   readonly snapshots?: readonly SnapshotSummary[];

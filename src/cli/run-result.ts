@@ -22,7 +22,7 @@ export function runSummary(status: RunStatus, handle?: RunHandle): RunSummary {
 }
 
 export function runResult(status: RunStatus, handle?: RunHandle): Result {
-  const { snapshot, restore, plan, copy, progress } = (status.data ?? {}) as RunData;
+  const { snapshot, restore, plan, copy, progress, warnings = restore?.warnings } = (status.data ?? {}) as RunData;
   return {
     state: status.state,
     ...(status.error === undefined ? {} : { error: status.error }),
@@ -34,6 +34,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(restore === undefined ? {} : { restore }),
     ...(copy === undefined ? {} : { copy }),
     ...(progress === undefined ? {} : { progress }),
+    ...(warnings === undefined ? {} : { warnings }),
   };
 }
 

@@ -99,6 +99,44 @@ export interface HostService {
   close(): Promise<void>;
 }
 
+// ── What the journal beside the data lets a person do ────────────────────────────────────────────────────────────────
+
+/** A restore in place as its journal tells it. */
+export interface StandaloneRestore {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly dataDirectory: string;
+  readonly phase:
+    | 'preparing'
+    | 'finished'
+    | 'swapping'
+    | 'swapped'
+    | 'rolling back'
+    | 'rolled back'
+    | 'confirming'
+    | 'confirmed'
+    | 'abandoned';
+  /** Last line of the journal (`keep old begin`), and its time. */
+  readonly lastStep: string;
+  readonly at: string;
+}
+
+/**
+ * Restores in place on this host, ended by their journals alone; `openStandaloneRestores` in `src/host/standalone.ts` makes one. No
+ * Temporal server is asked: whether a run is still open there cannot be known, so lock and lease decide. Each method may be done
+ * again after any failure. Throws `LOCKED` while a worker is at a step or another run holds the lease, `NOT_FOUND` without a
+ * journal, `JOURNAL_STATE` when the restore was ended otherwise, `DATABASE_IDENTITY` on any doubt.
+ */
+export interface StandaloneRestores {
+  /** Newest last. */
+  list(component?: ComponentId): Promise<readonly StandaloneRestore[]>;
+  /** Goes on from where the journal is, up to the finished swap. */
+  resume(run: string): Promise<RunStatus>;
+  rollback(run: string): Promise<RunStatus>;
+  confirm(run: string): Promise<RunStatus>;
+  close(): Promise<void>;
+}
+
 // ── Reports ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface SnapshotSummary {
@@ -248,6 +286,8 @@ export interface RestoreResult {
   readonly oldDataDirectory?: string;
   /** URL without a password; only of a server that runs. */
   readonly connection?: string;
+  /** What a person has to mend, with the statement that does. */
+  readonly warnings?: readonly string[];
   readonly timingsMs: {
     readonly fetch: number;
     readonly replay: number;
@@ -268,4 +308,5 @@ export interface RunData {
   readonly plan?: PlanSummary;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
+  readonly warnings?: readonly string[];
 }

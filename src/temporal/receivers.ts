@@ -8,7 +8,7 @@ import type { ComponentId } from '../domain/component.ts';
 import { slotName } from '../domain/ids.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { type Receiver, type ReceiverEvent, startReceiver } from '../postgres/receiver/index.ts';
-import { type JournalState, journalStates } from '../postgres/recovery/index.ts';
+import { type JournalState, journalStates, refusedLogin } from '../postgres/recovery/index.ts';
 import { requireLog, type Vault } from '../vault/index.ts';
 
 export interface ReceiversOptions {
@@ -90,7 +90,9 @@ class Keeper {
       if (phase === 'streaming') break;
       if (phase === 'failed' || Date.now() > giveUpAt) {
         fail('SLOT_BUSY', `the log of '${this.#database.id}' is not received: ${error?.message ?? phase}`, {
-          ...(error === undefined ? {} : { hint: error.hint }),
+          ...(error === undefined
+            ? {}
+            : { hint: error.hint, details: { isRefused: refusedLogin.some((code) => code === error.code) } }),
         });
       }
     }

@@ -15,6 +15,7 @@ export const check = defineCommand({
   summary: 'close a segment of the log and wait until it is on every copy; ask all that a backup needs',
   details: `${COMPONENT_HELP} Without one, all are checked. Leaves with 4 when a check is not ok.`,
   examples: ['holdfast check', 'holdfast check database/main --json'],
+  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();

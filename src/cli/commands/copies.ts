@@ -16,6 +16,7 @@ export const copies = defineCommand({
   summary: 'show the copies of the vault and whether each can be reached',
   details: 'Leaves with 4 when a copy is away.',
   examples: ['holdfast copies', 'holdfast copies --json'],
+  standalone: true,
   input: z.object({ args: noArguments }),
   async run(_, context) {
     const { value, temporal } = await answerFrom(

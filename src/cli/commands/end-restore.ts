@@ -1,45 +1,103 @@
-// `confirm` and `rollback`: the two ends of a restore in place, also of one that Temporal has forgotten.
+// `confirm`, `rollback` and `resume`: the ends of a restore in place, also of one that Temporal has forgotten or cannot be asked about.
 
 import { z } from 'zod';
-import type { HoldfastClient, RunHandle } from '../../domain/client.ts';
-import type { RunReferenceInput } from '../../domain/operations.ts';
+import type { HoldfastClient, RunHandle, StandaloneRestore, StandaloneRestores } from '../../domain/client.ts';
+import type { RunReferenceInput, RunStatus } from '../../domain/operations.ts';
+import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { databaseOf, findRun, isInPlace } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
+import { readRunName } from '../naming.ts';
 import { type Outcome, outcome } from '../result.ts';
+import { runOutcome } from '../run-result.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
+
+const STANDALONE_HELP =
+  'With --standalone it works by the journal beside the data, on the host of the data, with no Temporal server. Whether a run is still open in Temporal cannot be known then: the lock beside the data and the lease in the vault decide, and a worker that is at a step is never disturbed (LOCKED).';
+
+interface End {
+  /** In words, what it does to the data. */
+  readonly does: string;
+  /** Phases of the journal it is about; the first that a run is in wins. */
+  readonly phases: readonly StandaloneRestore['phase'][];
+  readonly alone: (restores: StandaloneRestores, run: string) => Promise<RunStatus>;
+}
+
+const confirming: End = {
+  does: 'removes the old data for good',
+  phases: ['swapped', 'confirming'],
+  alone: (restores, run) => restores.confirm(run),
+};
+const rollingBack: End = {
+  does: 'stops the server and brings the old data back; what was written since the restore is not in it',
+  phases: ['swapping', 'swapped', 'rolling back', 'preparing'],
+  alone: (restores, run) => restores.rollback(run),
+};
+const resuming: End = {
+  does: 'goes on with the restore: production is replaced by the recovered data, and the old data is kept',
+  phases: ['swapping', 'preparing', 'swapped'],
+  alone: (restores, run) => restores.resume(run),
+};
 
 export const confirm = defineCommand({
   path: 'confirm',
   arguments: '<run...>',
   summary: 'accept a restore in place and remove the old data',
-  details: `${RUN_HELP} After this the restore cannot be rolled back.`,
-  examples: ['holdfast confirm restore-3f9a1c2b', 'holdfast confirm database/main'],
+  details: `${RUN_HELP} After this the restore cannot be rolled back. ${STANDALONE_HELP}`,
+  examples: ['holdfast confirm restore-3f9a1c2b', 'holdfast confirm database/main --standalone'],
+  standalone: true,
   input: z.object({ args: oneRun }),
-  run: ({ args }, context) =>
-    endRestore(context, args, 'removes the old data for good', (client, input) => client.startConfirm(input)),
+  run: ({ args }, context) => endRestore(context, args, confirming, (client, input) => client.startConfirm(input)),
 });
 
 export const rollback = defineCommand({
   path: 'rollback',
   arguments: '<run...>',
   summary: 'undo a restore in place: the old data comes back',
-  details: `${RUN_HELP} Works until the restore is confirmed; what was written since the restore is not in the old data.`,
-  examples: ['holdfast rollback restore-3f9a1c2b', 'holdfast rollback database/main --yes'],
+  details: `${RUN_HELP} Works until the restore is confirmed; what was written since the restore is not in the old data. ${STANDALONE_HELP}`,
+  examples: ['holdfast rollback restore-3f9a1c2b', 'holdfast rollback database/main --standalone --yes'],
+  standalone: true,
   input: z.object({ args: oneRun }),
-  run: ({ args }, context) =>
-    endRestore(
-      context,
-      args,
-      'stops the server and brings the old data back; what was written since the restore is not in it',
-      (client, input) => client.startRollback(input),
-    ),
+  run: ({ args }, context) => endRestore(context, args, rollingBack, (client, input) => client.startRollback(input)),
+});
+
+export const resume = defineCommand({
+  path: 'resume',
+  arguments: '<run...>',
+  summary: 'go on with a restore in place whose run was ended in the middle (terminated, or Temporal is lost)',
+  details: `${RUN_HELP} Only with --standalone: an open run goes on by itself as soon as a worker is there. What was built is kept, a swap that was begun is finished. It works by the journal beside the data, on the host of the data; the vault is needed only where base backup or log are not fetched yet. Whether a run is still open in Temporal cannot be known: the lock beside the data and the lease in the vault decide.`,
+  examples: ['holdfast resume restore-3f9a1c2b --standalone', 'holdfast resume database/main --standalone --dry-run'],
+  standalone: true,
+  input: z.object({ args: oneRun }),
+  run({ args }, context) {
+    if (context.options.standalone) return endAlone(context, args, resuming);
+    return fail('USAGE', "a run that is open goes on by itself; one that was ended is resumed with '--standalone'", {
+      hint: `\`holdfast show ${args.join(' ')}\` tells which; then, on the host of the data: holdfast resume ${args.join(' ')} --standalone`,
+    });
+  },
 });
 
 async function endRestore(
+  context: Context,
+  words: readonly string[],
+  end: End,
+  start: (client: HoldfastClient, input: RunReferenceInput) => Promise<RunHandle>,
+): Promise<Outcome> {
+  if (context.options.standalone) return await endAlone(context, words, end);
+  try {
+    return await endThroughTemporal(context, words, end.does, start);
+  } catch (error) {
+    if (!isHoldfastError(error, 'TEMPORAL_UNREACHABLE', 'NO_WORKER')) throw error;
+    const hint = `${error.hint}; or, on the host of the data, with '--standalone': by the journal, without Temporal`;
+    const details = error.details === undefined ? {} : { details: error.details };
+    throw new HoldfastError(error.code, error.message, { hint, cause: error, ...details });
+  }
+}
+
+async function endThroughTemporal(
   context: Context,
   words: readonly string[],
   does: string,
@@ -57,4 +115,40 @@ async function endRestore(
   const client = await context.client();
   const handle = await start(client, { ...operationInput(configuration, database, context.by), run: status.run });
   return followOrDetach(context, client, handle);
+}
+
+/** By the journal; the person sees how far it is before saying yes. */
+async function endAlone(context: Context, words: readonly string[], { does, phases, alone }: End): Promise<Outcome> {
+  const restores = await context.restores();
+  const found = await findJournal(context, restores, words, phases);
+  const { run, component, phase, lastStep, at } = found;
+  const message = `${run} of ${component} is ${phase}: '${lastStep}' at ${at} was the last line of its journal`;
+  if (context.options.dryRun) {
+    return outcome('message', { state: 'completed', dryRun: true, message: `${message}; this ${does}` });
+  }
+  if (!context.options.yes) context.note(`${message}\nthis ${does}`);
+  const name = component.slice(component.indexOf('/') + 1);
+  await confirmByTyping(context, 'proceed? type the name of the component: ', [component, name]);
+  return { ...runOutcome(await alone(restores, run)), followed: true };
+}
+
+async function findJournal(
+  context: Context,
+  restores: StandaloneRestores,
+  words: readonly string[],
+  phases: readonly StandaloneRestore['phase'][],
+): Promise<StandaloneRestore> {
+  const name = readRunName(await context.configuration(), words);
+  const all = await restores.list(name.type === 'component' ? name.component : undefined);
+  const wanted =
+    name.type === 'id'
+      ? all.find(({ run }) => run === name.id)
+      : phases.flatMap((phase) => all.findLast((restore) => restore.phase === phase) ?? [])[0];
+  if (wanted !== undefined) return wanted;
+  const known = all.map(({ run, phase }) => `${run} (${phase})`).join(', ');
+  const message =
+    name.type === 'id'
+      ? `no journal beside the data of this host is of '${name.id}'`
+      : `no restore in place of '${name.component}' is ${phases.join(', ')}`;
+  return fail('NOT_FOUND', message, { hint: known === '' ? 'there are no journals here' : `journals: ${known}` });
 }

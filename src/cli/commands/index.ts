@@ -6,7 +6,7 @@ import { check } from './check.ts';
 import { configCheck, configShow } from './config.ts';
 import { catchUp, copies } from './copies.ts';
 import { approve, deny } from './decide.ts';
-import { confirm, rollback } from './end-restore.ts';
+import { confirm, resume, rollback } from './end-restore.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { cancel, history, show, stop } from './runs.ts';
@@ -22,6 +22,7 @@ export const allCommands: readonly AnyCommand[] = [
   check,
   backup,
   restore,
+  resume,
   rollback,
   confirm,
   stop,

@@ -13,6 +13,7 @@ export const list = defineCommand({
   summary: 'list the snapshots in the vault, newest first, with the copies that have each',
   details: COMPONENT_HELP,
   examples: ['holdfast list', 'holdfast list database/main --json'],
+  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();

@@ -21,6 +21,7 @@ export const show = defineCommand({
     'holdfast show backup/database/main',
     'holdfast show database/main --json',
   ],
+  standalone: true,
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
     const configuration = await context.configuration();
@@ -41,6 +42,7 @@ export const history = defineCommand({
   summary: 'list runs, newest first, also those that Temporal has forgotten',
   details: COMPONENT_HELP,
   examples: ['holdfast history', 'holdfast history database/main --json'],
+  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();

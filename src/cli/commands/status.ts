@@ -17,6 +17,7 @@ export const status = defineCommand({
   details:
     'Leaves with 4 when a component is late or unknown. Also works when Temporal cannot be reached, on a host that has the keys of the vault.',
   examples: ['holdfast status', 'holdfast status --json'],
+  standalone: true,
   input: z.object({ args: noArguments }),
   run: (_, context) => readStatus(context),
 });
@@ -27,6 +28,7 @@ export const monitor = defineCommand({
   summary: 'show the status again and again; with --json one object a line',
   options: [{ flags: '--interval <DURATION>', description: 'time between two looks, default 5s' }],
   examples: ['holdfast monitor', 'holdfast monitor --json --interval 30s'],
+  standalone: true,
   input: z.object({ args: noArguments, interval: durationOption.default(5) }),
   async run({ interval }, context) {
     const stop = new AbortController();

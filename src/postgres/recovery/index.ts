@@ -7,7 +7,7 @@ import type { RecoveryProof, RestorePlan } from '../types.ts';
 import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
-import { type Guard, Journal, journalHead, underLock } from './journal.ts';
+import { type Guard, Journal, type JournalPhase, journalHead, underLock } from './journal.ts';
 import { restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { runChecks } from './recovered-checks.ts';
@@ -38,7 +38,7 @@ export { type PositionProof, proveRecovery } from './recovery-proof.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
 export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
-export { verifyProduction } from './verify-production.ts';
+export { refusedLogin, verifyProduction } from './verify-production.ts';
 export { windows } from './windows.ts';
 export { readPlan } from './work-directory.ts';
 
@@ -115,6 +115,9 @@ export async function abandon(dataDirectory: string, run: string, given: Guard):
   });
 }
 
+/** Somebody has decided meanwhile: a run that still goes on has nothing to build any more. */
+const over: readonly JournalPhase[] = ['rolling back', 'rolled back', 'confirming', 'confirmed'];
+
 /** Under the lock from the first line to the last: an attempt that was given up may still be writing beside its own retry. */
 async function recorded<T>(
   plan: RestorePlan,
@@ -125,6 +128,7 @@ async function recorded<T>(
   const paths = pathsOf(plan);
   return underLock(paths, given, async (guard) => {
     const journal = await Journal.open(paths, guard, journalHead(plan));
+    if (over.includes(journal.phase)) fail('JOURNAL_STATE', `run '${plan.run}' is ${journal.phase} already`);
     await guard.check?.();
     if (!journal.is(step, 'done')) await journal.append(step, 'begin');
     try {

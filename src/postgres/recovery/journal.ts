@@ -137,6 +137,10 @@ export class Journal {
     return this.entries.findLast((entry) => entry.step === step && entry.data !== undefined)?.data;
   }
 
+  get warnings(): readonly string[] {
+    return swapWarnings(this.entries);
+  }
+
   get phase(): JournalPhase {
     return phaseOf(this.entries);
   }
@@ -243,6 +247,8 @@ export interface JournalState {
   readonly head: JournalHead;
   readonly lastStep: { readonly step: string; readonly state: JournalEntry['state']; readonly at: string };
   readonly token: number;
+  /** Of a finished swap: what the person has to mend, in words. */
+  readonly warnings: readonly string[];
 }
 
 /** Every run that has a journal beside this directory, oldest first. Reads only. */
@@ -264,9 +270,16 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
       head: first.data as unknown as JournalHead,
       lastStep: { step, state, at },
       token,
+      warnings: swapWarnings(entries),
     });
   }
   return states.sort((a, b) => (a.lastStep.at < b.lastStep.at ? -1 : 1));
+}
+
+/** What the last check of a swap has found and let pass. */
+export function swapWarnings(entries: readonly JournalEntry[]): readonly string[] {
+  const found = entries.findLast(({ step, state }) => step === 'verify' && state === 'done')?.data?.warnings;
+  return Array.isArray(found) ? (found as string[]) : [];
 }
 
 /** The run named, or the newest one. */

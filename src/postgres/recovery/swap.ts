@@ -2,7 +2,7 @@
 
 import { cp, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Lsn, segmentName, segmentNumber, segmentStart } from '../../domain/lsn.ts';
+import { compareLsn, type Lsn, segmentName, segmentNumber, segmentStart } from '../../domain/lsn.ts';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { verifyRecord } from '../wal/index.ts';
@@ -36,8 +36,8 @@ export interface StoppedProduction {
 export interface SwapOptions extends Guard {
   /** Waits until the log is durable through the position, or says that it cannot be; the old directory keeps it in any case. */
   readonly shipped?: (stopped: StoppedProduction) => Promise<{ readonly durable: boolean; readonly note?: string }>;
-  /** Asks the started server by its configured address; throws when it is not the one expected. */
-  readonly verify?: (expected: { readonly systemId: string; readonly timeline: number }) => Promise<void>;
+  /** Asks the started server by its configured address; throws when it is not the one expected, gives warnings when it cannot be asked. */
+  readonly verify?: (expected: { readonly systemId: string; readonly timeline: number }) => Promise<readonly string[]>;
 }
 
 export interface SwapResult {
@@ -46,6 +46,8 @@ export interface SwapResult {
   readonly systemId: string;
   readonly timeline: number;
   readonly swapMs: number;
+  /** What the last check found and let pass, with the statement that mends it. */
+  readonly warnings: readonly string[];
 }
 
 export async function swapIn(plan: RestorePlan, options: SwapOptions): Promise<SwapResult> {
@@ -96,7 +98,8 @@ function resultOf(journal: Journal, swapMs: number): SwapResult {
   const { dataDirectory, keepOldAt, systemId } = journal.head;
   const timeline = Number(journal.dataOf('close recovered')?.timeline);
   const hasOld = journal.dataOf('keep old')?.kept === true;
-  return { dataDirectory, systemId, timeline, swapMs, ...(hasOld && keepOldAt ? { keptAt: keepOldAt } : {}) };
+  const { warnings } = journal;
+  return { dataDirectory, systemId, timeline, swapMs, warnings, ...(hasOld && keepOldAt ? { keptAt: keepOldAt } : {}) };
 }
 
 /** Nothing is stopped before what will replace it is known to be good. */
@@ -113,13 +116,13 @@ async function proveReady({ paths, head }: Journal): Promise<void> {
 async function closeRecovered({ paths, head }: Journal): Promise<Record<string, unknown>> {
   const { binDirectory, runAs } = head.execution;
   await stopServer({ binDirectory, dataDirectory: paths.data, ...(runAs === undefined ? {} : { runAs }) });
-  const { systemId, timeline, state } = await readControlData(binDirectory, paths.data);
+  const { systemId, timeline, state, checkpointLsn } = await readControlData(binDirectory, paths.data);
   if (systemId !== head.systemId || state !== 'shut down' || timeline <= head.timeline) {
     fail('RECOVERY_MISMATCH', `the recovered cluster is ${systemId} on timeline ${timeline}, '${state}'`, {
       details: { systemId, timeline, state, expected: head.systemId },
     });
   }
-  return { timeline };
+  return { timeline, checkpointLsn };
 }
 
 /** Right before it is stopped, production must still be what the plan saw. */
@@ -244,13 +247,18 @@ async function moveNew({ head, paths }: Journal): Promise<undefined> {
   return undefined;
 }
 
+/** Identity and position by the directory's own files: a login is of the data's moment, and may be refused today. */
 async function verify(journal: Journal, options: SwapOptions): Promise<Record<string, unknown>> {
   const { head } = journal;
-  const timeline = Number(journal.dataOf('close recovered')?.timeline);
+  const closed = journal.dataOf('close recovered') as { readonly timeline?: number; readonly checkpointLsn?: Lsn };
+  const timeline = Number(closed?.timeline);
   const control = await readControlData(head.execution.binDirectory, head.dataDirectory);
-  if (control.systemId !== head.systemId || control.timeline < timeline) {
-    fail('DATABASE_IDENTITY', `'${head.dataDirectory}' is cluster ${control.systemId} on timeline ${control.timeline}`);
+  const isBehind = closed?.checkpointLsn !== undefined && compareLsn(control.checkpointLsn, closed.checkpointLsn) < 0;
+  if (control.systemId !== head.systemId || control.timeline < timeline || isBehind) {
+    const { systemId, timeline: now, checkpointLsn } = control;
+    fail('DATABASE_IDENTITY', `'${head.dataDirectory}' is cluster ${systemId} on timeline ${now} at ${checkpointLsn}`);
   }
-  await options.verify?.({ systemId: head.systemId, timeline });
-  return { systemId: control.systemId, timeline: control.timeline };
+  const warnings = (await options.verify?.({ systemId: head.systemId, timeline })) ?? [];
+  const { systemId, checkpointLsn } = control;
+  return { systemId, timeline: control.timeline, checkpointLsn, ...(warnings.length > 0 ? { warnings } : {}) };
 }
