@@ -1,7 +1,7 @@
 // Questions that can be answered through Temporal or, when it cannot be reached, by this host itself; the answer says which way it came.
 
 import type { HoldfastClient, HostService } from '../domain/client.ts';
-import { HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type ErrorData, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import type { Result } from './result.ts';
 
@@ -10,31 +10,84 @@ export interface Answer<Value> {
   readonly temporal: NonNullable<Result['temporal']>;
 }
 
+/** A worker that is there answers sooner; one that was killed is still listed as listening for minutes. */
+const patienceMs = 5_000;
+
+export interface AskOptions {
+  /** False for what must not be done twice, or what the vault knows only in part: the way through Temporal is waited for until it ends. */
+  readonly mayAskBoth?: boolean;
+}
+
 /**
- * Asks through Temporal first, because the host with the keys is often another one. Without Temporal, or without a worker on the host, the vault is
- * read from here; when that fails too the first error is thrown, with the second one in its hint.
+ * Asks through Temporal first, because the host with the keys is often another one. Without Temporal, without a worker on the host, or when
+ * that takes longer than a few seconds, the vault is read from here too, and the first answer counts; when that fails as well the
+ * first error is thrown, with the second one in its hint.
  */
 export async function answerFrom<Value>(
   context: Context,
   viaTemporal: (client: HoldfastClient) => Promise<Value>,
   viaHost: (host: HostService) => Promise<Value>,
+  { mayAskBoth = true }: AskOptions = {},
 ): Promise<Answer<Value>> {
-  if (context.options.standalone)
-    return { value: await viaHost(await context.host()), temporal: { state: 'not asked' } };
+  const own = async () => viaHost(await context.host());
+  if (context.options.standalone) return { value: await own(), temporal: { state: 'not asked' } };
+  const asked = context.client().then(async (client): Promise<Answer<Value>> => {
+    return { value: await viaTemporal(client), temporal: { state: 'reachable' } };
+  });
   try {
-    return { value: await viaTemporal(await context.client()), temporal: { state: 'reachable' } };
+    const soon = mayAskBoth ? await Promise.race([asked, laterThan(patienceMs)]) : await asked;
+    if (soon !== undefined) return soon;
+    const late = notYet().toJSON();
+    return await eitherAnswer(
+      asked,
+      own().then((value) => ({ value, temporal: { state: 'reachable', error: late } })),
+    );
   } catch (error) {
     if (!isHoldfastError(error, 'TEMPORAL_UNREACHABLE', 'NO_WORKER')) throw error;
-    const state = error.code === 'NO_WORKER' ? 'reachable' : 'unreachable';
-    try {
-      return { value: await viaHost(await context.host()), temporal: { state, error: error.toJSON() } };
-    } catch (second) {
-      const own = toHoldfastError(second);
-      throw new HoldfastError(error.code, error.message, {
-        hint: `${error.hint}; this host could not answer by itself either: ${own.message}`,
-        cause: second,
-        details: { ...error.details, host: own.toJSON() },
-      });
-    }
+    return await answerAlone(error, own);
   }
+}
+
+async function answerAlone<Value>(error: HoldfastError, own: () => Promise<Value>): Promise<Answer<Value>> {
+  const state = error.code === 'NO_WORKER' ? 'reachable' : 'unreachable';
+  try {
+    return { value: await own(), temporal: { state, error: error.toJSON() } };
+  } catch (second) {
+    throw bothFailed(error, second);
+  }
+}
+
+function bothFailed(error: HoldfastError, second: unknown): HoldfastError {
+  const own = toHoldfastError(second);
+  return new HoldfastError(error.code, error.message, {
+    hint: `${error.hint}; this host could not answer by itself either: ${own.message}`,
+    cause: second,
+    details: { ...error.details, host: own.toJSON() },
+  });
+}
+
+/** The first that answers; an error of ours counts only when the other way fails too. */
+async function eitherAnswer<Value>(asked: Promise<Answer<Value>>, own: Promise<Answer<Value>>): Promise<Answer<Value>> {
+  try {
+    return await Promise.any([asked, own]);
+  } catch {
+    const [viaTemporal, alone] = await Promise.allSettled([asked, own]);
+    const first: unknown = viaTemporal.status === 'rejected' ? viaTemporal.reason : undefined;
+    const second: unknown = alone.status === 'rejected' ? alone.reason : undefined;
+    throw isHoldfastError(first, 'TEMPORAL_UNREACHABLE', 'NO_WORKER') ? bothFailed(first, second) : first;
+  }
+}
+
+async function laterThan(ms: number): Promise<undefined> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return undefined;
+}
+
+function notYet(): HoldfastError {
+  return new HoldfastError('NO_WORKER', `no worker answered within ${patienceMs / 1000} s`);
+}
+
+/** What is said when an answer came from this host though Temporal is there. */
+export function askedHere({ state, error }: Answer<unknown>['temporal']): ErrorData | undefined {
+  return state === 'reachable' ? error : undefined;
 }

@@ -40,6 +40,8 @@ export async function findRun(
     context,
     async (client) => (name.type === 'id' ? await client.status(name.id) : pick(await client.history(component))),
     async (host) => pick(await host.history(component)),
+    // The vault knows only runs that have ended: an older one must not be taken for the latest.
+    { mayAskBoth: false },
   );
   const { value } = answer;
   if (value === undefined) {

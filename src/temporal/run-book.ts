@@ -11,6 +11,9 @@ import type { Connected } from './connection.ts';
 import { findRun, listRuns, quoted } from './find-run.ts';
 import { closedStatus, firstRunId, isOperation, outline, queryStatus, withPendingActivities } from './run-status.ts';
 
+/** What runs now is told as well as it can be told at once: a list is not held up by one run that nobody answers for. */
+const runningPatienceMs = 4_000;
+
 /** How many of the newest runs `history` tells in full. */
 const historyLimit = 50;
 
@@ -67,38 +70,42 @@ export class RunBook {
   }
 
   /** Of an open run, with what its activities are doing; `undefined` when no worker answers. */
-  async live(found: WorkflowExecutionDescription): Promise<RunStatus | undefined> {
-    const status = await queryStatus(this.#connected.client, found.workflowId, found.runId);
+  async live(found: WorkflowExecutionDescription, deadlineMs?: number): Promise<RunStatus | undefined> {
+    const status = await queryStatus(this.#connected.client, found.workflowId, found.runId, deadlineMs);
     return status && withPendingActivities(status, found);
   }
 
   async running(component?: ComponentId): Promise<readonly RunStatus[]> {
-    return await this.#list('ExecutionStatus = "Running"', component);
+    return await this.#list('ExecutionStatus = "Running"', component, runningPatienceMs);
   }
 
   async history(component?: ComponentId): Promise<readonly RunStatus[]> {
     return await this.#list(undefined, component);
   }
 
-  async #list(where: string | undefined, component: ComponentId | undefined): Promise<RunStatus[]> {
+  async #list(
+    where: string | undefined,
+    component: ComponentId | undefined,
+    deadlineMs?: number,
+  ): Promise<RunStatus[]> {
     const { client } = this.#connected;
     const narrowed = [where, component && `HoldfastComponent = ${quoted(component)}`].filter(
       (part) => part !== undefined,
     );
     const filter = narrowed.length === 0 ? undefined : narrowed.join(' AND ');
     const infos = await listRuns({ client, estate: this.#configuration.name }, filter);
-    const statuses = infos.slice(0, historyLimit).map((info) => this.#tell(info));
+    const statuses = infos.slice(0, historyLimit).map((info) => this.#tell(info, deadlineMs));
     const told = (await Promise.all(statuses)).filter((status) => status !== undefined);
     // A run that joined another has that one's status.
     return told.filter((status, at) => told.findIndex(({ run }) => run === status.run) === at);
   }
 
-  async #tell(info: WorkflowExecutionInfo): Promise<RunStatus | undefined> {
+  async #tell(info: WorkflowExecutionInfo, deadlineMs?: number): Promise<RunStatus | undefined> {
     const { client } = this.#connected;
     try {
       const found = await client.workflow.getHandle(info.workflowId, info.runId).describe();
       if (found.status.name !== 'RUNNING') return await closedStatus(client, found);
-      return (await this.live(found)) ?? outline(found);
+      return (await this.live(found, deadlineMs)) ?? outline(found);
     } catch {
       // Listed but gone: its time of retention ended between our two questions.
       return undefined;

@@ -33,10 +33,15 @@ export function isOperation(type: string): type is RunStatus['operation'] {
 const queryDeadlineMs = 10_000;
 
 /** `undefined` when no worker answers. */
-export async function queryStatus(client: Client, workflowId: string, run?: string): Promise<RunStatus | undefined> {
+export async function queryStatus(
+  client: Client,
+  workflowId: string,
+  run?: string,
+  deadlineMs = queryDeadlineMs,
+): Promise<RunStatus | undefined> {
   try {
     const handle = client.workflow.getHandle(workflowId, run);
-    return await client.withDeadline(Date.now() + queryDeadlineMs, () => handle.query<RunStatus>(messages.status));
+    return await client.withDeadline(Date.now() + deadlineMs, () => handle.query<RunStatus>(messages.status));
   } catch (error) {
     if (error instanceof QueryNotRegisteredError || isNoAnswer(error)) return undefined;
     throw error;

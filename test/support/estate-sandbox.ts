@@ -127,20 +127,34 @@ export class EstateSandbox {
   async killWorker(): Promise<void> {
     assert.ok(this.#worker);
     process.kill(-this.#worker, 'SIGKILL');
-    const { pid } = { pid: this.#worker };
-    await waitFor('the worker to be gone', async () => {
-      const { stdout } = await tryRun('ps', ['-o', 'stat=', '-p', String(pid)]);
-      return stdout.trim() === '' || stdout.startsWith('Z');
-    });
-    this.#worker = undefined;
+    await this.workerGone();
   }
 
-  async startWorker(configuration = this.sandbox.configuration): Promise<void> {
+  /** Gives its process id; `stopAt` gives it a signal at a line of a journal (test/support/stop-at-journal-line.ts). */
+  async startWorker(configuration = this.sandbox.configuration, stopAt?: string): Promise<number> {
     const { directory, temporal, logs } = this.sandbox;
+    const preload = path.join(import.meta.dirname, 'stop-at-journal-line.ts');
+    const stopping = stopAt && { STOP_AT_JOURNAL_LINE: stopAt, NODE_OPTIONS: `--import=${preload}` };
     const worker = await startWorker({
       ...{ configuration, address: temporal.address, logFile: path.join(logs, 'worker.log'), outlive: true },
-      env: sandboxMark(directory, 'worker'),
+      env: { ...sandboxMark(directory, 'worker'), ...(stopping || {}) },
     });
     this.#worker = worker.pid;
+    return worker.pid;
+  }
+
+  /** Resolves when the process is gone, whoever ended it. */
+  async workerGone(): Promise<void> {
+    const pid = this.#worker;
+    assert.ok(pid);
+    await waitFor(
+      'the worker to be gone',
+      async () => {
+        const { stdout } = await tryRun('ps', ['-o', 'stat=', '-p', String(pid)]);
+        return stdout.trim() === '' || stdout.startsWith('Z');
+      },
+      patient,
+    );
+    this.#worker = undefined;
   }
 }

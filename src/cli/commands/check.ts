@@ -30,6 +30,7 @@ export const check = defineCommand({
         context,
         (client) => client.check(id),
         (host) => host.check(id),
+        { mayAskBoth: false },
       );
       reports.push(value);
     }

@@ -51,6 +51,8 @@ export const history = defineCommand({
       context,
       (client) => client.history(component),
       (host) => host.history(component),
+      // The vault alone knows no run that is under way.
+      { mayAskBoth: false },
     );
     return outcome('runs', { state: 'completed', temporal, runs: value.map((status) => runSummary(status)) });
   },

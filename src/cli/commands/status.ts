@@ -2,10 +2,11 @@
 
 import { z } from 'zod';
 import type { Finding, ScheduleStatus } from '../../domain/client.ts';
-import { exitCodes } from '../../errors/index.ts';
+import type { RunStatus } from '../../domain/operations.ts';
+import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { answerFrom } from '../estate-answers.ts';
+import { answerFrom, askedHere } from '../estate-answers.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runSummary } from '../run-result.ts';
 import { durationOption, noArguments } from './typed.ts';
@@ -60,31 +61,70 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 async function readStatus(context: Context): Promise<Outcome> {
-  const { name: estate, timezone } = await context.configuration();
-  const { value, temporal } = await answerFrom(
-    context,
-    async (client) => {
-      const [components, copies, running, schedules] = await Promise.all([
-        client.components(),
-        client.copies(),
-        client.running(),
-        client.listSchedules(),
-      ]);
-      return { components, copies, running, schedules };
-    },
-    async (host) => {
-      const [components, copies] = await Promise.all([host.components(), host.copies()]);
-      return { components, copies, running: [], schedules: [] };
-    },
-  );
+  const { name: estate, timezone, database } = await context.configuration();
+  const ids = Object.values(database).map(({ id }) => id);
+  const [{ value, temporal }, known] = await Promise.all([
+    answerFrom(
+      context,
+      async (client) => {
+        const [components, copies] = await Promise.all([client.components(), client.copies()]);
+        return { components, copies };
+      },
+      async (host) => {
+        // The vault speaks of every component, also of those of other hosts.
+        const [components, copies] = await Promise.all([
+          Promise.all(ids.map((id) => host.components(id))),
+          host.copies(),
+        ]);
+        return { components: components.flat(), copies };
+      },
+    ),
+    askTemporal(context),
+  ]);
   const components = value.components.map((component) => {
-    const own = value.schedules.filter((schedule) => schedule.component === component.component);
-    return { ...component, findings: [...component.findings, ...own.flatMap(scheduleFindings)] };
+    const own = known.schedules.filter((schedule) => schedule.component === component.component);
+    const silent = askedHere(temporal) === undefined ? [] : [silentHost(component.host)];
+    return { ...component, findings: [...component.findings, ...own.flatMap(scheduleFindings), ...silent] };
   });
-  const runs = value.running.filter(({ operation }) => operation !== 'shipLog').map((run) => runSummary(run));
+  const runs = known.running.filter(({ operation }) => operation !== 'shipLog').map((run) => runSummary(run));
   const good = components.length > 0 && components.every(({ state }) => state === 'ok');
+  const warnings = known.warnings.length > 0 ? { warnings: known.warnings } : {};
   const result = { state: 'completed', estate, timezone, temporal, components, copies: value.copies, runs } as const;
-  return outcome('status', result, good ? exitCodes.done : exitCodes.found);
+  return outcome('status', { ...result, ...warnings }, good ? exitCodes.done : exitCodes.found);
+}
+
+interface TemporalKnows {
+  readonly running: readonly RunStatus[];
+  readonly schedules: readonly ScheduleStatus[];
+  /** What could not be asked, in words. */
+  readonly warnings: readonly string[];
+}
+
+/** Each by itself: what one of them does not say is named, and hides nothing of the others. */
+async function askTemporal(context: Context): Promise<TemporalKnows> {
+  const nobody = 'runs under way and schedules are not known: they are asked of Temporal alone';
+  if (context.options.standalone) return { running: [], schedules: [], warnings: [nobody] };
+  const client = await context.client().catch(() => undefined);
+  if (client === undefined) return { running: [], schedules: [], warnings: [nobody] };
+  const warnings: string[] = [];
+  const unless = async <T>(what: string, asked: Promise<readonly T[]>): Promise<readonly T[]> =>
+    await asked.catch((error: unknown) => {
+      warnings.push(`${what} are not known: ${toHoldfastError(error).message}`);
+      return [];
+    });
+  const [running, schedules] = await Promise.all([
+    unless('runs under way', client.running()),
+    unless('schedules', client.listSchedules()),
+  ]);
+  return { running, schedules, warnings };
+}
+
+function silentHost(host: string): Finding {
+  return {
+    severity: 'warning',
+    message: `no worker answers on '${host}': this was read from the vault, and the log may not be shipped`,
+    hint: `is \`holdfast worker\` running on '${host}'?`,
+  };
 }
 
 /** What only Temporal knows of a schedule; that a snapshot is missing is found in the vault. */
