@@ -1,0 +1,47 @@
+// Whether a restored tree is the original: names, bytes, modes, times of files.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fail } from '../../src/errors/index.ts';
+
+/** One line a file or directory, sorted. */
+async function describeTree(root: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const full = path.join(entry.parentPath, entry.name);
+    const name = path.relative(root, full);
+    if (!entry.isFile()) lines.push(`${name} ${entry.isDirectory() ? 'directory' : 'other'}`);
+    else {
+      const { mode, mtimeMs, size } = await lstat(full);
+      const digest = createHash('sha256');
+      await pipeline(createReadStream(full), digest);
+      lines.push(
+        `${name} ${(mode & 0o7777).toString(8)} ${Math.floor(mtimeMs / 1000)} ${size} ${digest.digest('hex')}`,
+      );
+    }
+  }
+  return lines.sort();
+}
+
+/** Throws `CHECK_FAILED`, with the first difference: a restore that is not the original is no result, however fast. */
+export async function requireSameTree(expectedRoot: string, actualRoot: string): Promise<void> {
+  const [expected, actual] = [await describeTree(expectedRoot), await describeTree(actualRoot)];
+  if (expected.length === 0) fail('CHECK_FAILED', `'${expectedRoot}' is empty: nothing was compared`);
+  const length = Math.max(expected.length, actual.length);
+  for (let line = 0; line < length; line++) {
+    if (expected[line] === actual[line]) continue;
+    fail('CHECK_FAILED', `'${actualRoot}' is not the original: '${actual[line]}', expected '${expected[line]}'`);
+  }
+}
+
+/** Bytes of all files below `root`: what a copy holds. */
+export async function sizeOfTree(root: string): Promise<number> {
+  let sizeBytes = 0;
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) sizeBytes += (await lstat(path.join(entry.parentPath, entry.name))).size;
+  }
+  return sizeBytes;
+}

@@ -1,0 +1,44 @@
+// The benches: `npm run bench -- vault`. Each writes its report as a page and as data, and prints the page.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, isHoldfastError } from '../src/errors/index.ts';
+import { renderGrowth, runGrowth } from './vault/growth.ts';
+import { type BenchOptions, parseOptions, usage } from './vault/options.ts';
+import { renderVault } from './vault/report.ts';
+import { runVault } from './vault/run.ts';
+
+interface Report {
+  readonly bench: string;
+  readonly at: string;
+  readonly isNoisy: boolean;
+}
+
+async function main([bench, ...args]: readonly string[]): Promise<void> {
+  if (bench !== 'vault') fail('USAGE', `there is no bench '${bench ?? ''}'`, { hint: usage });
+  const options = parseOptions(args);
+  if (options.growth) {
+    const result = await runGrowth(options);
+    await publish(options, result, renderGrowth(result));
+  } else {
+    const result = await runVault(options);
+    await publish(options, result, renderVault(result));
+  }
+}
+
+/** A noisy run's report has a name that is never committed. */
+async function publish(options: BenchOptions, result: Report, page: string): Promise<void> {
+  const name = `${result.at.slice(0, 10)}-${result.bench}${result.isNoisy ? '-noisy' : ''}`;
+  const file = path.join(options.results, name);
+  await mkdir(options.results, { recursive: true });
+  await writeFile(`${file}.md`, page);
+  await writeFile(`${file}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  process.stdout.write(page);
+  options.say(`the report is in ${file}.md and .json`);
+}
+
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!isHoldfastError(error)) throw error;
+  process.stderr.write(`${error.code}: ${error.message}\n  hint: ${error.hint}\n`);
+  process.exitCode = error.code === 'USAGE' ? 2 : 1;
+});

@@ -1,0 +1,48 @@
+// Holdfast's vault on one directory, by the driver beside it, compiled as a package is.
+
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from '../../../src/process/index.ts';
+import { quoted, shell } from '../../lib/command.ts';
+import { describeCommit, repositoryRoot } from '../../lib/machine.ts';
+import type { Contender, Place, Work } from '../contender.ts';
+
+const compiled = path.join(repositoryRoot, 'bench', 'dist');
+const driver = path.join(compiled, 'bench', 'vault', 'holdfast.js');
+const operations: Readonly<Record<Work, string>> = {
+  first: 'backup',
+  unchanged: 'backup',
+  changed: 'backup',
+  restore: 'restore',
+  check: 'check',
+};
+
+async function compile(): Promise<void> {
+  await rm(compiled, { recursive: true, force: true });
+  const compiler = path.join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
+  await run(process.execPath, [compiler, '-p', 'bench/tsconfig.build.json'], { cwd: repositoryRoot });
+}
+
+export async function holdfast(): Promise<Contender> {
+  await compile();
+  const argv = (operation: string, place: Place) => [
+    ...[process.execPath, driver, operation, '--copy', place.repository],
+    ...['--key', `${place.home}/key`, '--source', place.source, '--target', place.target],
+  ];
+  const script = (work: Work, place: Place) => {
+    const command = quoted(argv(operations[work], place));
+    // It syncs what it stores by itself, but a restored file as little as the others do.
+    return work === 'restore' ? `${command}; sync -f ${quoted([place.target])}` : command;
+  };
+  const { version } = JSON.parse(await readFile(path.join(repositoryRoot, 'package.json'), 'utf8'));
+  return {
+    name: 'holdfast',
+    version: `${version}, commit ${await describeCommit()}, Node ${process.version}`,
+    options: 'zstd 3, AES-256-GCM, one copy in a directory, every object synced before the manifest names it',
+    async prepare(place) {
+      const [program, ...args] = argv('init', place);
+      await run(program as string, args);
+    },
+    command: (work, place) => ({ argv: shell(script(work, place)), cwd: place.source, env: {} }),
+  };
+}

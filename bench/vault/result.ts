@@ -1,0 +1,45 @@
+// What a run of the vault's bench found, as the JSON report holds it.
+
+import type { Machine } from '../lib/machine.ts';
+import type { Measurement } from '../lib/measure.ts';
+import type { Summary } from '../lib/statistics.ts';
+import type { Work } from './contender.ts';
+
+export interface WorkResult {
+  readonly command: string;
+  readonly summary: Summary;
+  /** What the work added to the repository; median over the rounds. */
+  readonly storedBytes: number;
+  readonly measurements: readonly Measurement[];
+}
+
+export interface ContenderResult {
+  readonly name: string;
+  readonly version: string;
+  readonly options: string;
+  readonly works: Readonly<Record<Work, WorkResult>>;
+  /** During one more first backup, which was not timed. */
+  readonly syncs: number;
+}
+
+export interface CorpusFacts {
+  readonly seed: string;
+  readonly scale: number;
+  readonly files: number;
+  readonly sizeBytes: number;
+}
+
+export interface VaultResult {
+  readonly bench: 'vault';
+  readonly at: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly corpus: CorpusFacts;
+  readonly rounds: number;
+  /** Others used more of the machine than `NOISY_SHARE` during some command: no figure to keep. */
+  readonly isNoisy: boolean;
+  readonly contenders: readonly ContenderResult[];
+}
+
+/** Of all cores; the kernel's own writing behind a command's back stays below it. */
+export const NOISY_SHARE = 0.1;

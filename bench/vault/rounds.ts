@@ -1,0 +1,125 @@
+// The rounds: each piece of work by every contender in turn, so that what changes on the machine meanwhile meets them all.
+
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { CorpusPlan } from '../corpus/plan.ts';
+import { changeCorpus, revertCorpus } from '../corpus/write.ts';
+import { shown } from '../lib/command.ts';
+import { countSyncs } from '../lib/fsyncs.ts';
+import { repositoryRoot } from '../lib/machine.ts';
+import { type Measurement, measure } from '../lib/measure.ts';
+import type { Peers } from '../lib/peers.ts';
+import { settle } from '../lib/quiet.ts';
+import { median, summarize } from '../lib/statistics.ts';
+import { requireSameTree, sizeOfTree } from '../lib/trees.ts';
+import { type Contender, type Place, type Work, works } from './contender.ts';
+import type { ContenderResult, WorkResult } from './result.ts';
+
+export interface RoundsSetup {
+  readonly peers: Peers;
+  readonly contenders: readonly Contender[];
+  readonly plan: CorpusPlan;
+  /** The corpus as planned. */
+  readonly source: string;
+  readonly work: string;
+  readonly rounds: number;
+  readonly cores: number;
+  readonly say: (text: string) => void;
+}
+
+interface Taken {
+  readonly measurements: Measurement[];
+  readonly storedBytes: number[];
+  command: string;
+}
+
+export async function runRounds(setup: RoundsSetup): Promise<ContenderResult[]> {
+  const taken = new Map(setup.contenders.map((contender) => [contender, emptyTaken()]));
+  for (let round = 0; round < setup.rounds; round++) await runRound(setup, round, taken);
+  const results: ContenderResult[] = [];
+  for (const [contender, works] of taken) {
+    const { name, version, options } = contender;
+    const syncs = await syncsOfFirst(setup, contender);
+    results.push({ name, version, options, works: summarizeWorks(works, setup.cores), syncs });
+  }
+  return results;
+}
+
+function emptyTaken(): Record<Work, Taken> {
+  const none = (): Taken => ({ measurements: [], storedBytes: [], command: '' });
+  return { first: none(), unchanged: none(), changed: none(), restore: none(), check: none() };
+}
+
+function summarizeWorks(taken: Record<Work, Taken>, cores: number): Record<Work, WorkResult> {
+  const of = (work: Work): WorkResult => {
+    const { measurements, storedBytes, command } = taken[work];
+    return { command, measurements, summary: summarize(measurements, cores), storedBytes: median(storedBytes) };
+  };
+  return {
+    first: of('first'),
+    unchanged: of('unchanged'),
+    changed: of('changed'),
+    restore: of('restore'),
+    check: of('check'),
+  };
+}
+
+async function runRound(
+  setup: RoundsSetup,
+  round: number,
+  taken: ReadonlyMap<Contender, Record<Work, Taken>>,
+): Promise<void> {
+  const places = new Map<Contender, Place>();
+  for (const contender of setup.contenders) places.set(contender, await makePlace(setup, contender, `${round}`));
+  // Whoever follows whom changes from round to round.
+  const order = setup.contenders.map((_, at) => setup.contenders[(at + round) % setup.contenders.length] as Contender);
+  for (const work of works) {
+    if (work === 'changed') changeCorpus(setup.plan, setup.source);
+    for (const contender of order) {
+      const [place, of] = [places.get(contender) as Place, taken.get(contender) as Record<Work, Taken>];
+      await takeOne(setup, contender, work, place, of[work]);
+      const wall = of[work].measurements.at(-1)?.wallS.toFixed(2);
+      setup.say(`round ${round + 1}/${setup.rounds}  ${work.padEnd(9)}  ${contender.name.padEnd(8)}  ${wall} s`);
+    }
+  }
+  revertCorpus(setup.plan, setup.source);
+  // Restored trees stay: a file made soon after many were deleted costs more.
+  for (const { repository } of places.values()) await rm(repository, { recursive: true });
+}
+
+async function takeOne(setup: RoundsSetup, contender: Contender, work: Work, place: Place, into: Taken) {
+  const command = contender.command(work, place);
+  const storedBefore = await sizeOfTree(place.repository);
+  await settle(setup.peers.python.argv[0] as string, 2 * setup.plan.sizeBytes);
+  into.measurements.push(await measure(setup.peers.python.argv[0] as string, command));
+  into.storedBytes.push((await sizeOfTree(place.repository)) - storedBefore);
+  into.command = shown(command, namesOf(setup.peers, place));
+  if (work === 'restore') await requireSameTree(setup.source, place.target);
+}
+
+function namesOf(peers: Peers, place: Place): Record<string, string> {
+  const names: Record<string, string> = { $holdfast: repositoryRoot, node: process.execPath };
+  for (const [name, peer] of Object.entries(peers)) {
+    names[name] = peer.argv[0] as string;
+    for (const [variable, value] of Object.entries(peer.env)) names[`$${variable}`] = value;
+  }
+  for (const [name, directory] of Object.entries(place)) names[`$${name}`] = directory;
+  return names;
+}
+
+async function makePlace(setup: RoundsSetup, contender: Contender, name: string): Promise<Place> {
+  const folder = path.join(setup.work, name, contender.name);
+  const of = (part: string) => path.join(folder, part);
+  const place = { source: setup.source, repository: of('repository'), home: of('home'), target: of('target') };
+  for (const directory of [place.repository, place.home, place.target]) await mkdir(directory, { recursive: true });
+  await contender.prepare(place);
+  return place;
+}
+
+async function syncsOfFirst(setup: RoundsSetup, contender: Contender): Promise<number> {
+  const place = await makePlace(setup, contender, 'syncs');
+  const strace = setup.peers.strace.argv[0] as string;
+  const count = await countSyncs(strace, contender.command('first', place), path.join(place.home, 'syncs'));
+  await rm(place.repository, { recursive: true });
+  return count;
+}

@@ -1,0 +1,83 @@
+// Measuring: all processes of a command count, a failure is no result, and figures are summed up as the report says.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Command, shell, shown } from '../../../bench/lib/command.ts';
+import { countInSummary } from '../../../bench/lib/fsyncs.ts';
+import { cpuS, type Measurement, measure } from '../../../bench/lib/measure.ts';
+import { median, summarize } from '../../../bench/lib/statistics.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+const MIB = 2 ** 20;
+const command = (script: string): Command => ({ argv: shell(script), cwd: '/', env: {} });
+const burn = 'python3 -c "import time\nwhile time.process_time() < 0.3: pass"';
+/** Holds memory until the other one does too, and two seconds more. */
+const hold = (own: string, other: string, mebibytes: number) =>
+  `python3 -c "import os, time
+held = b'x' * (${mebibytes} << 20)
+open('${own}', 'w')
+while not os.path.exists('${other}'): time.sleep(0.05)
+time.sleep(2)"`;
+
+describe('a measured command', () => {
+  test('takes the time that it takes, and little CPU when it only waits', async () => {
+    const measured = await measure('python3', command('sleep 0.5'));
+    assert.ok(measured.wallS >= 0.5, `${measured.wallS} s`);
+    assert.ok(cpuS(measured) < 0.3, `${cpuS(measured)} s`);
+  });
+
+  test('has the CPU time of every part of a pipeline, and of what it leaves behind', async () => {
+    const pipeline = await measure('python3', command(`${burn} | ${burn}`));
+    assert.ok(cpuS(pipeline) >= 0.6, `${cpuS(pipeline)} s`);
+    const behind = await measure('python3', command(`(${burn}) & exit 0`));
+    assert.ok(cpuS(behind) >= 0.3, `${cpuS(behind)} s`);
+  });
+
+  test('has the memory of all its processes at one time', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    const script = `${hold('a', 'b', 60)} & ${hold('b', 'a', 80)}; wait`;
+    const { peakRssBytes } = await measure('python3', { ...command(script), cwd });
+    assert.ok(peakRssBytes > 140 * MIB, `${peakRssBytes} bytes`);
+    assert.ok(peakRssBytes < 260 * MIB, `${peakRssBytes} bytes`);
+  });
+
+  test('has no result when it fails, nor when an early part of a pipeline does', async () => {
+    const refused = { code: 'CHECK_FAILED', message: /the reason/ };
+    await assert.rejects(measure('python3', command('echo the reason >&2; exit 3')), refused);
+    await assert.rejects(measure('python3', command('(echo the reason >&2; exit 3) | cat')), refused);
+  });
+
+  test('is shown with names instead of paths', () => {
+    const argv = shell('restic --repo /w/repo backup .; sync -f /w/repo');
+    const text = shown({ argv, cwd: '/', env: { PASS: 'cat /w/key' } }, { $w: '/w', $repo: '/w/repo' });
+    assert.equal(text, "PASS='cat $w/key' restic --repo $repo backup .; sync -f $repo");
+  });
+});
+
+test('several measurements give medians, the greatest memory, and the noisiest moment', () => {
+  const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
+    return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0 };
+  };
+  assert.deepEqual(summarize([one(3, 10, 0), one(1, 30, 0.5), one(2, 20, 0)], 2), {
+    rounds: 3,
+    wallS: 2,
+    wallSpreadS: [1, 3],
+    cpuS: 3,
+    userS: 2,
+    peakRssBytes: 30,
+    foreignShare: 0.25,
+  });
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test('syncs are counted over all the calls of the summary', () => {
+  const summary = [
+    '% time     seconds  usecs/call     calls    errors syscall',
+    '------ ----------- ----------- --------- --------- ----------------',
+    ' 90.00    0.001000          50        20           fsync',
+    ' 10.00    0.000100          50         2         1 fdatasync',
+    '------ ----------- ----------- --------- --------- ----------------',
+    '100.00    0.001100          50        22         1 total',
+  ];
+  assert.equal(countInSummary(summary.join('\n')), 22);
+});
