@@ -22,7 +22,8 @@ export async function vaultOptions(
 ): Promise<VaultOptions> {
   const { vault, name } = configuration;
   const copies = await Promise.all(Object.entries(vault.copies).map(([copy, settings]) => makeCopy(copy, settings)));
-  return { estate: name, copies, policy: vault.commit, keys: vault.keys.map(keySource), logger, host };
+  const { commit: policy, compression } = vault;
+  return { estate: name, copies, policy, compression, keys: vault.keys.map(keySource), logger, host };
 }
 
 async function makeCopy(name: string, settings: CopySettings): Promise<VaultOptions['copies'][number]> {

@@ -5,7 +5,7 @@ import { fail, type HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { manifestKeys } from './commit.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
-import { type Holdings, holdingsOf, openGeneration } from './generation.ts';
+import { type Holdings, holdingsOf } from './generation.ts';
 import { parseSlot } from './key-slots.ts';
 import {
   generationPath,
@@ -18,7 +18,7 @@ import {
 } from './layout.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { type Manifest, openManifest } from './manifest.ts';
-import { fill, lacking, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
+import { fill, lackingOn, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
 import { logOf, requireLog } from './require-log.ts';
 import { objectTypes, unseal } from './sealed.ts';
 import { componentsOn } from './snapshots.ts';
@@ -134,12 +134,16 @@ class CatchUp {
     for (const each of manifests) {
       await this.#try(async () => {
         const { header, body } = await this.#manifest(each.key);
-        const path = generationPath(header.component, header.generation);
-        const has = holdings.get(path) ?? (await holdingsOf(this.#transfer.target.store, path));
-        holdings.set(path, has);
-        const lacks = lacking(body, has);
-        for (const [sha256] of lacks.packs) parts.add(packKeyOf(path, sha256));
-        for (const key of lacks.indexes) parts.add(key);
+        for (const { generation } of body.parts) {
+          const path = generationPath(header.component, generation);
+          if (!holdings.has(path)) holdings.set(path, await holdingsOf(this.#transfer.target.store, path));
+        }
+        const lacks = await lackingOn(this.#transfer.target, header.component, body, holdings);
+        for (const { generation, packs, indexes } of lacks.parts) {
+          const path = generationPath(header.component, generation);
+          for (const [sha256] of packs) parts.add(packKeyOf(path, sha256));
+          for (const key of indexes) parts.add(key);
+        }
         if (!each.present) parts.add(each.key);
       });
     }
@@ -163,11 +167,8 @@ class CatchUp {
     const manifest = await this.#manifest(key);
     if (!present) return replicateSnapshot(this.#core, manifest, this.#transfer, () => this.#requireLog(manifest));
     const { header, body } = manifest;
-    const path = generationPath(header.component, header.generation);
-    const lacks = lacking(body, await holdingsOf(this.#transfer.target.store, path));
-    if (lacks.packs.length + lacks.indexes.length === 0) return;
-    const generation = await openGeneration(this.#core, header.component, header.generation, this.#transfer.sources);
-    await fill(this.#core, generation, this.#transfer, lacks);
+    const lacks = await lackingOn(this.#transfer.target, header.component, body);
+    await fill(this.#core, header.component, this.#transfer, lacks);
   }
 
   /** Log that could not be copied, or came after it was listed: the manifest waits for the next catch-up. */

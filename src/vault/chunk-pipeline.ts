@@ -1,118 +1,207 @@
-// Plain chunks in, packs out: deduplicated against the generation, compressed on all cores, encrypted and packed in their order.
+// Plain bytes in, packs out: worker threads hash, compress, encrypt and pack; this thread knows which chunks are there already.
 
-import { ChunkTable, PENDING } from './chunk-table.ts';
-import { compress } from './codec.ts';
-import type { StoredPack } from './generation.ts';
-import type { IndexedPack } from './index-object.ts';
-import {
-  CHUNK_ID_BYTES,
-  chunkIdOf,
-  ENTRY_BYTES,
-  type FinishedPack,
-  PackBuilder,
-  type PackContext,
-  placeAt,
-} from './pack.ts';
+import { availableParallelism } from 'node:os';
+import { CHUNK_ID_BYTES } from './chunk-id.ts';
+import type { ChunkIndex } from './chunk-index.ts';
+import { NEW_CHUNK, NEW_PACK } from './chunk-record.ts';
+import { DataWorker, type Hashed, type PackedPack, type Taken } from './workers/data-worker.ts';
+import type { FileRead, FileToRead, WorkerSetup } from './workers/protocol.ts';
 
-/** Plain bytes between the source and the pack: enough to keep the compressor's threads busy, small beside the packs in memory. */
-const MOST_BYTES_IN_FLIGHT = 16 * 1024 * 1024;
+/** Bytes of a stream given to a worker at once. */
+export const SLAB_BYTES = 4 * 1024 * 1024;
+/** One is hashed while the other's chunks are compressed, so that no worker waits for this thread. */
+const JOBS_A_WORKER = 2;
+/** Beyond this many threads the stores, not the cores, are what is waited for; each costs about 50 MB. */
+const MOST_WORKERS = 8;
+
+export interface PipelineParts {
+  readonly setup: WorkerSetup;
+  readonly index: ChunkIndex;
+  /** Number of threads; default the cores, at most 8. */
+  readonly workers?: number | undefined;
+  /** Takes the pack over; resolves when there is room for the next one. Called for one pack at a time. `release`: nobody reads `bytes` any more. */
+  readonly onPack: (pack: { sha256: string; bytes: Buffer; index: Buffer }, release: () => void) => Promise<void>;
+  /** A chunk of this snapshot lies in a pack that was there before. */
+  readonly onKnown: (pack: number) => void;
+}
+
+interface Job {
+  readonly resolve: (hashed: Hashed) => void;
+  readonly reject: (cause: unknown) => void;
+}
 
 export class ChunkPipeline {
-  readonly #context: PackContext;
-  readonly #table = new ChunkTable();
-  readonly #stored: readonly StoredPack[];
-  readonly #usedStored = new Set<number>();
-  readonly #onPack: (pack: FinishedPack) => Promise<void>;
-  #builder: PackBuilder;
-  #tail: Promise<void> = Promise.resolve();
+  readonly #parts: PipelineParts;
+  readonly #jobs = new Map<number, Job>();
+  readonly #slabs: ArrayBuffer[] = [];
+  #workers: DataWorker[] = [];
+  #nextJob = 0;
   #failure: { readonly cause: unknown } | undefined;
-  #bytesInFlight = 0;
+  #packs: Promise<void> = Promise.resolve();
+  #packsWaiting = 0;
+  #unflushed = 0;
+  #isFinished = false;
+  #wake: (() => void) | undefined;
   chunks = 0;
   newChunks = 0;
   newBytes = 0;
 
-  constructor(context: PackContext, stored: readonly StoredPack[], onPack: (pack: FinishedPack) => Promise<void>) {
-    this.#context = context;
-    this.#stored = stored;
-    this.#onPack = onPack;
-    this.#builder = new PackBuilder(context);
-    for (const [number, pack] of stored.entries()) this.#remember(number, pack);
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
   }
 
-  /** Gives the chunk's id at once; waits when too much is in flight. Throws what an earlier chunk failed with. */
-  async add(plain: Buffer): Promise<Buffer> {
-    this.#check();
-    const id = chunkIdOf(this.#context.chunkIdKey, plain);
+  /** A buffer for the next bytes of a stream. */
+  slab(): Buffer {
+    return Buffer.from(this.#slabs.pop() ?? new ArrayBuffer(SLAB_BYTES));
+  }
+
+  /** `slab`: from `slab()`; the chunks of `lengths` lie in it one after another. Resolves when a worker has it; its answer comes later. */
+  async cut(slab: Buffer, lengths: readonly number[]): Promise<{ hashed: Promise<Hashed> }> {
+    const worker = await this.#freeWorker();
+    const buffer = slab.buffer as ArrayBuffer;
+    return this.#send((job) => worker.send({ kind: 'cut', job, slab: buffer, lengths }, [buffer]));
+  }
+
+  /** Files that fit into memory together. */
+  async files(files: readonly FileToRead[]): Promise<{ hashed: Promise<Hashed & { files: readonly FileRead[] }> }> {
+    const worker = await this.#freeWorker();
+    const sent = this.#send((job) => worker.send({ kind: 'files', job, files }));
+    return sent as { hashed: Promise<Hashed & { files: readonly FileRead[] }> };
+  }
+
+  /** Whether the chunk is in the generation already; counts it as one of this snapshot then. */
+  claim(id: Buffer): boolean {
+    const record = this.#parts.index.find(id);
+    if (!record) return false;
     this.chunks++;
-    const record = this.#table.find(id);
-    if (record >= 0) {
-      const { pack } = this.#table.get(record);
-      if (pack !== PENDING) this.#usedStored.add(pack);
-      return id;
-    }
-    this.#table.add(id, { pack: PENDING, offset: 0, storedLength: 0, plainLength: plain.length, codec: 0 });
-    this.newChunks++;
-    this.newBytes += plain.length;
-    this.#enqueue(id, plain);
-    while (this.#bytesInFlight > MOST_BYTES_IN_FLIGHT && !this.#failure) await this.#oneLess();
+    if (record.pack !== NEW_PACK) this.#parts.onKnown(record.pack);
+    return true;
+  }
+
+  /** Resolves when every chunk that was given is hashed and on its way into a pack. */
+  async settle(): Promise<void> {
     this.#check();
-    return id;
+    while (this.#workers.some((worker) => worker.jobs > 0)) await this.#change();
   }
 
   /** Resolves when every chunk is in a pack and every pack was handed over. */
   async finish(): Promise<void> {
-    await this.#tail;
+    await this.settle();
+    this.#unflushed = this.#workers.length;
+    for (const worker of this.#workers) worker.send({ kind: 'flush' });
+    while (this.#unflushed > 0 || this.#packsWaiting > 0) await this.#change();
+    await this.#packs;
     this.#check();
-    if (!this.#builder.isEmpty) await this.#handOver();
+    this.#isFinished = true;
   }
 
-  /** Packs of earlier attempts and snapshots that chunks of this one lie in. */
-  get usedStoredPacks(): StoredPack[] {
-    return [...this.#usedStored].sort((a, b) => a - b).map((number) => this.#stored[number] as StoredPack);
+  async end(): Promise<void> {
+    this.#failure ??= { cause: new Error('the snapshot was abandoned') };
+    for (const job of this.#jobs.values()) job.reject(this.#failure.cause);
+    this.#jobs.clear();
+    const ending = this.#workers.map((worker) => worker.release(this.#isFinished));
+    this.#workers = [];
+    this.#wakeUp();
+    await Promise.all(ending);
   }
 
-  #remember(number: number, pack: IndexedPack): void {
-    for (let entry = 0; entry < pack.entries.length / ENTRY_BYTES; entry++) {
-      const at = entry * ENTRY_BYTES;
-      const id = pack.entries.subarray(at, at + CHUNK_ID_BYTES);
-      this.#table.add(id, { pack: number, ...placeAt(pack.entries, entry) });
+  #send(send: (job: number) => void): { hashed: Promise<Hashed> } {
+    const job = this.#nextJob++;
+    const hashed = new Promise<Hashed>((resolve, reject) => this.#jobs.set(job, { resolve, reject }));
+    hashed.catch(() => {}); // whoever waits for it is told
+    send(job);
+    return { hashed };
+  }
+
+  /** The one that has least to do; waits while all have enough, or while packs are not stored as fast as they are made. */
+  async #freeWorker(): Promise<DataWorker> {
+    if (this.#workers.length === 0) this.#start();
+    for (;;) {
+      this.#check();
+      const [first] = [...this.#workers].sort((a, b) => a.jobs - b.jobs);
+      if (first && first.jobs < JOBS_A_WORKER && this.#packsWaiting <= this.#workers.length) return first;
+      await this.#change();
     }
   }
 
-  #waiting: (() => void) | undefined;
-
-  #oneLess(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
+  #start(): void {
+    const count = this.#parts.workers ?? Math.min(MOST_WORKERS, availableParallelism());
+    const events = {
+      onHashed: (worker: DataWorker, message: Hashed) => this.#hashed(worker, message),
+      onTaken: (_worker: DataWorker, message: Taken) => this.#taken(message),
+      onPack: (worker: DataWorker, message: PackedPack) => this.#pack(worker, message),
+      onFlushed: () => {
+        this.#unflushed--;
+        this.#wakeUp();
+      },
+      onFailure: (cause: unknown) => this.#fail(cause),
+    };
+    this.#workers = Array.from({ length: count }, () => DataWorker.take(this.#parts.setup, events));
   }
 
-  #enqueue(id: Buffer, plain: Buffer): void {
-    this.#bytesInFlight += plain.length;
-    const compressed = compress(plain);
-    compressed.catch(() => {});
-    this.#tail = this.#tail.then(async () => {
+  #hashed(worker: DataWorker, message: Hashed): void {
+    const ids = Buffer.from(message.ids.buffer, message.ids.byteOffset, message.ids.byteLength);
+    const wanted = new Uint8Array(message.lengths.length);
+    for (const [number, length] of message.lengths.entries()) {
+      const id = ids.subarray(number * CHUNK_ID_BYTES, (number + 1) * CHUNK_ID_BYTES);
+      if (this.claim(id)) continue;
+      wanted[number] = 1;
+      this.chunks++;
+      this.newChunks++;
+      this.newBytes += length;
+      this.#parts.index.add(id, NEW_CHUNK);
+    }
+    worker.send({ kind: 'take', job: message.job, wanted });
+    this.#jobs.get(message.job)?.resolve(message);
+    this.#jobs.delete(message.job);
+    this.#wakeUp();
+  }
+
+  #taken({ slab }: Taken): void {
+    if (slab) this.#slabs.push(slab);
+    this.#wakeUp();
+  }
+
+  #pack(worker: DataWorker, { sha256, buffer, sizeBytes, index }: PackedPack): void {
+    this.#packsWaiting++;
+    const pack = { sha256, bytes: Buffer.from(buffer, 0, sizeBytes), index: Buffer.from(index) };
+    this.#packs = this.#packs.then(async () => {
       try {
-        if (this.#failure) return;
-        const { codec, bytes } = await compressed;
-        this.#builder.add(id, codec, bytes, plain.length);
-        if (this.#builder.isFull) await this.#handOver();
+        if (!this.#failure) await this.#parts.onPack(pack, () => worker.send({ kind: 'spare', buffer }, [buffer]));
       } catch (cause) {
-        this.#failure ??= { cause };
-      } finally {
-        this.#bytesInFlight -= plain.length;
-        this.#waiting?.();
+        this.#fail(cause);
       }
+      this.#packsWaiting--;
+      this.#wakeUp();
     });
   }
 
-  async #handOver(): Promise<void> {
-    const pack = this.#builder.finish();
-    this.#builder = new PackBuilder(this.#context);
-    await this.#onPack(pack);
+  #fail(cause: unknown): void {
+    this.#failure ??= { cause };
+    for (const job of this.#jobs.values()) job.reject(this.#failure.cause);
+    this.#jobs.clear();
+    this.#wakeUp();
   }
 
   #check(): void {
     if (this.#failure) throw this.#failure.cause;
+  }
+
+  async #change(): Promise<void> {
+    this.#check();
+    await new Promise<void>((resolve) => {
+      const before = this.#wake;
+      this.#wake = () => {
+        before?.();
+        resolve();
+      };
+    });
+    this.#check();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
   }
 }

@@ -1,13 +1,14 @@
-// Reading chunks back: adjacent ones by one ranged read, a little ahead, verified, and from another copy when one fails.
+// Reading chunks back: adjacent frames by one ranged read, a little ahead, verified, and from another copy when one fails.
 
 import { type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
-import type { ChunkRecord, ChunkTable } from './chunk-table.ts';
+import type { ChunkIndex } from './chunk-index.ts';
+import type { ChunkRecord } from './chunk-record.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
 import { TAG_BYTES } from './crypto.ts';
 import type { Generation } from './generation.ts';
 import { packKeyOf } from './layout.ts';
-import { HEAD_BYTES, openChunk, packKey } from './pack.ts';
+import { chunkOf, HEAD_BYTES, openFrame, packKey } from './pack.ts';
 import { failWithWorst } from './replicate.ts';
 
 /** One ranged read takes at least this much, so that a thousand small files captured together cost few requests. */
@@ -15,6 +16,8 @@ const SMALLEST_RANGE_BYTES = 1024 * 1024;
 const LARGEST_RANGE_BYTES = 8 * 1024 * 1024;
 /** Ranges kept for the next file, and as many in flight: about 100 MB at the most. */
 const KEPT_RANGES = 12;
+/** Opened frames kept for their other chunks: about 24 MB. */
+const KEPT_FRAMES = 24;
 
 interface Range {
   readonly copy: Copy;
@@ -24,11 +27,16 @@ interface Range {
   readonly bytes: Promise<Buffer>;
 }
 
+export interface SourcePack {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly generation: Generation;
+}
+
 export interface SourceParts {
   readonly core: VaultCore;
-  readonly generation: Generation;
-  readonly table: ChunkTable;
-  readonly packs: readonly { readonly sha256: string; readonly sizeBytes: number }[];
+  readonly index: ChunkIndex;
+  readonly packs: readonly SourcePack[];
   /** In order of preference. */
   readonly copies: readonly Copy[];
 }
@@ -38,6 +46,8 @@ export class ChunkSource {
   #copies: readonly Copy[];
   readonly #keys = new Map<number, Promise<Buffer>>();
   #ranges: Range[] = [];
+  /** By copy, pack and offset, oldest first. */
+  readonly #frames = new Map<string, Promise<Buffer>>();
   /** `copy pack` that failed once: not asked again by this reader. */
   readonly #bad = new Map<string, HoldfastError>();
 
@@ -46,12 +56,10 @@ export class ChunkSource {
     this.#copies = parts.copies;
   }
 
-  /** `run`: the chunk with those that will be wanted next, which one read may take along. */
+  /** `run`: the chunks that will be wanted next, which one read may take along. */
   async read(id: Buffer, run: () => readonly Buffer[]): Promise<Buffer> {
-    const { table } = this.#parts;
-    const number = table.find(id);
-    if (number < 0) failWithWorst(`chunk ${id.toString('hex')}`, []);
-    const record = table.get(number);
+    const record = this.#parts.index.find(id);
+    if (!record) return failWithWorst(`chunk ${id.toString('hex')}`, []);
     const errors: HoldfastError[] = [];
     for (const copy of this.#copies) {
       const place = `${copy.description.name} ${record.pack}`;
@@ -61,50 +69,60 @@ export class ChunkSource {
         try {
           return await this.#open(copy, id, record, run);
         } catch (cause) {
-          errors.push(this.#failed(copy, record.pack, place, cause));
+          errors.push(this.#failed(copy, record, place, cause));
         }
       }
     }
     return failWithWorst(this.#packKey(record.pack), errors);
   }
 
-  /** Where the ciphertext of the last chunk ends that lies behind `first` in the same pack without a gap. */
+  /** Where the ciphertext of the last frame ends that lies behind `first` in the same pack without a gap. */
   #runEnd(first: ChunkRecord, run: readonly Buffer[]): number {
-    let end = first.offset + first.storedLength + TAG_BYTES;
+    let end = endOf(first);
     for (const id of run) {
-      const number = this.#parts.table.find(id);
-      if (number < 0) break;
-      const next = this.#parts.table.get(number);
-      if (next.pack !== first.pack || next.offset !== end) {
-        if (next.pack === first.pack && next.offset >= first.offset && next.offset < end) continue; // the same chunk again
-        break;
-      }
-      const nextEnd = next.offset + next.storedLength + TAG_BYTES;
-      if (nextEnd - first.offset > LARGEST_RANGE_BYTES) break;
-      end = nextEnd;
+      const next = this.#parts.index.find(id);
+      if (next?.pack !== first.pack) break;
+      const { offset } = next.frame;
+      if (offset >= first.frame.offset && offset < end) continue; // another chunk of a frame that is in
+      if (offset !== end || endOf(next) - first.frame.offset > LARGEST_RANGE_BYTES) break;
+      end = endOf(next);
     }
     return end;
   }
 
   async #open(copy: Copy, id: Buffer, record: ChunkRecord, run: () => readonly Buffer[]): Promise<Buffer> {
-    const key = await this.#keyOf(copy, record.pack);
-    const range = this.#rangeFor(copy, record, run);
-    const bytes = await range.bytes;
-    const at = record.offset - range.start;
-    const sealed = bytes.subarray(at, at + record.storedLength + TAG_BYTES);
     const what = `'${this.#packKey(record.pack)}' on '${copy.description.name}'`;
-    return openChunk(this.#parts.generation.context, key, id, record, sealed, what);
+    const frame = await this.#frame(copy, record, what, run);
+    return chunkOf(this.#pack(record.pack).generation.context, frame, id, record, what);
+  }
+
+  #frame(copy: Copy, record: ChunkRecord, what: string, run: () => readonly Buffer[]): Promise<Buffer> {
+    const place = framePlace(copy, record);
+    const known = this.#frames.get(place);
+    if (known) return known;
+    const opening = this.#openFrame(copy, record, what, run);
+    opening.catch(() => this.#frames.delete(place));
+    this.#frames.set(place, opening);
+    if (this.#frames.size > KEPT_FRAMES) this.#frames.delete(this.#frames.keys().next().value as string);
+    return opening;
+  }
+
+  async #openFrame(copy: Copy, record: ChunkRecord, what: string, run: () => readonly Buffer[]): Promise<Buffer> {
+    const range = this.#rangeFor(copy, record, run);
+    const [key, bytes] = await Promise.all([this.#keyOf(copy, record.pack), range.bytes]);
+    const at = record.frame.offset - range.start;
+    const sealed = bytes.subarray(at, at + record.frame.storedLength + TAG_BYTES);
+    return openFrame(this.#pack(record.pack).generation.context, key, record.frame, sealed, what);
   }
 
   #rangeFor(copy: Copy, record: ChunkRecord, run: () => readonly Buffer[]): Range {
-    const needed = record.offset + record.storedLength + TAG_BYTES;
+    const start = record.frame.offset;
+    const needed = endOf(record);
     const found = this.#ranges.find(
-      (range) =>
-        range.copy === copy && range.pack === record.pack && range.start <= record.offset && range.end >= needed,
+      (range) => range.copy === copy && range.pack === record.pack && range.start <= start && range.end >= needed,
     );
     if (found) return found;
-    const size = this.#parts.packs[record.pack]?.sizeBytes ?? needed;
-    const start = record.offset;
+    const size = Math.max(needed, this.#pack(record.pack).sizeBytes);
     const last = Math.min(size, Math.max(this.#runEnd(record, run()), start + SMALLEST_RANGE_BYTES));
     const bytes = copy.store.get(this.#packKey(record.pack), { offset: start, length: last - start });
     bytes.catch(() => {
@@ -122,21 +140,22 @@ export class ChunkSource {
     const path = this.#packKey(pack);
     const key = copy.store
       .get(path, { offset: 0, length: HEAD_BYTES })
-      .then((head) => packKey(this.#parts.generation.context, head, `'${path}' on '${copy.description.name}'`));
+      .then((head) => packKey(this.#pack(pack).generation.context, head, `'${path}' on '${copy.description.name}'`));
     this.#keys.set(pack, key);
     key.catch(() => this.#keys.delete(pack));
     return key;
   }
 
-  #failed(copy: Copy, pack: number, place: string, cause: unknown): HoldfastError {
+  #failed(copy: Copy, record: ChunkRecord, place: string, cause: unknown): HoldfastError {
     const error = toHoldfastError(cause);
-    this.#keys.delete(pack); // the salt may be what is damaged
+    this.#keys.delete(record.pack); // the salt may be what is damaged
+    this.#frames.delete(framePlace(copy, record));
     if (isHoldfastError(error, 'OBJECT_MISSING')) this.#bad.set(place, error);
     // A copy that does not answer is asked last from now on: each of its refusals takes as long as its retries.
     else if (!isHoldfastError(error, 'OBJECT_DAMAGED')) {
       this.#copies = [...this.#copies.filter((each) => each !== copy), copy];
     }
-    const key = this.#packKey(pack);
+    const key = this.#packKey(record.pack);
     this.#parts.core.logger.warn(
       { copy: copy.description.name, key, code: error.code },
       `reading from another copy if there is one: ${error.message}`,
@@ -144,7 +163,20 @@ export class ChunkSource {
     return error;
   }
 
-  #packKey(pack: number): string {
-    return packKeyOf(this.#parts.generation.path, this.#parts.packs[pack]?.sha256 ?? '');
+  #pack(number: number): SourcePack {
+    return this.#parts.packs[number] as SourcePack;
   }
+
+  #packKey(number: number): string {
+    const { generation, sha256 } = this.#pack(number);
+    return packKeyOf(generation.path, sha256);
+  }
+}
+
+function endOf({ frame }: ChunkRecord): number {
+  return frame.offset + frame.storedLength + TAG_BYTES;
+}
+
+function framePlace(copy: Copy, { pack, frame }: ChunkRecord): string {
+  return `${copy.description.name} ${pack} ${frame.offset}`;
 }

@@ -1,22 +1,11 @@
-// A compact set of chunk ids with where each lies; the interface that a sorted file on disk can take over later.
+// A compact set of chunk ids in memory with where each lies.
 
-import { CHUNK_ID_BYTES } from './pack.ts';
+import { CHUNK_ID_BYTES } from './chunk-id.ts';
+import { type ChunkRecord, RECORD_BYTES, readRecord, writeRecord } from './chunk-record.ts';
 
-const RECORD_BYTES = CHUNK_ID_BYTES + 4 + 13;
 const SLAB_RECORDS = 16_384;
 
-export interface ChunkRecord {
-  /** Number of the pack in the owner's list; `PENDING` while the chunk is on its way into one. */
-  readonly pack: number;
-  readonly offset: number;
-  readonly storedLength: number;
-  readonly plainLength: number;
-  readonly codec: number;
-}
-
-export const PENDING = 0xffff_ffff;
-
-/** Open addressing over slabs: 49 bytes a record and 8 to 16 for its slots, so about 1 MB per gigabyte of database. */
+/** Open addressing over slabs: 60 bytes a record and 8 to 16 for its slots. */
 export class ChunkTable {
   #slots = new Uint32Array(1 << 16); // record number + 1
   readonly #slabs: Buffer[] = [];
@@ -38,13 +27,13 @@ export class ChunkTable {
 
   get(number: number): ChunkRecord {
     const [slab, at] = this.#at(number);
-    return {
-      pack: slab.readUInt32LE(at + 32),
-      offset: slab.readUInt32LE(at + 36),
-      storedLength: slab.readUInt32LE(at + 40),
-      plainLength: slab.readUInt32LE(at + 44),
-      codec: slab.readUInt8(at + 48),
-    };
+    return readRecord(slab, at);
+  }
+
+  /** The record's bytes, id first; a view. */
+  bytesOf(number: number): Buffer {
+    const [slab, at] = this.#at(number);
+    return slab.subarray(at, at + RECORD_BYTES);
   }
 
   /** Adds `id`, or does nothing and gives `false` when it is there. */
@@ -53,12 +42,7 @@ export class ChunkTable {
     if ((this.#size + 1) * 2 > this.#slots.length) this.#grow();
     if (this.#size % SLAB_RECORDS === 0) this.#slabs.push(Buffer.allocUnsafeSlow(SLAB_RECORDS * RECORD_BYTES));
     const [slab, at] = this.#at(this.#size);
-    id.copy(slab, at, 0, CHUNK_ID_BYTES);
-    slab.writeUInt32LE(record.pack, at + 32);
-    slab.writeUInt32LE(record.offset, at + 36);
-    slab.writeUInt32LE(record.storedLength, at + 40);
-    slab.writeUInt32LE(record.plainLength, at + 44);
-    slab.writeUInt8(record.codec, at + 48);
+    writeRecord(slab, at, id, record);
     this.#place(id.readUInt32LE(0), this.#size + 1);
     this.#size++;
     return true;

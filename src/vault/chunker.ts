@@ -8,7 +8,7 @@ export const PAGES_CHUNK_BYTES = 64 * 1024;
 
 const MINIMUM_BYTES = 16 * 1024;
 const NORMAL_BYTES = 64 * 1024;
-const MAXIMUM_BYTES = 256 * 1024;
+export const MAXIMUM_BYTES = 256 * 1024;
 /** 18 bits before the normal size, 14 after: sizes gather around it (FastCDC, "normalized chunking"). */
 const MASK_BEFORE = 0xffffc000;
 const MASK_AFTER = 0xfffc0000;
@@ -21,67 +21,50 @@ export function gearTable(chunkingKey: Buffer): GearTable {
   return Uint32Array.from({ length: 256 }, (_, index) => bytes.readUInt32BE(index * 4));
 }
 
-/** Where the first chunk of `bytes` ends; `bytes.length` when it has no cut yet and is no whole chunk either. */
-function contentCut(gear: GearTable, bytes: Uint8Array): number | undefined {
-  const end = Math.min(bytes.length, MAXIMUM_BYTES);
-  let hash = 0;
-  for (let i = MINIMUM_BYTES; i < end; i++) {
-    hash = ((hash << 1) + (gear[bytes[i] as number] as number)) | 0;
-    if ((hash & (i < NORMAL_BYTES ? MASK_BEFORE : MASK_AFTER)) === 0) return i + 1;
-  }
-  return bytes.length >= MAXIMUM_BYTES ? MAXIMUM_BYTES : undefined;
-}
-
-/** Collects pushed bytes and gives back whole chunks; a chunk's bytes are its own (never reused by the source). */
-export class Chunker {
+/** Finds the cuts of one file whose bytes arrive in any pieces; each byte is looked at once. */
+export class Cutter {
   readonly #chunking: Chunking;
   readonly #gear: GearTable;
-  #parts: Uint8Array[] = [];
   #length = 0;
+  #hash = 0;
 
   constructor(chunking: Chunking, gear: GearTable) {
     this.#chunking = chunking;
     this.#gear = gear;
   }
 
-  /** Chunks that are complete with these bytes. */
-  push(bytes: Uint8Array): Buffer[] {
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
-    const wanted = this.#chunking === 'pages' ? PAGES_CHUNK_BYTES : MAXIMUM_BYTES;
-    if (this.#length < wanted) return [];
-    return this.#cut(false);
-  }
-
-  /** The rest. */
-  end(): Buffer[] {
-    return this.#length === 0 ? [] : this.#cut(true);
-  }
-
-  #cut(atEnd: boolean): Buffer[] {
-    // One copy here frees the source to reuse its buffers while chunks wait for the compressor.
-    const bytes = Buffer.concat(this.#parts, this.#length);
-    const chunks: Buffer[] = [];
-    let start = 0;
-    while (start < bytes.length) {
-      const rest = bytes.subarray(start);
-      const length = this.#next(rest, atEnd);
-      if (length === undefined) break;
-      chunks.push(rest.subarray(0, length));
-      start += length;
+  /** Where the current chunk ends, looking at `bytes` from `from` to `to`; `undefined` when it goes on behind. */
+  next(bytes: Uint8Array, from: number, to: number): number | undefined {
+    const end = this.#chunking === 'pages' ? this.#page(from, to) : this.#content(bytes, from, to);
+    if (end === undefined) this.#length += to - from;
+    else {
+      this.#length = 0;
+      this.#hash = 0;
     }
-    this.#parts = start < bytes.length ? [bytes.subarray(start)] : [];
-    this.#length = bytes.length - start;
-    return chunks;
+    return end;
   }
 
-  #next(rest: Buffer, atEnd: boolean): number | undefined {
-    if (this.#chunking === 'pages') {
-      if (rest.length >= PAGES_CHUNK_BYTES) return PAGES_CHUNK_BYTES;
-      return atEnd ? rest.length : undefined;
+  #page(from: number, to: number): number | undefined {
+    const end = from + PAGES_CHUNK_BYTES - this.#length;
+    return end <= to ? end : undefined;
+  }
+
+  #content(bytes: Uint8Array, from: number, to: number): number | undefined {
+    const gear = this.#gear;
+    const start = from - this.#length;
+    const normal = Math.min(to, start + NORMAL_BYTES);
+    const last = Math.min(to, start + MAXIMUM_BYTES);
+    let hash = this.#hash;
+    let at = Math.max(from, Math.min(to, start + MINIMUM_BYTES));
+    for (; at < normal; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & MASK_BEFORE) === 0) return at + 1;
     }
-    // Without the maximum in hand a cut further on could still be missed: wait, so that cuts never depend on how bytes arrive.
-    if (!atEnd && rest.length < MAXIMUM_BYTES) return undefined;
-    return contentCut(this.#gear, rest) ?? rest.length;
+    for (; at < last; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & MASK_AFTER) === 0) return at + 1;
+    }
+    this.#hash = hash;
+    return last === start + MAXIMUM_BYTES ? last : undefined;
   }
 }

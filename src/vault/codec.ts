@@ -1,10 +1,22 @@
 // Compression of one piece: smaller or stored raw; lengths checked after, because a truncated zstd frame passes for a whole one.
 
 import { promisify } from 'node:util';
-import { constants, gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import {
+  constants,
+  gunzip,
+  gunzipSync,
+  gzipSync,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib';
 import { fail } from '../errors/index.ts';
 
 export const codecs = { raw: 0, zstd: 1, gzip: 2 } as const;
+
+/** What the configuration may ask for new data. */
+export type Compression = 'zstd' | 'gzip' | 'none';
 
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
@@ -13,20 +25,33 @@ const decompressGzip = promisify(gunzip);
 /** zstd's own default; level 1 saves 30 % of the time and costs 12 % more bytes on database pages. */
 const LEVEL = 3;
 
-/** Runs in libuv's pool, so pieces are compressed on all cores at once. */
-export async function compress(plain: Uint8Array): Promise<{ codec: number; bytes: Uint8Array }> {
+const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } };
+
+export interface Compressed {
+  readonly codec: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Small things, in libuv's pool. */
+export async function compress(plain: Uint8Array): Promise<Compressed> {
   if (plain.length === 0) return { codec: codecs.raw, bytes: plain };
-  const bytes = await compressZstd(plain, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
-  return bytes.length < plain.length ? { codec: codecs.zstd, bytes } : { codec: codecs.raw, bytes: plain };
+  return smaller(plain, codecs.zstd, await compressZstd(plain, ZSTD_OPTIONS));
+}
+
+/** In the calling thread: for worker threads, which have nothing else to do. */
+export function compressSync(plain: Uint8Array, compression: Compression): Compressed {
+  if (compression === 'none' || plain.length === 0) return { codec: codecs.raw, bytes: plain };
+  if (compression === 'gzip') return smaller(plain, codecs.gzip, gzipSync(plain));
+  return smaller(plain, codecs.zstd, zstdCompressSync(plain, ZSTD_OPTIONS));
+}
+
+function smaller(plain: Uint8Array, codec: number, bytes: Uint8Array): Compressed {
+  return bytes.length < plain.length ? { codec, bytes } : { codec: codecs.raw, bytes: plain };
 }
 
 /** Throws `OBJECT_DAMAGED` unless exactly `plainLength` bytes come out; never makes more than that. */
 export async function decompress(codec: number, bytes: Buffer, plainLength: number, what: string): Promise<Buffer> {
-  const plain = await decompressBounded(codec, bytes, plainLength, what);
-  if (plain.length !== plainLength) {
-    fail('OBJECT_DAMAGED', `${what} has ${plain.length} bytes after decompression, expected ${plainLength}`);
-  }
-  return plain;
+  return requireLength(await decompressBounded(codec, bytes, plainLength, what), plainLength, what);
 }
 
 async function decompressBounded(codec: number, bytes: Buffer, plainLength: number, what: string): Promise<Buffer> {
@@ -39,4 +64,24 @@ async function decompressBounded(codec: number, bytes: Buffer, plainLength: numb
     fail('OBJECT_DAMAGED', `${what} cannot be decompressed`, { cause });
   }
   return fail('VAULT_FORMAT', `${what} has an unknown codec ${codec}`);
+}
+
+/** As `decompress`, in the calling thread. */
+export function decompressSync(codec: number, bytes: Buffer, plainLength: number, what: string): Buffer {
+  const limit = { maxOutputLength: Math.max(1, plainLength) };
+  let plain: Buffer | undefined;
+  try {
+    if (codec === codecs.raw) plain = bytes;
+    else if (codec === codecs.zstd) plain = zstdDecompressSync(bytes, limit);
+    else if (codec === codecs.gzip) plain = gunzipSync(bytes, limit);
+  } catch (cause) {
+    fail('OBJECT_DAMAGED', `${what} cannot be decompressed`, { cause });
+  }
+  if (plain === undefined) return fail('VAULT_FORMAT', `${what} has an unknown codec ${codec}`);
+  return requireLength(plain, plainLength, what);
+}
+
+function requireLength(plain: Buffer, plainLength: number, what: string): Buffer {
+  if (plain.length === plainLength) return plain;
+  return fail('OBJECT_DAMAGED', `${what} has ${plain.length} bytes after decompression, expected ${plainLength}`);
 }

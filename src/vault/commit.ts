@@ -14,7 +14,7 @@ import {
   sealManifest,
   sha256Of,
 } from './manifest.ts';
-import { fill, type Lacking, lacking, readVerified, replicateSnapshot, requireWhole } from './replicate.ts';
+import { fill, type Lacking, lackingOn, readVerified, replicateSnapshot, requireWhole } from './replicate.ts';
 import type {
   Snapshot,
   SnapshotId,
@@ -49,7 +49,7 @@ export async function commitSnapshot(core: VaultCore, parts: CommitParts): Promi
   requirePolicy(core.policy, uploads.alive, `snapshot '${request.id}' is not committed`, uploads.firstFailure);
   const prepared = uploads.alive;
   await onEach(uploads, (copy) => putSame(copy.store, manifest.key, manifest.bytes));
-  await onEach(uploads, (copy) => verifyCommitted(parts.generation, manifest, copy));
+  await onEach(uploads, (copy) => verifyCommitted(manifest, copy));
   requirePolicy(core.policy, uploads.alive, `snapshot '${request.id}' is not on enough copies`, uploads.firstFailure);
   core.logger.info(
     { snapshot: request.id, copies: names(uploads.alive), tried: names(prepared) },
@@ -134,9 +134,11 @@ async function nextHeader(core: VaultCore, parts: CommitParts): Promise<Manifest
 /** Every copy that keeps up gets what it lacks of older packs; those that lack much only when the policy needs them. */
 async function prepareCopies(core: VaultCore, parts: CommitParts): Promise<void> {
   const { uploads, holdings, body } = parts;
-  const needs = new Map<Copy, Lacking>(
-    uploads.alive.map((copy) => [copy, lacking(body, holdings.get(copy) as Holdings)]),
-  );
+  const needs = new Map<Copy, Lacking>();
+  await onEach(uploads, async (copy) => {
+    const known = new Map([[parts.generation.path, holdings.get(copy) as Holdings]]);
+    needs.set(copy, await lackingOn(copy, parts.request.component, body, known));
+  });
   const isCheap = (copy: Copy) => (needs.get(copy)?.bytes ?? 0) <= FILL_AT_ONCE_BYTES;
   await onEach(uploads, (copy) => prepare(core, parts, copy, needs.get(copy) as Lacking), isCheap);
   const late = uploads.alive.filter((copy) => !isCheap(copy));
@@ -160,17 +162,17 @@ function behind(copy: Copy, what: Lacking): HoldfastError {
 
 async function prepare(core: VaultCore, parts: CommitParts, target: Copy, what: Lacking): Promise<void> {
   const sources = core.copies.all.filter((copy) => copy !== target && parts.holdings.has(copy));
-  await fill(core, parts.generation, { sources, target, signal: parts.uploads.signal }, what);
-  await requireWhole(parts.generation, parts.body, target);
+  await fill(core, parts.request.component, { sources, target, signal: parts.uploads.signal }, what);
+  await requireWhole(parts.request.component, parts.body, target);
   await parts.end.ready?.(target.description.name);
 }
 
 /** What a deletion that raced with this run took away is seen here, not by a restore. */
-async function verifyCommitted(generation: Generation, manifest: Manifest, copy: Copy): Promise<void> {
+async function verifyCommitted(manifest: Manifest, copy: Copy): Promise<void> {
   if (!(await copy.store.get(manifest.key)).equals(manifest.bytes)) {
     fail('OBJECT_DAMAGED', `manifest '${manifest.key}' on '${copy.description.name}' is not what was written`);
   }
-  await requireWhole(generation, manifest.body, copy);
+  await requireWhole(manifest.header.component, manifest.body, copy);
 }
 
 async function onEach(

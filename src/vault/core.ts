@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ComponentId, ComponentKind } from '../domain/component.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { CallOptions, ObjectInfo, PutOptions, Store } from '../stores/store.ts';
+import type { Compression } from './codec.ts';
 import type { Copies } from './copies.ts';
 import type { VaultKeys } from './crypto.ts';
 import {
@@ -25,6 +26,9 @@ export interface VaultCore {
   readonly logger: Logger;
   readonly host: string;
   readonly generationMs: Readonly<Record<ComponentKind, number>>;
+  readonly compression: Compression;
+  /** For chunk indexes that do not fit in memory. */
+  readonly scratchDirectory: string | undefined;
 }
 
 /** Context of a sealed object whose base key comes from the vault key. */

@@ -6,6 +6,7 @@ import { parseComponentId } from '../domain/component.ts';
 import { unixMicros } from '../domain/moment.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { ObjectInfo, Store } from '../stores/store.ts';
+import { ChunkIds } from './chunk-id.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { KEY_BYTES } from './crypto.ts';
@@ -21,7 +22,7 @@ import {
   parseGeneration,
 } from './layout.ts';
 import { sha256Of } from './manifest.ts';
-import { type PackContext, readPackEntries } from './pack.ts';
+import { type PackContext, readPackIndex } from './pack.ts';
 import { objectTypes, seal, unseal } from './sealed.ts';
 import type { SnapshotRequest } from './types.ts';
 
@@ -40,7 +41,8 @@ export interface Generation {
 export interface StoredPack {
   readonly sha256: string;
   readonly sizeBytes: number;
-  readonly entries: Buffer;
+  /** The pack's own index, plain. */
+  readonly index: Buffer;
   /** The index object of a committed snapshot that covers it; without one this attempt's index must. */
   readonly indexKey: string | undefined;
 }
@@ -110,7 +112,7 @@ async function newGeneration(core: VaultCore, request: SnapshotRequest): Promise
 }
 
 function packContext(core: VaultCore, path: string, dataKey: Buffer): PackContext {
-  return { vaultId: core.keys.idBytes, path, dataKey, chunkIdKey: core.keys.chunkId };
+  return { vaultId: core.keys.idBytes, path, dataKey, chunkIds: new ChunkIds(core.keys.chunkId) };
 }
 
 /** Names by skipping from generation to generation, so that a bucket's millions of packs are not listed. */
@@ -167,8 +169,8 @@ export async function storedPacks(
     const strays = [...packs].filter(([sha256]) => !known.get(sha256)?.indexKey);
     try {
       await forEachLimited(strays, 2, async ([sha256, sizeBytes]) => {
-        const entries = await checkStray(core, generation, copy, sha256, sizeBytes);
-        if (entries) known.set(sha256, { sha256, sizeBytes, entries, indexKey: undefined });
+        const index = await checkStray(core, generation, copy, sha256, sizeBytes);
+        if (index) known.set(sha256, { sha256, sizeBytes, index, indexKey: undefined });
         else packs.delete(sha256);
       });
     } catch (error) {
@@ -212,7 +214,7 @@ async function checkStray(
       await putSame(copy.store, key, bytes); // meets itself; makes its directory entry durable
     } else if (attested !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
     const read = (offset: number, length: number) => copy.store.get(key, { offset, length });
-    return await readPackEntries(generation.context, sizeBytes, read, `'${key}'`);
+    return await readPackIndex(generation.context, sizeBytes, read, `'${key}'`);
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT')) throw error;
     core.logger.warn(

@@ -2,25 +2,25 @@
 
 import { fail } from '../errors/index.ts';
 import { derive } from './crypto.ts';
-import { ENTRY_BYTES, type PackContext } from './pack.ts';
+import type { PackContext } from './pack.ts';
 import { objectTypes, type SealContext, seal, unseal } from './sealed.ts';
 
 export interface IndexedPack {
   readonly sha256: string;
   readonly sizeBytes: number;
-  /** 45 bytes a chunk, as the pack's own index has them. */
-  readonly entries: Buffer;
+  /** The pack's own index, plain. */
+  readonly index: Buffer;
 }
 
 const HEAD_BYTES = 32 + 8 + 4;
 
 export async function sealIndex(context: PackContext, key: string, packs: readonly IndexedPack[]): Promise<Buffer> {
-  const parts = packs.flatMap(({ sha256, sizeBytes, entries }) => {
+  const parts = packs.flatMap(({ sha256, sizeBytes, index }) => {
     const head = Buffer.alloc(HEAD_BYTES);
     head.write(sha256, 'hex');
     head.writeBigUInt64BE(BigInt(sizeBytes), 32);
-    head.writeUInt32BE(entries.length / ENTRY_BYTES, 40);
-    return [head, entries];
+    head.writeUInt32BE(index.length, 40);
+    return [head, index];
   });
   return seal(indexContext(context, key), { packs: packs.length }, Buffer.concat(parts));
 }
@@ -31,12 +31,12 @@ export async function openIndex(context: PackContext, key: string, bytes: Buffer
   const packs: IndexedPack[] = [];
   for (let at = 0; at < body.length; ) {
     if (at + HEAD_BYTES > body.length) fail('OBJECT_DAMAGED', `index '${key}' ends in the middle`);
-    const end = at + HEAD_BYTES + body.readUInt32BE(at + 40) * ENTRY_BYTES;
+    const end = at + HEAD_BYTES + body.readUInt32BE(at + 40);
     if (end > body.length) fail('OBJECT_DAMAGED', `index '${key}' ends in the middle`);
     packs.push({
       sha256: body.toString('hex', at, at + 32),
       sizeBytes: Number(body.readBigUInt64BE(at + 32)),
-      entries: body.subarray(at + HEAD_BYTES, end),
+      index: body.subarray(at + HEAD_BYTES, end),
     });
     at = end;
   }

@@ -8,7 +8,7 @@ import { snapshotKinds } from '../domain/states.ts';
 import { fail } from '../errors/index.ts';
 import type { Store } from '../stores/store.ts';
 import { getHeader, sealContext, type VaultCore } from './core.ts';
-import { manifestKey, parseManifestKey } from './layout.ts';
+import { manifestKey, parseGeneration, parseManifestKey } from './layout.ts';
 import { objectTypes, type SealContext, seal, unseal } from './sealed.ts';
 import type { Snapshot, SnapshotId } from './types.ts';
 
@@ -38,9 +38,13 @@ const headerSchema = z.object({
   }),
   engine: z.record(z.string(), z.unknown()),
 });
-const bodySchema = z.object({
+const partSchema = z.object({
+  generation: z.string(),
   packs: z.array(z.tuple([hash, count])),
   indexes: z.array(z.string()),
+});
+const bodySchema = z.object({
+  parts: z.array(partSchema).min(1),
   tree: z.array(hash),
   treeBytes: count,
   treeSha256: hash,
@@ -51,11 +55,18 @@ export interface ManifestHeader extends Snapshot {
   readonly previous: string | null;
 }
 
-export interface ManifestBody {
-  /** Name and size of every pack that the snapshot needs. */
+/** What a snapshot needs of one generation. */
+export interface ManifestPart {
+  readonly generation: string;
+  /** Name and size of every pack. */
   readonly packs: readonly (readonly [sha256: string, sizeBytes: number])[];
   /** Keys of the index objects that cover those packs. */
   readonly indexes: readonly string[];
+}
+
+export interface ManifestBody {
+  /** Of the snapshot's own generation first, then of generations of longer-lived classes. */
+  readonly parts: readonly ManifestPart[];
   /** Chunk ids of the tree, in order. */
   readonly tree: readonly string[];
   readonly treeBytes: number;
@@ -79,7 +90,12 @@ export async function sealManifest(core: VaultCore, header: ManifestHeader, body
 /** Throws `OBJECT_DAMAGED`. */
 export async function openManifest(core: VaultCore, key: string, bytes: Buffer): Promise<Manifest> {
   const { header, body } = await unseal(contextOf(core, key), bytes);
-  return { key, bytes, header: checkHeader(key, header), body: parseBody(key, body) };
+  return { key, bytes, header: checkHeader(key, header), body: parseBody(key, checkHeader(key, header), body) };
+}
+
+/** Every generation that the snapshot needs, its own first. */
+export function generationsOf({ body }: Pick<Manifest, 'body'>): string[] {
+  return body.parts.map((part) => part.generation);
 }
 
 export async function readManifestHeader(
@@ -116,10 +132,16 @@ function checkHeader(key: string, data: unknown): ManifestHeader {
   return { ...header, id: header.id as SnapshotId, component: header.component as ComponentId };
 }
 
-function parseBody(key: string, bytes: Buffer): ManifestBody {
+function parseBody(key: string, header: ManifestHeader, bytes: Buffer): ManifestBody {
+  let body: ManifestBody;
   try {
-    return bodySchema.parse(JSON.parse(bytes.toString()));
+    body = bodySchema.parse(JSON.parse(bytes.toString()));
   } catch (cause) {
     return fail('OBJECT_DAMAGED', `manifest '${key}' does not name its packs`, { cause });
   }
+  const names = body.parts.map((part) => part.generation);
+  if (names[0] !== header.generation || new Set(names).size !== names.length || !names.every(parseGeneration)) {
+    fail('OBJECT_DAMAGED', `manifest '${key}' names generations that cannot be its own`);
+  }
+  return body;
 }

@@ -6,6 +6,7 @@ import type { ComponentKind } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { initialise, requireEmpty } from './adopt.ts';
+import type { Compression } from './codec.ts';
 import { Copies, type Copy, readDescriptor } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
 import { KEY_BYTES, VaultKeys } from './crypto.ts';
@@ -36,6 +37,10 @@ export interface VaultOptions {
   /** This host, as the snapshots it takes name it. */
   readonly host: string;
   readonly generationMs?: Partial<Readonly<Record<ComponentKind, number>>>;
+  /** Of new data; default zstd. */
+  readonly compression?: Compression;
+  /** Where chunk indexes go that do not fit in memory; default the system's temporary directory. */
+  readonly scratchDirectory?: string;
 }
 
 type Found = { readonly copy: Copy } & (
@@ -125,6 +130,8 @@ function openedVault(options: VaultOptions, keys: VaultKeys): OpenedVault {
     logger: options.logger,
     host: options.host,
     generationMs: { ...DEFAULT_GENERATION_MS, ...options.generationMs },
+    compression: options.compression ?? 'zstd',
+    scratchDirectory: options.scratchDirectory,
   });
 }
 

@@ -1,13 +1,14 @@
 // Taking objects from one copy to another, verified on the way; a snapshot's manifest comes last.
 
+import type { ComponentId } from '../domain/component.ts';
 import type { HoldfastError } from '../errors/index.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, putSame, type VaultCore } from './core.ts';
-import { type Generation, type Holdings, holdingsOf, openGeneration, putGenerationKey } from './generation.ts';
+import { type Holdings, holdingsOf, openGeneration, putGenerationKey } from './generation.ts';
 import { openIndex } from './index-object.ts';
-import { packKeyOf } from './layout.ts';
-import { type Manifest, type ManifestBody, sha256Of } from './manifest.ts';
+import { generationPath, packKeyOf } from './layout.ts';
+import { type Manifest, type ManifestBody, type ManifestPart, sha256Of } from './manifest.ts';
 
 /** Two packs in memory per direction. */
 const WIDTH = 2;
@@ -63,40 +64,63 @@ export async function replicateObject(
   transfer.onObject?.(bytes.length);
 }
 
+/** What a copy lacks of what a snapshot needs, or has in another size; one part for each generation where something is lacking. */
 export interface Lacking {
-  readonly packs: readonly (readonly [sha256: string, sizeBytes: number])[];
-  readonly indexes: readonly string[];
+  readonly parts: readonly ManifestPart[];
+  /** Of the packs. */
   readonly bytes: number;
 }
 
-/** What a snapshot needs and a copy has not, or has in another size. */
-export function lacking(body: ManifestBody, holdings: Holdings): Lacking {
-  const packs = body.packs.filter(([sha256, sizeBytes]) => holdings.packs.get(sha256) !== sizeBytes);
-  const indexes = body.indexes.filter((key) => !holdings.indexes.has(key));
-  return { packs, indexes, bytes: packs.reduce((sum, [, sizeBytes]) => sum + sizeBytes, 0) };
+/** `known`: by the path of a generation, what was listed before. */
+export async function lackingOn(
+  copy: Copy,
+  component: ComponentId,
+  body: ManifestBody,
+  known: ReadonlyMap<string, Holdings> = new Map(),
+): Promise<Lacking> {
+  const parts: ManifestPart[] = [];
+  for (const { generation, packs, indexes } of body.parts) {
+    const path = generationPath(component, generation);
+    const holdings = known.get(path) ?? (await holdingsOf(copy.store, path));
+    const part = {
+      generation,
+      packs: packs.filter(([sha256, sizeBytes]) => holdings.packs.get(sha256) !== sizeBytes),
+      indexes: indexes.filter((key) => !holdings.indexes.has(key)),
+    };
+    if (part.packs.length + part.indexes.length > 0) parts.push(part);
+  }
+  return { parts, bytes: parts.flatMap((part) => part.packs).reduce((sum, [, sizeBytes]) => sum + sizeBytes, 0) };
 }
 
 /** Brings packs and index objects over. */
-export async function fill(core: VaultCore, generation: Generation, transfer: Transfer, what: Lacking): Promise<void> {
-  await putGenerationKey(generation, transfer.target);
-  await forEachLimited(what.packs, WIDTH, async ([sha256]) => {
-    const key = packKeyOf(generation.path, sha256);
-    await replicateObject(core, transfer, key, (bytes) => {
-      if (sha256Of(bytes) !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
+export async function fill(
+  core: VaultCore,
+  component: ComponentId,
+  transfer: Transfer,
+  { parts }: Pick<Lacking, 'parts'>,
+): Promise<void> {
+  for (const part of parts) {
+    const generation = await openGeneration(core, component, part.generation, transfer.sources);
+    await putGenerationKey(generation, transfer.target);
+    await forEachLimited(part.packs, WIDTH, async ([sha256]) => {
+      const key = packKeyOf(generation.path, sha256);
+      await replicateObject(core, transfer, key, (bytes) => {
+        if (sha256Of(bytes) !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
+      });
     });
-  });
-  await forEachLimited(what.indexes, WIDTH, (key) =>
-    replicateObject(core, transfer, key, (bytes) => openIndex(generation.context, key, bytes)),
-  );
+    await forEachLimited(part.indexes, WIDTH, (key) =>
+      replicateObject(core, transfer, key, (bytes) => openIndex(generation.context, key, bytes)),
+    );
+  }
 }
 
 /** Throws `OBJECT_MISSING` unless everything that the snapshot needs is listed on the copy with its size. */
-export async function requireWhole(generation: Generation, body: ManifestBody, copy: Copy): Promise<void> {
-  const missing = lacking(body, await holdingsOf(copy.store, generation.path));
-  const first = missing.packs[0]?.[0] ?? missing.indexes[0];
-  if (first === undefined) return;
+export async function requireWhole(component: ComponentId, body: ManifestBody, copy: Copy): Promise<void> {
+  const [part] = (await lackingOn(copy, component, body)).parts;
+  if (part === undefined) return;
+  const first = part.packs[0]?.[0] ?? part.indexes[0];
   fail('OBJECT_MISSING', `'${copy.description.name}' lacks '${first}' which the snapshot needs`, {
-    details: { packs: missing.packs.length, indexes: missing.indexes.length },
+    details: { generation: part.generation, packs: part.packs.length, indexes: part.indexes.length },
   });
 }
 
@@ -109,9 +133,11 @@ export async function replicateSnapshot(
 ): Promise<void> {
   const { header, body, key, bytes } = manifest;
   const { target } = transfer;
-  const generation = await openGeneration(core, header.component, header.generation, transfer.sources);
-  await fill(core, generation, transfer, lacking(body, await holdingsOf(target.store, generation.path)));
-  await requireWhole(generation, body, target);
+  for (const part of body.parts) {
+    await putGenerationKey(await openGeneration(core, header.component, part.generation, transfer.sources), target);
+  }
+  await fill(core, header.component, transfer, await lackingOn(target, header.component, body));
+  await requireWhole(header.component, body, target);
   await ready?.(target.description.name);
   await putSame(target.store, key, bytes, transfer.signal ? { signal: transfer.signal } : {});
   transfer.onObject?.(bytes.length);

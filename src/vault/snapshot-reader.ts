@@ -3,15 +3,16 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
-import { ChunkSource } from './chunk-source.ts';
-import { ChunkTable } from './chunk-table.ts';
+import { ChunkIndex } from './chunk-index.ts';
+import { ChunkSource, type SourcePack } from './chunk-source.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
-import { type Generation, openGeneration } from './generation.ts';
-import { openIndex } from './index-object.ts';
+import { openGeneration } from './generation.ts';
+import { type IndexedPack, openIndex } from './index-object.ts';
 import { packKeyOf } from './layout.ts';
 import type { Manifest } from './manifest.ts';
-import { CHUNK_ID_BYTES, ENTRY_BYTES, placeAt, readPackEntries } from './pack.ts';
+import { type PackContext, readPackIndex } from './pack.ts';
+import { eachChunk } from './pack-index.ts';
 import { failWithWorst, readVerified } from './replicate.ts';
 import type { Snapshot, SnapshotReader, TreeEntry } from './types.ts';
 
@@ -38,24 +39,28 @@ export async function openReader(
   manifest: Manifest,
   copies: readonly Copy[],
 ): Promise<SnapshotReader> {
-  const { header, body } = manifest;
-  const generation = await openGeneration(core, header.component, header.generation, copies);
-  const packs = body.packs.map(([sha256, sizeBytes]) => ({ sha256, sizeBytes }));
-  const table = await chunkTable(core, generation, manifest, copies);
-  const source = new ChunkSource({ core, generation, table, packs, copies });
-  const { previous: _previous, ...snapshot } = header;
-  return new ChunkSnapshotReader(snapshot, manifest, source);
+  const packs = await sourcePacks(core, manifest, copies);
+  const index = await readChunkIndex(core, manifest, packs, copies);
+  const source = new ChunkSource({ core, index, packs, copies });
+  const { previous: _previous, ...snapshot } = manifest.header;
+  return new ChunkSnapshotReader(snapshot, manifest, source, index);
 }
 
 class ChunkSnapshotReader implements SnapshotReader {
   readonly snapshot: Snapshot;
   readonly #manifest: Manifest;
   readonly #source: ChunkSource;
+  readonly #index: ChunkIndex;
 
-  constructor(snapshot: Snapshot, manifest: Manifest, source: ChunkSource) {
+  constructor(snapshot: Snapshot, manifest: Manifest, source: ChunkSource, index: ChunkIndex) {
     this.snapshot = snapshot;
     this.#manifest = manifest;
     this.#source = source;
+    this.#index = index;
+  }
+
+  close(): void {
+    this.#index.close();
   }
 
   async *entries(): AsyncGenerator<TreeEntry> {
@@ -109,53 +114,77 @@ class ChunkSnapshotReader implements SnapshotReader {
 }
 
 /** Where each chunk lies, by the index objects; a pack that they do not tell about is asked for its own. */
-async function chunkTable(
+export async function readChunkIndex(
   core: VaultCore,
-  generation: Generation,
-  manifest: Manifest,
+  { body }: Manifest,
+  packs: readonly SourcePack[],
   copies: readonly Copy[],
-): Promise<ChunkTable> {
-  const table = new ChunkTable();
-  const numbers = new Map(manifest.body.packs.map(([sha256], number) => [sha256, number]));
-  const told = new Set<string>();
-  const remember = (sha256: string, entries: Buffer) => {
-    const pack = numbers.get(sha256);
-    if (pack === undefined || told.has(sha256)) return;
-    told.add(sha256);
-    for (let entry = 0; entry < entries.length / ENTRY_BYTES; entry++) {
-      const id = entries.subarray(entry * ENTRY_BYTES, entry * ENTRY_BYTES + CHUNK_ID_BYTES);
-      table.add(id, { pack, ...placeAt(entries, entry) });
+): Promise<ChunkIndex> {
+  const index = new ChunkIndex({ directory: core.scratchDirectory });
+  try {
+    const numbers = new Map(packs.map(({ sha256 }, number) => [sha256, number]));
+    const told = new Set<string>();
+    const remember = (sha256: string, packIndex: Buffer) => {
+      const pack = numbers.get(sha256);
+      if (pack === undefined || told.has(sha256)) return;
+      told.add(sha256);
+      eachChunk(packIndex, `pack '${sha256}'`, (id, place) => index.add(id, { pack, ...place }));
+    };
+    for (const { generation, indexes } of body.parts) {
+      const context = packs.find((pack) => pack.generation.name === generation)?.generation.context;
+      for (const key of context ? indexes : []) {
+        for (const pack of await indexedPacks(core, context as PackContext, key, copies))
+          remember(pack.sha256, pack.index);
+      }
     }
-  };
-  for (const key of manifest.body.indexes) {
-    try {
-      const bytes = await readVerified(core, copies, key, (each) => openIndex(generation.context, key, each));
-      for (const pack of await openIndex(generation.context, key, bytes)) remember(pack.sha256, pack.entries);
-    } catch (error) {
-      if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw error;
-    }
+    for (const pack of packs) if (!told.has(pack.sha256)) remember(pack.sha256, await ownIndex(pack, copies));
+    return index;
+  } catch (error) {
+    index.close();
+    throw error;
   }
-  for (const [sha256, sizeBytes] of manifest.body.packs) {
-    if (!told.has(sha256)) remember(sha256, await ownEntries(generation, sha256, sizeBytes, copies));
-  }
-  return table;
 }
 
-async function ownEntries(
-  generation: Generation,
-  sha256: string,
-  sizeBytes: number,
+async function indexedPacks(
+  core: VaultCore,
+  context: PackContext,
+  key: string,
   copies: readonly Copy[],
-): Promise<Buffer> {
+): Promise<readonly IndexedPack[]> {
+  try {
+    const bytes = await readVerified(core, copies, key, (each) => openIndex(context, key, each));
+    return await openIndex(context, key, bytes);
+  } catch (error) {
+    if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw error;
+    return []; // the packs tell it themselves
+  }
+}
+
+async function ownIndex({ generation, sha256, sizeBytes }: SourcePack, copies: readonly Copy[]): Promise<Buffer> {
   const key = packKeyOf(generation.path, sha256);
   const errors = [];
   for (const copy of copies) {
     try {
       const read = (offset: number, length: number) => copy.store.get(key, { offset, length });
-      return await readPackEntries(generation.context, sizeBytes, read, `'${key}' on '${copy.description.name}'`);
+      return await readPackIndex(generation.context, sizeBytes, read, `'${key}' on '${copy.description.name}'`);
     } catch (error) {
       errors.push(toHoldfastError(error));
     }
   }
   return failWithWorst(key, errors);
+}
+
+/** The packs of a snapshot with the generations that they lie in. */
+export async function sourcePacks(
+  core: VaultCore,
+  { header, body }: Manifest,
+  copies: readonly Copy[],
+): Promise<SourcePack[]> {
+  const packs: SourcePack[] = [];
+  for (const part of body.parts) {
+    if (part.packs.length === 0) continue;
+    const generation = await openGeneration(core, header.component, part.generation, copies);
+    for (const [sha256, sizeBytes] of part.packs) packs.push({ sha256, sizeBytes, generation });
+  }
+  return packs;
 }

@@ -2,21 +2,39 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { fail } from '../errors/index.ts';
+import { ChunkIndex } from './chunk-index.ts';
 import { ChunkPipeline } from './chunk-pipeline.ts';
-import { Chunker, type GearTable } from './chunker.ts';
+import type { GearTable } from './chunker.ts';
 import { commitSnapshot } from './commit.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
 import type { Generation, Holdings, StoredPack } from './generation.ts';
 import { type IndexedPack, sealIndex } from './index-object.ts';
 import { indexesPrefix, packKeyOf } from './layout.ts';
+import { portionsOf, readLarge } from './local-files.ts';
 import { sha256Of } from './manifest.ts';
-import { ENTRY_BYTES, type FinishedPack } from './pack.ts';
-import type { SnapshotOnCopies, SnapshotRequest, SnapshotStatistics, SnapshotWriter, TreeEntry } from './types.ts';
+import { eachChunk } from './pack-index.ts';
+import { StreamCutter } from './stream-cutter.ts';
+import { type PendingEntry, TreeWriter } from './tree-writer.ts';
+import type {
+  FileEntry,
+  LocalFile,
+  LocalFileResult,
+  SnapshotOnCopies,
+  SnapshotRequest,
+  SnapshotStatistics,
+  SnapshotWriter,
+  StoredFile,
+  TreeEntry,
+} from './types.ts';
 import type { Uploads } from './uploads.ts';
+import type { FileRead } from './workers/protocol.ts';
 
-/** Chunks in one index object: about 3 MB, so that the index of new data never grows in memory. */
-const INDEX_CHUNKS = 65_536;
+/** Plain bytes of one index object: the index of new data never grows in memory. */
+const INDEX_BYTES = 3 * 1024 * 1024;
+const ID_DIGITS = 64;
+/** Read again this often when a large file changed while it was read. */
+const LARGE_ATTEMPTS = 3;
 
 export interface WriterParts {
   readonly core: VaultCore;
@@ -32,25 +50,36 @@ type CommitEnd = Parameters<SnapshotWriter['commit']>[0];
 
 export class PackingSnapshotWriter implements SnapshotWriter {
   readonly #parts: WriterParts;
+  readonly #index: ChunkIndex;
   readonly #pipeline: ChunkPipeline;
+  readonly #cutter: StreamCutter;
+  readonly #tree: TreeWriter;
+  readonly #usedStored = new Set<number>();
   readonly #packs: { sha256: string; sizeBytes: number }[] = [];
   #unindexed: IndexedPack[] = [];
-  #unindexedChunks = 0;
+  #unindexedBytes = 0;
   readonly #indexes: string[] = [];
-  readonly #treeChunker: Chunker;
-  readonly #treeHash = createHash('sha256');
-  readonly #treeIds: string[] = [];
-  #treeBytes = 0;
-  #treeLines: string[] = [];
   #files = 0;
   #readBytes = 0;
   #storedBytes = 0;
   #state: 'open' | 'busy' | 'ended' = 'open';
 
   constructor(parts: WriterParts) {
+    const { core, generation, stored, gear } = parts;
     this.#parts = parts;
-    this.#treeChunker = new Chunker('content', parts.gear);
-    this.#pipeline = new ChunkPipeline(parts.generation.context, parts.stored, (pack) => this.#storePack(pack));
+    this.#index = new ChunkIndex({ directory: core.scratchDirectory });
+    for (const [number, pack] of stored.entries()) {
+      eachChunk(pack.index, `pack '${pack.sha256}'`, (id, place) => this.#index.add(id, { pack: number, ...place }));
+    }
+    const { vaultId, path, dataKey } = generation.context;
+    this.#pipeline = new ChunkPipeline({
+      setup: { vaultId, path, dataKey, chunkIdKey: core.keys.chunkId, gear, compression: core.compression },
+      index: this.#index,
+      onPack: (pack, release) => this.#storePack(pack, release),
+      onKnown: (pack) => this.#usedStored.add(pack),
+    });
+    this.#tree = new TreeWriter(this.#pipeline, gear);
+    this.#cutter = new StreamCutter(this.#pipeline, gear, () => this.#tree.settle());
   }
 
   get statistics(): SnapshotStatistics {
@@ -59,77 +88,103 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return { files, readBytes, newBytes, storedBytes, chunks, newChunks };
   }
 
-  async addFile(
-    entry: Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>,
-    source: AsyncIterable<Uint8Array>,
-  ): Promise<TreeEntry> {
+  async addFile(entry: FileEntry, source: AsyncIterable<Uint8Array>): Promise<StoredFile> {
     this.#begin();
     const chunking = entry.chunking ?? 'content';
-    const chunker = new Chunker(chunking, this.#parts.gear);
+    const pending = this.#tree.open();
+    this.#cutter.begin(pending, chunking);
     const hash = createHash('sha256');
-    const chunks: string[] = [];
     let sizeBytes = 0;
-    const take = async (pieces: readonly Buffer[]) => {
-      for (const piece of pieces) {
-        hash.update(piece);
-        chunks.push((await this.#pipeline.add(piece)).toString('hex'));
-      }
-    };
     for await (const bytes of source) {
       sizeBytes += bytes.length;
       this.#readBytes += bytes.length;
-      await take(chunker.push(bytes));
+      hash.update(bytes);
+      await this.#cutter.push(bytes);
     }
-    await take(chunker.end());
-    const done: TreeEntry = { ...entry, type: 'file', sizeBytes, sha256: hash.digest('hex'), chunking, chunks };
-    this.#files++;
-    this.#treeLines.push(JSON.stringify(done));
-    await this.#flushTree();
+    this.#cutter.end();
+    const sha256 = hash.digest('hex');
+    await this.#file(pending, { ...entry, type: 'file', sizeBytes, sha256, chunking });
     this.#state = 'open';
-    return done;
+    return { path: entry.path, sizeBytes, sha256 };
+  }
+
+  async addLocalFiles(
+    files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
+    onFile: (result: LocalFileResult) => void,
+  ): Promise<void> {
+    this.#begin();
+    const batches = new Set<Promise<void>>();
+    for await (const portion of portionsOf(files)) {
+      if ('large' in portion) onFile(await this.#large(portion.large));
+      else {
+        const { hashed } = await this.#batch(portion.batch, onFile);
+        batches.add(hashed);
+        hashed.then(
+          () => batches.delete(hashed),
+          () => {}, // stays, and is thrown below
+        );
+      }
+      await this.#tree.flush();
+    }
+    await Promise.all(batches);
+    this.#state = 'open';
+  }
+
+  addUnchanged(entry: TreeEntry): boolean {
+    this.#begin('open');
+    const ids = (entry.chunks ?? []).map((id) => Buffer.from(id, 'hex'));
+    if (!ids.every((id) => this.#index.find(id))) return false;
+    for (const id of ids) this.#pipeline.claim(id);
+    this.#tree.add(entry);
+    if (entry.type === 'file') this.#files++;
+    return true;
   }
 
   addDirectory(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'>): void {
     this.#begin('open');
-    this.#treeLines.push(JSON.stringify({ ...entry, type: 'directory', sizeBytes: 0 }));
+    this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
   }
 
   addSymlink(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'> & { linkTarget: string }): void {
     this.#begin('open');
-    this.#treeLines.push(JSON.stringify({ ...entry, type: 'symlink', sizeBytes: 0 }));
+    this.#tree.add({ ...entry, type: 'symlink', sizeBytes: 0 });
   }
 
   async commit(end: CommitEnd): Promise<SnapshotOnCopies> {
     this.#begin('ended');
-    await this.#flushTree();
-    await this.#takeTree(this.#treeChunker.end());
-    await this.#pipeline.finish();
-    const reused = this.#pipeline.usedStoredPacks;
-    for (const pack of reused) if (pack.indexKey === undefined) await this.#index(pack);
-    await this.#flushIndex();
-    await this.#parts.uploads.drain();
-    const covered = reused.flatMap(({ indexKey }) => (indexKey === undefined ? [] : [indexKey]));
-    const { core, request, generation, uploads, holdings } = this.#parts;
-    return commitSnapshot(core, {
-      request,
-      generation,
-      uploads,
-      holdings,
-      end,
-      statistics: this.statistics,
-      body: {
-        packs: [...reused, ...this.#packs].map(({ sha256, sizeBytes }) => [sha256, sizeBytes] as const),
-        indexes: [...new Set([...covered, ...this.#indexes])],
-        tree: this.#treeIds,
-        treeBytes: this.#treeBytes,
-        treeSha256: this.#treeHash.digest('hex'),
-      },
-    });
+    try {
+      return await this.#commit(end);
+    } finally {
+      await this.#pipeline.end();
+      this.#index.close();
+    }
   }
 
   async abandon(): Promise<void> {
     this.#state = 'ended';
+    await this.#pipeline.end();
     await this.#parts.uploads.abandon();
+    this.#index.close();
+  }
+
+  async #commit(end: CommitEnd): Promise<SnapshotOnCopies> {
+    await this.#cutter.flush();
+    await this.#pipeline.settle();
+    await this.#tree.end();
+    await this.#pipeline.finish();
+    const { core, request, generation, stored, uploads, holdings } = this.#parts;
+    const reused = [...this.#usedStored].sort((a, b) => a - b).map((number) => stored[number] as StoredPack);
+    for (const pack of reused) if (pack.indexKey === undefined) await this.#note(pack);
+    await this.#flushIndex();
+    await uploads.drain();
+    const covered = reused.flatMap(({ indexKey }) => (indexKey === undefined ? [] : [indexKey]));
+    const part = {
+      generation: generation.name,
+      packs: [...reused, ...this.#packs].map(({ sha256, sizeBytes }) => [sha256, sizeBytes] as const),
+      indexes: [...new Set([...covered, ...this.#indexes])],
+    };
+    const body = { parts: [part], ...this.#tree.result };
+    return commitSnapshot(core, { request, generation, uploads, holdings, end, statistics: this.statistics, body });
   }
 
   #begin(next: 'open' | 'busy' | 'ended' = 'busy'): void {
@@ -138,31 +193,79 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     this.#state = next;
   }
 
-  async #flushTree(): Promise<void> {
-    if (this.#treeLines.length === 0) return;
-    const bytes = Buffer.from(`${this.#treeLines.join('\n')}\n`);
-    this.#treeLines = [];
-    this.#treeHash.update(bytes);
-    this.#treeBytes += bytes.length;
-    await this.#takeTree(this.#treeChunker.push(bytes));
+  async #file(pending: PendingEntry, entry: Omit<TreeEntry, 'chunks'>): Promise<void> {
+    pending.entry = entry;
+    this.#files++;
+    await this.#tree.flush();
   }
 
-  async #takeTree(pieces: readonly Buffer[]): Promise<void> {
-    for (const piece of pieces) this.#treeIds.push((await this.#pipeline.add(piece)).toString('hex'));
+  async #batch(
+    files: readonly LocalFile[],
+    onFile: (result: LocalFileResult) => void,
+  ): Promise<{ hashed: Promise<void> }> {
+    const places = files.map(() => this.#tree.open());
+    const wanted = files.map(({ source, sizeBytes }) => ({ path: source, sizeBytes }));
+    const { hashed } = await this.#pipeline.files(wanted);
+    const told = hashed.then(({ ids, files: read }) => {
+      let at = 0;
+      const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
+      for (const [number, place] of places.entries()) {
+        const { entry } = files[number] as LocalFile;
+        const result = read[number] as FileRead;
+        const chunks = 'code' in result ? 0 : result.chunks;
+        for (let chunk = 0; chunk < chunks; chunk++, at += ID_DIGITS) place.chunks.push(hex.slice(at, at + ID_DIGITS));
+        this.#local(place, entry, result, onFile);
+      }
+      this.#tree.settle();
+    });
+    told.catch(() => {}); // awaited by the caller
+    return { hashed: told };
   }
 
-  async #storePack(pack: FinishedPack): Promise<void> {
+  /** A file that changes under us is read again; its last reading counts. */
+  async #large(file: LocalFile): Promise<LocalFileResult> {
+    for (let attempt = 1; ; attempt++) {
+      const place = this.#tree.open();
+      this.#cutter.begin(place, file.entry.chunking ?? 'content');
+      const read = await readLarge(file, (bytes) => this.#cutter.push(bytes));
+      this.#cutter.end();
+      if ('code' in read || !read.isTorn || attempt === LARGE_ATTEMPTS) {
+        let told: LocalFileResult | undefined;
+        this.#local(place, file.entry, 'code' in read ? read : { ...read, chunks: 0 }, (result) => {
+          told = result;
+        });
+        return told as unknown as LocalFileResult;
+      }
+      place.entry = null;
+    }
+  }
+
+  #local(place: PendingEntry, entry: FileEntry, read: FileRead, onFile: (result: LocalFileResult) => void): void {
+    if ('code' in read) {
+      place.entry = null;
+      onFile({ path: entry.path, code: read.code });
+      return;
+    }
+    const { sizeBytes, sha256, mtimeNs, ctimeNs, isTorn } = read;
+    place.entry = { chunking: 'content', ...entry, type: 'file', sizeBytes, sha256 };
+    this.#files++;
+    this.#readBytes += sizeBytes;
+    onFile({ path: entry.path, sizeBytes, sha256, mtimeNs, ctimeNs, isTorn });
+  }
+
+  async #storePack(pack: { sha256: string; bytes: Buffer; index: Buffer }, release: () => void): Promise<void> {
     const sizeBytes = pack.bytes.length;
     this.#packs.push({ sha256: pack.sha256, sizeBytes });
     this.#storedBytes += sizeBytes;
-    await this.#parts.uploads.add(packKeyOf(this.#parts.generation.path, pack.sha256), pack.bytes, pack.sha256);
-    await this.#index({ sha256: pack.sha256, sizeBytes, entries: pack.entries });
+    const key = packKeyOf(this.#parts.generation.path, pack.sha256);
+    await this.#parts.uploads.add(key, pack.bytes, pack.sha256, release);
+    await this.#note({ sha256: pack.sha256, sizeBytes, index: pack.index });
   }
 
-  async #index(pack: IndexedPack): Promise<void> {
+  async #note(pack: IndexedPack): Promise<void> {
     this.#unindexed.push(pack);
-    this.#unindexedChunks += pack.entries.length / ENTRY_BYTES;
-    if (this.#unindexedChunks >= INDEX_CHUNKS) await this.#flushIndex();
+    this.#unindexedBytes += pack.index.length;
+    if (this.#unindexedBytes >= INDEX_BYTES) await this.#flushIndex();
   }
 
   async #flushIndex(): Promise<void> {
@@ -171,7 +274,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     const key = `${indexesPrefix(generation.path)}${request.id}.${randomBytes(4).toString('hex')}`;
     const bytes = await sealIndex(generation.context, key, this.#unindexed);
     this.#unindexed = [];
-    this.#unindexedChunks = 0;
+    this.#unindexedBytes = 0;
     this.#indexes.push(key);
     this.#storedBytes += bytes.length;
     await uploads.add(key, bytes, sha256Of(bytes));

@@ -60,7 +60,7 @@ async function committedIndexes(
       const header = await readManifestHeader(core, copy.store, info.key, info.sizeBytes);
       if (header.generation !== generation) continue;
       const { body } = await openManifest(core, info.key, await copy.store.get(info.key));
-      indexes.push(...body.indexes);
+      for (const part of body.parts) if (part.generation === generation) indexes.push(...part.indexes);
     } catch (error) {
       const { code, message } = toHoldfastError(error);
       if (!UNREADABLE.includes(code)) throw error;

@@ -73,13 +73,42 @@ export interface SnapshotRequest {
   readonly host: string;
 }
 
+/** What is told about a file before it is read. */
+export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>;
+
+/** What was stored of a file. */
+export interface StoredFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the whole file. */
+  readonly sha256: string;
+}
+
+/** A file of this host, read by the vault's own threads. */
+export interface LocalFile {
+  readonly entry: FileEntry;
+  /** Absolute; bytes because a name need not be UTF-8. */
+  readonly source: string | Uint8Array;
+  /** As the scan saw it; decides only how it is read. */
+  readonly sizeBytes: number;
+}
+
+/** What came of a local file. `torn`: it changed again and again while it was read. `code`: why it could not be read (`ENOENT`, `EACCES`, …); it is not in the tree then. */
+export type LocalFileResult =
+  | (StoredFile & { readonly mtimeNs: bigint; readonly ctimeNs: bigint; readonly isTorn: boolean })
+  | { readonly path: string; readonly code: string };
+
 /** Takes the files of one capture one after another (the stream of a base backup is sequential); bounded memory, uploads behind. */
 export interface SnapshotWriter {
-  /** Cuts, deduplicates, compresses, encrypts, packs; resolves when the source is read (uploads may still run). Back-pressure by the iterable. */
-  addFile(
-    entry: Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>,
-    source: AsyncIterable<Uint8Array>,
-  ): Promise<TreeEntry>;
+  /** Cuts, deduplicates, compresses, encrypts, packs; resolves when the source is read (hashing and uploads may still run). Back-pressure by the iterable. */
+  addFile(entry: FileEntry, source: AsyncIterable<Uint8Array>): Promise<StoredFile>;
+  /** Reads files in worker threads, several at once; they come in the tree in the order given. `onFile` is told of each, in any order. */
+  addLocalFiles(
+    files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
+    onFile: (result: LocalFileResult) => void,
+  ): Promise<void>;
+  /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. */
+  addUnchanged(entry: TreeEntry): boolean;
   addDirectory(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'>): void;
   addSymlink(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'> & { linkTarget: string }): void;
   readonly statistics: SnapshotStatistics;
@@ -103,6 +132,8 @@ export interface SnapshotReader {
   entries(): AsyncIterable<TreeEntry>;
   /** Plain bytes of one file, verified chunk by chunk and as a whole (length and SHA-256) before the end is signalled; another copy is tried when a pack is missing or damaged. */
   read(entry: TreeEntry): AsyncIterable<Buffer>;
+  /** Lets go of what it keeps on disk and in memory. */
+  close(): void;
 }
 
 // ── Log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

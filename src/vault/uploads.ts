@@ -44,10 +44,15 @@ export class Uploads {
     return this.#stop.signal;
   }
 
-  /** Resolves when there is room for the next object. Throws `POLICY_UNMET` when too few copies are left. */
-  async add(key: string, bytes: Uint8Array, sha256?: string): Promise<void> {
+  /**
+   * Resolves when there is room for the next object. `onStored`: every copy took it, so nobody reads the bytes any more; not called when one
+   * failed, because a call that was given up may still be reading them. Throws `POLICY_UNMET` when too few copies are left.
+   */
+  async add(key: string, bytes: Uint8Array, sha256?: string, onStored?: () => void): Promise<void> {
     this.check();
-    const upload = Promise.all(this.alive.map((copy) => this.#put(copy, key, bytes, sha256))).then(() => {});
+    const upload = Promise.all(this.alive.map((copy) => this.#put(copy, key, bytes, sha256))).then((stored) => {
+      if (stored.every(Boolean)) onStored?.();
+    });
     this.#inFlight.add(upload);
     void upload.finally(() => this.#inFlight.delete(upload));
     while (this.#inFlight.size >= MOST_IN_MEMORY) await Promise.race(this.#inFlight);
@@ -75,13 +80,15 @@ export class Uploads {
     await Promise.all(this.#inFlight);
   }
 
-  async #put(copy: Copy, key: string, bytes: Uint8Array, sha256?: string): Promise<void> {
+  async #put(copy: Copy, key: string, bytes: Uint8Array, sha256?: string): Promise<boolean> {
     const options = { signal: this.#stop.signal, deadlineMs: DEADLINE_MS };
     try {
       await putSame(copy.store, key, bytes, { ...options, ...(sha256 !== undefined && { sha256 }) });
       this.#onStored(copy, key, bytes.length);
+      return true;
     } catch (error) {
       if (!this.#stop.signal.aborted) this.leaveBehind(copy, error);
+      return false;
     }
   }
 }

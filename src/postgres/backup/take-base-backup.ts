@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ComponentId } from '../../domain/component.ts';
 import { type Lsn, lsnValue } from '../../domain/lsn.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
-import type { SnapshotId, SnapshotOnCopies, SnapshotWriter, TreeEntry, Vault } from '../../vault/types.ts';
+import type { SnapshotId, SnapshotOnCopies, SnapshotWriter, StoredFile, Vault } from '../../vault/types.ts';
 import { openReplication, type ReplicationConnection } from '../connection/index.ts';
 import { identifySystem } from '../identity.ts';
 import type { PhysicalDetails, Source } from '../types.ts';
@@ -166,8 +166,8 @@ class Capture {
   }
 
   /** What the vault stored is what counts: its hash goes into the comparison, not one made on the way. */
-  private note(path: string, stored: TreeEntry, sentBytes: number): void {
-    if (stored.sizeBytes !== sentBytes || stored.sha256 === undefined) {
+  private note(path: string, stored: StoredFile, sentBytes: number): void {
+    if (stored.sizeBytes !== sentBytes) {
       fail('BACKUP_INVALID', `'${path}' has ${sentBytes} bytes, the vault stored ${stored.sizeBytes}`);
     }
     this.arrived.set(path, { sizeBytes: stored.sizeBytes, sha256: stored.sha256 });

@@ -52,7 +52,7 @@ export async function fetchBase(plan: RestorePlan, vault: Vault, options: FetchO
   if (done !== undefined) return JSON.parse(done) as FetchProgress;
   const reader = await vault.openSnapshot(plan.base.snapshot, plan.base.copy);
   const fetch = new Fetch(plan, paths, reader, options, await ownerFor(plan.execution.runAs));
-  const progress = await fetch.run();
+  const progress = await fetch.run().finally(() => reader.close());
   await writeDurably(path.join(paths.work, 'fetched.json'), `${JSON.stringify(progress)}\n`);
   return progress;
 }

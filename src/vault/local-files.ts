@@ -1,0 +1,79 @@
+// Files of this host on their way into a snapshot: small ones in batches that a worker reads, large ones as streams.
+
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { LocalFile } from './types.ts';
+import type { FileRead } from './workers/protocol.ts';
+
+/** A batch is read by one worker at once; larger files are streams, so that all workers share one. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_FILES = 1024;
+const PIECE_BYTES = 1024 * 1024;
+
+export type Portion = { readonly batch: readonly LocalFile[] } | { readonly large: LocalFile };
+
+/** In the order given: a large file ends the batch before it. */
+export async function* portionsOf(files: Iterable<LocalFile> | AsyncIterable<LocalFile>): AsyncGenerator<Portion> {
+  let batch: LocalFile[] = [];
+  let bytes = 0;
+  for await (const file of files) {
+    const isLarge = file.sizeBytes > BATCH_BYTES;
+    if (batch.length > 0 && (isLarge || batch.length === BATCH_FILES || bytes + file.sizeBytes > BATCH_BYTES)) {
+      yield { batch };
+      batch = [];
+      bytes = 0;
+    }
+    if (isLarge) yield { large: file };
+    else {
+      batch.push(file);
+      bytes += file.sizeBytes;
+    }
+  }
+  if (batch.length > 0) yield { batch };
+}
+
+/** Reads a file once from start to end; what came of it, less the chunks. A file that changed meanwhile is torn: the caller decides whether it is read again. */
+export async function readLarge(
+  file: LocalFile,
+  push: (bytes: Uint8Array) => Promise<void>,
+): Promise<Omit<Exclude<FileRead, { code: string }>, 'chunks'> | { code: string }> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(typeof file.source === 'string' ? file.source : Buffer.from(file.source), flags);
+    const before = await handle.stat({ bigint: true });
+    if (!before.isFile()) return { code: 'EINVAL' };
+    const hash = createHash('sha256');
+    const sizeBytes = await readPieces(handle, async (bytes) => {
+      hash.update(bytes);
+      await push(bytes);
+    });
+    const after = await handle.stat({ bigint: true });
+    const isSame =
+      before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs && after.size === BigInt(sizeBytes);
+    const { mtimeNs, ctimeNs } = after;
+    return { sizeBytes, sha256: hash.digest('hex'), mtimeNs, ctimeNs, isTorn: !isSame };
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === undefined || code === undefined) throw error; // the vault's own failure, not the file's
+    return { code };
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Two buffers: while one is hashed and cut, the other is being read. */
+async function readPieces(handle: FileHandle, take: (bytes: Uint8Array) => Promise<void>): Promise<number> {
+  const buffers = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+  let position = 0;
+  let reading = handle.read(buffers[0] as Buffer, 0, PIECE_BYTES, 0);
+  for (let turn = 0; ; turn++) {
+    const { bytesRead, buffer } = await reading;
+    if (bytesRead === 0) return position;
+    position += bytesRead;
+    reading = handle.read(buffers[(turn + 1) % 2] as Buffer, 0, PIECE_BYTES, position);
+    reading.catch(() => {}); // awaited in the next turn
+    await take(buffer.subarray(0, bytesRead));
+  }
+}

@@ -1,0 +1,91 @@
+// Entry of a data worker: hashes what it is given or reads, then takes the chunks that are new into its packs.
+
+import { parentPort } from 'node:worker_threads';
+import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
+import { BatchReader } from './file-batch.ts';
+import { Packer } from './packer.ts';
+import type { FileToRead, FromWorker, ToWorker, WorkerSetup } from './protocol.ts';
+
+interface Job {
+  readonly bytes: Buffer;
+  readonly ids: Uint8Array;
+  readonly lengths: readonly number[];
+  /** Given by the main thread, and given back to it. */
+  readonly slab?: ArrayBuffer;
+}
+
+/** The worker's part of one snapshot. */
+class Work {
+  readonly #chunkIds: ChunkIds;
+  readonly #reader: BatchReader;
+  readonly #packer: Packer;
+  readonly #jobs = new Map<number, Job>();
+
+  constructor({ vaultId, path, dataKey, chunkIdKey, gear, compression }: WorkerSetup) {
+    const chunkIds = new ChunkIds(chunkIdKey);
+    const context = { vaultId: Buffer.from(vaultId), path, dataKey: Buffer.from(dataKey), chunkIds };
+    this.#chunkIds = chunkIds;
+    this.#reader = new BatchReader(gear, chunkIds);
+    this.#packer = new Packer(context, compression, ({ sha256, bytes, index }, buffer) => {
+      say({ kind: 'pack', sha256, buffer, sizeBytes: bytes.length, index: Uint8Array.from(index) }, [buffer]);
+    });
+  }
+
+  handle(message: Exclude<ToWorker, { kind: 'begin' }>): void {
+    if (message.kind === 'cut') this.#hash(message.job, message.slab, message.lengths);
+    else if (message.kind === 'files') this.#read(message.job, message.files);
+    else if (message.kind === 'take') this.#take(message.job, message.wanted);
+    else if (message.kind === 'spare') this.#packer.reuse(message.buffer);
+    else {
+      this.#packer.flush();
+      say({ kind: 'flushed' });
+    }
+  }
+
+  #hash(job: number, slab: ArrayBuffer, lengths: readonly number[]): void {
+    const bytes = Buffer.from(slab);
+    const ids = new Uint8Array(lengths.length * CHUNK_ID_BYTES);
+    let at = 0;
+    for (const [number, length] of lengths.entries()) {
+      ids.set(this.#chunkIds.of(bytes.subarray(at, at + length)), number * CHUNK_ID_BYTES);
+      at += length;
+    }
+    this.#jobs.set(job, { bytes, ids, lengths, slab });
+    say({ kind: 'hashed', job, ids, lengths });
+  }
+
+  #read(job: number, files: readonly FileToRead[]): void {
+    const batch = this.#reader.read(files);
+    this.#jobs.set(job, batch);
+    say({ kind: 'hashed', job, ids: batch.ids, lengths: batch.lengths, files: batch.files });
+  }
+
+  #take(number: number, wanted: Uint8Array): void {
+    const job = this.#jobs.get(number) as Job;
+    this.#jobs.delete(number);
+    let at = 0;
+    for (const [chunk, length] of job.lengths.entries()) {
+      if (wanted[chunk] === 1) {
+        const id = job.ids.subarray(chunk * CHUNK_ID_BYTES, (chunk + 1) * CHUNK_ID_BYTES);
+        this.#packer.add(id, job.bytes.subarray(at, at + length));
+      }
+      at += length;
+    }
+    if (job.slab) say({ kind: 'taken', job: number, slab: job.slab }, [job.slab]);
+    else {
+      this.#reader.reuse(job.bytes);
+      say({ kind: 'taken', job: number });
+    }
+  }
+}
+
+let work: Work | undefined;
+
+parentPort?.on('message', (message: ToWorker) => {
+  if (message.kind === 'begin') work = new Work(message.setup);
+  else work?.handle(message);
+});
+
+function say(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, [...transfer]);
+}
