@@ -116,6 +116,12 @@ export const catalogue = {
     'an object with this name exists with other content',
     'this is an alarm: find out who wrote it',
   ),
+  OBJECT_LOCKED: entry(
+    refused,
+    false,
+    'an object is locked and cannot be deleted',
+    'wait until its lock ends; nobody can end it earlier',
+  ),
   OBJECT_DAMAGED: entry(failed, false, 'stored bytes are not what was written', 'try another copy: `holdfast copies`'),
   VAULT_MISSING: entry(refused, false, 'there is no vault in this store', 'run `holdfast setup`'),
   VAULT_OTHER: entry(

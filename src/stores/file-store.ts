@@ -7,7 +7,17 @@ import { dirname, join, resolve } from 'node:path';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { withDeadline } from './deadline.ts';
 import { checkKey, checkPrefix, compareKeys, TEMPORARY_PREFIX } from './keys.ts';
-import type { ByteRange, CallOptions, ListOptions, ObjectInfo, PutOptions, Store, StoreProperties } from './store.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectVersion,
+  PutOptions,
+  Store,
+  StoreProperties,
+} from './store.ts';
 
 /** The directory must exist: one that is made on demand hides a disk that is not mounted. */
 export class FileStore implements Store {
@@ -49,8 +59,10 @@ export class FileStore implements Store {
     });
   }
 
-  get(key: string, range?: ByteRange, options: CallOptions = {}): Promise<Buffer> {
+  get(key: string, range?: ByteRange, options: GetOptions = {}): Promise<Buffer> {
     checkKey(key);
+    if (options.version !== undefined)
+      fail('INTERNAL', `a directory keeps no version '${options.version}' of '${key}'`);
     return this.#call(`reading '${key}'`, options, async () => {
       const file = await this.#open(key);
       try {
@@ -92,6 +104,16 @@ export class FileStore implements Store {
     });
   }
 
+  async versions(key: string): Promise<readonly ObjectVersion[]> {
+    checkKey(key);
+    return [];
+  }
+
+  /** A directory cannot lock, and its configuration cannot ask for it. */
+  async extendLock(key: string): Promise<void> {
+    checkKey(key);
+  }
+
   async probe(options: CallOptions = {}): Promise<StoreProperties> {
     const key = `probe/${randomBytes(8).toString('hex')}`;
     const startedMs = Date.now();
@@ -111,6 +133,7 @@ export class FileStore implements Store {
       checksumAttested: false,
       versioned: false,
       objectLock: false,
+      guarantees: [],
       // The time of a file on a network mount is its server's.
       clockSkewMs: Math.min(0, startedMs - storedAt.getTime() + 1) || Math.max(0, startedMs - storedAt.getTime() - 1),
     };

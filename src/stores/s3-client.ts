@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Guarantees } from './s3-guarantees.ts';
 
-export interface S3StoreOptions {
+export interface S3StoreOptions extends S3Guarantees {
   readonly bucket: string;
   /** Everything lies below it; without slashes at its ends. */
   readonly prefix?: string;

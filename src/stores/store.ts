@@ -19,19 +19,35 @@ export interface Store {
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void>;
 
   /** Whole object, or `length` bytes from `offset` (a range past the end: `OBJECT_DAMAGED`). Throws `OBJECT_MISSING`. */
-  get(key: string, range?: ByteRange, options?: CallOptions): Promise<Buffer>;
+  get(key: string, range?: ByteRange, options?: GetOptions): Promise<Buffer>;
 
   /** `undefined` only when the store said that there is no such object. */
   head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>;
 
-  /** All objects whose key starts with `prefix`, in ascending key order, pages fetched as they are read. */
+  /**
+   * All objects whose key starts with `prefix`, in ascending key order, pages fetched as they are read. A store that keeps versions lists
+   * what was stored first under each key: objects never change, so what lies over it (a delete marker, other bytes) is somebody else's
+   * doing and hides nothing. What `delete` deleted is gone with its versions.
+   */
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
-  /** Deletes exactly these keys; a key that is not there is no error. */
+  /** What is and was stored under a key, newest first; nothing where the store keeps no versions. */
+  versions(key: string, options?: CallOptions): Promise<readonly ObjectVersion[]>;
+
+  /**
+   * Deletes exactly these keys, each version by its id where the store keeps versions, so that nothing lingers; a key that is not there is
+   * no error. Throws `OBJECT_LOCKED` after the others are deleted when one is locked.
+   */
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
 
+  /**
+   * Locks an object until at least `until`; never shortens or weakens what is there. Does nothing on a copy that is not configured to lock.
+   * Throws `OBJECT_MISSING`, and `STORE_UNFIT` when the store does not confirm it.
+   */
+  extendLock(key: string, until: Date, options?: CallOptions): Promise<void>;
+
   /** Finds out by trying (with objects under `probe/`, removed again) what this store really does. */
-  probe(options?: CallOptions): Promise<StoreProperties>;
+  probe(options?: ProbeOptions): Promise<StoreProperties>;
 
   close(): Promise<void>;
 }
@@ -46,6 +62,20 @@ export interface PutOptions extends CallOptions {
   readonly ifAbsent?: boolean;
   /** Lower-case hexadecimal SHA-256 of the bytes, when the caller has it already. */
   readonly sha256?: string;
+  /** Nobody can delete or shorten it before; set with the object itself. Nothing on a copy that is not configured to lock. */
+  readonly lockUntil?: Date;
+  /** Large and seldom read (a pack): goes to the storage class that the copy is configured for. Default false. */
+  readonly bulk?: boolean;
+}
+
+export interface GetOptions extends CallOptions {
+  /** Id of one of `versions`; default: the current one. */
+  readonly version?: string;
+}
+
+export interface ProbeOptions extends CallOptions {
+  /** Also try everything that the configuration asks of the store; a lock takes some seconds, because its scratch object must end. Default false. */
+  readonly guarantees?: boolean;
 }
 
 export interface ListOptions extends CallOptions {
@@ -65,6 +95,16 @@ export interface ObjectInfo {
   readonly storedAt: Date;
   /** Lower-case hexadecimal SHA-256 attested by the store itself, where it does (from `head`, rarely from `list`). */
   readonly sha256?: string;
+  /** From `list`: somebody put a delete marker or another version over it. */
+  readonly isCovered?: boolean;
+}
+
+export interface ObjectVersion {
+  readonly id: string;
+  /** 0 for a delete marker. */
+  readonly sizeBytes: number;
+  readonly storedAt: Date;
+  readonly isDeleteMarker: boolean;
 }
 
 /** What a store was seen to do. A guarantee that the configuration asks for and the store does not give is an error at `setup`. */
@@ -73,7 +113,19 @@ export interface StoreProperties {
   readonly checksumVerified: boolean;
   readonly checksumAttested: boolean;
   readonly versioned: boolean;
+  /** The bucket says that it can lock objects; what was seen of it is among the guarantees. */
   readonly objectLock: boolean;
   /** Host clock minus store clock, in milliseconds. */
   readonly clockSkewMs: number;
+  /** One for each setting that asks something of the store, as seen on scratch objects. Empty unless asked for. */
+  readonly guarantees: readonly Guarantee[];
+}
+
+export interface Guarantee {
+  /** Key of the configuration, such as `sse`. */
+  readonly setting: string;
+  readonly asked: string;
+  /** What came back, in words. */
+  readonly got: string;
+  readonly isHeld: boolean;
 }

@@ -4,8 +4,11 @@ import { HoldfastError } from '../../src/errors/index.ts';
 import type {
   ByteRange,
   CallOptions,
+  GetOptions,
   ListOptions,
   ObjectInfo,
+  ObjectVersion,
+  ProbeOptions,
   PutOptions,
   Store,
   StoreProperties,
@@ -59,7 +62,7 @@ export class FaultyStore implements Store {
     return this.#call(`put ${key}`, () => this.#store.put(key, bytes, options));
   }
 
-  get(key: string, range?: ByteRange, options?: CallOptions): Promise<Buffer> {
+  get(key: string, range?: ByteRange, options?: GetOptions): Promise<Buffer> {
     return this.#call(`get ${key}`, () => this.#store.get(key, range, options));
   }
 
@@ -76,7 +79,15 @@ export class FaultyStore implements Store {
     return this.#call(`delete ${keys.join(' ')}`, () => this.#store.delete(keys, options));
   }
 
-  probe(options?: CallOptions): Promise<StoreProperties> {
+  versions(key: string, options?: CallOptions): Promise<readonly ObjectVersion[]> {
+    return this.#call(`versions ${key}`, () => this.#store.versions(key, options));
+  }
+
+  extendLock(key: string, until: Date, options?: CallOptions): Promise<void> {
+    return this.#call(`lock ${key}`, () => this.#store.extendLock(key, until, options));
+  }
+
+  probe(options?: ProbeOptions): Promise<StoreProperties> {
     return this.#call('probe', () => this.#store.probe(options));
   }
 
