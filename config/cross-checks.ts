@@ -72,7 +72,7 @@ function checkKeys(root: Tree): CrossProblem[] {
   const seen = new Set<unknown>();
   for (const [index, key] of keys.map(tree).entries()) {
     const path = ['vault', 'keys', index];
-    problems.push(...checkOneOf(path, key, ['file', 'passphrase']));
+    problems.push(...checkOneOf(path, key, ['file', 'passphrase', 'kms']), ...checkPair([...path, 'kms'], key.kms));
     if (key.name !== undefined && seen.has(key.name)) {
       problems.push({ path: [...path, 'name'], about: 'value', message: 'expected a name that no other key has' });
     }
@@ -81,17 +81,19 @@ function checkKeys(root: Tree): CrossProblem[] {
   return problems;
 }
 
+function checkPair(path: readonly PropertyKey[], credentials: unknown): CrossProblem[] {
+  const { accessKeyId, secretAccessKey } = tree(credentials);
+  if ((accessKeyId === undefined) === (secretAccessKey === undefined)) return [];
+  return [{ path, about: 'key', message: "expected 'accessKeyId' and 'secretAccessKey' together, or neither" }];
+}
+
 function checkCopies(root: Tree): CrossProblem[] {
   const problems: CrossProblem[] = [];
   const places = new Map<string, string>();
   for (const [name, copy] of entries(tree(root.vault).copies)) {
     const path = ['vault', 'copies', name];
-    problems.push(...checkOneOf(path, copy, ['file', 's3']));
+    problems.push(...checkOneOf(path, copy, ['file', 's3']), ...checkPair([...path, 's3'], copy.s3));
     const s3 = tree(copy.s3);
-    if ((s3.accessKeyId === undefined) !== (s3.secretAccessKey === undefined)) {
-      const message = "expected 'accessKeyId' and 'secretAccessKey' together, or neither";
-      problems.push({ path: [...path, 's3'], about: 'key', message });
-    }
     const place =
       copy.s3 === undefined ? String(copy.file) : JSON.stringify([s3.endpoint, s3.region, s3.bucket, s3.prefix]);
     const other = places.get(place);

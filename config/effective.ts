@@ -12,6 +12,7 @@ import type {
   DatabaseSettings,
   HostSettings,
   KeySettings,
+  KmsSettings,
   S3Settings,
   ServiceSettings,
   TemporalSettings,
@@ -50,6 +51,14 @@ function effectiveHost(host: ConfigurationFile['hosts'][string], directory: stri
 
 function effectiveKey(key: ConfigurationFile['vault']['keys'][number], directory: string): KeySettings {
   if (key.passphrase !== undefined) return { name: key.name, passphrase: absoluteReference(key.passphrase, directory) };
+  if (key.kms !== undefined) {
+    const { accessKeyId, secretAccessKey } = key.kms;
+    const credentials = {
+      accessKeyId: accessKeyId && absoluteReference(accessKeyId, directory),
+      secretAccessKey: secretAccessKey && absoluteReference(secretAccessKey, directory),
+    };
+    return { name: key.name, kms: defined<KmsSettings>({ ...key.kms, ...credentials }) };
+  }
   return { name: key.name, file: path.resolve(directory, key.file ?? '') };
 }
 

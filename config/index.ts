@@ -2,6 +2,6 @@
 
 export { type LoadedConfiguration, loadConfiguration, parseConfiguration } from './load.ts';
 export type { Problem } from './problems.ts';
-export { resolveSecret } from './references.ts';
+export { absoluteReference, referenceProblem, resolveSecret } from './references.ts';
 export { stateDirectoryOf } from './state-directory.ts';
 export type * from './types.ts';

@@ -102,10 +102,31 @@ const host = mapping({
   }),
 });
 
+const kms = mapping({
+  keyId: text('the id, ARN or alias of a KMS key').describe(
+    'Key that wraps this slot: id, ARN or alias. Only this key is ever asked to open it. Needs `kms:GenerateDataKey` and `kms:Decrypt`.',
+  ),
+  region: text('the name of a region').describe('Region of the key.'),
+  endpoint: url('the address of a KMS endpoint, such as https://kms.example.org')
+    .optional()
+    .describe('Endpoint of a service that is not AWS.')
+    .meta({ defaultText: 'AWS, by region' }),
+  accessKeyId: secret()
+    .optional()
+    .describe('Reference to the access key; together with `secretAccessKey`.')
+    .meta({ defaultText: 'the AWS SDK’s own chain: environment, profile, role of the instance' }),
+  secretAccessKey: secret().optional().describe('Reference to the secret of the access key.'),
+});
+
 const key = mapping({
   name: name().describe('Name of the key slot in the vault.'),
-  file: filePath().optional().describe('Key file (one line; mode 0600). `holdfast setup` makes it when it is absent.'),
+  file: filePath()
+    .optional()
+    .describe(
+      'Key file (one line; mode 0600). `holdfast setup` makes it for a new vault, `holdfast keys add` for one that is there.',
+    ),
   passphrase: secret().optional().describe('Reference to a passphrase, instead of `file`.'),
+  kms: kms.optional().describe('Key of AWS KMS, instead of `file`.'),
 });
 
 const s3 = mapping({

@@ -47,7 +47,18 @@ export interface VaultSettings {
 
 export type KeySettings =
   | { readonly name: string; readonly file: string }
-  | { readonly name: string; readonly passphrase: SecretReference };
+  | { readonly name: string; readonly passphrase: SecretReference }
+  | { readonly name: string; readonly kms: KmsSettings };
+
+export interface KmsSettings {
+  /** Id, ARN or alias. */
+  readonly keyId: string;
+  readonly region: string;
+  readonly endpoint?: string;
+  /** Without them the SDK's own chain (environment, profile, instance role). */
+  readonly accessKeyId?: SecretReference;
+  readonly secretAccessKey?: SecretReference;
+}
 
 export interface CopySettings {
   readonly site: string;

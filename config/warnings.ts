@@ -1,7 +1,7 @@
 // What a configuration may say but a careful person would not: told, never refused.
 
 import { openPermissionsWarning } from './references.ts';
-import type { Configuration, CopySettings } from './types.ts';
+import type { Configuration, KeySettings } from './types.ts';
 
 /** One sentence each, with what to do. */
 export async function warningsOf(configuration: Configuration): Promise<string[]> {
@@ -50,14 +50,18 @@ function keyWarnings({ vault }: Configuration): string[] {
 }
 
 function transportWarnings({ vault }: Configuration): string[] {
-  return Object.entries(vault.copies)
-    .filter(([, copy]) => isPlainRemote(copy))
-    .map(([name]) => `copy '${name}' is reached without TLS: use an https endpoint`);
+  const places = [
+    ...Object.entries(vault.copies).map(([name, { s3 }]) => [`copy '${name}'`, s3?.endpoint] as const),
+    ...vault.keys.map((key) => [`the KMS of key '${key.name}'`, 'kms' in key ? key.kms.endpoint : undefined] as const),
+  ];
+  return places
+    .filter(([, endpoint]) => isPlainRemote(endpoint))
+    .map(([what]) => `${what} is reached without TLS: use an https endpoint`);
 }
 
-function isPlainRemote({ s3 }: CopySettings): boolean {
-  if (!s3?.endpoint?.startsWith('http:')) return false;
-  const { hostname } = new URL(s3.endpoint);
+function isPlainRemote(endpoint: string | undefined): boolean {
+  if (!endpoint?.startsWith('http:')) return false;
+  const { hostname } = new URL(endpoint);
   return hostname !== 'localhost' && hostname !== '[::1]' && !hostname.startsWith('127.');
 }
 
@@ -75,9 +79,14 @@ function databaseWarnings({ database }: Configuration): string[] {
   });
 }
 
+function keyReferences(key: KeySettings): (string | undefined)[] {
+  if ('file' in key) return [`file:${key.file}`];
+  return 'passphrase' in key ? [key.passphrase] : [key.kms.accessKeyId, key.kms.secretAccessKey];
+}
+
 async function permissionWarnings(configuration: Configuration): Promise<string[]> {
   const references = [
-    ...configuration.vault.keys.flatMap((key) => ('file' in key ? [`file:${key.file}`] : [key.passphrase])),
+    ...configuration.vault.keys.flatMap(keyReferences),
     ...Object.values(configuration.vault.copies).flatMap(({ s3 }) => [s3?.accessKeyId, s3?.secretAccessKey]),
     ...Object.values(configuration.database).map(({ url }) => url),
   ];

@@ -31,7 +31,7 @@ export const exitCodeLines = [
   '1  failed (also: one of several failed)',
   '2  wrong use or configuration',
   '3  refused before anything was touched',
-  '4  ran and found what should not be (check, status)',
+  '4  ran and found what should not be (check, status, keys test)',
   '5  stuck: the undo failed, what is left and what to do is said',
   '6  rolled back: failed, and everything is as before',
 ] as const;
@@ -125,6 +125,7 @@ function group(program: Command, groups: Map<string, Command>, name: string): Co
 }
 
 const groupSummaries: Readonly<Record<string, string>> = {
+  keys: 'the ways to open the vault',
   schedules: 'Temporal Schedules of the configuration',
   config: 'the configuration file',
   sandbox: 'real components on this machine to try things with',

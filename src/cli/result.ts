@@ -4,6 +4,9 @@ import type {
   CheckReport,
   ComponentStatus,
   CopyStatus,
+  KeyChange,
+  KeyStatus,
+  KeyTest,
   RestoreResult,
   ScheduleChange,
   ScheduleStatus,
@@ -53,6 +56,9 @@ export interface Result {
   readonly copies?: readonly CopyStatus[];
   readonly snapshots?: readonly SnapshotSummary[];
   readonly runs?: readonly RunSummary[];
+  readonly keys?: readonly KeyStatus[];
+  readonly keyTests?: readonly KeyTest[];
+  readonly keyChange?: KeyChange;
   readonly setup?: SetupReport;
   readonly schedules?: readonly (ScheduleStatus | ScheduleChange)[];
   readonly configuration?: object;
@@ -75,6 +81,8 @@ export const views = [
   'status',
   'check',
   'copies',
+  'keys',
+  'key tests',
   'snapshots',
   'runs',
   'setup',

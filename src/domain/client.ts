@@ -211,6 +211,42 @@ export interface CopyStatus {
   readonly error?: ErrorData;
 }
 
+/** A way to open the vault: one slot object, or a key of the configuration that has none. */
+export interface KeyStatus {
+  readonly key: string;
+  /** `missing`: configured, and the vault has no slot for it. `removed`: left on copies that were away since. */
+  readonly state: 'live' | 'missing' | 'removed';
+  readonly kind?: 'file' | 'passphrase' | 'kms';
+  readonly object?: string;
+  readonly created?: string;
+  readonly copies: Readonly<Record<string, 'present' | 'absent' | 'damaged' | 'away'>>;
+  /** Whether this host's configuration opened it right now. */
+  readonly opens: boolean;
+  /** Why it does not. */
+  readonly error?: ErrorData;
+}
+
+/** One slot object on one copy, opened from scratch. */
+export interface KeyTest {
+  readonly key: string;
+  readonly object?: string;
+  readonly copy?: string;
+  readonly ok: boolean;
+  readonly error?: ErrorData;
+}
+
+export interface KeyChange {
+  readonly key: string;
+  readonly change: 'added' | 'rotated' | 'removed' | 'unchanged';
+  /** The slot object that opens the vault now. */
+  readonly object?: string;
+  readonly removed: readonly string[];
+  readonly copies: readonly string[];
+  readonly behind: readonly { readonly copy: string; readonly error: ErrorData }[];
+  /** The key file that was made. */
+  readonly file?: string;
+}
+
 /** One named question with its answer; `ok: false` comes with what to do. */
 export interface CheckResult {
   readonly name: string;

@@ -136,6 +136,24 @@ export const catalogue = {
     'the key does not open this vault',
     'check the key file or passphrase; any one key slot opens the vault',
   ),
+  KEY_LAST: entry(
+    refused,
+    false,
+    'without this key slot nothing that is at hand would open the vault',
+    'add another key first: `holdfast keys add NAME`',
+  ),
+  KEY_SERVICE_UNAVAILABLE: entry(
+    failed,
+    true,
+    'a key service did not answer as it should',
+    'check that it is up and reachable; any other key slot opens the vault meanwhile',
+  ),
+  KEY_SERVICE_DENIED: entry(
+    refused,
+    false,
+    'a key service refused to work with the key',
+    'is the key enabled, and may our credentials use it (kms:GenerateDataKey, kms:Decrypt)?',
+  ),
   VAULT_FORMAT: entry(
     refused,
     false,

@@ -1,8 +1,15 @@
 // From the configuration to the opened vault: secrets resolved, stores made, keys tried.
 
 import type { Logger } from 'pino';
-import { type Configuration, type CopySettings, type KeySettings, resolveSecret } from '../../config/index.ts';
+import {
+  type Configuration,
+  type CopySettings,
+  type KeySettings,
+  resolveSecret,
+  type SecretReference,
+} from '../../config/index.ts';
 import { fail } from '../errors/index.ts';
+import { AwsKms } from '../kms/index.ts';
 import { openStore, type StoreConfig } from '../stores/open-store.ts';
 import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
 
@@ -45,7 +52,22 @@ export function storeConfig(name: string, { file, s3 }: CopySettings): StoreConf
   return { type: 's3', ...plain, credentials };
 }
 
-function keySource(key: KeySettings): KeySource {
-  if ('file' in key) return { name: key.name, kind: 'file', path: key.file };
-  return { name: key.name, kind: 'passphrase', resolve: () => resolveSecret(key.passphrase) };
+/** Nothing is read or asked yet. */
+export function keySource(key: KeySettings): KeySource {
+  const { name } = key;
+  if ('file' in key) return { name, kind: 'file', path: key.file };
+  if ('passphrase' in key) return passphraseSource(name, key.passphrase);
+  const { accessKeyId, secretAccessKey, ...plain } = key.kms;
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    return { name, kind: 'kms', service: new AwsKms(plain) };
+  }
+  const credentials = async () => ({
+    accessKeyId: await resolveSecret(accessKeyId),
+    secretAccessKey: await resolveSecret(secretAccessKey),
+  });
+  return { name, kind: 'kms', service: new AwsKms({ ...plain, credentials }) };
+}
+
+export function passphraseSource(name: string, reference: SecretReference): KeySource & { kind: 'passphrase' } {
+  return { name, kind: 'passphrase', resolve: () => resolveSecret(reference) };
 }

@@ -10,6 +10,7 @@ import { preflight } from '../postgres/preflight.ts';
 import { ensureSlot } from '../postgres/receiver/index.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
+import { slotWarnings } from './key-warnings.ts';
 import { storeConfig, vaultOptions } from './open-vault.ts';
 
 export interface SetUpOptions {
@@ -44,6 +45,7 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     ...configuration.vault.keys.map((key) => [`key ${key.name}`, () => keyStep(configuration, key, options)] as const),
     ...copies.map((copy) => [`copy ${copy}`, () => storeStep(configuration, copy, options)] as const),
     ['vault', () => vaultStep(configuration, options)],
+    ['key slots', () => slotsStep(configuration, options)],
     ...Object.values(configuration.database)
       .filter(({ host }) => host === options.host)
       .flatMap((database) => [
@@ -76,11 +78,13 @@ async function keyStep(
     if (passphrase === '') fail('SECRET_UNRESOLVED', `the passphrase '${key.passphrase}' is empty`);
     return ['present', `a passphrase from '${key.passphrase}'`];
   }
+  // That it answers is seen when the vault is opened or made: only then there is something to ask.
+  if ('kms' in key) return ['present', `AWS KMS key '${key.kms.keyId}' in ${key.kms.region}`];
   if (await exists(key.file)) return ['present', `'${key.file}'`];
   const holder = await findVault(configuration);
   if (holder !== undefined) {
     fail('VAULT_KEY_WRONG', `the key file '${key.file}' is not there, but copy '${holder}' holds a vault`, {
-      hint: 'bring the key file back, or remove this key from the configuration and open the vault with another one',
+      hint: `bring the key file back; if this key is new, run \`holdfast keys add ${key.name}\`; or remove it from the configuration and open the vault with another one`,
     });
   }
   if (dryRun) return ['planned', `a new key would be written to '${key.file}'`];
@@ -153,6 +157,22 @@ async function vaultStep(configuration: Configuration, options: SetUpOptions): P
     const words = `vault ${vault.id} on ${vault.copies.map(({ name }) => name).join(', ')}`;
     if (adopted.length > 0) return [dryRun ? 'planned' : 'done', `${words}; new on ${adopted.join(', ')}`];
     return [wasThere ? 'present' : 'done', words];
+  } finally {
+    await vault.close();
+  }
+}
+
+/** Any one slot opens the vault; said in words when too little stands behind that. */
+async function slotsStep(configuration: Configuration, { dryRun, host, logger }: SetUpOptions): Promise<Answer> {
+  if (dryRun && (await findVault(configuration)) === undefined) {
+    return ['planned', `${configuration.vault.keys.length} would be made`];
+  }
+  const options = await vaultOptions(configuration, { host, logger });
+  const vault = await openVault(options);
+  try {
+    const listing = await vault.slots.list(options.keys);
+    const names = [...new Set(listing.slots.filter(({ removed }) => removed === undefined).map(({ slot }) => slot))];
+    return ['present', [names.join(', '), ...(await slotWarnings(configuration, listing))].join('; ')];
   } finally {
     await vault.close();
   }

@@ -3,12 +3,17 @@
 import { fail } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
-import { parseSlot } from './key-slots.ts';
-import { DESCRIPTOR_KEY, SLOTS_PREFIX, slotKey } from './layout.ts';
+import { DESCRIPTOR_KEY, SLOTS_PREFIX } from './layout.ts';
+import { storeSlotObject, surveySlots } from './slot-survey.ts';
 
-/** Slots, then the descriptor: a copy without descriptor is no vault yet, whatever else was left by a killed attempt. */
-export async function initialise(copy: Copy, slots: ReadonlyMap<string, Buffer>, descriptor: Buffer): Promise<void> {
-  for (const [slot, bytes] of slots) await copy.store.put(slotKey(slot), bytes, { ifAbsent: false });
+/**
+ * Slot objects, then the descriptor: a copy without descriptor is no vault yet. What another attempt left below `keys/` opens another vault
+ * key, which nothing was ever encrypted with; it goes before the copy becomes one.
+ */
+export async function initialise(copy: Copy, objects: ReadonlyMap<string, Buffer>, descriptor: Buffer): Promise<void> {
+  for (const [key, bytes] of objects) await storeSlotObject(copy, key, bytes);
+  const left = (await listAll(copy.store, SLOTS_PREFIX)).map(({ key }) => key).filter((key) => !objects.has(key));
+  if (left.length > 0) await copy.store.delete(left);
   await putSame(copy.store, DESCRIPTOR_KEY, descriptor);
 }
 
@@ -21,12 +26,10 @@ export async function adoptCopy(core: VaultCore, name: string): Promise<void> {
   await requireEmpty(copy);
   const [source] = await core.copies.ready();
   if (!source) fail('POLICY_UNMET', 'no copy answers that could tell the key slots');
-  const slots = new Map<string, Buffer>();
-  for (const info of await listAll(source.store, SLOTS_PREFIX)) {
-    const bytes = await source.store.get(info.key);
-    slots.set(parseSlot(info.key, bytes).slot, bytes);
-  }
-  await initialise(copy, slots, await source.store.get(DESCRIPTOR_KEY));
+  const survey = await surveySlots(core);
+  const objects = new Map(survey.lackedBy(copy).map(({ key, bytes }) => [key, bytes]));
+  if (survey.live().length === 0) fail('POLICY_UNMET', 'no copy that answers has a key slot');
+  await initialise(copy, objects, await source.store.get(DESCRIPTOR_KEY));
   await core.copies.require(name);
 }
 

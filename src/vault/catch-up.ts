@@ -6,21 +6,13 @@ import { manifestKeys } from './commit.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { type Holdings, holdingsOf } from './generation.ts';
-import { parseSlot } from './key-slots.ts';
-import {
-  generationPath,
-  type LogName,
-  logsPrefix,
-  packKeyOf,
-  parseLogName,
-  RUNS_PREFIX,
-  SLOTS_PREFIX,
-} from './layout.ts';
+import { generationPath, type LogName, logsPrefix, packKeyOf, parseLogName, RUNS_PREFIX } from './layout.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { type Manifest, openManifest } from './manifest.ts';
 import { fill, lackingOn, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
 import { logOf, requireLog } from './require-log.ts';
 import { objectTypes, unseal } from './sealed.ts';
+import { alignSlots, type SlotSurvey, surveySlots } from './slot-survey.ts';
 import { componentsOn } from './snapshots.ts';
 import type { CatchUpProgress } from './types.ts';
 
@@ -64,12 +56,16 @@ class CatchUp {
 
   async run(): Promise<CatchUpProgress> {
     const components = await this.#components();
-    const slots = await this.#missing(SLOTS_PREFIX);
+    const slots = await surveySlots(this.#core, [this.#transfer.target, ...this.#transfer.sources]);
     const logs = (await Promise.all(components.map((component) => this.#missingLog(component)))).flat();
     const manifests = (await Promise.all(components.map((component) => this.#manifests(component)))).flat();
     const records = await this.#missing(RUNS_PREFIX);
-    this.#planned = slots.length + logs.length + records.length + (await this.#missingParts(manifests));
-    for (const key of slots) await this.#copy(key, async (bytes) => parseSlot(key, bytes));
+    this.#planned =
+      slots.lackedBy(this.#transfer.target).length +
+      logs.length +
+      records.length +
+      (await this.#missingParts(manifests));
+    await this.#try(() => this.#alignSlots(slots));
     await forEachLimited(logs, WIDTH, ({ key, name }) => this.#copyLog(key, name));
     for (const each of manifests) await this.#try(() => this.#copySnapshot(each));
     await forEachLimited(records, WIDTH, (key) =>
@@ -87,6 +83,15 @@ class CatchUp {
   async #components(): Promise<ComponentId[]> {
     const found = await Promise.all(this.#transfer.sources.map(componentsOn));
     return [...new Set(found.flat())].sort();
+  }
+
+  /** Slots that were added or removed while the copy was away; none that it alone still has comes back to life. */
+  async #alignSlots(survey: SlotSurvey): Promise<void> {
+    const { target, onObject } = this.#transfer;
+    const away = survey.away.get(target);
+    if (away) throw away;
+    for (const { bytes } of survey.lackedBy(target)) onObject?.(bytes.length);
+    await alignSlots(survey, target);
   }
 
   /** Keys that some source has and the target lacks. */

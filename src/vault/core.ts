@@ -43,7 +43,7 @@ export function sealContext(
 function purposeOf(type: ObjectType, key: string): string {
   if (type === objectTypes.generationKey) return 'generation-key';
   if (type === objectTypes.manifest) return 'manifest';
-  if (type === objectTypes.record || type === objectTypes.lease) return 'record';
+  if (type === objectTypes.record || type === objectTypes.lease || type === objectTypes.slotRemoval) return 'record';
   const [kind, name, , systemId] = key.split('/');
   return `log/${kind}/${name}/${systemId}`;
 }

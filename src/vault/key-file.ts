@@ -1,34 +1,60 @@
 // Key files: one line that opens the vault; made once, never overwritten, and refused when others may read it.
 
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import { KEY_BYTES } from './crypto.ts';
 
 const LINE = /^holdfast-key-1:([0-9a-f]{64})\s*$/;
 
-/** Makes a key file with mode 0600 (its directory with 0700). Throws `TARGET_UNFIT` when the file exists. */
+/**
+ * Makes a key file with mode 0600 (its directory with 0700): whole and durable, or not at all. Throws `TARGET_UNFIT` when the file exists or
+ * the directory does not take it.
+ */
 export async function generateKeyFile(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  // What an attempt that died left there opens nothing: no slot is made before the file has its name.
+  const unfinished = `${path}.unfinished`;
   try {
-    const file = await open(path, 'wx', 0o600);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rm(unfinished, { force: true });
+    const file = await open(unfinished, 'wx', 0o600);
     try {
       await file.writeFile(`holdfast-key-1:${randomBytes(KEY_BYTES).toString('hex')}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
-    await chmod(path, 0o600); // whatever the umask says
-    const directory = await open(dirname(path), 'r');
-    await directory.sync();
-    await directory.close();
+    await chmod(unfinished, 0o600); // whatever the umask says
+    await link(unfinished, path);
+    await rm(unfinished);
+    await syncDirectoryOf(path);
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
+    throw unfitFor(path, cause);
+  }
+}
+
+/** What the file system says about a place for a key file. */
+export function unfitFor(path: string, cause: unknown): never {
+  if (isHoldfastError(cause) || !(cause instanceof Error && 'code' in cause)) throw cause;
+  if (cause.code === 'EEXIST') {
     fail('TARGET_UNFIT', `'${path}' exists and a key is never overwritten`, {
       hint: 'use it, or choose another path',
       cause,
     });
+  }
+  return fail('TARGET_UNFIT', `the key file '${path}' cannot be made: ${String(cause.code)}`, {
+    hint: 'its directory must be writable for this user; a file that is mounted by itself cannot be replaced',
+    cause,
+  });
+}
+
+export async function syncDirectoryOf(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 

@@ -1,66 +1,92 @@
 // Key slots: the vault key wrapped once per way to open it; any one is enough (docs/vault-format.md, section 4).
 
-import { createCipheriv, createDecipheriv, randomBytes, type ScryptOptions, scrypt } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { type Moment, momentFromDate } from '../domain/moment.ts';
 import { fail } from '../errors/index.ts';
 import { derive, KEY_BYTES, SALT_BYTES, TAG_BYTES } from './crypto.ts';
-import { readKeyFile } from './key-file.ts';
+import { type KeySource, newSecret, secretFor } from './key-sources.ts';
+import { parseSlotName, slotKey } from './layout.ts';
 
-/** Where a slot's secret comes from; `name` is the slot's. */
-export type KeySource =
-  | { readonly name: string; readonly kind: 'file'; readonly path: string }
-  | { readonly name: string; readonly kind: 'passphrase'; readonly resolve: () => Promise<string> };
+/** A slot object is a few hundred bytes; what is bigger is none and is not read. */
+export const MOST_SLOT_BYTES = 16 * 1024;
+/** Memory of one guess. Bounds keep a forged slot from costing gigabytes, or from making a passphrase cheap to guess. */
+const MOST_SCRYPT_BYTES = 256 * 1024 * 1024;
 
-/** RFC 7914; OWASP's first choice of 2023: about 0.4 s and 128 MiB for each guess. */
-const SCRYPT = { N: 2 ** 17, r: 8, p: 1 };
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
-/** Bounds keep a forged slot from costing terabytes, or from making a passphrase cheap to guess. */
-const scryptSchema = z.object({
-  N: z
-    .number()
-    .int()
-    .min(2 ** 15)
-    .max(2 ** 20),
-  r: z.number().int().min(8).max(16),
-  p: z.number().int().min(1).max(4),
+const scryptSchema = z
+  .strictObject({
+    N: z
+      .int()
+      .min(2 ** 15)
+      .max(2 ** 20),
+    r: z.int().min(8).max(16),
+    p: z.int().min(1).max(4),
+    salt: hex(SALT_BYTES),
+  })
+  .refine(({ N, r }) => Number.isInteger(Math.log2(N)) && 128 * N * r <= MOST_SCRYPT_BYTES);
+/** AWS takes ciphertexts up to 6,144 bytes (AWS KMS API, Decrypt). */
+const kmsSchema = z.strictObject({ keyId: z.string().min(1).max(2048), ciphertext: z.base64().min(4).max(8192) });
+const common = {
+  slot: z.string(),
+  created: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
   salt: hex(SALT_BYTES),
-});
-const common = { slot: z.string(), salt: hex(SALT_BYTES), wrapped: hex(KEY_BYTES + TAG_BYTES) };
+  wrapped: hex(KEY_BYTES + TAG_BYTES),
+};
 const slotSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('file'), ...common }),
-  z.object({ kind: z.literal('passphrase'), scrypt: scryptSchema, ...common }),
+  z.strictObject({ kind: z.literal('file'), ...common }),
+  z.strictObject({ kind: z.literal('passphrase'), scrypt: scryptSchema, ...common }),
+  z.strictObject({ kind: z.literal('kms'), kms: kmsSchema, ...common }),
 ]);
-export type KeySlot = z.infer<typeof slotSchema>;
 
-/** Throws `OBJECT_DAMAGED`. */
+/** A slot object with the key that it lies under. */
+export type KeySlot = z.infer<typeof slotSchema> & { readonly key: string };
+
+/** Throws `OBJECT_DAMAGED` for anything that is no slot object of this name. */
 export function parseSlot(key: string, bytes: Buffer): KeySlot {
+  if (bytes.length > MOST_SLOT_BYTES) fail('OBJECT_DAMAGED', `key slot '${key}' is too long to be one`);
+  let slot: z.infer<typeof slotSchema>;
   try {
-    return slotSchema.parse(JSON.parse(bytes.toString()));
+    slot = slotSchema.parse(JSON.parse(bytes.toString()));
   } catch (cause) {
     return fail('OBJECT_DAMAGED', `key slot '${key}' is not one`, { cause });
   }
+  const name = parseSlotName(key);
+  if (name?.kind !== 'slot' || name.slot !== slot.slot) fail('OBJECT_DAMAGED', `'${key}' is not the key slot it names`);
+  return { ...slot, key };
 }
 
-export async function makeSlot(vaultId: string, vaultKey: Buffer, source: KeySource): Promise<Buffer> {
-  const params =
-    source.kind === 'passphrase' ? { ...SCRYPT, salt: randomBytes(SALT_BYTES).toString('hex') } : undefined;
+export interface NewSlot {
+  readonly key: string;
+  readonly bytes: Buffer;
+}
+
+/** A slot object under a name of its own. Throws `SECRET_UNRESOLVED`, `KEY_SERVICE_…`; nothing is stored. */
+export async function makeSlot(
+  vaultId: string,
+  vaultKey: Buffer,
+  source: KeySource,
+  created: Moment = momentFromDate(new Date()),
+): Promise<NewSlot> {
+  const key = slotKey(source.name, randomBytes(4).toString('hex'));
   const salt = randomBytes(SALT_BYTES);
-  const secret = await slotSecret(source, params);
+  const { secret, facts } = await newSecret(vaultId, source);
   const cipher = createCipheriv('aes-256-gcm', derive(secret, salt, 'slot'), Buffer.alloc(12));
-  cipher.setAAD(slotData(vaultId, source.name, source.kind));
+  cipher.setAAD(slotData(vaultId, { key, kind: source.kind, created }));
   const wrapped = Buffer.concat([cipher.update(vaultKey), cipher.final(), cipher.getAuthTag()]).toString('hex');
-  const slot = { slot: source.name, kind: source.kind, ...(params && { scrypt: params }), salt: salt.toString('hex') };
-  return Buffer.from(`${JSON.stringify({ ...slot, wrapped })}\n`);
+  const slot = { slot: source.name, kind: source.kind, created, ...facts, salt: salt.toString('hex'), wrapped };
+  return { key, bytes: Buffer.from(`${JSON.stringify(slot)}\n`) };
 }
 
-/** The vault key, or `undefined` when this secret does not open this slot. Throws `SECRET_UNRESOLVED`. */
+/** The vault key, or `undefined` when this source does not open this slot. Throws `SECRET_UNRESOLVED`, `KEY_SERVICE_…`. */
 export async function openSlot(vaultId: string, slot: KeySlot, source: KeySource): Promise<Buffer | undefined> {
   if (slot.kind !== source.kind) return undefined;
-  const secret = await slotSecret(source, slot.kind === 'passphrase' ? slot.scrypt : undefined);
+  const secret = await secretFor(vaultId, slot, source);
+  if (secret === undefined) return undefined;
   const key = derive(secret, Buffer.from(slot.salt, 'hex'), 'slot');
   const wrapped = Buffer.from(slot.wrapped, 'hex');
   const decipher = createDecipheriv('aes-256-gcm', key, Buffer.alloc(12), { authTagLength: TAG_BYTES });
-  decipher.setAAD(slotData(vaultId, slot.slot, slot.kind));
+  decipher.setAAD(slotData(vaultId, slot));
   decipher.setAuthTag(wrapped.subarray(KEY_BYTES));
   try {
     return Buffer.concat([decipher.update(wrapped.subarray(0, KEY_BYTES)), decipher.final()]);
@@ -69,23 +95,7 @@ export async function openSlot(vaultId: string, slot: KeySlot, source: KeySource
   }
 }
 
-function slotData(vaultId: string, slot: string, kind: string): Buffer {
-  return Buffer.from(`holdfast/1/slot\n${vaultId}\n${slot}\n${kind}\n`);
-}
-
-async function slotSecret(
-  source: KeySource,
-  params: { N: number; r: number; p: number; salt: string } | undefined,
-): Promise<Buffer> {
-  if (source.kind === 'file') return readKeyFile(source.path);
-  const passphrase = (await source.resolve()).normalize('NFC');
-  if (passphrase === '') fail('SECRET_UNRESOLVED', `the passphrase of key '${source.name}' is empty`);
-  const { N, r, p, salt } = params ?? fail('INTERNAL', 'a passphrase slot without parameters');
-  return scryptKey(passphrase, Buffer.from(salt, 'hex'), { N, r, p, maxmem: 256 * N * r });
-}
-
-function scryptKey(passphrase: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    scrypt(passphrase, salt, KEY_BYTES, options, (error, key) => (error ? reject(error) : resolve(key)));
-  });
+/** The object's key is part of it: a removed slot that is stored again under a new name does not open. */
+function slotData(vaultId: string, { key, kind, created }: { key: string; kind: string; created: string }): Buffer {
+  return Buffer.from(`holdfast/1/slot\n${vaultId}\n${key}\n${kind}\n${created}\n`);
 }

@@ -14,7 +14,27 @@ export const RUNS_PREFIX = 'runs/';
 const SNAPSHOT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 const GENERATION = /^([a-z0-9][a-z0-9-]*)-(\d{8}T\d{6}Z)-[0-9a-f]{8}$/;
 
-export const slotKey = (slot: string) => `${SLOTS_PREFIX}${slot}.json`;
+// ── Key slots ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const SLOT = /^keys\/([a-z0-9][a-z0-9-]{0,62})\.([0-9a-f]{8})\.(json|removed)$/;
+
+/** `id`: 8 random hexadecimal digits, new for every object, so that none is ever written over. */
+export const slotKey = (slot: string, id: string) => `${SLOTS_PREFIX}${slot}.${id}.json`;
+/** Where the removal of a slot object is recorded. */
+export const removalKeyOf = (key: string) => key.replace(/\.json$/, '.removed');
+
+export interface SlotName {
+  readonly slot: string;
+  readonly id: string;
+  readonly kind: 'slot' | 'removal';
+}
+
+/** What an object below `keys/` is by its name; `undefined` for none of ours. */
+export function parseSlotName(key: string): SlotName | undefined {
+  const [, slot, id, suffix] = SLOT.exec(key) ?? [];
+  if (slot === undefined || id === undefined) return undefined;
+  return { slot, id, kind: suffix === 'json' ? 'slot' : 'removal' };
+}
 
 // ── Generations ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,16 +4,18 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ComponentKind } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
-import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { fail, type HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { initialise, requireEmpty } from './adopt.ts';
 import type { Compression } from './codec.ts';
 import { Copies, type Copy, readDescriptor } from './copies.ts';
-import { listAll, putSame, type VaultCore } from './core.ts';
+import type { VaultCore } from './core.ts';
 import { KEY_BYTES, VaultKeys } from './crypto.ts';
 import { type Descriptor, makeDescriptor, parseDescriptor, verifyDescriptor } from './descriptor.ts';
-import { type KeySlot, type KeySource, makeSlot, openSlot, parseSlot } from './key-slots.ts';
-import { SLOTS_PREFIX, slotKey } from './layout.ts';
+import { makeSlot, openSlot } from './key-slots.ts';
+import type { KeySource } from './key-sources.ts';
+import { type SurveyedSlot, surveySlots } from './slot-survey.ts';
 import type { CommitPolicy, Vault } from './types.ts';
+import { SlotOpener, unlock } from './unlock.ts';
 import { OpenedVault } from './vault.ts';
 
 const DAY_MS = 86_400_000;
@@ -67,7 +69,7 @@ export async function createVault(options: VaultOptions): Promise<Vault> {
   if (other && 'error' in other) throw other.error;
   if (found.some((each) => 'descriptor' in each)) {
     const vault = await openFound(options, found);
-    await addMissingSlots(vault.core, options.keys);
+    await addMissingSlots(vault, options.keys);
     return vault;
   }
   for (const each of found) if ('error' in each && each.error.code !== 'VAULT_MISSING') throw each.error;
@@ -75,7 +77,10 @@ export async function createVault(options: VaultOptions): Promise<Vault> {
   for (const copy of options.copies) await requireEmpty(copy);
   const keys = new VaultKeys(randomUUID(), randomBytes(KEY_BYTES));
   const slots = new Map<string, Buffer>();
-  for (const source of options.keys) slots.set(source.name, await makeSlot(keys.id, keys.vaultKey, source));
+  for (const source of options.keys) {
+    const { key, bytes } = await makeSlot(keys.id, keys.vaultKey, source);
+    slots.set(key, bytes);
+  }
   const descriptor = makeDescriptor(keys, options.estate, momentFromDate(new Date()));
   for (const copy of options.copies) await initialise(copy, slots, descriptor);
   return openedVault(options, keys);
@@ -104,18 +109,20 @@ async function findDescriptors(options: VaultOptions): Promise<Found[]> {
 async function openFound(options: VaultOptions, found: readonly Found[]): Promise<OpenedVault> {
   const usable = found.filter((each) => 'descriptor' in each);
   if (usable.length === 0) throw worstOf(found);
-  let failure: unknown;
+  const opener = new SlotOpener(options.keys);
+  let failure: HoldfastError | undefined;
   for (const id of idsByNumber(usable.map((each) => each.descriptor.vault))) {
     for (const { copy, descriptor } of usable.filter((each) => each.descriptor.vault === id)) {
       try {
-        const vaultKey = await unlock(copy, id, options.keys);
+        const vaultKey = await unlock(copy, id, opener);
         const keys = new VaultKeys(id, vaultKey);
         verifyDescriptor(keys, copy.description.name, descriptor);
         const vault = openedVault(options, keys);
         await vault.conditions();
         return vault;
       } catch (error) {
-        failure ??= error;
+        const known = toHoldfastError(error);
+        if (failure === undefined || (known.retryable && !failure.retryable)) failure = known;
       }
     }
   }
@@ -150,59 +157,19 @@ function idsByNumber(ids: readonly string[]): string[] {
   return [...new Set(ids)].sort((a, b) => count(b) - count(a));
 }
 
-async function unlock(copy: Copy, vaultId: string, sources: readonly KeySource[]): Promise<Buffer> {
-  const slots: KeySlot[] = [];
-  let unresolved: unknown;
-  let tried = 0;
-  for (const info of await listAll(copy.store, SLOTS_PREFIX)) {
-    try {
-      slots.push(parseSlot(info.key, await copy.store.get(info.key)));
-    } catch (error) {
-      unresolved ??= error; // another slot may be whole
-    }
-  }
-  // Files first: a passphrase costs 0.4 s and 128 MiB.
-  for (const source of [...sources].sort((a, b) => a.kind.localeCompare(b.kind))) {
-    try {
-      for (const slot of slots.filter((each) => each.kind === source.kind)) {
-        const key = await openSlot(vaultId, slot, source);
-        if (key) return key;
-      }
-      tried++;
-    } catch (error) {
-      unresolved ??= error;
-    }
-  }
-  if (tried === 0 && unresolved) throw unresolved;
-  const names = sources.map((source) => `'${source.name}'`).join(', ');
-  return fail('VAULT_KEY_WRONG', `none of the keys ${names} opens the vault on '${copy.description.name}'`, {
-    cause: unresolved,
-  });
-}
-
-/** For every key of the configuration a slot on every copy that answers. Throws `VAULT_KEY_WRONG` when a slot has another secret. */
-async function addMissingSlots(core: VaultCore, sources: readonly KeySource[]): Promise<void> {
-  const ready = await core.copies.ready();
+/** For every key of the configuration a slot on every copy that answers, but none that somebody removed. Throws `VAULT_KEY_WRONG` when a slot has another secret. */
+async function addMissingSlots(vault: OpenedVault, sources: readonly KeySource[]): Promise<void> {
+  const survey = await surveySlots(vault.core);
   for (const source of sources) {
-    const key = slotKey(source.name);
-    const present = new Map<Copy, Buffer | undefined>();
-    for (const copy of ready) present.set(copy, await getIfPresent(copy, key));
-    const existing = [...present.values()].find((bytes) => bytes !== undefined);
-    if (existing && !(await openSlot(core.keys.id, parseSlot(key, existing), source))) {
-      fail('VAULT_KEY_WRONG', `key '${source.name}' does not open its slot`, {
-        hint: 'it was made with another secret; give the key of the configuration another name to add it as a new slot',
-      });
-    }
-    const bytes = existing ?? (await makeSlot(core.keys.id, core.keys.vaultKey, source));
-    for (const [copy, has] of present) if (!has) await putSame(copy.store, key, bytes);
+    if (survey.wasRemoved(source.name)) continue;
+    const { core } = vault;
+    const live = survey.live(source.name);
+    const isWhole = survey.copies.every((copy) => survey.lackedBy(copy).length === 0);
+    if (live.length === 0 || !isWhole || !(await opensOne(core, live, source))) await vault.slots.add(source);
   }
 }
 
-async function getIfPresent(copy: Copy, key: string): Promise<Buffer | undefined> {
-  try {
-    return await copy.store.get(key);
-  } catch (error) {
-    if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
-    throw error;
-  }
+async function opensOne(core: VaultCore, live: readonly SurveyedSlot[], source: KeySource): Promise<boolean> {
+  for (const { parsed } of live) if (parsed && (await openSlot(core.keys.id, parsed, source))) return true;
+  return false;
 }

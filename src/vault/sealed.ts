@@ -15,6 +15,7 @@ export const objectTypes = {
   history: 7,
   record: 8,
   lease: 9,
+  slotRemoval: 10,
 } as const;
 export type ObjectType = (typeof objectTypes)[keyof typeof objectTypes];
 

@@ -5,6 +5,7 @@ import { adoptCopy } from './adopt.ts';
 import { type CatchUpOptions, catchUp } from './catch-up.ts';
 import { completeSnapshot } from './commit.ts';
 import type { VaultCore } from './core.ts';
+import { VaultKeySlots } from './key-ring.ts';
 import { logsPrefix } from './layout.ts';
 import { acquireLease, type Observations } from './lease.ts';
 import { VaultLogCopy } from './log-copy.ts';
@@ -15,6 +16,7 @@ import type {
   CommitPolicy,
   CopyCondition,
   CopyDescription,
+  KeySlots,
   Lease,
   LogCopy,
   SnapshotId,
@@ -28,11 +30,13 @@ import { verifyCopy } from './verify-copy.ts';
 
 export class OpenedVault implements Vault {
   readonly core: VaultCore;
+  readonly slots: KeySlots;
   readonly #headers: HeaderCache = new Map();
   readonly #observations: Observations = new Map();
 
   constructor(core: VaultCore) {
     this.core = core;
+    this.slots = new VaultKeySlots(core, (...claim) => this.acquireLease(...claim));
   }
 
   get id(): string {

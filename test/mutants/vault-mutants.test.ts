@@ -265,7 +265,7 @@ describe('vault mutants: descriptor and keys', () => {
     await generateKeyFile(second);
     const all = [...test.options.keys, { name: 'second', kind: 'file', path: second } as const];
     await createVault({ ...test.options, keys: all });
-    await writeFile(join(test.path('local'), 'keys/host.json'), '{"slot":"host"}');
+    await writeFile(await only(test, /^keys\/host\./), '{"slot":"host"}');
     assert.equal((await test.reopen({ keys: all })).id, test.vault.id);
     await assert.rejects(test.reopen(), { code: 'VAULT_KEY_WRONG' });
   });
@@ -274,7 +274,7 @@ describe('vault mutants: descriptor and keys', () => {
     await using test = await testVault();
     const safe = { name: 'safe', kind: 'passphrase', resolve: async () => 'right' } as const;
     await createVault({ ...test.options, keys: [...test.options.keys, safe] });
-    const slot = join(test.path('local'), 'keys/safe.json');
+    const slot = await only(test, /^keys\/safe\./);
     await writeFile(slot, (await readFile(slot, 'utf8')).replace('131072', '1024'));
     await assert.rejects(test.reopen({ keys: [safe] }), { code: 'VAULT_KEY_WRONG' });
   });

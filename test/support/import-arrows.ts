@@ -46,7 +46,7 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 }
 
 /** Parts from the top down: each may import the ones below it. `config`, `domain` and `errors` are below all. */
-const order = ['cli', 'temporal', 'activities', 'host', 'postgres', 'vault', 'stores', 'process'];
+const order = ['cli', 'temporal', 'activities', 'host', 'postgres', 'vault', 'stores', 'kms', 'process'];
 const ground = ['config', 'domain', 'errors'];
 
 /** For parts that are not in the one line from top to bottom, what they may import beside themselves. */
@@ -67,6 +67,7 @@ const packages: readonly {
   readonly parts: readonly string[];
   readonly types?: readonly string[];
 }[] = [
+  { pattern: /^@aws-sdk\/client-kms$/, parts: ['kms'] },
   { pattern: /^@aws-sdk\/|^@smithy\//, parts: ['stores', 'sandbox'] },
   { pattern: /^pg($|\/)/, parts: ['postgres', 'sandbox'] },
   { pattern: /^(node:)?child_process$/, parts: ['process'] },

@@ -7,6 +7,7 @@ import { configCheck, configShow } from './config.ts';
 import { catchUp, copies } from './copies.ts';
 import { approve, deny } from './decide.ts';
 import { confirm, resume, rollback } from './end-restore.ts';
+import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { cancel, history, show, stop } from './runs.ts';
@@ -36,6 +37,11 @@ export const allCommands: readonly AnyCommand[] = [
   monitor,
   copies,
   catchUp,
+  keysList,
+  keysAdd,
+  keysRemove,
+  keysRotate,
+  keysTest,
   schedulesApply,
   schedulesList,
   configCheck,

@@ -5,6 +5,7 @@ import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } fro
 import { momentFromDate } from '../../domain/moment.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
+import { keyLines, keyTestLines } from './keys.ts';
 import { renderPlan } from './plan.ts';
 import { renderRun } from './run.ts';
 import { renderStatus } from './status.ts';
@@ -18,6 +19,8 @@ const printers: Readonly<Record<View, Printer>> = {
   status: (result, _zone, now) => renderStatus(result, now),
   check: checkLines,
   copies: copyLines,
+  keys: keyLines,
+  'key tests': keyTestLines,
   snapshots: snapshotLines,
   runs: runLines,
   setup: setupLines,
