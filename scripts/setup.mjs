@@ -12,6 +12,7 @@ import {
 } from './set-up/cache.mjs';
 import { ensureSystemTools } from './set-up/debian-packages.mjs';
 import { ensureMinistack } from './set-up/ministack.mjs';
+import { ensureMoto } from './set-up/moto.mjs';
 import { ensureNodeModules, findPinnedNode } from './set-up/node-modules.mjs';
 import { ensurePostgres } from './set-up/postgres.mjs';
 import { elapsed, SetUpError, say, step } from './set-up/report.mjs';
@@ -43,6 +44,7 @@ async function findComponents(purpose) {
     ...(forTests && {
       versitygw: step('versitygw', ensureVersitygw, describe),
       ministack: step('ministack', ensureMinistack, describe),
+      moto: step('moto', ensureMoto, describe),
     }),
   };
   const parts = await Promise.allSettled(Object.values(steps));
@@ -54,7 +56,7 @@ async function findComponents(purpose) {
 /**
  * Idempotent: does only what is missing, and proves each program by starting it.
  * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL and every S3 server, the quickstart any one
- * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object }>}
+ * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object, moto?: object }>}
  *   what is also written to components.json (and test-components.json) in the cache: a path (or `bindir`), a version and a source for each
  */
 export async function setUp(purpose) {
@@ -63,9 +65,9 @@ export async function setUp(purpose) {
   try {
     await ensureSystemTools();
     const components = await findComponents(purpose);
-    const { versitygw, ministack, ...forAll } = components;
+    const { versitygw, ministack, moto, ...forAll } = components;
     await writeComponents(componentsFile(), forAll);
-    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack });
+    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack, moto });
     say('ready', `everything is there, see ${componentsFile()}  (${elapsed(startedAt)})`);
     return components;
   } finally {

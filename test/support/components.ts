@@ -12,7 +12,7 @@ import {
   startTemporal,
 } from '../../src/sandbox/index.ts';
 import { keepLog } from './keep-log.ts';
-import { type S3ServerOptions, startMinistack, startVersitygw } from './s3-servers.ts';
+import { type S3ServerOptions, startMinistack, startMoto, startVersitygw } from './s3-servers.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 /** A test, or `{ after }` of node:test for a server that all tests of a file share. */
@@ -50,6 +50,11 @@ export async function testVersitygw(t: Scope): Promise<S3Server> {
 /** A server of ministack of its own: what only AWS has. */
 export async function testMinistack(t: Scope): Promise<S3Server> {
   return testServer(t, 'ministack', startMinistack);
+}
+
+/** A server of moto of its own: a KMS that notices tampering. */
+export async function testMoto(t: Scope): Promise<S3Server> {
+  return testServer(t, 'moto', startMoto);
 }
 
 async function testServer(

@@ -18,6 +18,7 @@ interface TestComponents {
   readonly versitygw: { readonly path: string };
   /** `path` is for PYTHONPATH. */
   readonly ministack: { readonly path: string; readonly python: string };
+  readonly moto: { readonly path: string; readonly python: string };
 }
 
 /** What the set-up wrote; the same rule for the cache as in scripts/set-up/cache.mjs. */
@@ -60,6 +61,16 @@ export async function startMinistack(options: S3ServerOptions): Promise<S3Server
       STATE_DIR: path.join(path.resolve(options.dir), 'state'),
       LOG_LEVEL: 'WARNING',
     },
+  }));
+}
+
+/** A KMS that refuses tampered ciphertexts; its S3 is not to be relied on. */
+export async function startMoto(options: S3ServerOptions): Promise<S3Server> {
+  const { moto } = await findTestComponents();
+  return startS3(options, 'moto', ({ port }) => ({
+    command: moto.python,
+    args: ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)],
+    env: { PYTHONPATH: moto.path, PYTHONDONTWRITEBYTECODE: '1', TMPDIR: path.resolve(options.dir) },
   }));
 }
 
