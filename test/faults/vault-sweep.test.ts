@@ -1,12 +1,14 @@
 // Fault sweep over the vault: every store call of a backup, a catch-up and the shipping of log fails once; nothing half done passes for done.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { createHash, randomBytes } from 'node:crypto';
+import { after as afterAll, describe, it } from 'node:test';
 import { lsnFrom, parseLsn, type SegmentName } from '../../src/domain/lsn.ts';
+import { FileStore } from '../../src/stores/file-store.ts';
+import { S3Store } from '../../src/stores/s3-store.ts';
+import type { Store } from '../../src/stores/store.ts';
 import type { LogHeader, Vault } from '../../src/vault/index.ts';
+import { testS3, wholeFile } from '../support/components.ts';
 import { type FaultKind, FaultPlan, FaultyStore } from '../support/faulty-store.ts';
 import {
   COMPONENT,
@@ -18,8 +20,7 @@ import {
   testVault,
 } from '../support/vault.ts';
 
-/** `small` visits every third point, for the ordinary run; `full` all of them. */
-const STRIDE = process.env.HOLDFAST_SWEEP === 'full' ? 1 : 3;
+const isFull = process.env.HOLDFAST_SWEEP === 'full';
 const KINDS: readonly FaultKind[] = ['refused', 'answer lost'];
 
 const before: Files = { 'base/1': seededBytes('one', 200_000), PG_VERSION: Buffer.from('17\n') };
@@ -29,7 +30,7 @@ interface Sweep {
   readonly title: string;
   readonly policy: { copies: number; offsite: number };
   /** Brings the vault to where the attempt starts. */
-  prepare(vault: Vault, path: (copy: string) => string): Promise<void>;
+  prepare(vault: Vault, lose: (copy: string, prefix: string) => Promise<void>): Promise<void>;
   attempt(vault: Vault): Promise<void>;
   /** What must hold after a re-run without faults. */
   verify(vault: Vault): Promise<void>;
@@ -82,12 +83,12 @@ const sweeps: Sweep[] = [
   {
     title: 'a catch-up of a copy that lost everything but its name',
     policy: { copies: 1, offsite: 0 },
-    prepare: async (vault, path) => {
+    prepare: async (vault, lose) => {
       await takeSnapshot(vault, before, 1);
       await takeSnapshot(vault, after, 2);
       await vault.log(COMPONENT, SYSTEM, 'local').putSegment(logHeader(0, SEGMENT_BYTES), log);
       await vault.putRecord('backup-1', 'end', { state: 'completed' });
-      for (const name of ['database', 'runs']) await rm(join(path('eu'), name), { recursive: true });
+      for (const prefix of ['database/', 'runs/']) await lose('eu', prefix);
     },
     attempt: async (vault) => void (await vault.catchUp('eu')),
     verifySuccess: async (vault) => assert.deepEqual(await presentOn(vault, 2), ['local', 'eu']),
@@ -127,12 +128,47 @@ const sweeps: Sweep[] = [
   },
 ];
 
+/** Where a sweep's copies lie. `small` visits some points, for the ordinary run; `full` all of them. */
+interface Medium {
+  readonly title: string;
+  readonly stride: number;
+  open(name: string, directory: string): Promise<Store>;
+}
+
+const { region, endpoint, accessKeyId, secretAccessKey } = await testS3(wholeFile, { buckets: ['sweep'] });
+const credentials = async () => ({ accessKeyId, secretAccessKey });
+const buckets: S3Store[] = [];
+afterAll(() => Promise.all(buckets.map((store) => store.close())));
+
+const media: readonly Medium[] = [
+  { title: 'directories', stride: isFull ? 1 : 3, open: async (name, directory) => new FileStore(name, directory) },
+  {
+    title: 'buckets',
+    stride: isFull ? 1 : 12,
+    open: async (name) => {
+      const prefix = `${name}-${randomBytes(6).toString('hex')}`;
+      const store = new S3Store(name, { bucket: 'sweep', region, endpoint, credentials, prefix });
+      buckets.push(store);
+      return store;
+    },
+  },
+];
+
 /** One point: prepare, fail at call `point`, look, run again without faults, look. Gives whether the point was reached. */
-async function visit(sweep: Sweep, point: number, kind: FaultKind): Promise<boolean> {
+async function visit(sweep: Sweep, medium: Medium, point: number, kind: FaultKind): Promise<boolean> {
   const plan = new FaultPlan();
-  const wrap = (store: ConstructorParameters<typeof FaultyStore>[0]) => new FaultyStore(store, plan);
-  await using test = await testVault({ copies: ['local', 'eu'], policy: sweep.policy, wrap });
-  await sweep.prepare(test.vault, test.path);
+  const stores = new Map<string, Store>();
+  const store = async (name: string, directory: string) => {
+    stores.set(name, await medium.open(name, directory));
+    return stores.get(name) as Store;
+  };
+  const wrap = (wrapped: Store) => new FaultyStore(wrapped, plan);
+  await using test = await testVault({ copies: ['local', 'eu'], policy: sweep.policy, store, wrap });
+  await sweep.prepare(test.vault, async (copy, prefix) => {
+    const keys: string[] = [];
+    for await (const { key } of (stores.get(copy) as Store).list(prefix)) keys.push(key);
+    await (stores.get(copy) as Store).delete(keys);
+  });
   const vault = await test.reopen();
   plan.set(point, kind);
   const error = await sweep.attempt(vault).then(
@@ -159,15 +195,17 @@ async function visit(sweep: Sweep, point: number, kind: FaultKind): Promise<bool
   return failed !== undefined;
 }
 
-describe('fault sweep of the vault', () => {
-  for (const sweep of sweeps) {
-    it(`${sweep.title}: fails loudly or commits, and a second run converges`, async (t) => {
-      let visited = 0;
-      for (const kind of KINDS) {
-        for (let point = 1; await visit(sweep, point, kind); point += STRIDE) visited++;
-      }
-      t.diagnostic(`${visited} points visited`);
-      assert.ok(visited > 10 / STRIDE);
-    });
-  }
-});
+for (const medium of media) {
+  describe(`fault sweep of the vault on ${medium.title}`, () => {
+    for (const sweep of sweeps) {
+      it(`${sweep.title}: fails loudly or commits, and a second run converges`, async (t) => {
+        let visited = 0;
+        for (const kind of KINDS) {
+          for (let point = 1; await visit(sweep, medium, point, kind); point += medium.stride) visited++;
+        }
+        t.diagnostic(`${visited} points visited`);
+        assert.ok(visited > 10 / medium.stride);
+      });
+    }
+  });
+}
