@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
+import { listenForInterrupts } from './lib/interrupt.ts';
 import { renderGrowth, runGrowth } from './vault/growth.ts';
 import { type BenchOptions, parseOptions, usage } from './vault/options.ts';
 import { renderVault } from './vault/report.ts';
@@ -37,6 +38,7 @@ async function publish(options: BenchOptions, result: Report, page: string): Pro
   options.say(`the report is in ${file}.md and .json`);
 }
 
+listenForInterrupts();
 await main(process.argv.slice(2)).catch((error: unknown) => {
   if (!isHoldfastError(error)) throw error;
   process.stderr.write(`${error.code}: ${error.message}\n  hint: ${error.hint}\n`);

@@ -3,13 +3,14 @@
 import { readFile, rm } from 'node:fs/promises';
 import { run } from '../../src/process/index.ts';
 import type { Command } from './command.ts';
+import { interrupted } from './interrupt.ts';
 
 const calls = 'fsync,fdatasync,syncfs,sync_file_range';
 
 /** Runs the command once more; only the calls of interest are stopped at, but its time is no measurement. `scratch`: a file to use and remove. */
 export async function countSyncs(strace: string, command: Command, scratch: string): Promise<number> {
   const args = ['--follow-forks', '--seccomp-bpf', '--trace', calls, '--summary-only', '--output', scratch];
-  await run(strace, [...args, ...command.argv], { cwd: command.cwd, env: command.env });
+  await run(strace, [...args, ...command.argv], { cwd: command.cwd, env: command.env, signal: interrupted });
   const summary = await readFile(scratch, 'utf8');
   await rm(scratch);
   return countInSummary(summary);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fail } from '../../src/errors/index.ts';
 import { run } from '../../src/process/index.ts';
 import type { Command } from './command.ts';
+import { interrupted } from './interrupt.ts';
 
 export interface Measurement {
   readonly wallS: number;
@@ -20,12 +21,13 @@ export interface Measurement {
 const script = path.join(import.meta.dirname, 'measure.py');
 const DEADLINE_MS = 4 * 3_600_000;
 
-/** Throws `CHECK_FAILED` when the command fails: the time of a failure is no result. */
+/** Throws `CANCELLED`, and `CHECK_FAILED` when the command fails: the time of a failure is no result. */
 export async function measure(python: string, command: Command): Promise<Measurement> {
   const measured = await run(python, [script, ...command.argv], {
     cwd: command.cwd,
     env: command.env,
     deadlineMs: DEADLINE_MS,
+    signal: interrupted,
   });
   const { exitCode, ...measurement } = JSON.parse(measured.stdout) as Measurement & { exitCode: number };
   if (exitCode !== 0) {

@@ -16,6 +16,5 @@ export async function makeWorkDirectory(parent: string, neededBytes: number): Pr
   }
   const directory = await mkdtemp(path.join(parent, 'holdfast-bench-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   return directory;
 }

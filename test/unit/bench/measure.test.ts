@@ -1,12 +1,17 @@
 // Measuring: all processes of a command count, a failure is no result, and figures are summed up as the report says.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { type Command, shell, shown } from '../../../bench/lib/command.ts';
 import { countInSummary } from '../../../bench/lib/fsyncs.ts';
 import { cpuS, type Measurement, measure } from '../../../bench/lib/measure.ts';
 import { median, summarize } from '../../../bench/lib/statistics.ts';
+import { makeWorkDirectory } from '../../../bench/lib/work-directory.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 2 ** 20;
 const command = (script: string): Command => ({ argv: shell(script), cwd: '/', env: {} });
@@ -81,3 +86,33 @@ test('syncs are counted over all the calls of the summary', () => {
   ];
   assert.equal(countInSummary(summary.join('\n')), 22);
 });
+
+describe('a bench', () => {
+  test('that is told to end ends what it measures and removes its directory', async (t) => {
+    const parent = await temporaryDirectory(t);
+    const script = path.resolve(import.meta.dirname, '..', '..', 'support', 'bench-under-way.ts');
+    const bench = spawn(process.execPath, [script, parent], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => bench.once('exit', resolve));
+    const pidFile = path.join(parent, 'pid');
+    await waitFor('the measured command runs', async () => /\d/.test(await readFile(pidFile, 'utf8').catch(() => '')));
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    bench.kill('SIGTERM');
+    assert.equal(await ended, 1);
+    assert.deepEqual(await readdir(parent), ['pid']);
+    // Whoever takes over orphans may take a moment to bury them.
+    await waitFor('the measured command is gone', async () => (await stateOf(pid)) === undefined);
+  });
+
+  test('touches nothing where there is too little space', async (t) => {
+    const parent = await temporaryDirectory(t);
+    await assert.rejects(makeWorkDirectory(parent, 1e18), { code: 'NO_SPACE' });
+    assert.deepEqual(await readdir(parent), []);
+  });
+});
+
+/** The letter that the kernel gives for a process; none for one that has ended, whether or not it was waited for. */
+async function stateOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const state = text?.slice(text.lastIndexOf(')') + 2, text.lastIndexOf(')') + 3);
+  return state === 'Z' || state === 'X' ? undefined : state;
+}
