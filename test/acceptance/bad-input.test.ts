@@ -134,6 +134,24 @@ test('targets that cannot be: nothing is touched, and production goes on', async
   assert.equal(await estate.value('select n from precious'), '42');
 });
 
+test('a target with too little space is refused with the numbers, and nothing is put there', async (t) => {
+  // A file system of its own that is really too small; only root may mount one.
+  assert.equal(process.getuid?.(), 0, 'this test mounts a small file system, for which it must be root');
+  const small = path.join(directory, 'small');
+  await mkdir(small);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0755', 'tmpfs', small]);
+  t.after(() => run('umount', [small]));
+  const answer = await estate.holdfast(['restore', 'database/main', '--to', 'latest', '--beside', `${small}/new`]);
+  refused(answer, 'NO_SPACE', 3, /make room for [\d.]+ MiB more there, or choose a directory on another one/);
+  assert.match(answer.json.error.message, /needs [\d.]+ MiB, and 16\.0 MiB are free in '.*\/small'/);
+  const { neededBytes, availableBytes } = answer.json.error.details;
+  assert.equal(availableBytes, 16 * 2 ** 20);
+  assert.ok(neededBytes > availableBytes);
+  assert.equal(answer.json.state, 'refused');
+  assert.deepEqual(await readdir(small), []);
+  assert.equal(await estate.value('select n from precious'), '42');
+});
+
 test('a data directory of another cluster is not replaced', async () => {
   const other = path.join(path.dirname(dataDirectory), 'other');
   await run(path.join(bindir, 'initdb'), ['-D', other, '-U', 'postgres', '--no-sync'], { cwd: '/', ...user });

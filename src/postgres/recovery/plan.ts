@@ -1,5 +1,6 @@
 // Makes the one plan of a restore: what is recovered from where, to which record, into which place, and what a person should know.
 
+import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName } from '../../domain/ids.ts';
 import { fail } from '../../errors/index.ts';
@@ -201,15 +202,22 @@ async function executionFor(
   return { execution, left: preloads.left };
 }
 
-function noSpace({ dataDirectory }: Place, { neededBytes, availableBytes: available }: RestorePlan['space']): never {
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return fail(
-    'NO_SPACE',
-    `the restore beside '${dataDirectory}' needs ${gib(neededBytes)}, ${gib(available)} are free`,
-    {
-      details: { neededBytes, availableBytes: available },
-    },
-  );
+function noSpace({ mode, dataDirectory }: Place, space: RestorePlan['space']): never {
+  const { neededBytes, availableBytes } = space;
+  const parent = path.dirname(dataDirectory);
+  const words = `${sizeText(neededBytes)}, and ${sizeText(availableBytes)} are free in '${parent}'`;
+  const missing = sizeText(neededBytes - availableBytes);
+  const elsewhere =
+    mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
+  return fail('NO_SPACE', `the restore of '${dataDirectory}' needs ${words}`, {
+    hint: `make room for ${missing} more there, or ${elsewhere}; nothing was touched`,
+    details: { neededBytes, availableBytes },
+  });
+}
+
+function sizeText(bytes: number): string {
+  const [unit, size] = bytes < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30];
+  return `${(bytes / size).toFixed(1)} ${unit}`;
 }
 
 /** Without the fields that are `undefined`, as exact optional properties want it. */
