@@ -3,7 +3,7 @@
 import type { Configuration } from '../../config/index.ts';
 import type { RunData } from '../domain/client.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { fail } from '../errors/index.ts';
+import { type ErrorData, fail, HoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import { type Answer, answerFrom } from './estate-answers.ts';
 import { readRunName } from './naming.ts';
@@ -43,12 +43,19 @@ export async function findRun(
     // The vault knows only runs that have ended: an older one must not be taken for the latest.
     { mayAskBoth: false },
   );
-  const { value } = answer;
+  const { value, temporal } = answer;
   if (value === undefined) {
+    if (temporal.error !== undefined)
+      throw unknownRun(name.type === 'id' ? `'${name.id}'` : `a ${what}`, temporal.error);
     const message = name.type === 'id' ? `no such run: '${name.id}'` : `'${name.component}' has no ${what}`;
     return fail('NOT_FOUND', message, { hint: 'see `holdfast history`' });
   }
   return { ...answer, value };
+}
+
+/** The vault keeps runs that have ended: one that it does not know may be open. */
+function unknownRun(run: string, { code, message, hint }: ErrorData): HoldfastError {
+  return new HoldfastError(code, `the vault has no record of ${run}, and ${message}`, { hint });
 }
 
 /** The host whose queues a run's follow-up goes to. */

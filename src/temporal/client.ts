@@ -1,16 +1,18 @@
 // The workflows as the command line uses them: `HoldfastClient` on a connection to a Temporal server.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration } from '../../config/index.ts';
 import type { ComponentStatus, HoldfastClient, RunHandle, SnapshotSummary } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
-import type { RunReferenceInput } from '../domain/operations.ts';
+import type { RunReferenceInput, RunStatus } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import { askHosts, type Questioner } from './ask-hosts.ts';
 import { calling, connectTemporal } from './connection.ts';
 import { decide } from './decide.ts';
 import { follow } from './follow.ts';
 import { RunBook } from './run-book.ts';
+import { endedAbruptly } from './run-status.ts';
 import { applySchedules, listSchedules } from './schedules.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { startOperation } from './start-operation.ts';
@@ -19,6 +21,8 @@ import { startOperation } from './start-operation.ts';
 export async function connectClient(configuration: Configuration): Promise<HoldfastClient> {
   const connected = await connectTemporal(configuration.temporal);
   const { client, connection, namespace, address } = connected;
+  /** A question that nobody waits for any more must not keep the process. */
+  const closing = new AbortController();
   const book = new RunBook(connected, configuration);
   const questions: Questioner = {
     ...connected,
@@ -27,7 +31,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   };
   /** Every call of the server through one place that knows its errors. */
   const wrap = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
-    return (...args: Args) => calling(address, () => call(...args));
+    return (...args: Args) => calling(address, () => client.withAbortSignal(closing.signal, () => call(...args)));
   };
   const start = (operation: Parameters<typeof startOperation>[2]) =>
     wrap((input: never): Promise<RunHandle> => startOperation(connected, book, operation, input));
@@ -48,7 +52,11 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     }),
 
     follow: (handle, onStatus, signal) => calling(address, () => follow(connected, book, handle, onStatus, signal)),
-    status: wrap(async (run) => (await book.status(run)) ?? (await remembered(questions, run))),
+    status: wrap(async (run) => {
+      const told = await book.status(run);
+      if (told === undefined) return await remembered(questions, run);
+      return endedAbruptly(told) ? ((await endedSince(questions, told)) ?? told) : told;
+    }),
     handle: wrap((run) => book.handle(run)),
     approve: wrap((run, planDigest, by) => decide(connected, book, 'approve', run, { planDigest, by })),
     deny: wrap((run, planDigest, by) => decide(connected, book, 'deny', run, { planDigest, by })),
@@ -74,9 +82,14 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
       const { host } = shipping(component);
       return askHosts(questions, 'checkDatabase', host, { host, component });
     }),
-    close: () => connection.close(),
+    close: async () => {
+      closing.abort();
+      await connection.close();
+    },
   };
 }
+
+const recordPatienceMs = 10_000;
 
 type Runs = Awaited<ReturnType<RunBook['history']>>;
 
@@ -85,7 +98,16 @@ async function recorded(questions: Questioner, component: ComponentId | undefine
   return await describeFrom<Runs>(questions, 'history', component).catch(() => []);
 }
 
-function joinHistories(open: Runs, kept: Runs): Runs {
+/** The record of a run that Temporal saw end from outside, when somebody answers for the vault soon. */
+async function endedSince(questions: Questioner, { run, component }: RunStatus): Promise<RunStatus | undefined> {
+  const about = Object.values(questions.configuration.database).find(({ id }) => id === component)?.id;
+  const kept = await Promise.race([recorded(questions, about), sleep(recordPatienceMs, [] as Runs, { ref: false })]);
+  return kept.find((status) => status.run === run);
+}
+
+function joinHistories(told: Runs, kept: Runs): Runs {
+  const recordedRuns = new Set(kept.map(({ run }) => run));
+  const open = told.filter((status) => !(endedAbruptly(status) && recordedRuns.has(status.run)));
   const known = new Set(open.map(({ run }) => run));
   const all = [...open, ...kept.filter(({ run }) => !known.has(run))];
   return all.sort((a, b) => b.startedAt.localeCompare(a.startedAt));

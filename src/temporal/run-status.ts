@@ -78,6 +78,7 @@ async function abruptEnd(
   const ended = description.closeTime ?? new Date();
   return {
     ...(asked ?? outline(description)),
+    data: { ...asked?.data, isAbrupt: true },
     state: 'failed',
     message: error.message,
     error,
@@ -85,10 +86,15 @@ async function abruptEnd(
   };
 }
 
+/** Terminated, or given up by the server: a person may have ended it by the journal since, which only the vault knows. */
+export function endedAbruptly(status: RunStatus): boolean {
+  return status.data?.isAbrupt === true;
+}
+
 function abruptError(type: string, cause: unknown): HoldfastError {
   const restoring = type === 'restoreDatabase' || type === 'rollbackRestore';
   const hint = restoring
-    ? 'the journal beside the data knows how far it was: `holdfast rollback` goes back, a new `holdfast restore` starts again'
+    ? 'the journal beside the data knows how far it was: on the host of the data, `holdfast resume RUN --standalone` goes on, `holdfast rollback RUN` goes back'
     : 'start it again';
   if (cause instanceof TerminatedFailure)
     return new HoldfastError('CANCELLED', 'the run was terminated from outside, without undo', { hint });

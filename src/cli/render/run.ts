@@ -19,7 +19,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   }
   const told = followed ? [] : (steps?.filter((step) => step.state !== 'pending') ?? []);
   lines.push(...told.map(stepLine));
-  if (plan && restore === undefined) lines.push(...renderPlan(plan, zone));
+  if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));
   if (progress && progress.objects + progress.remaining > 0)
