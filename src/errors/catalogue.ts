@@ -160,6 +160,12 @@ export const catalogue = {
     'the vault has a format this version does not read',
     'use the version of Holdfast that wrote it',
   ),
+  RETENTION_DOUBT: entry(
+    refused,
+    false,
+    'what may be deleted cannot be told for certain, so nothing is',
+    'mend what is named, then run `holdfast retention plan`',
+  ),
   POLICY_UNMET: entry(
     failed,
     true,

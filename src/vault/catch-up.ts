@@ -6,11 +6,21 @@ import { manifestKeys } from './commit.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { type Holdings, holdingsOf } from './generation.ts';
-import { generationPath, type LogName, logsPrefix, packKeyOf, parseLogName, RUNS_PREFIX } from './layout.ts';
+import {
+  generationPath,
+  HOLDS_PREFIX,
+  type LogName,
+  logsPrefix,
+  packKeyOf,
+  parseLogName,
+  RUNS_PREFIX,
+  TOMBSTONES_PREFIX,
+} from './layout.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { type Manifest, openManifest } from './manifest.ts';
 import { fill, lackingOn, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
 import { logOf, requireLog } from './require-log.ts';
+import { namedIn, namedOn, requireNotNamed } from './retention/named.ts';
 import { objectTypes, unseal } from './sealed.ts';
 import { alignSlots, type SlotSurvey, surveySlots } from './slot-survey.ts';
 import { componentsOn } from './snapshots.ts';
@@ -24,7 +34,7 @@ export interface CatchUpOptions {
 }
 
 /**
- * Key slots, log, snapshots in the order of their numbers (packs and indexes, confirmed, then the manifest), records. What cannot be copied is
+ * Holds and tombstones, key slots, log, snapshots in the order of their numbers (packs and indexes, confirmed, then the manifest), records. What cannot be copied is
  * left out and the rest goes on; the first such error is thrown at the end. Throws `POLICY_UNMET` when no other copy answers.
  */
 export async function catchUp(core: VaultCore, name: string, options: CatchUpOptions = {}): Promise<CatchUpProgress> {
@@ -38,6 +48,8 @@ class CatchUp {
   readonly #core: VaultCore;
   readonly #options: CatchUpOptions;
   readonly #transfer: Transfer;
+  /** What tombstones name. */
+  #named: ReadonlySet<string> = new Set();
   #planned = 0;
   #objects = 0;
   #bytes = 0;
@@ -55,6 +67,8 @@ class CatchUp {
   }
 
   async run(): Promise<CatchUpProgress> {
+    await this.#copyRetention();
+    this.#named = await this.#readNamed();
     const components = await this.#components();
     const slots = await surveySlots(this.#core, [this.#transfer.target, ...this.#transfer.sources]);
     const logs = (await Promise.all(components.map((component) => this.#missingLog(component)))).flat();
@@ -73,6 +87,25 @@ class CatchUp {
     );
     if (this.#failure) throw this.#failure;
     return { ...this.#progress, remaining: 0 };
+  }
+
+  /** Before anything else, so that what is to be deleted is brought to no copy: without them nothing is copied. */
+  async #copyRetention(): Promise<void> {
+    for (const key of [...(await this.#missing(HOLDS_PREFIX)), ...(await this.#missing(TOMBSTONES_PREFIX))]) {
+      const type = key.startsWith(HOLDS_PREFIX) ? objectTypes.hold : objectTypes.tombstone;
+      const context = sealContext(this.#core, type, key);
+      try {
+        await replicateObject(this.#core, this.#transfer, key, (bytes) => unseal(context, bytes));
+      } catch (error) {
+        // Nobody with the key wrote it, so nobody will act on it either; or it ended between the listing and now.
+        if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'VAULT_FORMAT', 'OBJECT_MISSING')) throw error;
+        this.#failure ??= this.#core.copies.failed(this.#transfer.target, error);
+      }
+    }
+  }
+
+  #readNamed(): Promise<ReadonlySet<string>> {
+    return namedOn(this.#core, [this.#transfer.target, ...this.#transfer.sources]);
   }
 
   get #progress(): CatchUpProgress {
@@ -109,7 +142,7 @@ class CatchUp {
     const prefix = logsPrefix(component);
     const missing = (await this.#missing(prefix)).flatMap((key) => {
       const name = parseLogName(key.slice(prefix.length).replace(/^[^/]*\//, ''));
-      return name ? [{ key, name }] : [];
+      return name && !this.#named.has(key) ? [{ key, name }] : [];
     });
     const present = new Set((await listAll(this.#transfer.target.store, prefix)).map(({ key }) => key));
     for (const { key } of missing) present.add(key);
@@ -138,7 +171,9 @@ class CatchUp {
     const holdings = new Map<string, Holdings>();
     for (const each of manifests) {
       await this.#try(async () => {
-        const { header, body } = await this.#manifest(each.key);
+        const manifest = await this.#manifest(each.key);
+        if (namedIn(this.#named, manifest) !== undefined) return;
+        const { header, body } = manifest;
         for (const { generation } of body.parts) {
           const path = generationPath(header.component, generation);
           if (!holdings.has(path)) holdings.set(path, await holdingsOf(this.#transfer.target.store, path));
@@ -170,6 +205,7 @@ class CatchUp {
   /** Also brings back packs that a snapshot of the target lost. */
   async #copySnapshot({ key, present }: { key: string; present: boolean }): Promise<void> {
     const manifest = await this.#manifest(key);
+    if (namedIn(this.#named, manifest) !== undefined) return;
     if (!present) return replicateSnapshot(this.#core, manifest, this.#transfer, () => this.#requireLog(manifest));
     const { header, body } = manifest;
     const lacks = await lackingOn(this.#transfer.target, header.component, body);
@@ -177,7 +213,10 @@ class CatchUp {
   }
 
   /** Log that could not be copied, or came after it was listed: the manifest waits for the next catch-up. */
-  async #requireLog({ header }: Manifest): Promise<void> {
+  async #requireLog(manifest: Manifest): Promise<void> {
+    // Hours may have passed since the tombstones were read, and this is the last look before the manifest is put.
+    await requireNotNamed(this.#core, [this.#transfer.target, ...this.#transfer.sources], manifest);
+    const { header } = manifest;
     const needs = logOf(header);
     if (needs === undefined) return;
     const log = new VaultLogCopy(this.#core, header.component, needs.systemId, this.#transfer.target);

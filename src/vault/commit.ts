@@ -15,6 +15,7 @@ import {
   sha256Of,
 } from './manifest.ts';
 import { fill, type Lacking, lackingOn, readVerified, replicateSnapshot, requireWhole } from './replicate.ts';
+import { requireNotNamed } from './retention/named.ts';
 import type {
   Snapshot,
   SnapshotId,
@@ -48,6 +49,7 @@ export async function commitSnapshot(core: VaultCore, parts: CommitParts): Promi
   await prepareCopies(core, parts);
   requirePolicy(core.policy, uploads.alive, `snapshot '${request.id}' is not committed`, uploads.firstFailure);
   const prepared = uploads.alive;
+  await requireNotNamed(core, await core.copies.ready(), manifest);
   await onEach(uploads, (copy) => putSame(copy.store, manifest.key, manifest.bytes));
   await onEach(uploads, (copy) => verifyCommitted(manifest, copy));
   requirePolicy(core.policy, uploads.alive, `snapshot '${request.id}' is not on enough copies`, uploads.firstFailure);
@@ -71,6 +73,7 @@ export async function completeSnapshot(
   const found = await findManifest(core, component, id);
   if (!found) return undefined;
   const { manifest, holders, asked } = found;
+  await requireNotNamed(core, asked, manifest);
   const present = [...holders];
   let failure: unknown;
   for (const target of asked.filter((copy) => !holders.includes(copy))) {

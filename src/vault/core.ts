@@ -44,6 +44,7 @@ function purposeOf(type: ObjectType, key: string): string {
   if (type === objectTypes.generationKey) return 'generation-key';
   if (type === objectTypes.manifest) return 'manifest';
   if (type === objectTypes.record || type === objectTypes.lease || type === objectTypes.slotRemoval) return 'record';
+  if (type === objectTypes.tombstone || type === objectTypes.hold) return 'retention';
   const [kind, name, , systemId] = key.split('/');
   return `log/${kind}/${name}/${systemId}`;
 }

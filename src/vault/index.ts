@@ -5,4 +5,14 @@ export { KeyFileRotation } from './key-file-rotation.ts';
 export type { KeySource } from './key-sources.ts';
 export { createVault, openVault, type VaultOptions } from './open.ts';
 export { requireLog } from './require-log.ts';
+export {
+  type ComponentPolicy,
+  type Hold,
+  type HoldRequest,
+  type PassingHold,
+  type ReleaseRequest,
+  type RetentionRequest,
+  SHORTEST_GRACE_SECONDS,
+  type VaultRetention,
+} from './retention/index.ts';
 export type * from './types.ts';

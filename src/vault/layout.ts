@@ -139,3 +139,32 @@ export function recordKey(run: string, name: string): string {
 export const leasePrefix = (resource: string) => `leases/${resource}/`;
 export const leaseKey = (resource: string, position: number) =>
   `${leasePrefix(resource)}${String(position).padStart(8, '0')}`;
+
+// ── Retention ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const TOMBSTONES_PREFIX = 'tombstones/';
+export const HOLDS_PREFIX = 'holds/';
+
+export type TombstoneName =
+  | { readonly id: string; readonly part: 'list' | 'released' }
+  | { readonly id: string; readonly part: 'swept'; readonly copy: string };
+
+export const tombstoneListKey = (id: string) => `${TOMBSTONES_PREFIX}${id}/list`;
+export const tombstoneReleaseKey = (id: string, random: string) => `${TOMBSTONES_PREFIX}${id}/released.${random}`;
+export const tombstoneSweptKey = (id: string, copy: string) => `${TOMBSTONES_PREFIX}${id}/swept.${copy}`;
+export const holdKey = (id: string) => `${HOLDS_PREFIX}${id}/hold`;
+export const holdReleaseKey = (id: string) => `${HOLDS_PREFIX}${id}/released`;
+
+/** `undefined` for a key that is no part of a tombstone. */
+export function parseTombstoneKey(key: string): TombstoneName | undefined {
+  const match = /^tombstones\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(list|released\.[0-9a-f]{8}|swept\.([a-z0-9-]+))$/.exec(key);
+  if (!match?.[1] || !match[2]) return undefined;
+  const [, id, part, copy] = match;
+  if (copy !== undefined) return { id, part: 'swept', copy };
+  return { id, part: part === 'list' ? 'list' : 'released' };
+}
+
+export function parseHoldKey(key: string): { readonly id: string; readonly part: 'hold' | 'released' } | undefined {
+  const match = /^holds\/(hold-[0-9a-f]{8})\/(hold|released)$/.exec(key);
+  return match?.[1] && match[2] ? { id: match[1], part: match[2] as 'hold' | 'released' } : undefined;
+}

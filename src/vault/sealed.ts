@@ -16,6 +16,8 @@ export const objectTypes = {
   record: 8,
   lease: 9,
   slotRemoval: 10,
+  tombstone: 11,
+  hold: 12,
 } as const;
 export type ObjectType = (typeof objectTypes)[keyof typeof objectTypes];
 

@@ -6,6 +6,7 @@ import type { Moment } from '../domain/moment.ts';
 import type { SnapshotKind } from '../domain/states.ts';
 import type { ErrorData } from '../errors/index.ts';
 import type { KeySource } from './key-sources.ts';
+import type { VaultRetention } from './retention/index.ts';
 
 /** `20261123T061407Z-3f9a1c2b`: start of the capture and 8 random hexadecimal digits; chosen by the run, so a repeated attempt has the same. */
 export type SnapshotId = string & { readonly __brand: 'SnapshotId' };
@@ -239,6 +240,8 @@ export interface CommitPolicy {
 
 export interface Vault {
   readonly id: string;
+  /** Holds, tombstones and deletion (docs/vault-format.md, section 13). */
+  readonly retention: VaultRetention;
   readonly policy: CommitPolicy;
   readonly copies: readonly CopyDescription[];
   /** Asks every copy anew (descriptor present, same vault, writable where asked). Never throws for one copy's failure. */

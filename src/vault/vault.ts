@@ -10,6 +10,7 @@ import { logsPrefix } from './layout.ts';
 import { acquireLease, type Observations } from './lease.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { getRecord, listRecords, putRecord } from './records.ts';
+import { OpenedRetention, type VaultRetention } from './retention/index.ts';
 import { firstKey, type HeaderCache, listSnapshots, openSnapshot, writeSnapshot } from './snapshots.ts';
 import type {
   CatchUpProgress,
@@ -31,12 +32,14 @@ import { verifyCopy } from './verify-copy.ts';
 export class OpenedVault implements Vault {
   readonly core: VaultCore;
   readonly slots: KeySlots;
+  readonly retention: VaultRetention;
   readonly #headers: HeaderCache = new Map();
   readonly #observations: Observations = new Map();
 
   constructor(core: VaultCore) {
     this.core = core;
     this.slots = new VaultKeySlots(core, (...claim) => this.acquireLease(...claim));
+    this.retention = new OpenedRetention(core, this.#observations);
   }
 
   get id(): string {

@@ -1,0 +1,120 @@
+// What of one component is not needed: pure rules over what was read, with the references between manifests, generations and log.
+
+import { isNeededLog, type LogBase, neededLog } from '../../domain/log-retention.ts';
+import { type Moment, momentFromDate, unixMicros } from '../../domain/moment.ts';
+import { type Judgement, judgeSnapshots, type SnapshotHold } from '../../domain/retention.ts';
+import type { ProofLevel } from '../../domain/states.ts';
+import { logOf } from '../require-log.ts';
+import type { ComponentFacts, GenerationFacts, LogObjectFacts, ManifestFacts, SystemLogFacts } from './facts.ts';
+import type { Hold } from './holds.ts';
+import type { ComponentPolicy, RetentionRequest } from './request.ts';
+
+const DAY_MS = 86_400_000;
+/** Behind a generation's length: a snapshot that began in its last second, and clocks. */
+const CLOSED_AFTER_MS = DAY_MS;
+/** A writer that is still at work in it stores something at least so often. */
+export const QUIET_MS = 2 * DAY_MS;
+
+export interface JudgedManifest {
+  readonly id: string;
+  readonly kind: string;
+  readonly class: string;
+  readonly to: Moment;
+  readonly state: 'clean' | 'damaged';
+  readonly proof?: ProofLevel;
+  readonly manifest: ManifestFacts;
+}
+
+export interface JudgeParts {
+  readonly facts: ComponentFacts;
+  readonly policy: ComponentPolicy;
+  readonly request: RetentionRequest;
+  readonly holds: readonly Hold[];
+  readonly now: Moment;
+  /** How long a generation of this component can be joined. */
+  readonly generationMs: number;
+  readonly copies: readonly string[];
+}
+
+export function judgeManifests(parts: JudgeParts): readonly Judgement<JudgedManifest>[] {
+  const { facts, policy, request, now } = parts;
+  const snapshots = facts.manifests.map((manifest): JudgedManifest => {
+    const { id, kind, class: name, to, state } = manifest.header;
+    const proof = request.proofs[id];
+    return { id, kind, class: name, to, state, manifest, ...(proof === undefined ? {} : { proof }) };
+  });
+  const { timezone } = request;
+  return judgeSnapshots(snapshots, { rules: policy.rules, holds: holdsOn(parts), timezone, now });
+}
+
+function holdsOn({ facts, holds, request }: JudgeParts): SnapshotHold[] {
+  return [
+    ...holds.filter(({ component }) => component === facts.component),
+    ...request.passing.filter(({ component }) => component === facts.component),
+  ];
+}
+
+/** The hold that covers everything of the component now. */
+export function wholeHold(parts: JudgeParts): SnapshotHold | undefined {
+  return holdsOn(parts).find(
+    ({ snapshot, until }) => snapshot === undefined && (until === undefined || until > parts.now),
+  );
+}
+
+/** Whether nothing can join it and nobody works in it: old enough, quiet, and not the newest of its class. */
+export function isClosed({ facts, generationMs, now }: JudgeParts, generation: GenerationFacts): boolean {
+  const nowMs = Number(unixMicros(now) / 1000n);
+  const isNewest = !facts.generations.some(
+    (other) => other.class === generation.class && other.startMs > generation.startMs,
+  );
+  const quietSince = Math.max(
+    ...[...generation.onCopies.values()].map(({ newestStoredAt }) => newestStoredAt.getTime()),
+  );
+  return !isNewest && nowMs - generation.startMs > generationMs + CLOSED_AFTER_MS && nowMs - quietSince > QUIET_MS;
+}
+
+/** Closed generations of which every manifest on any copy is among `going`. */
+export function freeGenerations(parts: JudgeParts, going: ReadonlySet<string>): readonly GenerationFacts[] {
+  const needed = new Set(
+    parts.facts.manifests.filter(({ key }) => !going.has(key)).flatMap(({ generations }) => generations),
+  );
+  return parts.facts.generations.filter((each) => !needed.has(each.path) && isClosed(parts, each));
+}
+
+export interface LogDecision {
+  readonly systemId: string;
+  readonly windowFrom: Moment;
+  readonly unneeded: readonly LogObjectFacts[];
+}
+
+/** What of each cluster's log neither a manifest outside `going` nor the continuous window needs. Nothing, where anything is not known. */
+export function decideLog(parts: JudgeParts, going: ReadonlySet<string>): readonly LogDecision[] {
+  const { facts, policy, now } = parts;
+  const windowSeconds = policy.logWindowSeconds;
+  const staying = facts.manifests.filter(({ key, header }) => header.kind === 'physical' && !going.has(key));
+  if (windowSeconds === undefined || staying.some(isWithoutLogFacts)) return [];
+  return facts.logs.map((log) => {
+    const { systemId, segmentSizeBytes, timelines } = log;
+    const bases = staying.flatMap((manifest) => baseOf(manifest, log, parts.copies) ?? []);
+    const { needed, windowFrom } = neededLog({ bases, timelines, segmentSizeBytes, windowSeconds, now });
+    return { systemId, windowFrom, unneeded: log.objects.filter((object) => !isNeededLog(needed, object)) };
+  });
+}
+
+function isWithoutLogFacts({ header }: ManifestFacts): boolean {
+  return logOf(header) === undefined;
+}
+
+function baseOf({ header, copies }: ManifestFacts, { systemId }: SystemLogFacts, all: readonly string[]) {
+  const needs = logOf(header);
+  if (needs?.systemId !== systemId) return undefined;
+  const { timeline, startLsn, stopLsn } = needs;
+  const everywhere = all.every((copy) => copies.includes(copy));
+  const base: LogBase = { timeline, startLsn, stopLsn, to: header.to, everywhere, state: header.state };
+  return base;
+}
+
+/** The real clock, or the one that was given. */
+export function nowOf({ now }: RetentionRequest): Moment {
+  return now === undefined ? momentFromDate(new Date()) : now();
+}

@@ -1,0 +1,70 @@
+// The only place that deletes what was stored for good: exact keys, the lease confirmed before every call, refusals counted and not hidden.
+
+import type { Amount } from '../../domain/retention-report.ts';
+import { isHoldfastError } from '../../errors/index.ts';
+import type { Copy } from '../copies.ts';
+import type { VaultCore } from '../core.ts';
+import type { Lease } from '../types.ts';
+import type { SizedKey } from './tombstone.ts';
+
+/** Few enough that the lease is confirmed often, many enough for a bucket's requests. */
+const BATCH = 200;
+
+export class Deleting {
+  /** Objects that a store would not delete, by copy. */
+  readonly kept: Record<string, number> = {};
+  readonly #core: VaultCore;
+  readonly #lease: Lease;
+  readonly #signal: AbortSignal | undefined;
+  readonly #deleted = new Map<string, { objects: number; bytes: number }>();
+
+  constructor(core: VaultCore, lease: Lease, signal: AbortSignal | undefined) {
+    this.#core = core;
+    this.#lease = lease;
+    this.#signal = signal;
+  }
+
+  deleted(copy: string): Amount {
+    return this.#deleted.get(copy) ?? { objects: 0, bytes: 0 };
+  }
+
+  /** In order. Throws `FENCED` when somebody else holds the lease by now, and what the store throws, except that it may not. */
+  async delete(copy: Copy, objects: readonly SizedKey[]): Promise<void> {
+    for (let at = 0; at < objects.length; at += BATCH) {
+      const batch = objects.slice(at, at + BATCH);
+      this.#signal?.throwIfAborted();
+      await this.#lease.check();
+      try {
+        await copy.store.delete(
+          batch.map(([key]) => key),
+          this.#signal ? { signal: this.#signal } : {},
+        );
+        this.#note(copy, batch);
+      } catch (error) {
+        if (!isHoldfastError(error, 'OBJECT_LOCKED', 'STORE_DENIED')) throw error;
+        await this.#oneByOne(copy, batch);
+      }
+    }
+  }
+
+  /** One that is locked must not keep the others. */
+  async #oneByOne(copy: Copy, batch: readonly SizedKey[]): Promise<void> {
+    const { name } = copy.description;
+    for (const [key, sizeBytes] of batch) {
+      try {
+        await copy.store.delete([key]);
+        this.#note(copy, [[key, sizeBytes]]);
+      } catch (error) {
+        if (!isHoldfastError(error, 'OBJECT_LOCKED', 'STORE_DENIED')) throw error;
+        this.kept[name] = (this.kept[name] ?? 0) + 1;
+        this.#core.logger.warn({ copy: name, key }, `not deleted, tried again by the next run: ${error.message}`);
+      }
+    }
+  }
+
+  #note({ description: { name } }: Copy, batch: readonly SizedKey[]): void {
+    const { objects, bytes } = this.deleted(name);
+    const more = batch.reduce((sum, [, size]) => sum + size, 0);
+    this.#deleted.set(name, { objects: objects + batch.length, bytes: bytes + more });
+  }
+}

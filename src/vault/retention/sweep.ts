@@ -1,0 +1,259 @@
+// Phase two: what tombstones name and nothing needs is deleted after the grace, in an order in which a death at any point harms nothing.
+
+import type { ComponentId } from '../../domain/component.ts';
+import type { Refusal, SweepReport } from '../../domain/retention-report.ts';
+import { HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import type { Copy } from '../copies.ts';
+import { listAll, type VaultCore } from '../core.ts';
+import { parseManifestKey } from '../layout.ts';
+import type { Lease } from '../types.ts';
+import { Budget, costOf } from './budget.ts';
+import { decideLog, isClosed, type JudgeParts, judgeManifests, wholeHold } from './decide.ts';
+import { Deleting } from './deleting.ts';
+import { isDue, isOver } from './due.ts';
+import { findGarbage } from './garbage.ts';
+import { completeTombstones } from './mark.ts';
+import { hangingOn } from './release.ts';
+import type { RetentionRequest } from './request.ts';
+import { keysOf, putRelease, putSwept, readTombstones, type SizedKey, type Tombstone } from './tombstone.ts';
+import { type Caches, doubt, readAgain, readWorld, type World } from './world.ts';
+
+/** Deletes what is due. A second run, or one after a death anywhere, goes on from what the copies hold. */
+export async function sweep(
+  core: VaultCore,
+  request: RetentionRequest,
+  caches: Caches,
+  lease: Lease,
+): Promise<SweepReport> {
+  const world = await readWorld(core, request, caches);
+  await completeTombstones(world, world.tombstones, lease);
+  return new Sweep(core, request, caches, lease, world).run();
+}
+
+class Sweep {
+  readonly #core: VaultCore;
+  readonly #request: RetentionRequest;
+  readonly #caches: Caches;
+  readonly #lease: Lease;
+  readonly #world: World;
+  readonly #names: readonly string[];
+  readonly #budget: Budget;
+  readonly #deleting: Deleting;
+  readonly #heldBack: string[] = [];
+  readonly #refused: Refusal[] = [];
+  readonly #released: string[] = [];
+  readonly #snapshots: string[] = [];
+
+  constructor(core: VaultCore, request: RetentionRequest, caches: Caches, lease: Lease, world: World) {
+    this.#core = core;
+    this.#request = request;
+    this.#caches = caches;
+    this.#lease = lease;
+    this.#world = world;
+    this.#names = world.copies.map(({ description }) => description.name);
+    this.#budget = new Budget(world.inventories, request);
+    this.#deleting = new Deleting(core, lease, request.signal);
+  }
+
+  async run(): Promise<SweepReport> {
+    const due = this.#world.tombstones.filter((each) => isDue(each, this.#names, this.#world.now));
+    for (const [component, parts] of this.#world.components) {
+      await this.#component(due, parts).catch((error: unknown) => {
+        // A run that is over, and a store that may answer in a moment, are no matter of one component.
+        if (isHoldfastError(error, 'FENCED', 'CANCELLED', 'STORE_UNAVAILABLE', 'POLICY_UNMET')) throw error;
+        this.#request.signal?.throwIfAborted();
+        this.#refused.push({ component, error: doubt(`'${component}' was not swept to its end`, error).toJSON() });
+      });
+    }
+    for (const { id } of due) await this.#acknowledge(id);
+    const finished = await this.#finish();
+    return {
+      tombstones: due.map(({ id }) => id),
+      snapshots: this.#snapshots,
+      deleted: Object.fromEntries(this.#names.map((copy) => [copy, this.#deleting.deleted(copy)] as const)),
+      kept: this.#deleting.kept,
+      released: this.#released,
+      heldBack: this.#heldBack,
+      refused: this.#refused,
+      finished,
+    };
+  }
+
+  async #component(due: readonly Tombstone[], parts: JudgeParts | HoldfastError): Promise<void> {
+    if (parts instanceof HoldfastError) throw parts;
+    const { component } = parts.facts;
+    await this.#releaseNeeded(parts);
+    if (wholeHold(parts) !== undefined) return;
+    const lists = (await this.#tombstones()).filter(({ id }) => due.some((each) => each.id === id));
+    const named = namesOf(lists, component);
+    await this.#deleteManifests(parts, named);
+    const after = await readAgain(this.#core, this.#world, parts, this.#caches);
+    const left = new Set(after.facts.manifests.map(({ key }) => key));
+    for (const { key, header } of parts.facts.manifests) if (!left.has(key)) this.#snapshots.push(header.id);
+    await this.#deleteGenerations(after, named);
+    await this.#deleteLog(after, named);
+    await this.#deleteGarbage(after, named);
+  }
+
+  /** As they are now, with what was released in this run. */
+  #tombstones(): Promise<readonly Tombstone[]> {
+    const { copies } = this.#world;
+    return readTombstones(this.#core, copies, { cache: this.#caches.tombstones, unreadable: 'refuse' });
+  }
+
+  /** What a tombstone names and somebody needs by now is taken off the list, with all that hangs on it. */
+  async #releaseNeeded(parts: JudgeParts): Promise<void> {
+    const needed = judgeManifests(parts).filter(({ reasons }) => reasons.length > 0);
+    for (const { snapshot, reasons } of needed) {
+      const reason = `needed again: ${reasons.map(({ words }) => words).join('; ')}`;
+      for (const { tombstone, keys } of hangingOn(snapshot.manifest, parts.facts, this.#world.tombstones)) {
+        await this.#lease.check();
+        const { by } = this.#request;
+        await putRelease(this.#core, this.#world.copies, { id: tombstone.id, by, at: this.#world.now, reason }, keys);
+        if (keys.includes(snapshot.manifest.key)) this.#released.push(snapshot.id);
+      }
+    }
+  }
+
+  async #deleteManifests(parts: JudgeParts, { manifests }: Named): Promise<void> {
+    const unneeded = new Set(
+      judgeManifests(parts)
+        .filter(({ reasons }) => reasons.length === 0)
+        .map(({ snapshot }) => snapshot.manifest.key),
+    );
+    for (const { key, sizeBytes, copies } of parts.facts.manifests) {
+      if (!manifests.has(key) || !unneeded.has(key)) continue;
+      const id = parseManifestKey(key)?.id ?? key;
+      if (!this.#budget.take(costOf(copies.map((copy) => [copy, sizeBytes] as const)))) {
+        this.#heldBack.push(`snapshot ${id}`);
+        continue;
+      }
+      for (const copy of this.#on(copies)) await this.#deleting.delete(copy, [[key, sizeBytes]]);
+    }
+  }
+
+  /** Only when no manifest that is left on any copy refers to it, and nobody stored anything in it since it was named. */
+  async #deleteGenerations(after: JudgeParts, { generations }: Named): Promise<void> {
+    const needed = new Set(after.facts.manifests.flatMap((manifest) => manifest.generations));
+    for (const generation of after.facts.generations) {
+      const { path, onCopies } = generation;
+      const objects = generations.get(path);
+      if (objects === undefined || needed.has(path) || !isClosed(after, generation)) continue;
+      if (!this.#budget.take(new Map(onCopies))) {
+        this.#heldBack.push(`generation ${path}`);
+        continue;
+      }
+      for (const copy of this.#on([...onCopies.keys()])) await this.#deleteBelow(copy, path, objects);
+    }
+  }
+
+  /** The data key last: until then what is left can still be read. */
+  async #deleteBelow(copy: Copy, path: string, objects: ReadonlySet<string>): Promise<void> {
+    const present = (await listAll(copy.store, `${path}/`)).filter(({ key }) => objects.has(key));
+    const isKey = ({ key }: { key: string }) => key === `${path}/key`;
+    const ordered = [...present.filter((each) => !isKey(each)), ...present.filter(isKey)];
+    await this.#deleting.delete(
+      copy,
+      ordered.map(({ key, sizeBytes }) => [key, sizeBytes] as const),
+    );
+  }
+
+  async #deleteLog(after: JudgeParts, { log }: Named): Promise<void> {
+    // Every manifest that is left counts, also one that a tombstone names: it may be released.
+    for (const { unneeded, systemId } of decideLog(after, new Set())) {
+      const taken = unneeded
+        .filter(({ key }) => log.has(key))
+        .filter(({ onCopies }) => this.#budget.take(costOf(onCopies)));
+      const left = unneeded.filter(({ key }) => log.has(key)).length - taken.length;
+      if (left > 0) this.#heldBack.push(`${left} objects of the log of ${after.facts.component} (${systemId})`);
+      await this.#deleteEach(taken);
+    }
+  }
+
+  async #deleteGarbage(after: JudgeParts, { packs }: Named): Promise<void> {
+    if (packs.size === 0) return;
+    const paths = new Set([...packs].map((key) => key.split('/').slice(0, 4).join('/')));
+    const found = await findGarbage(this.#core, this.#world.copies, after, ({ path }) => paths.has(path));
+    const taken = found.filter(({ key, onCopies }) => packs.has(key) && this.#budget.take(costOf(onCopies)));
+    await this.#deleteEach(taken);
+  }
+
+  async #deleteEach(objects: readonly { key: string; onCopies: ReadonlyMap<string, number> }[]): Promise<void> {
+    for (const copy of this.#world.copies) {
+      const { name } = copy.description;
+      const here = objects.flatMap(({ key, onCopies }): SizedKey[] => {
+        const size = onCopies.get(name);
+        return size === undefined ? [] : [[key, size]];
+      });
+      await this.#deleting.delete(copy, here);
+    }
+  }
+
+  /** A copy that holds nothing of the tombstone any more is noted, on every copy. */
+  async #acknowledge(id: string): Promise<void> {
+    const tombstone = (await this.#tombstones()).find((each) => each.id === id);
+    if (tombstone === undefined) return;
+    for (const copy of this.#world.copies) {
+      const { name } = copy.description;
+      if (tombstone.swept.has(name) || !(await this.#holdsNothing(copy, tombstone))) continue;
+      await this.#lease.check();
+      const swept = { id, copy: name, by: this.#request.by, at: this.#world.now };
+      await putSwept(this.#core, this.#world.copies, swept);
+    }
+  }
+
+  /** By the copy's own listing: what it was told to delete may still be there. */
+  async #holdsNothing({ store }: Copy, { list }: Tombstone): Promise<boolean> {
+    const keys = new Set([...keysOf(list)].map(([key]) => key));
+    const prefixes = new Set([...keys].map((key) => `${key.split('/').slice(0, 4).join('/')}`));
+    const parents = new Set([...prefixes].map((prefix) => (keys.has(prefix) ? prefix : `${prefix}/`)));
+    for (const prefix of parents) {
+      for await (const { key } of store.list(prefix)) if (keys.has(key)) return false;
+    }
+    return true;
+  }
+
+  /** Tombstones of which nothing is left anywhere, a grace later, by their own explicit keys. */
+  async #finish(): Promise<string[]> {
+    const over = (await this.#tombstones()).filter((each) => isOver(each, this.#names, this.#world.now));
+    for (const { keys } of over) {
+      for (const copy of this.#world.copies) {
+        const own = keys.get(copy.description.name) ?? [];
+        if (own.length === 0) continue;
+        await this.#lease.check();
+        await copy.store.delete(own);
+      }
+    }
+    return over.map(({ id }) => id);
+  }
+
+  #on(copies: readonly string[]): Copy[] {
+    return this.#world.copies.filter(({ description }) => copies.includes(description.name));
+  }
+}
+
+interface Named {
+  readonly manifests: ReadonlySet<string>;
+  /** Full keys by path. */
+  readonly generations: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly packs: ReadonlySet<string>;
+  readonly log: ReadonlySet<string>;
+}
+
+function namesOf(tombstones: readonly Tombstone[], component: ComponentId): Named {
+  const isOwn = (key: string) => key.startsWith(`${component}/`);
+  const own = (keys: readonly SizedKey[]) => keys.map(([key]) => key).filter(isOwn);
+  const generations = new Map<string, Set<string>>();
+  for (const { path, objects } of tombstones.flatMap(({ list }) => list.generations)) {
+    if (!isOwn(path)) continue;
+    const keys = generations.get(path) ?? new Set<string>();
+    for (const [rest] of objects) keys.add(`${path}/${rest}`);
+    generations.set(path, keys);
+  }
+  return {
+    manifests: new Set(tombstones.flatMap(({ list }) => own(list.manifests))),
+    generations,
+    packs: new Set(tombstones.flatMap(({ list }) => own(list.packs))),
+    log: new Set(tombstones.flatMap(({ list }) => own(list.log))),
+  };
+}
