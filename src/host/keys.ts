@@ -176,7 +176,7 @@ export class HostKeys {
     );
     if (kept.length > 0) {
       more.push(
-        `${kept.join(', ')} may keep older versions of what was removed; a locked one can be read there until its lock ends`,
+        `${kept.join(', ')} keeps what was removed until its lock ends, and its old secret opens it there; a later \`holdfast copies catch-up\` deletes it`,
       );
     }
     const listing = await this.#vault.slots.list(this.#sources);

@@ -1,6 +1,6 @@
 // Making a store a copy of a vault: only when it is empty, and only when somebody said so.
 
-import { fail } from '../errors/index.ts';
+import { fail, isHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
 import { DESCRIPTOR_KEY, SLOTS_PREFIX } from './layout.ts';
@@ -13,7 +13,11 @@ import { storeSlotObject, surveySlots } from './slot-survey.ts';
 export async function initialise(copy: Copy, objects: ReadonlyMap<string, Buffer>, descriptor: Buffer): Promise<void> {
   for (const [key, bytes] of objects) await storeSlotObject(copy, key, bytes);
   const left = (await listAll(copy.store, SLOTS_PREFIX)).map(({ key }) => key).filter((key) => !objects.has(key));
-  if (left.length > 0) await copy.store.delete(left);
+  try {
+    await copy.store.delete(left);
+  } catch (error) {
+    if (!isHoldfastError(error, 'OBJECT_LOCKED')) throw error; // a locked one opens nothing either
+  }
   await putSame(copy.store, DESCRIPTOR_KEY, descriptor);
 }
 

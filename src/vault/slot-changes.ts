@@ -84,6 +84,8 @@ interface Change {
   readonly good: Set<Copy>;
   readonly behind: Map<Copy, HoldfastError>;
   readonly removed: Set<string>;
+  /** Removed objects that stores keep until their locks end. */
+  readonly locked: Map<Copy, readonly string[]>;
 }
 
 /** Finishes what an earlier change left half done, on every copy that answers. */
@@ -91,12 +93,16 @@ async function begin(core: VaultCore, fence: Fence, slot: string): Promise<Chang
   const survey = await surveySlots(core);
   const change: Change = {
     ...{ core, fence, slot, survey },
-    ...{ good: new Set(survey.copies), behind: new Map(survey.away), removed: new Set() },
+    ...{ good: new Set(survey.copies), behind: new Map(survey.away), removed: new Set(), locked: new Map() },
   };
-  await onEach(change, async (copy) => {
-    for (const key of await alignSlots(survey, copy, fence)) change.removed.add(key);
-  });
+  await onEach(change, (copy) => align(change, survey, copy));
   return { ...change, survey: await surveySlots(core, [...change.good]) };
+}
+
+async function align(change: Change, survey: SlotSurvey, copy: Copy): Promise<void> {
+  const { deleted, locked } = await alignSlots(survey, copy, change.fence);
+  for (const key of [...deleted, ...locked]) change.removed.add(key);
+  change.locked.set(copy, locked);
 }
 
 /** A copy that gives no answer is left behind; whatever else goes wrong ends the change. */
@@ -141,42 +147,33 @@ async function retire(
   await onEach(change, async (copy) => {
     const away = survey.away.get(copy);
     if (away) throw away;
-    for (const key of await alignSlots(survey, copy, fence)) change.removed.add(key);
+    await align(change, survey, copy);
   });
 }
 
 /** Looks once more: silence of a store is no proof that something is there, or gone. */
 async function end(change: Change, result: Pick<SlotChange, 'object' | 'made'>): Promise<SlotChange> {
-  const { core, slot, good, removed, behind } = change;
+  const { core, slot, good, removed, locked, behind } = change;
   const survey = await surveySlots(core, [...good]);
   for (const [copy, error] of survey.away) {
     good.delete(copy);
     behind.set(copy, error);
   }
-  const kept: string[] = [];
   for (const copy of good) {
     const name = copy.description.name;
     const here = survey.slots.filter((each) => each.slot === slot && each.on.has(copy));
     if (result.object !== undefined && !here.some(({ key }) => key === result.object)) {
       fail('OBJECT_MISSING', `'${result.object}' was stored on '${name}' and is not listed there`);
     }
-    const left = here.find(({ removal }) => removal !== undefined);
+    const left = here.find(({ key, removal }) => removal !== undefined && !locked.get(copy)?.includes(key));
     if (left) fail('STORE_UNFIT', `'${left.key}' was deleted on '${name}' and is still listed there`);
-    if (removed.size > 0 && (await keepsVersions(core, copy))) kept.push(name);
   }
+  const kept = [...good].filter((copy) => (locked.get(copy) ?? []).length > 0);
+  const names = (copies: Iterable<Copy>) => [...copies].map((copy) => copy.description.name);
   return {
-    ...{ slot, ...result, removed: [...removed].sort(), copies: [...good].map((copy) => copy.description.name), kept },
+    ...{ slot, ...result, removed: [...removed].sort(), copies: names(good), kept: names(kept) },
     behind: [...behind].map(([copy, error]) => ({ copy: copy.description.name, error: error.toJSON() })),
   };
-}
-
-async function keepsVersions(core: VaultCore, copy: Copy): Promise<boolean> {
-  try {
-    const { versioned, objectLock } = await core.copies.properties(copy);
-    return versioned || objectLock;
-  } catch {
-    return true; // unknown is not absent
-  }
 }
 
 function noSuchSlot(slot: string, survey: SlotSurvey): never {

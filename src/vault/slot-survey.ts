@@ -192,19 +192,36 @@ export async function storeSlotObject(copy: Copy, key: string, bytes: Buffer): P
   fail('OBJECT_DAMAGED', `'${key}' on '${copy.description.name}' is not what was just stored there`);
 }
 
-/** Gives a copy what it lacks, then takes from it what was removed and may go. Repeating it is harmless. Gives the keys that went. */
+export interface Alignment {
+  readonly deleted: readonly string[];
+  /** Removed objects that the store keeps until their locks end. */
+  readonly locked: readonly string[];
+}
+
+/** Gives a copy what it lacks, then takes from it what was removed and may go. Repeating it is harmless. */
 export async function alignSlots(
   survey: SlotSurvey,
   copy: Copy,
   beforeDelete: () => Promise<void> = async () => undefined,
-): Promise<string[]> {
+): Promise<Alignment> {
   for (const { key, bytes } of survey.lackedBy(copy)) {
     await storeSlotObject(copy, key, bytes);
     survey.note(copy, key, bytes);
   }
-  const keys = survey.deletableOn(copy);
-  if (keys.length === 0) return [];
-  await beforeDelete();
-  await copy.store.delete(keys);
-  return keys;
+  const [deleted, locked]: [string[], string[]] = [[], []];
+  for (const key of survey.deletableOn(copy)) {
+    await beforeDelete();
+    ((await isDeleted(copy, key)) ? deleted : locked).push(key);
+  }
+  return { deleted, locked };
+}
+
+async function isDeleted(copy: Copy, key: string): Promise<boolean> {
+  try {
+    await copy.store.delete([key]);
+    return true;
+  } catch (error) {
+    if (!isHoldfastError(error, 'OBJECT_LOCKED')) throw error;
+    return false;
+  }
 }

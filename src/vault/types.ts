@@ -338,7 +338,7 @@ export interface SlotChange {
   readonly removed: readonly string[];
   /** Copies that are as they should be. */
   readonly copies: readonly string[];
-  /** Those of them that keep older versions of what went: it can be read there until their locks end. */
+  /** Those of them that keep what went until its lock ends: it can be read there till then. */
   readonly kept: readonly string[];
   /** Copies that gave no answer; catch-up brings them in line. */
   readonly behind: readonly { readonly copy: string; readonly error: ErrorData }[];

@@ -17,8 +17,8 @@ const COST = { file: 0, kms: 1, passphrase: 2 } as const;
 /** Opens slot objects with the configured secrets; remembers what failed, so that no copy makes us ask a dead service again. */
 export class SlotOpener {
   readonly sources: readonly KeySource[];
-  readonly #failed = new Map<string, HoldfastError>();
-  readonly #foreign = new Set<string>();
+  readonly #failed = new Map<KeySource, HoldfastError>();
+  readonly #foreign = new Map<KeySource, Set<string>>();
 
   constructor(sources: readonly KeySource[]) {
     this.sources = sources.toSorted((a, b) => COST[a.kind] - COST[b.kind]);
@@ -45,14 +45,15 @@ export class SlotOpener {
   }
 
   async #try(vaultId: string, slot: KeySlot, bytes: Buffer, source: KeySource): Promise<Buffer | undefined> {
-    const pair = `${vaultId} ${source.name} ${slot.key} ${sha256Of(bytes)}`;
-    if (this.#failed.has(source.name) || this.#foreign.has(pair)) return undefined;
+    const object = `${vaultId} ${slot.key} ${sha256Of(bytes)}`;
+    const foreign = this.#foreign.get(source) ?? new Set();
+    if (this.#failed.has(source) || foreign.has(object)) return undefined;
     try {
       const key = await openSlot(vaultId, slot, source);
-      if (!key) this.#foreign.add(pair);
+      if (!key) this.#foreign.set(source, foreign.add(object));
       return key;
     } catch (error) {
-      this.#failed.set(source.name, toHoldfastError(error));
+      this.#failed.set(source, toHoldfastError(error));
       return undefined;
     }
   }

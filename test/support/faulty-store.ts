@@ -1,4 +1,4 @@
-// A store that fails at a chosen call: before it does anything, or after it did all of it (the answer is lost).
+// A store that fails at a chosen call: before it does anything, or after it did all of it (the answer is lost); once, or for good as in a death.
 
 import { HoldfastError } from '../../src/errors/index.ts';
 import type {
@@ -14,7 +14,8 @@ import type {
   StoreProperties,
 } from '../../src/stores/store.ts';
 
-export type FaultKind = 'refused' | 'answer lost';
+/** `dies …`: every later call fails too, of all stores, as if the process had been killed there. */
+export type FaultKind = 'refused' | 'answer lost' | 'dies before' | 'dies after';
 
 /** Counts the calls of all stores that share it, and says which one fails. */
 export class FaultPlan {
@@ -35,6 +36,7 @@ export class FaultPlan {
 
   next(what: string): FaultKind | undefined {
     this.calls++;
+    if (this.#failing !== undefined && this.calls > this.#failing && this.#kind.startsWith('dies')) return 'refused';
     if (this.calls !== this.#failing) return undefined;
     this.failed = `${this.#kind}: ${what}`;
     return this.#kind;
@@ -98,7 +100,7 @@ export class FaultyStore implements Store {
   async #call<T>(what: string, call: () => Promise<T>): Promise<T> {
     const kind = this.#plan.next(`${what} on ${this.name}`);
     if (kind === undefined) return call();
-    if (kind === 'answer lost') await call();
+    if (kind === 'answer lost' || kind === 'dies after') await call();
     throw new HoldfastError('STORE_UNAVAILABLE', `${what}: ${kind}`);
   }
 }

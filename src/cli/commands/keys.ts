@@ -42,7 +42,7 @@ export const keysRemove = defineCommand({
   path: 'keys remove',
   arguments: '<name>',
   summary: 'take a way to open the vault out of it',
-  details: `Asks for the name again. Refused unless another key that is at hand opens every copy right now. Whoever opened the vault with it before may have kept the vault key, which stays the same; where a store keeps locked versions, the slot stays readable there until the lock ends. ${ALONE}`,
+  details: `Asks for the name again. Refused unless another key that is at hand opens every copy right now. Whoever opened the vault with it before may have kept the vault key, which stays the same; on a copy that locks its objects the slot stays, and opens, until its lock ends. ${ALONE}`,
   examples: ['holdfast keys remove safe', 'holdfast keys remove safe --yes'],
   input: z.object({ args: oneKey }),
   run: ({ args: [name = ''] }, context) =>

@@ -1,0 +1,47 @@
+// A program that changes the key slots of a test's vault and kills itself at a store call: DIRECTORY CHANGE CALL before|after.
+
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { FileStore } from '../../src/stores/file-store.ts';
+import type { Store } from '../../src/stores/store.ts';
+import { openVault } from '../../src/vault/index.ts';
+import { keyChanges } from './key-changes.ts';
+
+const [directory = '', name = '', call = '', when = ''] = process.argv.slice(2);
+const keyFile = join(directory, 'vault.key');
+let calls = -1;
+
+function dieAt(moment: string): void {
+  if (calls === Number(call) && when === moment) process.kill(process.pid, 'SIGKILL');
+}
+
+function dying(store: Store): Store {
+  return new Proxy(store, {
+    get(target, property) {
+      const value = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        if (calls >= 0) calls++;
+        dieAt('before');
+        const result: unknown = value.apply(target, args);
+        if (result instanceof Promise) {
+          return result.finally(() => dieAt('after'));
+        }
+        dieAt('after');
+        return result;
+      };
+    },
+  });
+}
+
+const copies = ['local', 'eu'].map((copy, number) => {
+  const store = new FileStore(copy, join(directory, copy));
+  const description = { name: copy, site: 'home', medium: 'disk', offsite: number > 0, location: store.location };
+  return { store: dying(store), description };
+});
+const vault = await openVault({
+  ...{ estate: 'acme', copies, policy: { copies: 1, offsite: 0 }, host: 'db1', logger: pino({ level: 'silent' }) },
+  keys: [{ name: 'host', kind: 'file', path: keyFile }],
+});
+calls = 0;
+await keyChanges[name]?.change(vault, keyFile);
