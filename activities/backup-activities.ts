@@ -1,6 +1,7 @@
 // Activities of a backup and of the log: thin over the engine, the receivers and the vault.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogOutage } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import { fail } from '../src/errors/index.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
@@ -11,14 +12,13 @@ import type { SnapshotId } from '../src/vault/index.ts';
 import type { LogPositions, PostgresActivities, SupervisedLog, SuperviseRequest } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
 import { type HostServices, sourceOf } from './lib/host-services.ts';
+import { Laggards } from './lib/laggards.ts';
 
 type Names = 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog';
 
 const dueMs = 50 * 60_000;
 const soonMs = 5 * 60_000;
 const lookMs = 1_000;
-/** A store that stumbles for a moment is not away. */
-const awayAfterMs = 15_000;
 
 export function createBackupActivities(services: HostServices): Pick<PostgresActivities, Names> {
   const { frame, receivers, host } = services;
@@ -42,8 +42,11 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
           source,
           vault: await services.vault(),
           request: { snapshotId: snapshot as SnapshotId, component, host },
-          waitForLog: (copy, timeline, from, to, stop) =>
-            receivers.waitForLog(component, copy, timeline, from, to, stop),
+          waitForLog: (copy, timeline, from, to, wait) =>
+            receivers.waitForLog(component, copy, timeline, from, to, {
+              ...wait,
+              onWaiting: (note) => report({ note }),
+            }),
           onProgress: ({ doneBytes, totalBytes }) =>
             report({ note: `${mib(doneBytes)} of ${mib(totalBytes)} MiB read` }),
           signal,
@@ -61,29 +64,40 @@ function mib(bytes: number): string {
 }
 
 async function supervise(
-  { receivers }: HostServices,
-  { component, ignoreAway, soon, handledLoss }: SuperviseRequest,
+  { receivers, vault }: HostServices,
+  { component, ignoreAway, ignoreForMs = Number.POSITIVE_INFINITY, soon, handledLoss, knownOutage }: SuperviseRequest,
   { signal, report }: Running,
 ): Promise<SupervisedLog> {
-  const awaySince = new Map<string, number>();
+  const compare = async () => (await vault()).copiesBehind();
+  const laggards = new Laggards({ asked: ignoreAway, ignoreForMs, compare });
   for (const dueAt = Date.now() + (soon ? soonMs : dueMs); ; await sleep(lookMs, undefined, { signal })) {
-    const positions = positionsOf(receivers.state(component));
-    const away = awayFor(positions, awaySince);
+    const { steady, outage } = receivers.reception(component);
+    const positions = positionsOf(receivers.state(component), outage);
     report({ note: inWords(component, positions), data: { ...positions } });
+    const { all: away, isNews } = await laggards.look(positions.copies);
     const { id, hole } = receivers.losses(component);
     if (id !== undefined && id !== handledLoss) {
       return { outcome: 'slot lost', positions, away, loss: id, ...(hole === undefined ? {} : { hole }) };
     }
-    if (away.some((copy) => !ignoreAway.includes(copy))) return { outcome: 'copy away', positions, away };
+    if (outage !== undefined && !isSame(outage, knownOutage)) return { outcome: 'not received', positions, away };
+    if (steady && knownOutage !== undefined) return { outcome: 'received again', positions, away };
+    if (isNews) return { outcome: 'copy away', positions, away };
     if (Date.now() > dueAt) return { outcome: 'due', positions, away };
   }
 }
 
-function positionsOf(state: ReceiverState | undefined): LogPositions {
-  if (state === undefined) return { phase: 'starting', copies: [] };
+/** An outage of which the reason changed is told again. */
+function isSame(outage: LogOutage, known: LogOutage | undefined): boolean {
+  return known?.since === outage.since && known.code === outage.code;
+}
+
+function positionsOf(state: ReceiverState | undefined, outage: LogOutage | undefined): LogPositions {
+  const told = outage === undefined ? {} : { outage };
+  if (state === undefined) return { phase: 'starting', copies: [], ...told };
   const { phase, timeline, receivedLsn, durableLsn, durableTime } = state;
   return {
     phase,
+    ...told,
     ...(timeline === undefined ? {} : { timeline }),
     ...(receivedLsn === undefined ? {} : { receivedLsn }),
     ...(durableLsn === undefined ? {} : { durableLsn }),
@@ -96,17 +110,10 @@ function positionsOf(state: ReceiverState | undefined): LogPositions {
   };
 }
 
-function awayFor({ copies }: LogPositions, since: Map<string, number>): string[] {
-  for (const { copy, error } of copies) {
-    if (error === undefined) since.delete(copy);
-    else if (!since.has(copy)) since.set(copy, Date.now());
-  }
-  return [...since].filter(([, at]) => Date.now() - at >= awayAfterMs).map(([copy]) => copy);
-}
-
-function inWords(component: ComponentId, { phase, durableLsn, durableTime, copies }: LogPositions): string {
+function inWords(component: ComponentId, { phase, outage, durableLsn, durableTime, copies }: LogPositions): string {
   const behind = copies.filter(({ error }) => error !== undefined).map(({ copy }) => copy);
   const durable = durableLsn === undefined ? 'nothing durable yet' : `durable to ${durableLsn}`;
   const time = durableTime === undefined ? '' : `, recoverable to ${durableTime}`;
-  return `log of ${component}: ${phase}, ${durable}${time}${behind.length === 0 ? '' : `; behind: ${behind.join(', ')}`}`;
+  const state = outage === undefined ? phase : `not received since ${outage.since} (${outage.message}; ${outage.hint})`;
+  return `log of ${component}: ${state}, ${durable}${time}${behind.length === 0 ? '' : `; behind: ${behind.join(', ')}`}`;
 }

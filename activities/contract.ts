@@ -4,6 +4,7 @@ import type {
   CheckReport,
   ComponentStatus,
   CopyStatus,
+  LogOutage,
   RestoreResult,
   SnapshotSummary,
   StoppedServer,
@@ -63,6 +64,8 @@ export interface CaptureRequest extends DatabaseRequest {
 /** Durable positions of the log as the supervisor's heartbeats and results carry them. */
 export interface LogPositions {
   readonly phase: string;
+  /** The log is not received, and somebody must know. */
+  readonly outage?: LogOutage;
   readonly timeline?: number;
   readonly receivedLsn?: string;
   readonly durableLsn?: string;
@@ -71,17 +74,24 @@ export interface LogPositions {
 }
 
 export interface SuperviseRequest extends DatabaseRequest {
-  /** Copies already known to be away. */
+  /** Copies for which a catch-up was asked already. */
   readonly ignoreAway: readonly string[];
+  /** They are named again when they still lag after so long; default: never. */
+  readonly ignoreForMs?: number;
   /** Return after minutes instead of an hour. */
   readonly soon: boolean;
   /** The loss that was handled already. */
   readonly handledLoss?: string;
+  /** The outage that was told already. */
+  readonly knownOutage?: LogOutage;
 }
 
 export interface SupervisedLog {
-  /** Why the activity returned: time to look at the history, the slot was lost and made again, or a copy cannot be reached. */
-  readonly outcome: 'due' | 'slot lost' | 'copy away';
+  /**
+   * Why the activity returned: time to look at the history, the slot was lost and made again, a copy lags, or the log is not received
+   * (`positions.outage`), and is again.
+   */
+  readonly outcome: 'due' | 'slot lost' | 'copy away' | 'not received' | 'received again';
   readonly positions: LogPositions;
   /** Copies that lack something the others have, or cannot be asked. */
   readonly away: readonly string[];

@@ -1,7 +1,8 @@
-// The way of the log (docs/architecture.md): watches the receiver of one database, and acts when the slot or a copy is lost.
+// The way of the log (docs/architecture.md): watches the receiver of one database, and acts when log is lost, does not come, or a copy lags.
 
 import { continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflow';
-import type { SupervisedLog } from '../activities/contract.ts';
+import type { SupervisedLog, SuperviseRequest } from '../activities/contract.ts';
+import type { LogOutage } from '../src/domain/client.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RunStatus, ShipLogInput } from '../src/domain/operations.ts';
 import { type ErrorData, HoldfastError } from '../src/errors/index.ts';
@@ -17,35 +18,48 @@ export type LogAlarm = ErrorData & { readonly at: string };
 /** What one run hands to the next; absent in the first. */
 export interface ShipLogState {
   readonly version: 1;
+  /** The slot was lost, and there is no full backup since. */
   readonly alarm?: LogAlarm;
   readonly handledLoss?: string;
+  /** The log is not received. */
+  readonly outage?: LogOutage;
 }
 
 /** About two days of quiet supervision: replayed at once after a restart of the worker. */
 const historyLimit = 500;
+/** A copy that still lags is named again after so long, then after twice as long, at most an hour. */
+const firstIgnoreMs = 5 * 60_000;
+const longestIgnoreMs = 60 * 60_000;
 
 export async function shipLog(input: ShipLogInput, state: ShipLogState = { version: 1 }): Promise<RunStatus> {
   const progress = new Progress('shipLog', input?.component, input?.by, ['ship the log']);
-  let { alarm, handledLoss } = state;
+  let { alarm, handledLoss, outage } = state;
   return operate('shipLog', progress, input, async (conduct) => {
-    progress.alarm(alarm);
     await progress.step('ship the log', async () => {
-      let away: readonly string[] = [];
+      let asked: readonly string[] = [];
+      let ignoreForMs = firstIgnoreMs;
       while (!isLong()) {
-        if (alarm !== undefined) alarm = await backUpAfterLoss(conduct, alarm);
-        const seen = await supervise(conduct, away, alarm !== undefined, handledLoss);
-        away = seen.away;
-        if (seen.outcome === 'copy away') await catchUpLaggards(progress, conduct.input.host, away);
+        progress.alarm(outageAlarm(outage) ?? alarm);
+        // While no log comes no backup can be committed.
+        if (alarm !== undefined && outage === undefined) {
+          alarm = await backUpAfterLoss(conduct, alarm);
+          progress.alarm(alarm);
+        }
+        const soon = alarm !== undefined && outage === undefined;
+        const known = { ignoreAway: asked, ignoreForMs, soon, ...given({ handledLoss, knownOutage: outage }) };
+        const seen = await supervise(conduct, known);
+        const still = asked.filter((copy) => seen.away.includes(copy));
+        ignoreForMs = still.length === 0 ? firstIgnoreMs : Math.min(ignoreForMs * 2, longestIgnoreMs);
+        asked = seen.outcome === 'copy away' ? seen.away : still;
+        if (seen.outcome === 'copy away') await catchUpLaggards(progress, conduct.input.host, asked);
+        if (seen.outcome === 'received again') outage = undefined;
+        if (seen.outcome === 'not received') outage = await raiseOutage(conduct, seen);
         if (seen.outcome !== 'slot lost') continue;
         handledLoss = seen.loss;
-        alarm = await raise(conduct, seen);
+        alarm = await raiseLoss(conduct, seen);
       }
     });
-    return await continueAsNew<typeof shipLog>(input, {
-      version: 1,
-      ...(alarm === undefined ? {} : { alarm }),
-      ...(handledLoss === undefined ? {} : { handledLoss }),
-    });
+    return await continueAsNew<typeof shipLog>(input, { version: 1, ...given({ alarm, handledLoss, outage }) });
   });
 }
 
@@ -54,31 +68,53 @@ function isLong(): boolean {
   return info.continueAsNewSuggested || info.historyLength > historyLimit;
 }
 
+/** Without the fields that are not known. */
+function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
 async function supervise(
   { input, progress, host }: Conduct<ShipLogInput>,
-  ignoreAway: readonly string[],
-  soon: boolean,
-  handledLoss: string | undefined,
-) {
+  known: Omit<SuperviseRequest, 'component'>,
+): Promise<SupervisedLog> {
   const { component } = input;
-  progress.say('the receiver of the host ships the log; its heartbeats carry the positions');
-  const seen = await host.ship.superviseLog(
-    { component, ignoreAway, soon, ...(handledLoss === undefined ? {} : { handledLoss }) },
-    `log of ${component}`,
+  const { knownOutage } = known;
+  progress.say(
+    knownOutage === undefined
+      ? 'the receiver of the host ships the log; its heartbeats carry the positions'
+      : `the log is not received since ${knownOutage.since}: ${knownOutage.message}; it is tried again and again`,
   );
+  const seen = await host.ship.superviseLog({ component, ...known }, `log of ${component}`);
   progress.tell({ log: seen.positions, away: seen.away });
   return seen;
 }
 
-async function raise({ progress, input }: Conduct<ShipLogInput>, seen: SupervisedLog): Promise<LogAlarm> {
-  const at = new Date().toISOString();
+function outageAlarm(outage: LogOutage | undefined): LogAlarm | undefined {
+  if (outage === undefined) return undefined;
+  const { since, message, ...rest } = outage;
+  return { ...rest, message: `the log is not received since ${since}: ${message}`, at: since };
+}
+
+async function raiseOutage(conduct: Conduct<ShipLogInput>, seen: SupervisedLog): Promise<LogOutage | undefined> {
+  const { outage } = seen.positions;
+  const alarm = outageAlarm(outage);
+  if (alarm !== undefined) await raise(conduct, alarm);
+  return outage;
+}
+
+async function raiseLoss(conduct: Conduct<ShipLogInput>, seen: SupervisedLog): Promise<LogAlarm> {
   const hole = `${seen.hole?.from ?? 'unknown'} to ${seen.hole?.to ?? 'unknown'}`;
-  const lost = new HoldfastError('SLOT_LOST', `the slot of ${input.component} was lost: log from ${hole} is missing`, {
+  const { component } = conduct.input;
+  const lost = new HoldfastError('SLOT_LOST', `the slot of ${component} was lost: log from ${hole} is missing`, {
     ...(seen.hole === undefined ? {} : { details: { hole: seen.hole } }),
   });
-  const alarm = { ...lost.toJSON(), at };
+  return await raise(conduct, { ...lost.toJSON(), at: new Date().toISOString() });
+}
+
+async function raise({ progress }: Conduct<ShipLogInput>, alarm: LogAlarm): Promise<LogAlarm> {
   progress.alarm(alarm);
-  const record = { run: progress.run, name: `alarm-${at.replaceAll(/[-:.]/g, '')}`, data: alarm };
+  const now = new Date().toISOString();
+  const record = { run: progress.run, name: `alarm-${now.replaceAll(/[-:.]/g, '')}`, data: alarm };
   // As long as it takes: the hole is in the log either way, but the alarm must outlive Temporal's memory.
   await patientControlCalls(progress.estate, progress.noteRunning).putRunRecord(record, 'record the alarm');
   return alarm;
@@ -103,9 +139,7 @@ async function backUpAfterLoss(
     await startBeside('backupDatabase', workflowId, backup);
     const join = patientControlCalls(progress.estate, progress.noteRunning);
     const status = await join.awaitRun({ workflowId, request: 'physical' }, 'full backup after the lost slot');
-    if (status.startedAt < alarm.at) return alarm;
-    progress.alarm(undefined);
-    return undefined;
+    return status.startedAt < alarm.at ? alarm : undefined;
   } catch (error) {
     if (isCancellation(error)) throw error;
     progress.say(`the backup after the lost slot failed: ${errorData(error).message}`);

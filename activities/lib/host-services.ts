@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
-import type { HostService } from '../../src/domain/client.ts';
+import type { HostService, LogOutage } from '../../src/domain/client.ts';
 import type { ComponentId } from '../../src/domain/component.ts';
 import type { Lsn } from '../../src/domain/lsn.ts';
 import { fail } from '../../src/errors/index.ts';
@@ -24,20 +24,26 @@ export interface Receivers {
     readonly id?: string;
     readonly hole?: { readonly from?: string; readonly to?: string };
   };
-  /** Resolves when the log from `from` to `to` is durable on that copy. */
-  waitForLog(
-    component: ComponentId,
-    copy: string,
-    timeline: number,
-    from: Lsn,
-    to: Lsn,
-    signal: AbortSignal,
-  ): Promise<void>;
+  /** `outage`: the log is not received, and somebody must know. `steady`: it has come for long enough to rely on it. */
+  reception(component: ComponentId): { readonly steady: boolean; readonly outage?: LogOutage };
+  /**
+   * Resolves when the log from `from` to `to` is durable on that copy. Throws why the copy is left behind, `LOG_HOLE`, and why the
+   * receiver failed where somebody must decide what happens; waits through everything else.
+   */
+  waitForLog(component: ComponentId, copy: string, timeline: number, from: Lsn, to: Lsn, wait: LogWait): Promise<void>;
   /** Resolves when everything up to `to` is durable by the policy; for the last log of a server that was stopped. */
   drain(component: ComponentId, timeline: number, to: Lsn, signal: AbortSignal): Promise<void>;
   /** Stops receiving while data directories are swapped; `resume` goes on with whatever server is there then. */
   pause(component: ComponentId): Promise<void>;
   resume(component: ComponentId): Promise<void>;
+}
+
+export interface LogWait {
+  readonly signal: AbortSignal;
+  /** Whether the copy can be left behind when it does not move; asked again and again. Default never. */
+  readonly mayLeave?: () => boolean;
+  /** Told now and then, in words, what is waited for. */
+  readonly onWaiting?: (words: string) => void;
 }
 
 export interface HostServices {

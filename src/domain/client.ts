@@ -175,6 +175,11 @@ export interface Finding {
   readonly hint: string;
 }
 
+/** The log of a component is not received: since when (ISO 8601, UTC), and why. */
+export interface LogOutage extends ErrorData {
+  readonly since: string;
+}
+
 export interface ComponentCopy {
   readonly copy: string;
   /** `unknown` is never good: the copy could not be asked, or answered only in part. */

@@ -1,7 +1,14 @@
 // What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
 
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ComponentCopy, ComponentStatus, Finding, RestoreResult, WindowSummary } from '../domain/client.ts';
+import type {
+  ComponentCopy,
+  ComponentStatus,
+  Finding,
+  LogOutage,
+  RestoreResult,
+  WindowSummary,
+} from '../domain/client.ts';
 import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
@@ -59,6 +66,14 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
     },
     findings,
   };
+}
+
+/** What is not received now will be missing soon, whatever the vault still says: first of the findings. */
+export function withOutage(status: ComponentStatus, outage: LogOutage | undefined): ComponentStatus {
+  if (outage === undefined) return status;
+  const finding = late(`the log is not received since ${outage.since}: ${outage.message}`, outage.hint);
+  const state = status.state === 'unknown' ? status.state : 'late';
+  return { ...status, state, findings: [finding, ...status.findings] };
 }
 
 export function summarizeWindow({ from, to, fromLsn, toLsn, timeline, holes }: RecoveryWindow): WindowSummary {

@@ -2,14 +2,14 @@
 
 import type { Logger } from 'pino';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ComponentStatus, CopyStatus, HostService } from '../domain/client.ts';
+import type { ComponentStatus, CopyStatus, HostService, LogOutage } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { fail, fromErrorData, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { Vault } from '../vault/index.ts';
 import { type CheckOptions, checkDatabase } from './check.ts';
-import { componentStatus } from './component-status.ts';
+import { componentStatus, withOutage } from './component-status.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 import { thisHost } from './this-host.ts';
@@ -20,6 +20,8 @@ export interface HostServiceOptions {
   readonly host?: string;
   /** A vault that is open already and stays the caller's; default: one is opened and closed with the service. */
   readonly vault?: Vault;
+  /** What the process that receives the log of a component says of it; only that process knows. */
+  readonly outage?: (component: ComponentId) => LogOutage | undefined;
 }
 
 /** Runs older than the newest so many are left to a person with the vault. */
@@ -40,7 +42,12 @@ export async function openHostService(configuration: Configuration, options: Hos
     async components(component) {
       const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
       const runs = await history(component).catch(() => []);
-      return Promise.all(wanted.map((database) => readComponent(vault, configuration, database, runs)));
+      return Promise.all(
+        wanted.map(async (database) => {
+          const status = await readComponent(vault, configuration, database, runs);
+          return withOutage(status, options.outage?.(database.id));
+        }),
+      );
     },
     check: async (component, check: CheckOptions = {}) => checkDatabase(vault, configuration, find(component), check),
     async close() {

@@ -7,7 +7,7 @@ import type { SetupStep } from '../domain/client.ts';
 import { slotName } from '../domain/ids.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { preflight } from '../postgres/preflight.ts';
-import { ensureSlot } from '../postgres/receiver/index.ts';
+import { type PreparedSlot, prepareSlot } from '../postgres/receiver/index.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
 import { slotWarnings } from './key-warnings.ts';
@@ -210,14 +210,31 @@ async function serverStep(
 
 async function slotStep(
   configuration: Configuration,
-  { id, name, url }: DatabaseSettings,
-  { dryRun }: SetUpOptions,
+  { id, name, url, host: databaseHost }: DatabaseSettings,
+  { dryRun, host, logger }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
   if (dryRun) return ['planned', `the replication slot '${slot}' would be made unless it is there`];
-  const source = { component: id, url: await resolveSecret(url) };
-  const { created, restartLsn } = await ensureSlot(source, slot, { immediatelyReserve: true });
-  return [created ? 'done' : 'present', `replication slot '${slot}', log kept from ${restartLsn}`];
+  const vault = await openVault(await vaultOptions(configuration, { host, logger }));
+  try {
+    const prepared = await prepareSlot({ component: id, url: await resolveSecret(url) }, slot, vault, logger);
+    return slotWords(slot, prepared, databaseHost);
+  } finally {
+    await vault.close();
+  }
+}
+
+function slotWords(slot: string, prepared: PreparedSlot, host: string): Answer {
+  if (prepared.state !== 'left') {
+    const words = `replication slot '${slot}', log kept from ${prepared.restartLsn}`;
+    if (prepared.state !== 'remade') return [prepared.state === 'present' ? 'present' : 'done', words];
+    return ['done', `${words}; it was gone, and no log is missing: the vault has it to ${prepared.durable}`];
+  }
+  const has = prepared.durable === undefined ? 'has log of this server' : `has the log only to ${prepared.durable}`;
+  return [
+    'skipped',
+    `the replication slot '${slot}' is gone, and log may be missing: the vault ${has}; start \`holdfast worker\` on '${host}', which makes the slot again, names the hole, raises the alarm and takes a new full backup`,
+  ];
 }
 
 async function exists(path: string): Promise<boolean> {

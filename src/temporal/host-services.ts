@@ -5,6 +5,7 @@ import type { ActivityFrame } from '../../activities/lib/activity-runner.ts';
 import type { HostServices, Receivers } from '../../activities/lib/host-services.ts';
 import type { Configuration } from '../../config/index.ts';
 import type { HostService } from '../domain/client.ts';
+import type { ComponentId } from '../domain/component.ts';
 import { openConfiguredVault } from '../host/open-vault.ts';
 import { openHostService } from '../host/service.ts';
 import type { Vault } from '../vault/index.ts';
@@ -25,8 +26,13 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
   const { configuration, host, frame } = options;
   const logger = options.logger.child({ host });
   const vault = sharedOnce(() => openConfiguredVault(configuration, { host, logger }));
+  const receivers = options.receivers(vault);
+  const outage = (component: ComponentId) => {
+    const isOwn = Object.values(configuration.database).some((each) => each.id === component && each.host === host);
+    return isOwn ? receivers.reception(component).outage : undefined;
+  };
   const service = sharedOnce(
-    async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault() }),
+    async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault(), outage }),
   );
   return {
     host,
@@ -35,7 +41,7 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
     frame,
     vault,
     service,
-    receivers: options.receivers(vault),
+    receivers,
     close: async () => {
       await vault.opened()?.then(
         (value) => value.close(),

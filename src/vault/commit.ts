@@ -17,6 +17,7 @@ import {
 import { fill, type Lacking, lackingOn, readVerified, replicateSnapshot, requireWhole } from './replicate.ts';
 import { requireNotNamed } from './retention/named.ts';
 import type {
+  CommitReady,
   Snapshot,
   SnapshotId,
   SnapshotOnCopies,
@@ -68,7 +69,7 @@ export async function completeSnapshot(
   core: VaultCore,
   component: ComponentId,
   id: SnapshotId,
-  ready?: (copy: string) => Promise<void>,
+  ready?: CommitReady,
 ): Promise<SnapshotOnCopies | undefined> {
   const found = await findManifest(core, component, id);
   if (!found) return undefined;
@@ -76,14 +77,20 @@ export async function completeSnapshot(
   await requireNotNamed(core, asked, manifest);
   const present = [...holders];
   let failure: unknown;
-  for (const target of asked.filter((copy) => !holders.includes(copy))) {
-    try {
-      await replicateSnapshot(core, manifest, { sources: holders, target }, ready);
-      present.push(target);
-    } catch (error) {
-      failure = core.copies.failed(target, error);
-    }
-  }
+  const mayLeave = () => meetsPolicy(core.policy, present);
+  // At once: one that stands still must not keep another from making it enough.
+  await Promise.all(
+    asked
+      .filter((copy) => !holders.includes(copy))
+      .map(async (target) => {
+        try {
+          await replicateSnapshot(core, manifest, { sources: holders, target }, (copy) => ready?.(copy, mayLeave));
+          present.push(target);
+        } catch (error) {
+          failure = core.copies.failed(target, error);
+        }
+      }),
+  );
   requirePolicy(core.policy, present, `snapshot '${id}' is not on enough copies`, failure);
   return onCopies(core, manifest.header, present);
 }
@@ -143,17 +150,24 @@ async function prepareCopies(core: VaultCore, parts: CommitParts): Promise<void>
     needs.set(copy, await lackingOn(copy, parts.request.component, body, known));
   });
   const isCheap = (copy: Copy) => (needs.get(copy)?.bytes ?? 0) <= FILL_AT_ONCE_BYTES;
-  await onEach(uploads, (copy) => prepare(core, parts, copy, needs.get(copy) as Lacking), isCheap);
   const late = uploads.alive.filter((copy) => !isCheap(copy));
+  const able = new Set(late);
+  // A copy can be done without while those that are prepared, and those that were not tried yet, are enough.
+  const mayLeave = () =>
+    meetsPolicy(
+      core.policy,
+      uploads.alive.filter((copy) => able.has(copy)),
+    );
+  const prepareOne = async (copy: Copy) => {
+    able.delete(copy);
+    await prepare(core, parts, copy, needs.get(copy) as Lacking, mayLeave);
+    able.add(copy);
+  };
+  await onEach(uploads, prepareOne, isCheap);
   for (const copy of late) {
     if (meetsPolicy(core.policy, uploads.alive.filter(isCheap))) {
       uploads.leaveBehind(copy, behind(copy, needs.get(copy) as Lacking));
-    } else
-      await onEach(
-        uploads,
-        () => prepare(core, parts, copy, needs.get(copy) as Lacking),
-        (each) => each === copy,
-      );
+    } else await onEach(uploads, prepareOne, (each) => each === copy);
   }
 }
 
@@ -163,11 +177,17 @@ function behind(copy: Copy, what: Lacking): HoldfastError {
   });
 }
 
-async function prepare(core: VaultCore, parts: CommitParts, target: Copy, what: Lacking): Promise<void> {
+async function prepare(
+  core: VaultCore,
+  parts: CommitParts,
+  target: Copy,
+  what: Lacking,
+  mayLeave: () => boolean,
+): Promise<void> {
   const sources = core.copies.all.filter((copy) => copy !== target && parts.holdings.has(copy));
   await fill(core, parts.request.component, { sources, target, signal: parts.uploads.signal }, what);
   await requireWhole(parts.request.component, parts.body, target);
-  await parts.end.ready?.(target.description.name);
+  await parts.end.ready?.(target.description.name, mayLeave);
 }
 
 /** What a deletion that raced with this run took away is seen here, not by a restore. */

@@ -187,7 +187,7 @@ export class VaultLogCopy implements LogCopy {
       if (stored.header.sha256 === header.sha256 && stored.header.toLsn === header.toLsn) return;
       fail('OBJECT_EXISTS', `'${key}' on '${this.copy}' holds other log than is now sent under its name`, {
         cause: error,
-        details: { stored: stored.header.sha256, sent: header.sha256 },
+        details: { copy: this.copy, key, stored: stored.header.sha256, sent: header.sha256 },
       });
     }
   }

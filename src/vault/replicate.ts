@@ -129,7 +129,7 @@ export async function replicateSnapshot(
   core: VaultCore,
   manifest: Manifest,
   transfer: Transfer,
-  ready?: (copy: string) => Promise<void>,
+  ready?: (copy: string) => Promise<void> | undefined,
 ): Promise<void> {
   const { header, body, key, bytes } = manifest;
   const { target } = transfer;

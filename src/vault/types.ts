@@ -123,11 +123,17 @@ export interface SnapshotWriter {
     readonly to: Moment;
     readonly state: 'clean' | 'damaged';
     readonly engine: Readonly<Record<string, unknown>>;
-    readonly ready?: (copy: string) => Promise<void>;
+    readonly ready?: CommitReady;
   }): Promise<SnapshotOnCopies>;
   /** Stops uploads; what was stored stays as garbage that a next attempt reuses. */
   abandon(): Promise<void>;
 }
+
+/**
+ * Resolves when the copy has everything else that the snapshot needs (its log). `mayLeave` says, whenever it is asked, whether the other
+ * copies are enough without this one: then it may throw why the copy is left behind, instead of waiting on.
+ */
+export type CommitReady = (copy: string, mayLeave: () => boolean) => Promise<void>;
 
 export interface SnapshotReader {
   readonly snapshot: Snapshot;
@@ -258,11 +264,7 @@ export interface Vault {
    * For a repeated attempt, before it reads anything: when a copy that answers has a manifest with this id, completes the snapshot on the
    * others and gives it; `undefined` when none has. `commit` does the same by itself.
    */
-  completeSnapshot(
-    component: ComponentId,
-    id: SnapshotId,
-    ready?: (copy: string) => Promise<void>,
-  ): Promise<SnapshotOnCopies | undefined>;
+  completeSnapshot(component: ComponentId, id: SnapshotId, ready?: CommitReady): Promise<SnapshotOnCopies | undefined>;
   /** Newest first, merged over the copies that answer. Throws `POLICY_UNMET` only when no copy answers. */
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
   /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */
@@ -282,6 +284,11 @@ export interface Vault {
   getRecord(run: string, name: string): Promise<unknown>;
   listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]>;
 
+  /**
+   * Names of copies that answer and lack a key slot, a snapshot or a record that another one has; by listings alone. Throws `POLICY_UNMET`
+   * only when no copy answers.
+   */
+  copiesBehind(): Promise<readonly string[]>;
   /** Copies what `target` lacks from the others, verifying: packs, indexes, then manifests; log; records. Idempotent. */
   catchUp(
     target: string,

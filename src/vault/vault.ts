@@ -2,6 +2,7 @@
 
 import type { ComponentId } from '../domain/component.ts';
 import { adoptCopy } from './adopt.ts';
+import { copiesBehind } from './behind.ts';
 import { type CatchUpOptions, catchUp } from './catch-up.ts';
 import { completeSnapshot } from './commit.ts';
 import type { VaultCore } from './core.ts';
@@ -15,6 +16,7 @@ import { firstKey, type HeaderCache, listSnapshots, openSnapshot, writeSnapshot 
 import type {
   CatchUpProgress,
   CommitPolicy,
+  CommitReady,
   CopyCondition,
   CopyDescription,
   KeySlots,
@@ -66,11 +68,7 @@ export class OpenedVault implements Vault {
     return writeSnapshot(this.core, request);
   }
 
-  completeSnapshot(
-    component: ComponentId,
-    id: SnapshotId,
-    ready?: (copy: string) => Promise<void>,
-  ): Promise<SnapshotOnCopies | undefined> {
+  completeSnapshot(component: ComponentId, id: SnapshotId, ready?: CommitReady): Promise<SnapshotOnCopies | undefined> {
     return completeSnapshot(this.core, component, id, ready);
   }
 
@@ -114,6 +112,10 @@ export class OpenedVault implements Vault {
 
   listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]> {
     return listRecords(this.core, run);
+  }
+
+  copiesBehind(): Promise<readonly string[]> {
+    return copiesBehind(this.core);
   }
 
   catchUp(target: string, options?: CatchUpOptions): Promise<CatchUpProgress> {

@@ -1,53 +1,14 @@
 // The receivers of a host beside a restore, and what they say of a stretch of log: on a real server, with a journal as a restore writes it.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
-import type { Configuration } from '../../config/index.ts';
 import { parseLsn } from '../../src/domain/lsn.ts';
-import { ensureSlot } from '../../src/postgres/receiver/index.ts';
 import { Journal } from '../../src/postgres/recovery/journal.ts';
 import { restorePaths } from '../../src/postgres/recovery/paths.ts';
-import { createReceivers } from '../../src/temporal/receivers.ts';
-import { startScratchPostgres } from '../support/scratch-postgres.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { COMPONENT, testVault } from '../support/vault.ts';
+import { hostOf } from '../support/receiver-host.ts';
+import { COMPONENT } from '../support/vault.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' });
-
-async function hostOf(t: TestContext) {
-  const server = await startScratchPostgres(t, { major: 17, initdb: ['--wal-segsize=1'] });
-  await ensureSlot({ component: COMPONENT, url: server.url() }, 'holdfast_acme_main', { immediatelyReserve: true });
-  const { vault, ...made } = await testVault();
-  t.after(() => made[Symbol.asyncDispose]());
-  const directory = await temporaryDirectory(t);
-  const url = path.join(directory, 'url');
-  await writeFile(url, server.url(), { mode: 0o600 });
-  const dataDirectory = path.join(directory, 'data');
-  const configuration = {
-    name: 'acme',
-    hosts: { here: { site: 'home', stateDirectory: path.join(directory, 'state') } },
-    database: { main: { id: COMPONENT, name: 'main', host: 'here', url: `file:${url}`, dataDirectory } },
-  } as unknown as Configuration;
-  const stop = new AbortController();
-  const options = { configuration, host: 'here', vault: async () => vault, logger, signal: stop.signal };
-  const receivers = createReceivers(options);
-  t.after(async () => {
-    stop.abort();
-    await receivers.stop();
-  });
-  await receivers.ensure(COMPONENT);
-  const flushed = async () => {
-    const [row] = await server.query('select pg_current_wal_flush_lsn()::text as lsn');
-    return parseLsn(row!.lsn!);
-  };
-  const phase = () => receivers.state(COMPONENT)?.phase;
-  return { server, receivers, dataDirectory, flushed, phase };
-}
 
 async function beginSwap(dataDirectory: string): Promise<Journal> {
   const paths = restorePaths(dataDirectory, 'restore-1');
@@ -83,8 +44,8 @@ test('log that a copy has no beginning of is not there, however far its cursor c
   const { server, receivers, flushed } = await hostOf(t);
   const from = await flushed();
   await server.query('create table something as select 1 as word');
-  const [to, signal] = [await flushed(), AbortSignal.timeout(60_000)];
-  await receivers.waitForLog(COMPONENT, 'local', 1, from, to, signal);
+  const [to, wait] = [await flushed(), { signal: AbortSignal.timeout(60_000) }];
+  await receivers.waitForLog(COMPONENT, 'local', 1, from, to, wait);
   const before = parseLsn('0/100028');
-  await assert.rejects(receivers.waitForLog(COMPONENT, 'local', 1, before, to, signal), { code: 'LOG_HOLE' });
+  await assert.rejects(receivers.waitForLog(COMPONENT, 'local', 1, before, to, wait), { code: 'LOG_HOLE' });
 });

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { coverage } from '../../src/domain/log-coverage.ts';
 import { compareLsn, type Lsn, lsnValue, parseLsn } from '../../src/domain/lsn.ts';
-import { fail } from '../../src/errors/index.ts';
 import { readHoldings } from '../../src/postgres/receiver/holdings.ts';
 import {
   ensureSlot,
@@ -20,9 +19,9 @@ import {
 } from '../../src/postgres/receiver/index.ts';
 import { createWalWalker, describeLog } from '../../src/postgres/wal/index.ts';
 import { run, start } from '../../src/process/index.ts';
-import type { Store } from '../../src/stores/store.ts';
 import type { Vault } from '../../src/vault/index.ts';
 import { archivedRuns, compareWithDirectory } from '../support/archived-log.ts';
+import { blockable } from '../support/blockable-store.ts';
 import { chownTree, type ScratchPostgres, startScratchPostgres } from '../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { COMPONENT, type TestVaultOptions, testVault } from '../support/vault.ts';
@@ -197,26 +196,6 @@ test('an idle server is marked with its clock, and durable time follows it', asy
   const [run1] = await archivedRuns(log, 1);
   assert.ok(compareLsn(stored.lsn, run1!.toLsn) <= 0, 'a mark lies behind the durable log');
 });
-
-/** A store that can be told to stop taking anything, as if its network were gone. */
-function blockable(): { wrap: (store: Store) => Store; block(name: string): void; open(name: string): void } {
-  const blocked = new Set<string>();
-  return {
-    wrap: (store) =>
-      new Proxy(store, {
-        get: (target, property) => {
-          const value = Reflect.get(target, property, target) as unknown;
-          if (typeof value !== 'function') return value;
-          return (...args: unknown[]) => {
-            if (blocked.has(target.name)) fail('STORE_UNAVAILABLE', `'${target.name}' is cut off`);
-            return (value as (...a: unknown[]) => unknown).apply(target, args);
-          };
-        },
-      }),
-    block: (name) => blocked.add(name),
-    open: (name) => blocked.delete(name),
-  };
-}
 
 test('while the policy is not met the slot keeps the log, and a copy that was away gets it all when it is back', async (t) => {
   const server = await bank(t, 17, { max_wal_size: '4MB' });

@@ -110,3 +110,104 @@ test('a long history continues as new, under the same run id and with its alarm'
   assert.equal(second.run, first.run);
   await waitFor('the alarm', async () => (await estate.status(latest)).data?.alarm !== undefined);
 });
+
+const outage = {
+  code: 'DATABASE_AUTH',
+  message: 'the database refused our password',
+  hint: 'check the url of the database',
+  since: '2026-11-23T06:00:00.000Z',
+};
+
+/** Opened by the test. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test('log that is not received is an alarm with its reason and hint, written down, until it is received again', async (t) => {
+  const given: { knownOutage?: unknown }[] = [];
+  const hold = gate();
+  const { requests, activities } = script({
+    superviseLog: async (request: { knownOutage?: unknown }) => {
+      given.push(request);
+      if (given.length === 1) return { outcome: 'not received', positions: { ...positions, outage }, away: [] };
+      if (given.length === 2) await hold.opened;
+      if (given.length === 2) return { outcome: 'received again', positions, away: [] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the second supervision', () => given.length === 2);
+  assert.deepEqual(given[1]?.knownOutage, outage);
+  const status = await estate.status(handle);
+  const alarm = dataOf<{ code: string; message: string; hint: string }>(status, 'alarm');
+  assert.equal(alarm.code, 'DATABASE_AUTH');
+  assert.equal(alarm.message, `the log is not received since ${outage.since}: ${outage.message}`);
+  assert.equal(alarm.hint, outage.hint);
+  assert.match(status.message, /the log is not received since 2026-11-23T06:00:00\.000Z: the database refused/);
+  const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+  assert.ok(currentDetails.includes(outage.message) && currentDetails.includes(outage.hint), currentDetails);
+  assert.ok(JSON.stringify((await handle.describe()).typedSearchAttributes).includes('alarm'));
+  const [record] = requests.putRunRecord as [{ name: string; data: { code: string } }];
+  assert.match(record.name, /^alarm-\d{8}T\d{9}Z$/);
+  assert.equal(record.data.code, 'DATABASE_AUTH');
+  hold.open();
+  await waitFor('the third supervision', () => given.length === 3);
+  assert.equal(given[2]?.knownOutage, undefined);
+  assert.equal((await estate.status(handle)).data?.alarm, undefined);
+});
+
+test('the backup after a lost slot waits until log is received again', async (t) => {
+  const hold = gate();
+  let supervisions = 0;
+  const { calls, activities } = script({
+    awaitRun: awaitBackup,
+    superviseLog: async () => {
+      supervisions += 1;
+      if (supervisions === 1) return { outcome: 'not received', positions: { ...positions, outage }, away: [] };
+      if (supervisions === 2) return { outcome: 'slot lost', positions, away: [], loss: 'one' };
+      if (supervisions === 3) await hold.opened;
+      if (supervisions === 3) return { outcome: 'received again', positions, away: [] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the third supervision', () => supervisions === 3);
+  assert.equal(dataOf<{ code: string }>(await estate.status(handle), 'alarm').code, 'DATABASE_AUTH');
+  assert.ok(!calls.includes('captureBaseBackup'));
+  hold.open();
+  await waitFor('the fourth supervision', () => supervisions === 4);
+  assert.ok(calls.includes('captureBaseBackup'));
+  assert.equal((await estate.status(handle)).data?.alarm, undefined);
+});
+
+test('a copy that still lags is asked for again, each time later', async (t) => {
+  const given: { ignoreAway: string[]; ignoreForMs: number }[] = [];
+  const { activities } = script({
+    superviseLog: (request: { ignoreAway: string[]; ignoreForMs: number }) => {
+      given.push(request);
+      if (given.length <= 3) return { outcome: 'copy away', positions, away: ['us'] };
+      if (given.length === 4) return { outcome: 'due', positions, away: [] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the fifth supervision', () => given.length === 5);
+  const minutes = given.map(({ ignoreAway, ignoreForMs }) => [ignoreAway, ignoreForMs / 60_000]);
+  assert.deepEqual(minutes, [
+    [[], 5],
+    [['us'], 5],
+    [['us'], 10],
+    [['us'], 20],
+    [[], 5],
+  ]);
+});

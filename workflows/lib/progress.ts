@@ -133,6 +133,7 @@ export class Progress {
   alarm(alarm: (ErrorData & { readonly at: string }) | undefined): void {
     const { alarm: before, ...data } = this.#status.data ?? {};
     this.#status.data = alarm === undefined ? data : { ...data, alarm };
+    this.#publish();
     if ((before === undefined) === (alarm === undefined)) return;
     upsertSearchAttributes([{ key: attributeKeys.state, value: alarm === undefined ? this.#status.state : 'alarm' }]);
   }
@@ -175,7 +176,9 @@ function describe(status: RunStatus): string {
   const steps = status.steps.map(
     (step) => `- ${marks[step.state]} ${step.name}${step.note === undefined ? '' : `: ${step.note}`}`,
   );
+  const alarm = status.data?.alarm as ErrorData | undefined;
+  const alarmed = alarm === undefined ? [] : [``, `**alarm: ${alarm.code}** ${alarm.message}`, ``, alarm.hint];
   const error =
     status.error === undefined ? [] : [``, `**${status.error.code}** ${status.error.message}`, ``, status.error.hint];
-  return [`**${status.component}: ${status.state}**, ${status.message}`, '', ...steps, ...error].join('\n');
+  return [`**${status.component}: ${status.state}**, ${status.message}`, '', ...steps, ...alarmed, ...error].join('\n');
 }

@@ -13,7 +13,7 @@ export async function finishEarlierAttempt(
   const found = snapshots.find(({ id }) => id === request.snapshotId);
   if (found === undefined) return undefined;
   const { timeline, startLsn, stopLsn } = found.engine as PhysicalDetails;
-  return await vault.completeSnapshot(request.component, request.snapshotId, (copy) =>
-    waitForLog(copy, timeline, startLsn, stopLsn, signal),
+  return await vault.completeSnapshot(request.component, request.snapshotId, (copy, mayLeave) =>
+    waitForLog(copy, timeline, startLsn, stopLsn, { signal, mayLeave }),
   );
 }

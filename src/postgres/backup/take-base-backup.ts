@@ -35,12 +35,17 @@ export interface BaseBackupProgress {
   readonly totalBytes: number;
 }
 
+export interface WaitForLog {
+  readonly signal: AbortSignal;
+  readonly mayLeave: () => boolean;
+}
+
 export interface TakeBaseBackupOptions {
   readonly source: Source;
   readonly vault: Vault;
   readonly request: BaseBackupRequest;
-  /** Resolves when the log from `from` to `to` is durable on that copy. */
-  readonly waitForLog: (copy: string, timeline: number, from: Lsn, to: Lsn, signal: AbortSignal) => Promise<void>;
+  /** Resolves when the log from `from` to `to` is durable on that copy; may throw instead once `mayLeave` says that it can be done without. */
+  readonly waitForLog: (copy: string, timeline: number, from: Lsn, to: Lsn, wait: WaitForLog) => Promise<void>;
   readonly onProgress?: (progress: BaseBackupProgress) => void;
   readonly signal: AbortSignal;
   readonly logger: Logger;
@@ -221,7 +226,7 @@ class Capture {
       to,
       state: this.damagedCount > 0 ? 'damaged' : 'clean',
       engine: details,
-      ready: (copy) => waitForLog(copy, timeline, startLsn, stopLsn, signal),
+      ready: (copy, mayLeave) => waitForLog(copy, timeline, startLsn, stopLsn, { signal, mayLeave }),
     });
     logger.info({ snapshot: snapshot.id, copies: snapshot.copies, startLsn, stopLsn }, 'base backup committed');
     return snapshot;

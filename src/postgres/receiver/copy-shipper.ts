@@ -10,6 +10,7 @@ import { fillGap } from './fill-gap.ts';
 import { type Holdings, readHoldings } from './holdings.ts';
 import type { Intake } from './intake.ts';
 import { comparePositions, type LogPosition, type Stretch } from './route.ts';
+import type { ForeignLog } from './types.ts';
 import { segmentFloor } from './wal-stream.ts';
 
 export interface ShipperContext {
@@ -21,7 +22,9 @@ export interface ShipperContext {
   readonly intake: Intake;
   /** Other copies, to fill a gap that the spool no longer covers. */
   readonly others: readonly LogCopy[];
-  /** History files by timeline, known so far. */
+  /** What made an earlier receiver fail. */
+  readonly foreign: ForeignLog | undefined;
+  /** History files by timeline, known so far; one that a copy has already is compared with the server's. */
   readonly histories: ReadonlyMap<number, string>;
   newestMark(timeline: number, at: bigint): TimeMark | undefined;
   /** The cursor moved, or was found. */
@@ -101,10 +104,20 @@ export class CopyShipper {
   }
 
   private async locate(holdings: Holdings, fallback: LogPosition): Promise<void> {
-    for (const timeline of holdings.histories) this.storedHistories.add(timeline);
+    await this.requireOurs(holdings);
     await this.dropLeftovers(holdings);
     this.position = this.context.intake.route.cursorOf(holdings.stretches) ?? fallback;
     this.context.onMoved();
+  }
+
+  /** What made an earlier receiver fail: to go on behind it would bury it. */
+  private async requireOurs({ objects }: Holdings): Promise<void> {
+    const { foreign, log } = this.context;
+    const object = foreign?.copy === log.copy ? objects.find(({ key }) => key === foreign.key) : undefined;
+    if (foreign === undefined || object === undefined) return;
+    const { sha256: stored } = await log.readHeader(object);
+    const { copy, key, sha256, message } = foreign;
+    if (stored === sha256) fail('OBJECT_EXISTS', message, { details: { copy, key, stored } });
   }
 
   /** A crash between closing a segment and dropping its extents left both. */

@@ -1,5 +1,7 @@
 // The log's receiver as the worker uses it.
 
+export { type PreparedSlot, prepareSlot } from './prepare-slot.ts';
 export { startReceiver } from './receiver.ts';
+export { comparePositions, type LogPosition } from './route.ts';
 export { dropSlot, type EnsuredSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
-export type { Receiver, ReceiverEvent, ReceiverOptions } from './types.ts';
+export type { ForeignLog, Receiver, ReceiverEvent, ReceiverOptions } from './types.ts';

@@ -124,6 +124,7 @@ export class Ledger {
       log,
       others: logs.filter((other) => other !== log),
       intake,
+      foreign: this.options.foreign,
       histories: this.histories,
       logger: this.logger,
       flushEveryMs,

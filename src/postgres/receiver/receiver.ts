@@ -1,21 +1,26 @@
 // The receiver of one cluster's log: takes it from the slot, brings it to every copy, tells the server only what the policy calls durable.
 
 import { type Lsn, lsnFrom, lsnValue } from '../../domain/lsn.ts';
-import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { type ErrorCode, fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { openReplication, type ReplicationConnection } from '../connection/index.ts';
 import type { ReceiverState } from '../types.ts';
 import { findBeginning } from './beginning.ts';
 import { Ledger } from './ledger.ts';
-import { comparePositions } from './route.ts';
+import { comparePositions, type LogPosition } from './route.ts';
 import { type ServerView, viewServer } from './server-view.ts';
 import { Session } from './session.ts';
 import { SlotGuard } from './slot-guard.ts';
-import { type Receiver, type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
+import { type ForeignLog, type Receiver, type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
 import { Waiters } from './waiters.ts';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 15_000;
 const WATCH_SLOT_EVERY_MS = 10_000;
+/** What this receiver cannot mend with the url and the identity that it was given; whoever keeps it starts another. */
+const hopeless: readonly ErrorCode[] = [
+  ...(['DATABASE_IDENTITY', 'DATABASE_AUTH', 'DATABASE_PRIVILEGE', 'DATABASE_HBA', 'DATABASE_SETTING'] as const),
+  'SECRET_UNRESOLVED',
+];
 
 /** Starts at once and keeps on by itself; everything that happens is told by `state`, `onEvent` and the logger. */
 export function startReceiver(options: ReceiverOptions): Receiver {
@@ -77,12 +82,16 @@ class LogReceiver implements Receiver {
     };
   }
 
+  position(where: string): LogPosition | undefined {
+    return this.ledger.position(where);
+  }
+
   async waitFor(where: string, timeline: number, lsn: Lsn, signal?: AbortSignal): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     if (this.stopped) fail('CANCELLED', 'the receiver was stopped');
     const position = { timeline, at: lsnValue(lsn) };
     const hasReached = () => {
-      const reached = this.ledger.position(where);
+      const reached = this.position(where);
       return reached !== undefined && comparePositions(reached, position) >= 0;
     };
     await this.waiters.until(hasReached, signal);
@@ -143,7 +152,7 @@ class LogReceiver implements Receiver {
   private async judge(error: HoldfastError): Promise<void> {
     this.trouble = error;
     this.options.logger.warn({ code: error.code, component: this.options.component }, error.message);
-    if (isHoldfastError(error, 'DATABASE_IDENTITY')) return this.fail(error);
+    if (isHoldfastError(error, ...hopeless)) return this.fail(error);
     this.setPhase('reconnecting');
     // What was received makes no sense: it is forgotten, and read again from what the copies have.
     if (isHoldfastError(error, 'OBJECT_DAMAGED')) await this.ledger.drop();
@@ -215,7 +224,13 @@ class LogReceiver implements Receiver {
     this.failure = error;
     this.options.logger.error({ code: error.code, component: this.options.component }, error.message);
     this.setPhase('failed');
-    this.emit({ type: 'failed', code: error.code, message: error.message });
+    const foreign = foreignLog(error);
+    this.emit({
+      type: 'failed',
+      code: error.code,
+      message: error.message,
+      ...(foreign === undefined ? {} : { foreign }),
+    });
     this.waiters.fail(error);
     this.endConnection();
   }
@@ -247,4 +262,10 @@ class LogReceiver implements Receiver {
       };
     });
   }
+}
+
+function foreignLog({ code, message, details }: HoldfastError): ForeignLog | undefined {
+  const { copy, key, stored } = details ?? {};
+  if (code !== 'OBJECT_EXISTS' || typeof copy !== 'string') return undefined;
+  return { copy, key: String(key), sha256: String(stored), message };
 }

@@ -6,6 +6,7 @@ import type { Lsn } from '../../domain/lsn.ts';
 import type { HoldfastError } from '../../errors/index.ts';
 import type { CommitPolicy, CopyDescription, Vault } from '../../vault/types.ts';
 import type { LogHole, ReceiverState, Source } from '../types.ts';
+import type { LogPosition } from './route.ts';
 
 export interface ReceiverOptions {
   readonly source: Source;
@@ -29,7 +30,18 @@ export interface ReceiverOptions {
   readonly spoolLimitBytes?: number;
   /** Asked before a lost slot is made again; `false` while a recovery is under way, which alone may say that log resumes. Default yes. */
   readonly mayDeclareLoss?: () => boolean;
+  /** What made an earlier receiver fail: it must be gone before anybody goes on behind it. */
+  readonly foreign?: ForeignLog;
   readonly onEvent?: (event: ReceiverEvent) => void;
+}
+
+/** An object on a copy that holds other log than was sent under its name. */
+export interface ForeignLog {
+  readonly copy: string;
+  readonly key: string;
+  /** Of the log in it. */
+  readonly sha256: string;
+  readonly message: string;
 }
 
 export type ReceiverEvent =
@@ -39,11 +51,13 @@ export type ReceiverEvent =
   | { readonly type: 'slot lost'; readonly slot: string; readonly hole: LogHole | undefined }
   | { readonly type: 'copy behind'; readonly copy: string; readonly code: string; readonly message: string }
   | { readonly type: 'copy back'; readonly copy: string }
-  /** The receiver has stopped for good: somebody must look. */
-  | { readonly type: 'failed'; readonly code: string; readonly message: string };
+  /** This receiver has ended, because trying again with the same means cannot help. `foreign`: what it found on a copy. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly foreign?: ForeignLog };
 
 export interface Receiver {
   state(): ReceiverState;
+  /** Up to where a copy, or the policy, has the log for good; `undefined` while that is not known. */
+  position(where: string | 'policy'): LogPosition | undefined;
   /**
    * Resolves when everything up to `lsn` of `timeline` is durable on the copy, or by the policy. Throws `CANCELLED`, or why the
    * receiver failed; waits through everything else.

@@ -75,7 +75,7 @@ for (const major of [15, 18]) {
         source,
         vault,
         request: { snapshotId: `20261123T061407Z-0000000${number}` as SnapshotId, component, host: 'db1' },
-        waitForLog: (copy, timeline, _from, to, signal) => receiver.waitFor(copy, timeline, to, signal),
+        waitForLog: (copy, timeline, _from, to, { signal }) => receiver.waitFor(copy, timeline, to, signal),
         signal: new AbortController().signal,
         logger,
       });

@@ -1,0 +1,249 @@
+// Keeps the receiver of one database: started with the worker, again after it failed, and held back while a restore swaps the data beneath it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Receivers } from '../../activities/lib/host-services.ts';
+import { type Configuration, type DatabaseSettings, resolveSecret, stateDirectoryOf } from '../../config/index.ts';
+import { slotName } from '../domain/ids.ts';
+import { fail, fromErrorData, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type ForeignLog, type Receiver, type ReceiverEvent, startReceiver } from '../postgres/receiver/index.ts';
+import { refusedLogin } from '../postgres/recovery/index.ts';
+import type { Vault } from '../vault/index.ts';
+import { Reception, type ReceptionLimits, type Seen } from './reception.ts';
+import { RestoreWatch } from './restore-watch.ts';
+
+export interface KeeperOptions {
+  readonly configuration: Configuration;
+  readonly host: string;
+  readonly vault: () => Promise<Vault>;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly limits: ReceptionLimits;
+}
+
+const firstPauseMs = 1_000;
+/** How often a cause is looked at again that only a person can mend. */
+const longestPauseMs = 60_000;
+const lookMs = 2_000;
+const streamingWithinMs = 5 * 60_000;
+
+export class ReceiverKeeper {
+  /** The latest; one that failed stays until the next one is started. */
+  receiver: Receiver | undefined;
+  losses: ReturnType<Receivers['losses']> = { count: 0 };
+  readonly reception: Reception;
+  readonly #options: KeeperOptions;
+  readonly #database: DatabaseSettings;
+  readonly #running: Promise<void>;
+  readonly #restore: RestoreWatch;
+  #held = false;
+  /** Receivers that were started, or could not be. */
+  #attempts = 0;
+  #pauseMs = firstPauseMs;
+  #dueAt = 0;
+  #wake = new AbortController();
+  /** Why the latest attempt to start one was none. */
+  #trouble: HoldfastError | undefined;
+  /** What a receiver that failed knew, and the next one must not forget. */
+  #systemId: string | undefined;
+  #foreign: ForeignLog | undefined;
+
+  constructor(options: KeeperOptions, database: DatabaseSettings) {
+    this.#options = options;
+    this.#database = database;
+    this.reception = new Reception(options.limits);
+    this.#restore = new RestoreWatch(database.dataDirectory);
+    this.#running = this.#run();
+  }
+
+  async started(signal?: AbortSignal): Promise<Receiver> {
+    while (this.receiver === undefined) {
+      signal?.throwIfAborted();
+      if (this.#options.signal.aborted) fail('CANCELLED', 'the worker is shutting down');
+      await sleep(200);
+    }
+    return this.receiver;
+  }
+
+  /**
+   * Throws `SLOT_BUSY` with the reason when no log comes within some minutes, or as soon as a receiver that was started for this has
+   * failed; `details.isRefused`: the server answers, and refuses our login.
+   */
+  async ensure(signal?: AbortSignal) {
+    const before = this.#failure === undefined ? -1 : this.#attempts;
+    this.#hurry();
+    for (const giveUpAt = Date.now() + streamingWithinMs; ; await sleep(200)) {
+      const { phase, error } = (await this.started(signal)).state();
+      signal?.throwIfAborted();
+      if (phase === 'streaming') break;
+      const isOver = this.#failure !== undefined && this.#attempts > before;
+      if (isOver || this.#options.signal.aborted || Date.now() > giveUpAt) {
+        fail('SLOT_BUSY', `the log of '${this.#database.id}' is not received: ${error?.message ?? phase}`, {
+          ...(error === undefined
+            ? {}
+            : { hint: error.hint, details: { isRefused: refusedLogin.some((code) => code === error.code) } }),
+        });
+      }
+    }
+    const slot = slotName(this.#options.configuration.name, this.#database.name);
+    return { slot, state: this.losses.count > 0 ? ('remade' as const) : ('present' as const) };
+  }
+
+  /** Why the receiver failed, where waiting for the next one is no answer: another cluster, or other log than ours on a copy. */
+  get undecided(): HoldfastError | undefined {
+    const error = this.#failure;
+    return isHoldfastError(error, 'DATABASE_IDENTITY', 'OBJECT_EXISTS') ? error : undefined;
+  }
+
+  async pause(): Promise<void> {
+    this.#held = true;
+    await this.receiver?.pause();
+  }
+
+  async resume(): Promise<void> {
+    this.#held = false;
+    await this.#restore.read();
+    if (!this.#restore.isApart) this.receiver?.resume();
+    this.#hurry();
+  }
+
+  async stop(): Promise<void> {
+    await this.#running;
+    await this.receiver?.stop();
+  }
+
+  async #run(): Promise<void> {
+    const { signal, logger } = this.#options;
+    while (!signal.aborted) {
+      const wasApart = this.#restore.isApart;
+      try {
+        await this.#restore.read();
+        if (this.#restore.isApart && !wasApart)
+          logger.warn({ component: this.#database.id }, 'a restore is under way: its log waits for it');
+        await this.#tend();
+      } catch (error) {
+        logger.warn({ reason: String(error) }, 'the journal cannot be read');
+      }
+      this.#noteReception();
+      await sleep(lookMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
+      if (this.#wake.signal.aborted) this.#wake = new AbortController();
+    }
+  }
+
+  /** The receiver as it should be: none beside a restore, one that runs otherwise. */
+  async #tend(): Promise<void> {
+    const { receiver } = this;
+    const failure = this.#failure;
+    if (receiver !== undefined && failure === undefined) {
+      const isPaused = receiver.state().phase === 'paused';
+      if (this.#held || this.#restore.isApart === isPaused) return;
+      if (this.#restore.isApart) await receiver.pause();
+      else receiver.resume();
+      return;
+    }
+    if (this.#held || this.#restore.isApart || performance.now() < this.#dueAt) return;
+    await this.#startAnother(receiver);
+  }
+
+  async #startAnother(failed: Receiver | undefined): Promise<void> {
+    const { logger } = this.#options;
+    this.#dueAt = performance.now() + this.#pauseMs;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    try {
+      if (failed !== undefined) {
+        await failed.stop();
+        this.#systemId = failed.state().systemId;
+      }
+      this.receiver = (await this.#start()) ?? failed;
+      this.#trouble = undefined;
+    } catch (thrown) {
+      const error = toHoldfastError(thrown);
+      this.#trouble = error;
+      logger.warn(
+        { code: error.code, hint: error.hint, component: this.#database.id },
+        `the log cannot be received yet: ${error.message}`,
+      );
+    }
+    this.#attempts += 1;
+  }
+
+  /** `undefined` when a restore began meanwhile. */
+  async #start(): Promise<Receiver | undefined> {
+    const { configuration, host, logger } = this.#options;
+    const vault = await this.#options.vault();
+    const { id, name, url } = this.#database;
+    const source = { component: id, url: await resolveSecret(url) };
+    if (this.#held || this.#restore.isApart) return undefined;
+    return startReceiver({
+      source,
+      component: id,
+      slot: slotName(configuration.name, name),
+      vault,
+      policy: vault.policy,
+      copies: vault.copies,
+      stateDirectory: stateDirectoryOf(configuration, host),
+      logger,
+      mayDeclareLoss: () => !this.#restore.isSwapping && !this.#held,
+      onEvent: (event) => this.#tell(event),
+      // Another cluster under the same address is not followed because of a second look.
+      ...(this.#systemId === undefined ? {} : { systemId: this.#systemId }),
+      ...(this.#foreign === undefined ? {} : { foreign: this.#foreign }),
+    });
+  }
+
+  /** Somebody asks, or something changed: no pause before the next attempt. */
+  #hurry(): void {
+    this.#dueAt = 0;
+    this.#wake.abort();
+  }
+
+  get #failure(): HoldfastError | undefined {
+    const { phase, error } = this.receiver?.state() ?? {};
+    return phase === 'failed' && error !== undefined ? fromErrorData(error) : undefined;
+  }
+
+  #tell(event: ReceiverEvent): void {
+    const { logger } = this.#options;
+    logger.info({ component: this.#database.id, ...event }, `log: ${event.type}`);
+    if (event.type === 'failed') this.#foreign = event.foreign ?? this.#foreign;
+    if (event.type !== 'slot lost') return;
+    const hole = event.hole && { from: event.hole.fromLsn, to: event.hole.toLsn };
+    this.losses = {
+      count: this.losses.count + 1,
+      id: new Date().toISOString(),
+      ...(hole === undefined ? {} : { hole }),
+    };
+  }
+
+  #noteReception(): void {
+    const before = this.reception.outage;
+    this.reception.note(this.#seen());
+    if (this.reception.isSteady) {
+      this.#pauseMs = firstPauseMs;
+      this.#foreign = undefined;
+    }
+    const { outage } = this.reception;
+    const { logger } = this.#options;
+    const component = this.#database.id;
+    if (outage !== undefined && before?.code !== outage.code) {
+      logger.error({ component, ...outage }, `the log of '${component}' is not received: ${outage.message}`);
+    } else if (outage === undefined && before !== undefined) {
+      logger.info({ component, since: before.since }, `the log of '${component}' is received again`);
+    }
+  }
+
+  #seen(): Seen {
+    if (this.#held || this.#restore.isApart) return { state: 'held' };
+    const state = this.receiver?.state();
+    if (this.#failure !== undefined) return { state: 'silent', final: true, error: this.#trouble ?? this.#failure };
+    if (state === undefined)
+      return { state: 'silent', final: this.#trouble?.retryable === false, error: this.#trouble };
+    if (state.phase !== 'streaming') {
+      return { state: 'silent', final: false, error: state.error && fromErrorData(state.error) };
+    }
+    // Where a copy held other log than ours, it must have been asked again.
+    const copy = state.copies.find((each) => each.copy === this.#foreign?.copy);
+    const isAsked = copy === undefined || copy.durableLsn !== undefined;
+    return isAsked ? { state: 'streaming' } : { state: 'silent', final: false, error: undefined };
+  }
+}

@@ -1,0 +1,46 @@
+// Waiting for log on a copy: slow is not stalled, and a copy that is needed is never left behind.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitForPosition } from '../../../src/temporal/log-on-copy.ts';
+import type { ReceiverKeeper } from '../../../src/temporal/receiver-keeper.ts';
+
+const signal = AbortSignal.timeout(60_000);
+const goal = { timeline: 1, at: 20n };
+
+function keeper(position: () => bigint, error?: { code: string; message: string; hint: string }): ReceiverKeeper {
+  const state = () => ({ copies: [{ copy: 'us', ...(error === undefined ? {} : { error }) }] });
+  const receiver = { position: () => ({ timeline: 1, at: position() }), state };
+  return { receiver, undecided: undefined, reception: { outage: undefined } } as unknown as ReceiverKeeper;
+}
+
+test('a copy that moves a little at every look is waited for, though it can be done without', async () => {
+  let at = 10n;
+  const slow = keeper(() => at++);
+  await waitForPosition(slow, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave: () => true });
+});
+
+test('a copy that does not move is left behind with the reason of its store', async () => {
+  const stalled = keeper(() => 10n, { code: 'STORE_DENIED', message: 'no such key', hint: 'check the credentials' });
+  await assert.rejects(
+    waitForPosition(stalled, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave: () => true }),
+    {
+      code: 'STORE_DENIED',
+      message: /^'us' did not get nearer to the log at 0\/14 .* it has it to 0\/A: no such key$/,
+    },
+  );
+});
+
+test('a copy that does not move and is needed is waited for, until the others are enough', async () => {
+  const stalled = keeper(() => 10n);
+  let asked = 0;
+  const mayLeave = () => {
+    asked += 1;
+    return asked > 5;
+  };
+  await assert.rejects(
+    waitForPosition(stalled, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave }),
+    { code: 'STORE_UNAVAILABLE' },
+  );
+  assert.equal(asked, 6);
+});
