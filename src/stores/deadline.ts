@@ -10,36 +10,82 @@ const LONGEST_PAUSE_MS = 5_000;
 /** A store that keeps refusing for so long is away; a longer deadline is for bytes that take long. */
 const RETRY_WINDOW_MS = 20_000;
 
+/** Waits for something of our own making (a bandwidth limit) while no time passes for the deadline. */
+export type Hold = <T>(wait: () => Promise<T>) => Promise<T>;
+
 /** Runs `call` with a signal that fires at the deadline or when the caller's does; a late answer is `STORE_UNAVAILABLE`. */
 export async function withDeadline<T>(
   what: string,
   options: CallOptions,
-  call: (signal: AbortSignal) => Promise<T>,
+  call: (signal: AbortSignal, hold: Hold) => Promise<T>,
 ): Promise<T> {
   options.signal?.throwIfAborted();
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), deadlineMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
+  const timer = new StoppableTimer(deadlineMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, timer.signal]) : timer.signal;
   let stop: () => void = () => {};
   // A call that ignores its signal (a hung mount) must not hold us either.
   const stopped = new Promise<never>((_, reject) => {
     stop = () => reject(new Error('stopped'));
     signal.addEventListener('abort', stop, { once: true });
   });
-  const running = call(signal);
+  const running = call(signal, (wait) => timer.hold(wait));
   running.catch(() => {});
   try {
     return await Promise.race([running, stopped]);
   } catch (error) {
     if (options.signal?.aborted) throw cancelled(what, error);
-    if (late.signal.aborted && !isHoldfastError(error, 'OBJECT_EXISTS', 'OBJECT_MISSING', 'OBJECT_DAMAGED')) {
+    if (timer.signal.aborted && !isHoldfastError(error, 'OBJECT_EXISTS', 'OBJECT_MISSING', 'OBJECT_DAMAGED')) {
       fail('STORE_UNAVAILABLE', `${what} got no answer within ${deadlineMs / 1000} s`, { cause: error });
     }
     throw error;
   } finally {
-    clearTimeout(timer);
+    timer.stop();
     signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Fires its signal once it has run for so long; while something holds it, it does not run. */
+class StoppableTimer {
+  readonly #late = new AbortController();
+  #leftMs: number;
+  #startedMs = 0;
+  #holders = 0;
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deadlineMs: number) {
+    this.#leftMs = deadlineMs;
+    this.#run();
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  async hold<T>(wait: () => Promise<T>): Promise<T> {
+    if (this.#holders++ === 0) this.#pause();
+    try {
+      return await wait();
+    } finally {
+      if (--this.#holders === 0) this.#run();
+    }
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  #pause(): void {
+    clearTimeout(this.#timer);
+    this.#leftMs -= performance.now() - this.#startedMs;
+  }
+
+  #run(): void {
+    if (this.#isOver) return;
+    this.#startedMs = performance.now();
+    this.#timer = setTimeout(() => this.#late.abort(), Math.max(0, this.#leftMs));
   }
 }
 

@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { type Bandwidth, type Pace, paced } from './bandwidth.ts';
 import { withDeadline } from './deadline.ts';
 import { checkKey, checkPrefix, compareKeys, TEMPORARY_PREFIX } from './keys.ts';
 import type {
@@ -24,24 +25,27 @@ export class FileStore implements Store {
   readonly name: string;
   readonly location: string;
   readonly #root: string;
+  readonly #bandwidth: Bandwidth | undefined;
   /** Device and inode of the root when first seen; another one later is another (or no) disk. */
   #identity: string | undefined;
   /** Directories that were fsynced into their parents by this process; saves a sync per object. */
   readonly #durableDirectories = new Set<string>();
 
-  constructor(name: string, path: string) {
+  /** `bandwidth`: default no limit. */
+  constructor(name: string, path: string, bandwidth?: Bandwidth) {
     this.name = name;
     this.location = `file:${path}`;
     this.#root = path;
+    this.#bandwidth = bandwidth;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     checkKey(key);
-    return this.#call(`storing '${key}'`, options, async (signal) => {
+    return this.#call(`storing '${key}'`, options, async (signal, pace) => {
       const path = this.#path(key);
       const temporary = join(this.#root, `${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`);
       try {
-        await writeDurably(temporary, bytes);
+        await writeDurably(temporary, this.#inPieces(bytes, pace));
         signal.throwIfAborted();
         const publish = async () => {
           await this.#makeDirectory(dirname(path));
@@ -63,7 +67,7 @@ export class FileStore implements Store {
     checkKey(key);
     if (options.version !== undefined)
       fail('INTERNAL', `a directory keeps no version '${options.version}' of '${key}'`);
-    return this.#call(`reading '${key}'`, options, async () => {
+    return this.#call(`reading '${key}'`, options, async (_signal, pace) => {
       const file = await this.#open(key);
       try {
         const size = (await file.stat()).size;
@@ -71,7 +75,7 @@ export class FileStore implements Store {
         if (offset + length > size) {
           fail('OBJECT_DAMAGED', `'${key}' on '${this.name}' has ${size} bytes, expected at least ${offset + length}`);
         }
-        return await readFully(file, offset, length, key);
+        return await readFully(file, { offset, length }, key, this.#bandwidth?.pieceBytes, pace);
       } finally {
         await file.close();
       }
@@ -145,11 +149,21 @@ export class FileStore implements Store {
     return join(this.#root, key);
   }
 
-  async #call<T>(what: string, options: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return withDeadline(`${what} in '${this.#root}'`, options, async (signal) => {
+  #inPieces(bytes: Uint8Array, pace: Pace | undefined): Uint8Array | AsyncIterable<Uint8Array> {
+    return pace && this.#bandwidth ? paced(bytes, this.#bandwidth.pieceBytes, pace) : bytes;
+  }
+
+  async #call<T>(
+    what: string,
+    options: CallOptions,
+    call: (signal: AbortSignal, pace: Pace | undefined) => Promise<T>,
+  ): Promise<T> {
+    const bandwidth = this.#bandwidth;
+    return withDeadline(`${what} in '${this.#root}'`, options, async (signal, hold) => {
+      const pace = bandwidth && ((bytes: number) => hold(() => bandwidth.take(bytes, signal)));
       try {
         await this.#checkRoot();
-        return await call(signal);
+        return await call(signal, pace);
       } catch (error) {
         if (signal.aborted) throw error;
         throw this.#translate(what, error);
@@ -261,7 +275,7 @@ export class FileStore implements Store {
   }
 }
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+async function writeDurably(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(bytes);
@@ -289,10 +303,18 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function readFully(file: FileHandle, offset: number, length: number, key: string): Promise<Buffer> {
+async function readFully(
+  file: FileHandle,
+  { offset, length }: ByteRange,
+  key: string,
+  pieceBytes = length,
+  pace?: Pace,
+): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    const wanted = Math.min(pieceBytes, length - done);
+    await pace?.(wanted);
+    const { bytesRead } = await file.read(buffer, done, wanted, offset + done);
     if (bytesRead === 0) fail('OBJECT_DAMAGED', `'${key}' ended while it was read`);
     done += bytesRead;
   }

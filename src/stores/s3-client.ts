@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
+import type { Bandwidth } from './bandwidth.ts';
 import type { S3Guarantees } from './s3-guarantees.ts';
 
 export interface S3StoreOptions extends S3Guarantees {
@@ -15,12 +16,24 @@ export interface S3StoreOptions extends S3Guarantees {
   readonly endpoint?: string;
   /** `https://host/bucket/key`; default: with an `endpoint`. */
   readonly pathStyle?: boolean;
-  /** Resolved when they are needed and again when they expire; default: the SDK's usual chain. */
-  readonly credentials?: () => Promise<S3Credentials>;
+  /** Default: the SDK's usual chain, for everything. */
+  readonly credentials?: CredentialsProvider | SeparateCredentials;
+  /** Default: no limit. */
+  readonly bandwidth?: Bandwidth;
   /** Lowest TLS version accepted from an https endpoint; default `1.3`. */
   readonly minimumTls?: '1.2' | '1.3';
   /** PEM file of the authority that signed the server's certificate, for a private one. */
   readonly caFile?: string;
+}
+
+/** Resolved when they are needed and again when they expire. */
+export type CredentialsProvider = () => Promise<S3Credentials>;
+
+/** Each for its own; without those to write or to prune nothing can be written or deleted. */
+export interface SeparateCredentials {
+  readonly read: CredentialsProvider;
+  readonly write?: CredentialsProvider | undefined;
+  readonly prune?: CredentialsProvider | undefined;
 }
 
 export interface S3Credentials {
@@ -36,8 +49,11 @@ const SOCKET_TIMEOUT_MS = 20_000;
 /** Four packs up, and small requests beside them. */
 const MOST_SOCKETS = 32;
 
-export function makeClient(options: S3StoreOptions): S3Client {
-  const { region, endpoint, credentials, caFile, minimumTls = '1.3' } = options;
+/** What goes wrong is in the error; the SDK would print some of it too. */
+const silence = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+export function makeClient(options: S3StoreOptions, credentials: CredentialsProvider | undefined): S3Client {
+  const { region, endpoint, caFile, minimumTls = '1.3' } = options;
   const agent = { keepAlive: true, maxSockets: MOST_SOCKETS };
   const ca = caFile === undefined ? {} : { ca: readFileSync(caFile) };
   return new S3Client({
@@ -46,6 +62,7 @@ export function makeClient(options: S3StoreOptions): S3Client {
     ...(credentials && { credentials }),
     forcePathStyle: options.pathStyle ?? endpoint !== undefined,
     maxAttempts: 1,
+    logger: silence,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {

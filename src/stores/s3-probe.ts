@@ -24,11 +24,20 @@ import {
 import { isVersioned } from './s3-versions.ts';
 import type { Guarantee, StoreProperties } from './store.ts';
 
+/** Where scratch objects are made and removed again; `prune`: who may delete, if anybody. */
+export interface Scratch {
+  readonly bucket: S3Bucket;
+  readonly prune: S3Bucket | undefined;
+  next(): S3Where;
+}
+
 type BasicProperties = Omit<StoreProperties, 'guarantees'>;
 
-/** Stores, tries to overwrite, and removes the scratch object `where`. */
-export async function probeS3(bucket: S3Bucket, where: S3Where, abortSignal: AbortSignal): Promise<BasicProperties> {
+/** Stores, tries to overwrite, and removes a scratch object. */
+export async function probeS3(scratch: Scratch, abortSignal: AbortSignal): Promise<BasicProperties> {
+  const { bucket } = scratch;
   const { client } = bucket;
+  const where = scratch.next();
   const startedMs = Date.now();
   const versions: (string | undefined)[] = [];
   try {
@@ -44,7 +53,7 @@ export async function probeS3(bucket: S3Bucket, where: S3Where, abortSignal: Abo
       clockSkewMs: skewMs(startedMs, storedMs, head.LastModified),
     };
   } finally {
-    for (const version of versions) await remove(bucket, where, version, abortSignal).catch(() => {});
+    for (const version of versions) await tidy(scratch, where, version, abortSignal);
   }
 }
 
@@ -53,6 +62,11 @@ async function remove({ client }: S3Bucket, where: S3Where, VersionId: string | 
   await client.send(new DeleteObjectCommand({ ...where, ...(VersionId !== undefined && { VersionId }) }), {
     abortSignal,
   });
+}
+
+/** A scratch object that stays is a few bytes that mean nothing. */
+async function tidy({ prune }: Scratch, where: S3Where, version: string | undefined, abortSignal: AbortSignal) {
+  if (prune) await remove(prune, where, version, abortSignal).catch(() => {});
 }
 
 function putOf(where: S3Where, text: string, checksum = base64(text)): PutObjectCommand {
@@ -111,8 +125,7 @@ const LOCK_MS = [6_000, 60_000] as const;
 
 /** Asks for each setting by itself, with a scratch object each, so that one that fails tells nothing about the others. */
 export async function probeGuarantees(
-  bucket: S3Bucket,
-  scratch: () => S3Where,
+  scratch: Scratch,
   guarantees: S3Guarantees,
   { clockSkewMs }: Pick<BasicProperties, 'clockSkewMs'>,
   abortSignal: AbortSignal,
@@ -121,24 +134,25 @@ export async function probeGuarantees(
   const seen: Guarantee[] = [];
   if (sse) {
     const asked = askedOf({ sse, ...(kmsKeyId !== undefined && { kmsKeyId }) }, {});
-    seen.push(...(await tryOne(bucket, scratch(), asked, 'sse', sse, abortSignal)));
+    seen.push(...(await tryOne(scratch, asked, 'sse', sse, abortSignal)));
   }
   if (storageClass) {
     const asked = askedOf({ storageClass }, { bulk: true });
-    seen.push(...(await tryOne(bucket, scratch(), asked, 'storageClass', storageClass, abortSignal)));
+    seen.push(...(await tryOne(scratch, asked, 'storageClass', storageClass, abortSignal)));
   }
-  if (lock) seen.push(await tryLock(bucket, scratch, lock, clockSkewMs, abortSignal));
+  if (lock) seen.push(await tryLock(scratch, lock, clockSkewMs, abortSignal));
   return seen;
 }
 
 async function tryOne(
-  bucket: S3Bucket,
-  where: S3Where,
+  scratch: Scratch,
   asked: Asked,
   setting: string,
   text: string,
   abortSignal: AbortSignal,
 ): Promise<Guarantee[]> {
+  const { bucket } = scratch;
+  const where = scratch.next();
   let version: string | undefined;
   try {
     const answer = await putAsked(bucket, where, asked, abortSignal);
@@ -149,7 +163,7 @@ async function tryOne(
   } catch (error) {
     return [refused(setting, text, error)];
   } finally {
-    await remove(bucket, where, version, abortSignal).catch(() => {});
+    await tidy(scratch, where, version, abortSignal);
   }
 }
 
@@ -168,28 +182,30 @@ function refused(setting: string, asked: string, error: unknown): Guarantee {
 
 /** The mode must be read back, and a deletion of the locked version must really be refused. */
 async function tryLock(
-  bucket: S3Bucket,
-  scratch: () => S3Where,
+  scratch: Scratch,
   lock: NonNullable<S3Guarantees['lock']>,
   clockSkewMs: number,
   abortSignal: AbortSignal,
 ): Promise<Guarantee> {
+  const { bucket, prune } = scratch;
   for (const lockMs of LOCK_MS) {
     const lockUntil = new Date(Date.now() - clockSkewMs + lockMs);
     const asked = askedOf({ lock }, { lockUntil });
     const until = asked.lock?.until ?? lockUntil;
-    const where = scratch();
+    const where = scratch.next();
     try {
       const { VersionId } = await putAsked(bucket, where, asked, abortSignal);
       const [judged] = await judgeStored(bucket, where, asked, VersionId, abortSignal);
       if (!judged?.isHeld) {
-        await remove(bucket, where, VersionId, abortSignal).catch(() => {});
+        await tidy(scratch, where, VersionId, abortSignal);
         return { setting: 'lock', asked: lock, got: judged?.got ?? 'no lock', isHeld: false };
       }
-      const wasRefused = await refusesDeletion(bucket, where, VersionId, abortSignal);
+      // Whoever may not delete at all learns nothing from being refused.
+      if (!prune) return { setting: 'lock', asked: lock, got: `${judged.got}, no deletion tried`, isHeld: true };
+      const wasRefused = await refusesDeletion(prune, where, VersionId, abortSignal);
       const isOver = Date.now() - clockSkewMs >= until.getTime();
       if (!wasRefused && isOver) continue;
-      if (wasRefused) await removeAfter(bucket, where, VersionId, until, clockSkewMs, abortSignal);
+      if (wasRefused) await removeAfter(scratch, where, VersionId, until, clockSkewMs, abortSignal);
       const got = wasRefused ? judged.got : `${judged.got}, but the locked version could be deleted`;
       return { setting: 'lock', asked: lock, got, isHeld: wasRefused };
     } catch (error) {
@@ -216,7 +232,7 @@ async function refusesDeletion(
 }
 
 async function removeAfter(
-  bucket: S3Bucket,
+  scratch: Scratch,
   where: S3Where,
   version: string | undefined,
   until: Date,
@@ -225,6 +241,5 @@ async function removeAfter(
 ): Promise<void> {
   const leftMs = until.getTime() - (Date.now() - clockSkewMs) + 1_500;
   await sleep(Math.max(0, leftMs), undefined, { signal });
-  // A scratch object that stays is a few bytes that mean nothing.
-  await remove(bucket, where, version, signal).catch(() => {});
+  await tidy(scratch, where, version, signal);
 }

@@ -1,7 +1,8 @@
 // Reading an object or a part of it from a bucket: exactly the bytes asked for, or an error that says what came instead.
 
-import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { fail } from '../errors/index.ts';
+import type { Pace } from './bandwidth.ts';
 import { type S3Bucket, whereOf } from './s3-bucket.ts';
 import { isAbsent, statusOf } from './s3-errors.ts';
 import type { ByteRange } from './store.ts';
@@ -13,6 +14,7 @@ export async function readObject(
   range: ByteRange | undefined,
   version: string | undefined,
   abortSignal: AbortSignal,
+  pace?: Pace,
 ): Promise<Buffer> {
   const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
   const where = { ...whereOf(bucket, key), ...(Range && { Range }), ...(version && { VersionId: version }) };
@@ -20,7 +22,7 @@ export async function readObject(
     const { Body, ContentLength, ContentRange } = await bucket.client.send(new GetObjectCommand(where), {
       abortSignal,
     });
-    const received = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    const received = await receive(Body, pace);
     if (received.length !== (ContentLength ?? received.length)) {
       fail(
         'STORE_UNAVAILABLE',
@@ -37,4 +39,16 @@ export async function readObject(
     if (!isAbsent(error) && !isMarker) throw error;
     return fail('OBJECT_MISSING', `'${key}' is not on '${bucket.name}'`, { cause: error });
   }
+}
+
+/** With a limit, what is not read yet stays with the sender: TCP holds it back. */
+async function receive(body: GetObjectCommandOutput['Body'], pace: Pace | undefined): Promise<Buffer> {
+  if (body === undefined) return Buffer.alloc(0);
+  if (pace === undefined) return Buffer.from(await body.transformToByteArray());
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
+    pieces.push(piece);
+    await pace(piece.length);
+  }
+  return Buffer.concat(pieces);
 }
