@@ -58,7 +58,9 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
     recheckPlan: (request) =>
       runActivity(frame, async () => {
         const stored = await loadPlan(services, request);
-        const input = (await (await services.vault()).getRecord(request.run, 'request')) as RestoreDatabaseInput;
+        const input = (await (
+          await services.vault('restore')
+        ).getRecord(request.run, 'request')) as RestoreDatabaseInput;
         provePlanUnchanged(stored, await planWithEngine(services, request.run, input));
       }),
     prepareRestore: (request) =>
@@ -69,12 +71,12 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
       step(request, async ({ plan, guard, running: { signal, report } }) => {
         const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }) =>
           report({ note: `${mib(bytes)} of ${mib(totalBytes)} MiB fetched` });
-        const vault = await services.vault();
+        const vault = await services.vault('restore');
         return { fetchMs: await timed(() => fetchBase(plan, vault, guard, { signal, onProgress })) };
       }),
     replayLog: (request) =>
       step(request, async ({ plan, running: { signal, report, logger } }) => {
-        const vault = await services.vault();
+        const vault = await services.vault('restore');
         const onProgress = ({ replayedLsn, endLsn }: { replayedLsn?: string; endLsn: string }) =>
           report({ note: `replayed to ${replayedLsn ?? 'the start'} of ${endLsn}` });
         return { replayMs: await timed(() => awaitTarget(plan, vault, { logger, signal, onProgress })) };
@@ -180,7 +182,7 @@ function leaving(running: Running, { lost }: Guard): Running {
 
 async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
   if (!keep) return summarizePlan(await planWithEngine(services, run, input));
-  const vault = await services.vault();
+  const vault = await services.vault('restore');
   const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
     if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -199,7 +201,7 @@ async function planWithEngine(services: HostServices, run: string, input: Restor
   const { url } = await sourceOf(services, input.component);
   const { beside, exclusive, timeline, from } = input;
   return await planRestore({
-    ...{ vault: await services.vault(), configuration, database, run, url },
+    ...{ vault: await services.vault('restore'), configuration, database, run, url },
     target: parseTarget(input.to, configuration.timezone),
     place:
       beside === undefined
@@ -216,7 +218,7 @@ async function loadPlan(services: HostServices, request: RunOnHost & { planDiges
   const { run, workDirectory, planDigest, component } = request;
   const beside =
     workDirectory === undefined ? undefined : await readPlan({ plan: path.join(workDirectory, 'plan.json') });
-  const plan = beside ?? ((await (await services.vault()).getRecord(run, 'plan')) as RestorePlan);
+  const plan = beside ?? ((await (await services.vault('restore')).getRecord(run, 'plan')) as RestorePlan);
   if (plan.run !== run || plan.component !== component || plan.host !== services.host) {
     fail('PLAN_CHANGED', `the plan that was found is for ${plan.run} of ${plan.component} on '${plan.host}'`);
   }

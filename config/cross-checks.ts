@@ -87,12 +87,25 @@ function checkPair(path: readonly PropertyKey[], credentials: unknown): CrossPro
   return [{ path, about: 'key', message: "expected 'accessKeyId' and 'secretAccessKey' together, or neither" }];
 }
 
+function checkS3(path: readonly PropertyKey[], s3: Tree): CrossProblem[] {
+  const problems = checkPair(path, s3);
+  const problem = (key: string, message: string) => problems.push({ path: [...path, key], about: 'key', message });
+  if (s3.kmsKeyId !== undefined && s3.sse !== 'aws:kms') problem('kmsKeyId', "expected 'sse: aws:kms' beside it");
+  if (s3.credentials === undefined) return problems;
+  const { write, restore } = tree(s3.credentials);
+  if (write === undefined && restore === undefined) problem('credentials', "expected at least 'write' or 'restore'");
+  if (s3.accessKeyId !== undefined || s3.secretAccessKey !== undefined) {
+    problem('credentials', "expected either these or 'accessKeyId' and 'secretAccessKey', which serve for everything");
+  }
+  return problems;
+}
+
 function checkCopies(root: Tree): CrossProblem[] {
   const problems: CrossProblem[] = [];
   const places = new Map<string, string>();
   for (const [name, copy] of entries(tree(root.vault).copies)) {
     const path = ['vault', 'copies', name];
-    problems.push(...checkOneOf(path, copy, ['file', 's3']), ...checkPair([...path, 's3'], copy.s3));
+    problems.push(...checkOneOf(path, copy, ['file', 's3']), ...checkS3([...path, 's3'], tree(copy.s3)));
     const s3 = tree(copy.s3);
     const place =
       copy.s3 === undefined ? String(copy.file) : JSON.stringify([s3.endpoint, s3.region, s3.bucket, s3.prefix]);

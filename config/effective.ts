@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { parseBandwidth } from '../src/domain/bandwidth.ts';
 import { componentId } from '../src/domain/component.ts';
 import { parseDuration } from '../src/domain/duration.ts';
 import { absoluteReference } from './references.ts';
@@ -14,8 +15,10 @@ import type {
   KeySettings,
   KmsSettings,
   S3Settings,
+  SeparateCredentialSettings,
   ServiceSettings,
   TemporalSettings,
+  VaultSettings,
 } from './types.ts';
 
 type FileCopy = ConfigurationFile['vault']['copies'][string];
@@ -32,12 +35,13 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
     temporal: defined<TemporalSettings>(content.temporal),
     sites: sites as Configuration['sites'],
     hosts: mapValues(content.hosts, (host) => effectiveHost(host, directory)),
-    vault: {
+    vault: defined<VaultSettings>({
       keys: vault.keys.map((key) => effectiveKey(key, directory)),
       copies: mapValues(vault.copies, (copy) => effectiveCopy(copy, directory)),
       commit: vault.commit,
       compression: vault.compression,
-    },
+      bandwidthBytesPerSecond: vault.bandwidth && parseBandwidth(vault.bandwidth),
+    }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
   };
@@ -69,6 +73,7 @@ function effectiveCopy(copy: FileCopy, directory: string): CopySettings {
     offsite: copy.offsite,
     file: absolute(copy.file, directory),
     s3: copy.s3 && effectiveS3(copy.s3, directory),
+    bandwidthBytesPerSecond: copy.bandwidth && parseBandwidth(copy.bandwidth),
   });
 }
 
@@ -79,7 +84,22 @@ function effectiveS3(s3: NonNullable<FileCopy['s3']>, directory: string): S3Sett
     pathStyle: s3.pathStyle ?? s3.endpoint !== undefined,
     accessKeyId: s3.accessKeyId && absoluteReference(s3.accessKeyId, directory),
     secretAccessKey: s3.secretAccessKey && absoluteReference(s3.secretAccessKey, directory),
+    caFile: absolute(s3.caFile, directory),
+    credentials: s3.credentials && effectiveCredentials(s3.credentials, directory),
   });
+}
+
+function effectiveCredentials(
+  credentials: NonNullable<NonNullable<FileCopy['s3']>['credentials']>,
+  directory: string,
+): SeparateCredentialSettings {
+  const pair = (from: typeof credentials.write) =>
+    from && {
+      accessKeyId: absoluteReference(from.accessKeyId, directory),
+      secretAccessKey: absoluteReference(from.secretAccessKey, directory),
+    };
+  const { write, restore, prune } = credentials;
+  return defined({ write: pair(write), restore: pair(restore), prune: pair(prune) });
 }
 
 function effectiveDatabase(name: string, database: FileDatabase, directory: string): DatabaseSettings {

@@ -1,6 +1,7 @@
 // What a configuration file may say: every key with its type, default and explanation; the reference documentation is made from this.
 
 import { z } from 'zod';
+import { bandwidthExpected, parseBandwidth } from '../src/domain/bandwidth.ts';
 import { NAME_PATTERN } from '../src/domain/component.ts';
 import { durationExpected, parseDuration } from '../src/domain/duration.ts';
 import { zoneOffsetMs } from '../src/domain/moment.ts';
@@ -129,6 +130,30 @@ const key = mapping({
   kms: kms.optional().describe('Key of AWS KMS, instead of `file`.'),
 });
 
+const bandwidth = (what: string) =>
+  parsed(bandwidthExpected, parseBandwidth)
+    .optional()
+    .describe(`Most bytes per second ${what}, both directions together.`)
+    .meta({ type: 'bandwidth', defaultText: 'no limit' });
+
+const pair = (may: string) =>
+  mapping({
+    accessKeyId: secret().describe('Reference to the access key.'),
+    secretAccessKey: secret().describe('Reference to the secret of the access key.'),
+  })
+    .optional()
+    .describe(may);
+
+const credentials = mapping({
+  write: pair(
+    'Backups and log: needs to list, read and put objects (and retentions, with `lock`), never to delete. Without it this host writes nothing there.',
+  ).meta({ defaultText: 'none' }),
+  restore: pair('Restores: needs to list and read objects and their versions.').meta({ defaultText: 'as `write`' }),
+  prune: pair(
+    'Deletions: needs to list and delete objects and their versions. Without it this host deletes nothing there.',
+  ).meta({ defaultText: 'none' }),
+});
+
 const s3 = mapping({
   bucket: text('the name of a bucket').describe('Bucket; it must exist.'),
   prefix: text('a prefix of keys')
@@ -149,6 +174,35 @@ const s3 = mapping({
     .describe('Reference to the access key; together with `secretAccessKey`.')
     .meta({ defaultText: 'the AWS SDK’s own chain: environment, profile, role of the instance' }),
   secretAccessKey: secret().optional().describe('Reference to the secret of the access key.'),
+  credentials: credentials
+    .optional()
+    .describe('Separate credentials for each purpose, instead of one pair for all.')
+    .meta({ defaultText: 'one pair for all' }),
+  lock: oneOf(['compliance', 'governance'])
+    .optional()
+    .describe(
+      'Mode of Object Lock for what is kept: nobody (`compliance`), or nobody without a special permission (`governance`), can delete it before its retention ends. The bucket must have Object Lock.',
+    )
+    .meta({ defaultText: 'nothing is locked' }),
+  sse: oneOf(['AES256', 'aws:kms'])
+    .optional()
+    .describe(
+      'Encryption by the store as well, of bytes that are encrypted already. A store that does not confirm it is refused.',
+    )
+    .meta({ defaultText: 'whatever the bucket does by itself' }),
+  kmsKeyId: text('the id, ARN or alias of a KMS key')
+    .optional()
+    .describe('Key for `sse: aws:kms`.')
+    .meta({ defaultText: 'the store’s own' }),
+  storageClass: oneOf(['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR'])
+    .default('STANDARD')
+    .describe(
+      'Storage class of packs, which hold nearly all bytes. Only classes that can be read at once; everything else stays in `STANDARD`.',
+    ),
+  caFile: filePath()
+    .optional()
+    .describe('PEM file of the authority that signed the certificate of a private `endpoint`.')
+    .meta({ defaultText: 'the authorities that Node knows' }),
   minimumTls: oneOf(['1.2', '1.3'])
     .default('1.3')
     .describe('Lowest TLS version accepted from an https endpoint. Quote it: a bare 1.3 is a number.'),
@@ -163,6 +217,7 @@ const copy = mapping({
   offsite: flag().default(false).describe('Whether the copy survives the loss of the place where the databases are.'),
   file: filePath().optional().describe('Directory of the copy. Either `file` or `s3`.'),
   s3: s3.optional().describe('Bucket of the copy. Either `file` or `s3`.'),
+  bandwidth: bandwidth('to and from this copy, for each worker or command'),
 });
 
 const service = mapping({
@@ -263,6 +318,7 @@ export const schema = mapping({
       copies: count('a number of copies, at least 1', 1).describe('How many copies must hold it.'),
       offsite: count('a number of copies, 0 or more', 0).default(0).describe('How many of those must be off-site.'),
     }).describe('What “durable” means here, for snapshots and for the log.'),
+    bandwidth: bandwidth('to and from all copies, for each worker or command'),
     compression: oneOf(['zstd', 'gzip', 'none']).default('zstd').describe('Compression of what is stored.'),
   }).describe('The encrypted repository.'),
   database: named(database, 'databases').describe('PostgreSQL clusters, by name; `database/NAME` on the command line.'),

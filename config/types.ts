@@ -43,6 +43,8 @@ export interface VaultSettings {
   readonly copies: Readonly<Record<string, CopySettings>>;
   readonly commit: { readonly copies: number; readonly offsite: number };
   readonly compression: 'zstd' | 'gzip' | 'none';
+  /** Of all copies together; default: no limit. */
+  readonly bandwidthBytesPerSecond?: number;
 }
 
 export type KeySettings =
@@ -66,6 +68,8 @@ export interface CopySettings {
   readonly offsite: boolean;
   readonly file?: string;
   readonly s3?: S3Settings;
+  /** Default: no limit. */
+  readonly bandwidthBytesPerSecond?: number;
 }
 
 export interface S3Settings {
@@ -77,8 +81,29 @@ export interface S3Settings {
   /** Without them the SDK's own chain (environment, profile, instance role). */
   readonly accessKeyId?: SecretReference;
   readonly secretAccessKey?: SecretReference;
+  /** Instead of one pair for all. */
+  readonly credentials?: SeparateCredentialSettings;
+  /** Mode of Object Lock for what is kept. */
+  readonly lock?: 'compliance' | 'governance';
+  readonly sse?: 'AES256' | 'aws:kms';
+  readonly kmsKeyId?: string;
+  /** Of packs; default `STANDARD`. */
+  readonly storageClass: string;
+  readonly caFile?: string;
   /** Lowest TLS version accepted from an https endpoint; default `1.3`. */
   readonly minimumTls: '1.2' | '1.3';
+}
+
+export interface CredentialPair {
+  readonly accessKeyId: SecretReference;
+  readonly secretAccessKey: SecretReference;
+}
+
+/** At least one of `write` and `restore`; nothing is written without `write` or deleted without `prune`. */
+export interface SeparateCredentialSettings {
+  readonly write?: CredentialPair;
+  readonly restore?: CredentialPair;
+  readonly prune?: CredentialPair;
 }
 
 export interface DatabaseSettings {

@@ -1,7 +1,7 @@
 // What a configuration may say but a careful person would not: told, never refused.
 
 import { openPermissionsWarning } from './references.ts';
-import type { Configuration, KeySettings } from './types.ts';
+import type { Configuration, CopySettings, KeySettings } from './types.ts';
 
 /** One sentence each, with what to do. */
 export async function warningsOf(configuration: Configuration): Promise<string[]> {
@@ -84,10 +84,15 @@ function keyReferences(key: KeySettings): (string | undefined)[] {
   return 'passphrase' in key ? [key.passphrase] : [key.kms.accessKeyId, key.kms.secretAccessKey];
 }
 
+function copyReferences({ s3 }: CopySettings): (string | undefined)[] {
+  const { write, restore, prune } = s3?.credentials ?? {};
+  return [s3, write, restore, prune].flatMap((pair) => [pair?.accessKeyId, pair?.secretAccessKey]);
+}
+
 async function permissionWarnings(configuration: Configuration): Promise<string[]> {
   const references = [
     ...configuration.vault.keys.flatMap(keyReferences),
-    ...Object.values(configuration.vault.copies).flatMap(({ s3 }) => [s3?.accessKeyId, s3?.secretAccessKey]),
+    ...Object.values(configuration.vault.copies).flatMap(copyReferences),
     ...Object.values(configuration.database).map(({ url }) => url),
   ];
   const files = new Set(references.flatMap((text) => (text?.startsWith('file:') ? [text.slice('file:'.length)] : [])));

@@ -51,8 +51,8 @@ export interface HostServices {
   readonly configuration: Configuration;
   readonly logger: Logger;
   readonly frame: ActivityFrame;
-  /** Opened by the first who asks; after a failure the next one tries again. */
-  vault(): Promise<Vault>;
+  /** Opened by the first who asks; after a failure the next one tries again. A restore reads with its own credentials, where there are such. */
+  vault(purpose?: 'backup' | 'restore'): Promise<Vault>;
   readonly receivers: Receivers;
   /** Answers to questions; opened like the vault. */
   service(): Promise<HostService>;

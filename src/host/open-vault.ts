@@ -1,21 +1,18 @@
 // From the configuration to the opened vault: secrets resolved, stores made, keys tried.
 
 import type { Logger } from 'pino';
-import {
-  type Configuration,
-  type CopySettings,
-  type KeySettings,
-  resolveSecret,
-  type SecretReference,
-} from '../../config/index.ts';
-import { fail } from '../errors/index.ts';
+import { type Configuration, type KeySettings, resolveSecret, type SecretReference } from '../../config/index.ts';
 import { AwsKms } from '../kms/index.ts';
-import { openStore, type StoreConfig } from '../stores/open-store.ts';
+import { openStore } from '../stores/open-store.ts';
+import type { Store } from '../stores/store.ts';
 import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
+import { credentialsOf, storeConfig, type VaultPurpose } from './store-config.ts';
 
 export interface OpenVaultOptions {
   readonly host: string;
   readonly logger: Logger;
+  /** Which credentials read, where a copy has separate ones; default `backup`. */
+  readonly purpose?: VaultPurpose;
 }
 
 /** Throws as `openVault` does, and `SECRET_UNRESOLVED`. */
@@ -25,31 +22,20 @@ export async function openConfiguredVault(configuration: Configuration, options:
 
 export async function vaultOptions(
   configuration: Configuration,
-  { host, logger }: OpenVaultOptions,
+  { host, logger, purpose }: OpenVaultOptions,
 ): Promise<VaultOptions> {
   const { vault, name } = configuration;
-  const copies = await Promise.all(Object.entries(vault.copies).map(([copy, settings]) => makeCopy(copy, settings)));
+  const copies = Object.entries(vault.copies).map(([copy, { site, medium, offsite }]) => {
+    const store = openCopyStore(configuration, copy, purpose);
+    return { store, description: { name: copy, site, medium, offsite, location: store.location } };
+  });
   const { commit: policy, compression } = vault;
   return { estate: name, copies, policy, compression, keys: vault.keys.map(keySource), logger, host };
 }
 
-async function makeCopy(name: string, settings: CopySettings): Promise<VaultOptions['copies'][number]> {
-  const store = openStore(name, storeConfig(name, settings));
-  const { site, medium, offsite } = settings;
-  return { store, description: { name, site, medium, offsite, location: store.location } };
-}
-
-/** Secrets are resolved when the store needs them, so that a missing one takes away its own copy and no other. */
-export function storeConfig(name: string, { file, s3 }: CopySettings): StoreConfig {
-  if (file !== undefined) return { type: 'file', path: file };
-  if (s3 === undefined) return fail('CONFIG_INVALID', `copy '${name}' names no store`);
-  const { accessKeyId, secretAccessKey, ...plain } = s3;
-  if (accessKeyId === undefined || secretAccessKey === undefined) return { type: 's3', ...plain };
-  const credentials = async () => ({
-    accessKeyId: await resolveSecret(accessKeyId),
-    secretAccessKey: await resolveSecret(secretAccessKey),
-  });
-  return { type: 's3', ...plain, credentials };
+/** Nothing is asked yet. Throws `USAGE` for a name that is no copy's. */
+export function openCopyStore(configuration: Configuration, copy: string, purpose?: VaultPurpose): Store {
+  return openStore(copy, storeConfig(configuration, copy, purpose));
 }
 
 /** Nothing is read or asked yet. */
@@ -61,10 +47,7 @@ export function keySource(key: KeySettings): KeySource {
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     return { name, kind: 'kms', service: new AwsKms(plain) };
   }
-  const credentials = async () => ({
-    accessKeyId: await resolveSecret(accessKeyId),
-    secretAccessKey: await resolveSecret(secretAccessKey),
-  });
+  const credentials = credentialsOf({ accessKeyId, secretAccessKey });
   return { name, kind: 'kms', service: new AwsKms({ ...plain, credentials }) };
 }
 

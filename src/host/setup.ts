@@ -8,10 +8,12 @@ import { slotName } from '../domain/ids.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { type PreparedSlot, prepareSlot } from '../postgres/receiver/index.ts';
+import { requireHeld } from '../stores/guarantees.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
 import { slotWarnings } from './key-warnings.ts';
-import { storeConfig, vaultOptions } from './open-vault.ts';
+import { vaultOptions } from './open-vault.ts';
+import { storeConfig } from './store-config.ts';
 
 export interface SetUpOptions {
   readonly host: string;
@@ -99,8 +101,8 @@ async function keyStep(
 
 /** Name of a copy that holds a vault already. A store that does not answer is no reason to believe that there is none: it throws. */
 async function findVault(configuration: Configuration): Promise<string | undefined> {
-  for (const [name, settings] of Object.entries(configuration.vault.copies)) {
-    const config = storeConfig(name, settings);
+  for (const name of Object.keys(configuration.vault.copies)) {
+    const config = storeConfig(configuration, name);
     if (config.type === 'file' && !(await exists(config.path))) continue;
     const store = openStore(name, config);
     try {
@@ -113,9 +115,7 @@ async function findVault(configuration: Configuration): Promise<string | undefin
 }
 
 async function storeStep(configuration: Configuration, name: string, { dryRun }: SetUpOptions): Promise<Answer> {
-  const settings = configuration.vault.copies[name];
-  if (settings === undefined) return fail('INTERNAL', `copy '${name}' has no settings`);
-  const config = storeConfig(name, settings);
+  const config = storeConfig(configuration, name);
   if (config.type === 'file' && !(await exists(config.path))) {
     if (dryRun) return ['planned', `the directory '${config.path}' would be made`];
     await prepareStore(config);
@@ -123,14 +123,23 @@ async function storeStep(configuration: Configuration, name: string, { dryRun }:
   const store = openStore(name, config);
   try {
     if (dryRun) return ['planned', `${store.location} would be probed`];
-    const { conditionalPut, checksumVerified, clockSkewMs } = await store.probe();
+    const { conditionalPut, checksumVerified, clockSkewMs, versioned, guarantees } = await store.probe({
+      guarantees: true,
+    });
     if (!conditionalPut) unfit(store.location, 'has no conditional put, on which every commit stands');
     // A directory has nobody who could check them on the way in; what is read back is checked always.
     if (config.type === 's3' && !checksumVerified) unfit(store.location, 'takes bytes that do not fit their checksum');
     if (Math.abs(clockSkewMs) > mostClockSkewMs) {
       unfit(store.location, `has a clock that differs from this host's by ${Math.round(clockSkewMs / 1000)} s`);
     }
-    return ['present', `${store.location} puts only if absent${checksumVerified ? ', verifies checksums' : ''}`];
+    requireHeld(store.location, guarantees);
+    const seen = [
+      'puts only if absent',
+      ...(checksumVerified ? ['verifies checksums'] : []),
+      ...(versioned ? ['keeps versions'] : []),
+      ...guarantees.map(({ setting, got }) => `${setting}: ${got}`),
+    ];
+    return ['present', `${store.location} ${seen.join(', ')}`];
   } finally {
     await store.close();
   }

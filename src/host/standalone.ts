@@ -65,7 +65,7 @@ class Standalone implements StandaloneRestores {
     this.#services = {
       ...{ host, logger },
       vault: () => {
-        this.#vault ??= openConfiguredVault(configuration, { host, logger });
+        this.#vault ??= openConfiguredVault(configuration, { host, logger, purpose: 'restore' });
         return this.#vault;
       },
     };

@@ -51,7 +51,7 @@ export function openAccess(name: string, location: string, options: S3StoreOptio
   return { read: open(read), write: write && open(write), prune: prune && open(prune) };
 }
 
-/** Throws `STORE_DENIED` when the configuration names no credentials for it. */
+/** Throws `STORE_DENIED` (`details.purpose`) when the configuration names no credentials for it. */
 export function requireAccess(access: S3Access, purpose: 'write' | 'prune'): S3Bucket {
   const { name, location } = access.read;
   const to = purpose === 'write' ? 'write' : 'delete';
@@ -59,6 +59,7 @@ export function requireAccess(access: S3Access, purpose: 'write' | 'prune'): S3B
     access[purpose] ??
     fail('STORE_DENIED', `copy '${name}' at ${location} has no credentials to ${to}`, {
       hint: `add 'credentials.${purpose}' to the copy, on the hosts that may ${to}`,
+      details: { purpose },
     })
   );
 }

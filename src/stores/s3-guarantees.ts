@@ -9,7 +9,7 @@ import {
   PutObjectRetentionCommand,
   type StorageClass,
 } from '@aws-sdk/client-s3';
-import { fail } from '../errors/index.ts';
+import { requireHeld } from './guarantees.ts';
 import type { S3Bucket, S3Where } from './s3-bucket.ts';
 import { isAbsent, statusOf } from './s3-errors.ts';
 import type { Guarantee, PutOptions } from './store.ts';
@@ -161,15 +161,4 @@ export async function extendRetention(
 function isAsStrong(seen: Retention, wanted: Retention): boolean {
   const isModeEnough = seen.mode === wanted.mode || seen.mode === 'COMPLIANCE';
   return isModeEnough && seen.until.getTime() >= wanted.until.getTime();
-}
-
-/** Throws `STORE_UNFIT` with the store, the setting and what came back. */
-export function requireHeld(location: string, guarantees: readonly Guarantee[]): void {
-  for (const { setting, asked, got, isHeld } of guarantees) {
-    if (isHeld) continue;
-    fail('STORE_UNFIT', `${location} was asked for '${setting}: ${asked}' and gave '${got}'`, {
-      hint: `use a store that gives it, or change '${setting}' of the copy`,
-      details: { setting, asked, got },
-    });
-  }
 }

@@ -6,6 +6,7 @@ import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import type { Pace } from './bandwidth.ts';
 import { withDeadline, withRetries } from './deadline.ts';
 import { sha256Hex } from './file-store.ts';
+import { requireHeld } from './guarantees.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import { Once } from './once.ts';
 import { openAccess, requireAccess, type S3Access, type S3Bucket, whereOf } from './s3-bucket.ts';
@@ -19,7 +20,6 @@ import {
   judgeStored,
   modeOf,
   needsLook,
-  requireHeld,
   type S3Guarantees,
 } from './s3-guarantees.ts';
 import { listCurrent, type Page } from './s3-list.ts';

@@ -26,6 +26,10 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
   const { configuration, host, frame } = options;
   const logger = options.logger.child({ host });
   const vault = sharedOnce(() => openConfiguredVault(configuration, { host, logger }));
+  const hasOwnCredentials = Object.values(configuration.vault.copies).some(({ s3 }) => s3?.credentials !== undefined);
+  const restoreVault = hasOwnCredentials
+    ? sharedOnce(() => openConfiguredVault(configuration, { host, logger, purpose: 'restore' }))
+    : vault;
   const receivers = options.receivers(vault);
   const outage = (component: ComponentId) => {
     const isOwn = Object.values(configuration.database).some((each) => each.id === component && each.host === host);
@@ -39,14 +43,16 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
     configuration,
     logger,
     frame,
-    vault,
+    vault: (purpose = 'backup') => (purpose === 'restore' ? restoreVault() : vault()),
     service,
     receivers,
     close: async () => {
-      await vault.opened()?.then(
-        (value) => value.close(),
-        () => undefined,
-      );
+      for (const each of new Set([vault, restoreVault])) {
+        await each.opened()?.then(
+          (value) => value.close(),
+          () => undefined,
+        );
+      }
     },
   };
 }

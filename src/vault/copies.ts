@@ -84,7 +84,9 @@ export class Copies {
   /** Remembers a failed call, so that the next calls leave the copy alone for a while. Gives the error as ours. */
   failed(copy: Copy, cause: unknown): HoldfastError {
     const error = toHoldfastError(cause);
-    if (isHoldfastError(error, 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_UNFIT')) {
+    // What this host may not do there by its own configuration takes nothing from the rest.
+    const isOwnChoice = error.details?.purpose !== undefined;
+    if (isHoldfastError(error, 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_UNFIT') && !isOwnChoice) {
       this.#states.set(copy.description.name, { error, askedAtMs: performance.now() });
     }
     this.#logger.warn({ copy: copy.description.name, code: error.code }, error.message);

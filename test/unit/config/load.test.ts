@@ -94,8 +94,33 @@ describe('a good file', () => {
         endpoint: 'http://127.0.0.1:1',
         prefix: 'a/b',
         pathStyle: true,
+        storageClass: 'STANDARD',
         minimumTls: '1.3',
       },
+    });
+  });
+
+  test('takes locks, encryption, class, limits and credentials for each purpose of a bucket', () => {
+    const s3 = `{ bucket: b, region: r, lock: compliance, sse: "aws:kms", kmsKeyId: alias/dr, storageClass: STANDARD_IA, caFile: ca.pem,
+      credentials: { write: { accessKeyId: "env:W", secretAccessKey: "file:w" }, prune: { accessKeyId: "env:P", secretAccessKey: "env:Q" } } }`;
+    const text = changed('{ file: copies/local, site: home }', `{ s3: ${s3}, bandwidth: 10MB/s, site: home }`);
+    const { vault } = parseConfiguration(text.replace('vault:\n', 'vault:\n  bandwidth: 50MB/s\n'), FILE);
+    assert.equal(vault.bandwidthBytesPerSecond, 50_000_000);
+    assert.equal(vault.copies.local?.bandwidthBytesPerSecond, 10_000_000);
+    const { lock, sse, kmsKeyId, storageClass, caFile, credentials } = vault.copies.local?.s3 ?? {};
+    assert.deepEqual(
+      { lock, sse, kmsKeyId, storageClass, caFile },
+      {
+        lock: 'compliance',
+        sse: 'aws:kms',
+        kmsKeyId: 'alias/dr',
+        storageClass: 'STANDARD_IA',
+        caFile: '/etc/holdfast/ca.pem',
+      },
+    );
+    assert.deepEqual(credentials, {
+      write: { accessKeyId: 'env:W', secretAccessKey: 'file:/etc/holdfast/w' },
+      prune: { accessKeyId: 'env:P', secretAccessKey: 'env:Q' },
     });
   });
 
@@ -131,7 +156,7 @@ describe('a bad file', () => {
       'an unknown key far from any other',
       'commit:',
       'retention: 1\n  commit:',
-      /^7:3: vault, unknown key 'retention', expected 'keys', 'copies', 'commit', 'compression'$/,
+      /^7:3: vault, unknown key 'retention', expected 'keys', 'copies', 'commit', 'bandwidth', 'compression'$/,
     ],
     [
       'an option of a later version',
@@ -249,6 +274,36 @@ describe('a bad file', () => {
       '{ file: copies/local, site: home }',
       '{ s3: { bucket: b, region: r, accessKeyId: "env:A" }, site: home }',
       /expected 'accessKeyId' and 'secretAccessKey' together, or neither$/,
+    ],
+    [
+      'a key of KMS without its encryption',
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, sse: AES256, kmsKeyId: k }, site: home }',
+      /s3\.kmsKeyId, expected 'sse: aws:kms' beside it$/,
+    ],
+    [
+      'credentials only to delete',
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, credentials: { prune: { accessKeyId: "env:A", secretAccessKey: "env:B" } } }, site: home }',
+      /s3\.credentials, expected at least 'write' or 'restore'$/,
+    ],
+    [
+      'credentials for each purpose beside a pair for all',
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, accessKeyId: "env:A", secretAccessKey: "env:B", credentials: { write: { accessKeyId: "env:A", secretAccessKey: "env:B" } } }, site: home }',
+      /s3\.credentials, expected either these or 'accessKeyId' and 'secretAccessKey', which serve for everything$/,
+    ],
+    [
+      'a class that cannot be read at once',
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, storageClass: GLACIER }, site: home }',
+      /storageClass: 'GLACIER', expected one of 'STANDARD', .*'GLACIER_IR'$/,
+    ],
+    [
+      'a bandwidth in bits',
+      '{ file: copies/local, site: home }',
+      '{ file: copies/local, site: home, bandwidth: 50Mbit/s }',
+      /bandwidth: '50Mbit\/s', expected bytes per second such as 50MB\/s/,
     ],
     [
       'an endpoint that is none',
