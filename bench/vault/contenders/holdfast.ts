@@ -2,7 +2,8 @@
 
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { run } from '../../../src/process/index.ts';
+import { fail } from '../../../src/errors/index.ts';
+import { run, tryRun } from '../../../src/process/index.ts';
 import { quoted, shell } from '../../lib/command.ts';
 import { describeCommit, repositoryRoot } from '../../lib/machine.ts';
 import type { Contender, Place, Work } from '../contender.ts';
@@ -20,7 +21,8 @@ const operations: Readonly<Record<Work, string>> = {
 async function compile(): Promise<void> {
   await rm(compiled, { recursive: true, force: true });
   const compiler = path.join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
-  await run(process.execPath, [compiler, '-p', 'bench/tsconfig.build.json'], { cwd: repositoryRoot });
+  const made = await tryRun(process.execPath, [compiler, '-p', 'bench/tsconfig.build.json'], { cwd: repositoryRoot });
+  if (made.exitCode !== 0) fail('CHECK_FAILED', `Holdfast does not compile:\n${made.stdout}${made.stderrTail}`);
 }
 
 export async function holdfast(): Promise<Contender> {
