@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { ChunkIndex } from './chunk-index.ts';
-import { ChunkSource, type SourcePack } from './chunk-source.ts';
+import { ChunkSource, type SourcePack, type SourceParts } from './chunk-source.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
 import { openGeneration } from './generation.ts';
@@ -14,7 +14,15 @@ import type { Manifest } from './manifest.ts';
 import { type PackContext, readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
 import { failWithWorst, readVerified } from './replicate.ts';
-import type { Snapshot, SnapshotReader, TreeEntry } from './types.ts';
+import { restoreFiles } from './restore/restore-files.ts';
+import type {
+  FileToRestore,
+  RestoredFiles,
+  RestoreFilesOptions,
+  Snapshot,
+  SnapshotReader,
+  TreeEntry,
+} from './types.ts';
 
 /** Chunks decoded ahead of the one that is handed out, for the cores' sake; a few megabytes. */
 const AHEAD = 16;
@@ -41,26 +49,32 @@ export async function openReader(
 ): Promise<SnapshotReader> {
   const packs = await sourcePacks(core, manifest, copies);
   const index = await readChunkIndex(core, manifest, packs, copies);
-  const source = new ChunkSource({ core, index, packs, copies });
   const { previous: _previous, ...snapshot } = manifest.header;
-  return new ChunkSnapshotReader(snapshot, manifest, source, index);
+  return new ChunkSnapshotReader(snapshot, manifest, { core, index, packs, copies });
 }
 
 class ChunkSnapshotReader implements SnapshotReader {
   readonly snapshot: Snapshot;
   readonly #manifest: Manifest;
+  readonly #parts: SourceParts;
   readonly #source: ChunkSource;
-  readonly #index: ChunkIndex;
 
-  constructor(snapshot: Snapshot, manifest: Manifest, source: ChunkSource, index: ChunkIndex) {
+  constructor(snapshot: Snapshot, manifest: Manifest, parts: SourceParts) {
     this.snapshot = snapshot;
     this.#manifest = manifest;
-    this.#source = source;
-    this.#index = index;
+    this.#parts = parts;
+    this.#source = new ChunkSource(parts);
+  }
+
+  restoreFiles(
+    files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+    options: RestoreFilesOptions,
+  ): Promise<RestoredFiles> {
+    return restoreFiles(this.#parts, files, options);
   }
 
   close(): void {
-    this.#index.close();
+    this.#parts.index.close();
   }
 
   async *entries(): AsyncGenerator<TreeEntry> {

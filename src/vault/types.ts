@@ -141,8 +141,51 @@ export interface SnapshotReader {
   entries(): AsyncIterable<TreeEntry>;
   /** Plain bytes of one file, verified chunk by chunk and as a whole (length and SHA-256) before the end is signalled; another copy is tried when a pack is missing or damaged. */
   read(entry: TreeEntry): AsyncIterable<Buffer>;
+  /**
+   * Writes files below a directory by worker threads: each is verified chunk by chunk and as a whole before it has its name, and what is right
+   * there already (size and SHA-256) is kept, so that a restore that was killed goes on. No link below the directory is followed. When this
+   * resolves, everything is on the disk (see `sync`); when it rejects, nothing is written any more. Throws `CANCELLED`, `NO_SPACE`,
+   * `TARGET_UNFIT`, and what says most when no copy gives a chunk: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why it cannot be asked.
+   */
+  restoreFiles(
+    files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+    options: RestoreFilesOptions,
+  ): Promise<RestoredFiles>;
   /** Lets go of what it keeps on disk and in memory. */
   close(): void;
+}
+
+export interface FileToRestore {
+  /** A file of this snapshot's tree. */
+  readonly entry: TreeEntry;
+  /** Below the directory, `/`-separated; default the entry's own. Directories on the way that are not there are made with mode 0700. */
+  readonly path?: string;
+  /** Default the entry's own. */
+  readonly mode?: number;
+}
+
+export interface RestoreFilesOptions {
+  /** Absolute; must exist. */
+  readonly directory: string;
+  /** Of the files; default ourselves. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * How files get onto the disk. `once` (default): the whole file system is synced at the end, which also tells of writes that failed before;
+   * `each`: every file before it has its name. A kernel whose sync tells of no failures (before Linux 5.8) makes the first the second.
+   */
+  readonly sync?: 'once' | 'each';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: RestoredFiles) => void;
+  /** Worker threads; default the cores, at most 8. */
+  readonly threads?: number;
+}
+
+export interface RestoredFiles {
+  /** Files done, kept ones included. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly keptFiles: number;
+  readonly keptBytes: number;
 }
 
 // ── Log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,15 +1,12 @@
 // Fetches a base backup into the work directory: in parallel, verified, keeping what is right already, startable only when whole.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, symlink, unlink } from 'node:fs/promises';
+import { readdir, rm, symlink, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
-import type { SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
+import type { FileToRestore, SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
 import {
   exists,
-  lstatIfThere,
   makeDirectory,
   type Owner,
   ownerFor,
@@ -18,7 +15,6 @@ import {
   syncDirectory,
   writeDurably,
 } from './durable-files.ts';
-import { eachOf } from './parallel.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { pathsOf } from './work-directory.ts';
 
@@ -34,13 +30,11 @@ export interface FetchProgress {
 export interface FetchOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FetchProgress) => void;
-  /** Files under way at once; default 4. */
-  readonly atOnce?: number;
 }
 
 /** Without these a server refuses the directory: they get their names when everything else is on the disk. */
 const lastFiles = ['PG_VERSION', 'global/pg_control'];
-const defaultAtOnce = 4;
+const none = { files: 0, bytes: 0, keptBytes: 0 };
 
 /**
  * Idempotent: files whose size and SHA-256 are right are kept, and a fetch that was finished is not begun again. Throws what
@@ -63,11 +57,9 @@ class Fetch {
   private readonly reader: SnapshotReader;
   private readonly options: FetchOptions;
   private readonly owner: Owner | undefined;
-  private readonly directories = new Map<string, Promise<void>>();
+  private readonly directories = new Set<string>();
   private readonly wanted = new Set<string>();
-  private files = 0;
-  private bytes = 0;
-  private keptBytes = 0;
+  private done = none;
 
   constructor(
     plan: RestorePlan,
@@ -87,32 +79,56 @@ class Fetch {
     await this.makeDirectory(this.paths.data, 0o700);
     await this.makeTablespaces();
     const last: TreeEntry[] = [];
-    await eachOf(this.reader.entries(), this.options.atOnce ?? defaultAtOnce, async (entry) => {
-      this.stopWhenCancelled();
-      if (lastFiles.includes(entry.path)) last.push(entry);
-      else await this.place(entry);
-    });
+    await this.restore(this.placed(last), 'once');
     if (last.length !== lastFiles.length) {
       fail('OBJECT_DAMAGED', `snapshot '${this.plan.base.snapshot}' has no ${lastFiles.join(' or ')}`);
     }
     await this.makeDirectory(path.join(this.paths.data, 'pg_wal'), 0o700);
     await this.removeStrangers();
-    for (const directory of this.directories.keys()) await syncDirectory(directory);
+    for (const directory of this.directories) await syncDirectory(directory);
     for (const name of lastFiles) {
-      const entry = last.find((it) => it.path === name) as TreeEntry;
-      await this.writeFile(entry, this.locate(name));
+      await this.restore([this.fileOf(last.find((it) => it.path === name) as TreeEntry)], 'each');
       await syncDirectory(path.dirname(this.locate(name)));
     }
-    return this.progress();
+    return this.progress(none);
   }
 
-  private stopWhenCancelled(): void {
-    if (this.options.signal?.aborted) fail('CANCELLED', 'fetching the base backup was cancelled');
+  /** What is done before is counted with it. */
+  private async restore(
+    files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+    sync: 'once' | 'each',
+  ): Promise<void> {
+    const { signal, onProgress } = this.options;
+    const done = await this.reader.restoreFiles(files, {
+      directory: this.paths.data,
+      sync,
+      onProgress: (now) => onProgress?.(this.progress(now)),
+      ...(this.owner && { owner: this.owner }),
+      ...(signal && { signal }),
+    });
+    this.done = this.progress(done);
   }
 
-  private progress(): FetchProgress {
-    const { files, bytes, keptBytes } = this;
-    return { files, bytes, keptBytes, totalBytes: this.plan.source.sizeBytes };
+  private progress(now: Pick<FetchProgress, 'files' | 'bytes' | 'keptBytes'>): FetchProgress {
+    const { files, bytes, keptBytes } = this.done;
+    return {
+      files: files + now.files,
+      bytes: bytes + now.bytes,
+      keptBytes: keptBytes + now.keptBytes,
+      totalBytes: this.plan.source.sizeBytes,
+    };
+  }
+
+  /** The files of the snapshot, their directories made before; `last` gets those that wait. */
+  private async *placed(last: TreeEntry[]): AsyncGenerator<FileToRestore> {
+    for await (const entry of this.reader.entries()) {
+      if (lastFiles.includes(entry.path)) last.push(entry);
+      else if (await this.place(entry)) yield this.fileOf(entry);
+    }
+  }
+
+  private fileOf(entry: TreeEntry): FileToRestore {
+    return { entry, path: path.relative(this.paths.data, this.locate(entry.path)), mode: entry.mode & 0o777 };
   }
 
   /** Tablespaces live inside the new directory for now: nothing of production's own is reached through their links. */
@@ -138,69 +154,37 @@ class Fetch {
       : path.join(this.paths.data, ...parts);
   }
 
-  private async place(entry: TreeEntry): Promise<void> {
+  /** Makes what is not a file; true for a file, whose directory is there then. */
+  private async place(entry: TreeEntry): Promise<boolean> {
     // The one names the places of the source, the links made here are the true ones; the other was an earlier restore's.
-    if (entry.path === 'tablespace_map' || entry.path === markerFile) return;
+    if (entry.path === 'tablespace_map' || entry.path === markerFile) return false;
     const target = this.locate(entry.path);
-    if (entry.type === 'directory') return this.makeDirectory(target, entry.mode);
-    if (entry.type === 'symlink') return this.placeLink(entry);
+    if (entry.type === 'directory') await this.makeDirectory(target, entry.mode);
+    if (entry.type === 'symlink') this.placeLink(entry);
+    if (entry.type !== 'file') return false;
     await this.makeDirectory(path.dirname(target));
     this.wanted.add(target);
-    await this.writeFile(entry, target);
+    return true;
   }
 
-  private placeLink(entry: TreeEntry): Promise<void> | void {
+  private placeLink(entry: TreeEntry): void {
     // Links of tablespaces were made above; a linked pg_wal becomes a directory. No other link belongs in a cluster.
     if (entry.path.startsWith('pg_tblspc/') || entry.path === 'pg_wal') return;
     fail('OBJECT_DAMAGED', `snapshot '${this.plan.base.snapshot}' has a link at '${entry.path}'`);
   }
 
-  /** Each directory is made once, however many files of it are under way; all of them wait for that. */
-  private makeDirectory(directory: string, mode?: number): Promise<void> {
-    const before = this.directories.get(directory);
-    if (before !== undefined && mode === undefined) return before;
-    const made = (before ?? Promise.resolve()).then(async () => {
-      const parent = path.dirname(directory);
-      if (parent.startsWith(this.paths.data)) await this.makeDirectory(parent);
-      await makeDirectory(directory, (mode ?? 0o700) & 0o777, this.owner);
-    });
-    this.directories.set(directory, made);
-    return made;
-  }
-
-  private async writeFile(entry: TreeEntry, target: string): Promise<void> {
-    if (await isRight(entry, target)) this.keptBytes += entry.sizeBytes;
-    else await this.download(entry, target);
-    this.files += 1;
-    this.bytes += entry.sizeBytes;
-    this.options.onProgress?.(this.progress());
-  }
-
-  private async download(entry: TreeEntry, target: string): Promise<void> {
-    const partial = `${target}.holdfast-part`;
-    const handle = await open(partial, 'w', 0o600);
-    try {
-      await handle.chmod(entry.mode & 0o777);
-      if (this.owner !== undefined) await handle.chown(this.owner.uid, this.owner.gid);
-      for await (const bytes of this.reader.read(entry)) {
-        this.stopWhenCancelled();
-        await handle.writeFile(bytes);
-      }
-      await handle.utimes(entry.mtimeSeconds, entry.mtimeSeconds);
-      await handle.sync();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOSPC' || code === 'EDQUOT') fail('NO_SPACE', `no room for '${target}'`, { cause: error });
-      throw error;
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, target);
+  /** Once for the files in it, again when the snapshot says its mode. */
+  private async makeDirectory(directory: string, mode?: number): Promise<void> {
+    if (this.directories.has(directory) && mode === undefined) return;
+    this.directories.add(directory);
+    const parent = path.dirname(directory);
+    if (parent.startsWith(this.paths.data)) await this.makeDirectory(parent);
+    await makeDirectory(directory, (mode ?? 0o700) & 0o777, this.owner);
   }
 
   /** What an earlier attempt for this directory left and the snapshot does not have. */
   private async removeStrangers(): Promise<void> {
-    for (const directory of this.directories.keys()) {
+    for (const directory of this.directories) {
       for (const item of await readdir(directory, { withFileTypes: true })) {
         const file = path.join(directory, item.name);
         const isKnown = this.wanted.has(file) || this.directories.has(file) || item.isSymbolicLink();
@@ -209,14 +193,6 @@ class Fetch {
       }
     }
   }
-}
-
-async function isRight(entry: TreeEntry, target: string): Promise<boolean> {
-  const there = await lstatIfThere(target);
-  if (there === undefined || !there.isFile() || there.size !== entry.sizeBytes) return false;
-  const hash = createHash('sha256');
-  for await (const bytes of createReadStream(target)) hash.update(bytes as Buffer);
-  return hash.digest('hex') === entry.sha256;
 }
 
 /** Points a link at a place, whatever it pointed at before; at every instant one of the two is true. */

@@ -1,0 +1,305 @@
+// Files of a snapshot onto the disk: this thread finds and reads what is needed, worker threads open, verify and write it.
+
+import { randomUUID } from 'node:crypto';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import { CHUNK_ID_BYTES } from '../chunk-id.ts';
+import type { SourceParts } from '../chunk-source.ts';
+import type { FileToRestore, RestoredFiles, RestoreFilesOptions } from '../types.ts';
+import { JobThreads, ThreadGone } from '../workers/job-threads.ts';
+import type { AnswerTo, ReadingSetup, TargetFile, TargetRoot } from '../workers/jobs.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { type FetchedFrames, FrameFetcher, type WantedFrame } from './frame-fetcher.ts';
+import { PackSources, type Source } from './pack-sources.ts';
+import { type Chunk, chunksOf, isWhole, PlacePlan, type Stretch, stretchesOf } from './place-plan.ts';
+import { canSyncFileSystem, syncFileSystem } from './sync.ts';
+
+/** Looked at together, whether they are right already. */
+const BATCH_FILES = 1024;
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** Of a large file, hashed as soon as so much more is written, so that little is left when the last of it comes. */
+const ADVANCE_BYTES = 8 * 1024 * 1024;
+const BUDGET_BYTES = 48 * 1024 * 1024;
+const BUDGET_A_THREAD_BYTES = 24 * 1024 * 1024;
+const LARGEST_BUDGET_BYTES = 192 * 1024 * 1024;
+
+interface Wanted {
+  readonly file: TargetFile;
+  readonly chunkIds: readonly string[];
+}
+
+/** See `SnapshotReader.restoreFiles`. */
+export async function restoreFiles(
+  parts: SourceParts,
+  files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+  options: RestoreFilesOptions,
+): Promise<RestoredFiles> {
+  const isSynced = options.sync === 'each' || !canSyncFileSystem();
+  const run = new RestoreRun(parts, options, isSynced);
+  const restored = await run.run(files);
+  if (!isSynced) await syncFileSystem(options.directory);
+  return restored;
+}
+
+class RestoreRun {
+  readonly #parts: SourceParts;
+  readonly #options: RestoreFilesOptions;
+  readonly #isSynced: boolean;
+  readonly #root: TargetRoot;
+  readonly #threads: JobThreads;
+  readonly #fetcher: FrameFetcher;
+  readonly #budget: ByteBudget;
+  readonly #stop = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  #failure: { readonly cause: unknown } | undefined;
+  #plan = new PlacePlan();
+  #done: RestoredFiles = { files: 0, bytes: 0, keptFiles: 0, keptBytes: 0 };
+
+  constructor(parts: SourceParts, options: RestoreFilesOptions, isSynced: boolean) {
+    const signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
+    this.#parts = parts;
+    this.#options = options;
+    this.#isSynced = isSynced;
+    this.#root = { directory: options.directory, session: randomUUID() };
+    this.#threads = new JobThreads(options.threads);
+    this.#fetcher = new FrameFetcher(
+      parts.packs,
+      new PackSources(parts.core, parts.packs, parts.copies, signal),
+      signal,
+    );
+    const budget = BUDGET_BYTES + this.#threads.count * BUDGET_A_THREAD_BYTES;
+    this.#budget = new ByteBudget(Math.min(LARGEST_BUDGET_BYTES, budget));
+  }
+
+  /** Once it has settled, no thread writes any more. */
+  async run(files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>): Promise<RestoredFiles> {
+    try {
+      for await (const { file, chunkIds } of this.#lacking(files)) {
+        this.#check();
+        const chunks = chunksOf(this.#parts.index, file.path, chunkIds, file.sizeBytes);
+        if (isWhole(file.sizeBytes, chunks)) await this.#addWhole(file, chunks);
+        else await this.#startLarge(file, chunks);
+      }
+      await this.#launchPlan();
+    } catch (cause) {
+      this.#fail(cause);
+    }
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    try {
+      this.#check();
+      await this.#threads.everywhere<'leave'>({ kind: 'leave', root: this.#root });
+    } finally {
+      await this.#threads.close();
+    }
+    return this.#done;
+  }
+
+  /** The files that are not right on the disk already, in their order. */
+  async *#lacking(files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>): AsyncGenerator<Wanted> {
+    const asked: { batch: readonly Wanted[]; answer: Promise<AnswerTo<'keep'>> }[] = [];
+    for await (const batch of batchesOf(files, this.#options, this.#isSynced)) {
+      const job = { kind: 'keep', root: this.#root, files: batch.map(({ file }) => file) } as const;
+      const answer = this.#repeated(() => this.#threads.run<'keep'>(job));
+      answer.catch(() => {}); // awaited below
+      asked.push({ batch, answer });
+      if (asked.length > 2 * this.#threads.count) yield* this.#notKept(asked.shift() as (typeof asked)[number]);
+    }
+    for (const each of asked) yield* this.#notKept(each);
+  }
+
+  async *#notKept(asked: { batch: readonly Wanted[]; answer: Promise<AnswerTo<'keep'>> }): AsyncGenerator<Wanted> {
+    const { kept } = await asked.answer;
+    for (const [number, wanted] of asked.batch.entries()) {
+      if (kept[number]) this.#note([wanted.file], true);
+      else yield wanted;
+    }
+  }
+
+  async #addWhole(file: TargetFile, chunks: readonly Chunk[]): Promise<void> {
+    if (this.#plan.endsBefore(chunks[0])) await this.#launchPlan();
+    this.#plan.add(file, chunks);
+  }
+
+  async #launchPlan(): Promise<void> {
+    const plan = this.#plan;
+    if (plan.isEmpty) return;
+    this.#plan = new PlacePlan();
+    const files = plan.placements.map(({ file }) => file);
+    await this.#launch(plan, async () => this.#note(files, false));
+  }
+
+  /** The unfinished form is made, or what an earlier attempt left of it looked at; its stretches are written by all threads, its hash is one thread's. */
+  async #startLarge(file: TargetFile, chunks: readonly Chunk[]): Promise<void> {
+    const home = this.#threads.home();
+    const root = this.#root;
+    const ids = Buffer.concat(
+      chunks.map(({ id }) => id),
+      chunks.length * CHUNK_ID_BYTES,
+    );
+    const lengths = Uint32Array.from(chunks, ({ record }) => record.length);
+    const { right } = await this.#repeated(() =>
+      this.#threads.run<'begin'>({ kind: 'begin', root, setup: this.#setup, file, ids, lengths }, { home }),
+    );
+    const open: Stretch[] = [];
+    let hashedTo = 0;
+    const advance = () => {
+      const upTo = Math.min(...open.map(({ position }) => position), file.sizeBytes);
+      if (upTo - hashedTo < ADVANCE_BYTES || upTo === file.sizeBytes) return;
+      hashedTo = upTo;
+      // When this is lost, the last step does it.
+      this.#threads.run<'advance'>({ kind: 'advance', root, file, upTo }, { home }).catch(() => {});
+    };
+    const written: Promise<void>[] = [];
+    for (const stretch of stretchesOf(file, chunks, right)) {
+      open.push(stretch);
+      const { done } = await this.#launch(stretch.plan, () => {
+        open.splice(open.indexOf(stretch), 1);
+        advance();
+      });
+      written.push(done);
+    }
+    void this.#track(async () => {
+      await Promise.all(written);
+      if (this.#failure) return;
+      await this.#repeated(() => this.#threads.run<'finish'>({ kind: 'finish', root, file }, { home }));
+      this.#note([file], false);
+    });
+  }
+
+  /** Resolves when there is room for the job; `done` then resolves when it is done, or something has failed. */
+  async #launch(plan: PlacePlan, then: () => void): Promise<{ readonly done: Promise<void> }> {
+    const giveBack = await this.#budget.take(plan.weight);
+    const done = this.#track(async () => {
+      try {
+        this.#check();
+        await this.#place(plan);
+      } finally {
+        giveBack();
+      }
+      then();
+    });
+    return { done };
+  }
+
+  /** Until every frame was right: those that are not are read from elsewhere, and the job is done again. */
+  async #place(plan: PlacePlan): Promise<void> {
+    const { ids, chunks, frames: wanted, placements } = plan;
+    for (;;) {
+      const fetched = await this.#fetcher.fetch(wanted);
+      this.#check();
+      const { packs, ranges, frames } = fetched;
+      const job = {
+        kind: 'place',
+        root: this.#root,
+        setup: this.#setup,
+        packs,
+        ranges,
+        frames,
+        ids,
+        chunks,
+        placements,
+      } as const;
+      try {
+        const { damaged } = await this.#threads.run<'place'>(job, { transfer: ranges });
+        if (damaged.length === 0) return;
+        this.#blame(plan, fetched, damaged);
+      } catch (cause) {
+        if (!(cause instanceof ThreadGone)) throw cause;
+      }
+    }
+  }
+
+  #blame({ frames }: PlacePlan, { sources }: FetchedFrames, damaged: AnswerTo<'place'>['damaged']): void {
+    const seen = new Set<number>();
+    for (const { frame, message } of damaged) {
+      if (seen.has(frame)) continue;
+      seen.add(frame);
+      const cause = new HoldfastError('OBJECT_DAMAGED', message);
+      this.#fetcher.damaged(frames[frame] as WantedFrame, sources[frame] as Source, cause);
+    }
+  }
+
+  /** A job that was lost with its thread is done again by another. */
+  async #repeated<T>(run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (cause) {
+        if (!(cause instanceof ThreadGone) || this.#failure) throw cause;
+      }
+    }
+  }
+
+  #track(work: () => Promise<void>): Promise<void> {
+    const task = work()
+      .catch((cause: unknown) => this.#fail(cause))
+      .finally(() => this.#underWay.delete(task));
+    this.#underWay.add(task);
+    return task;
+  }
+
+  #note(files: readonly TargetFile[], isKept: boolean): void {
+    const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    this.#done = {
+      files: this.#done.files + files.length,
+      bytes: this.#done.bytes + bytes,
+      keptFiles: this.#done.keptFiles + (isKept ? files.length : 0),
+      keptBytes: this.#done.keptBytes + (isKept ? bytes : 0),
+    };
+    this.#options.onProgress?.(this.#done);
+  }
+
+  #fail(cause: unknown): void {
+    const isCancelled = this.#options.signal?.aborted ?? false;
+    const failure = isCancelled ? new HoldfastError('CANCELLED', 'restoring files was cancelled', { cause }) : cause;
+    this.#failure ??= { cause: failure };
+    this.#stop.abort();
+  }
+
+  #check(): void {
+    if (this.#options.signal?.aborted) this.#fail(this.#options.signal.reason);
+    if (this.#failure) throw this.#failure.cause;
+  }
+
+  get #setup(): ReadingSetup {
+    const { idBytes, chunkId } = this.#parts.core.keys;
+    return { vaultId: idBytes, chunkIdKey: chunkId };
+  }
+}
+
+async function* batchesOf(
+  files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+  options: RestoreFilesOptions,
+  isSynced: boolean,
+): AsyncGenerator<readonly Wanted[]> {
+  let batch: Wanted[] = [];
+  let bytes = 0;
+  for await (const { entry, path, mode } of files) {
+    if (batch.length > 0 && (batch.length === BATCH_FILES || bytes + entry.sizeBytes > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    if (entry.type !== 'file' || !entry.chunks || entry.sha256 === undefined) {
+      fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
+    }
+    const file: TargetFile = {
+      path: checkPath(path ?? entry.path),
+      sizeBytes: entry.sizeBytes,
+      sha256: entry.sha256,
+      mode: (mode ?? entry.mode) & 0o7777,
+      mtimeSeconds: entry.mtimeSeconds,
+      ...(options.owner && { owner: options.owner }),
+      isSynced,
+    };
+    batch.push({ file, chunkIds: entry.chunks });
+    bytes += entry.sizeBytes;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** What a tree says is authentic, and still never leads out of the target. */
+function checkPath(path: string): string {
+  const isBelow = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  if (!isBelow || path.includes('\0')) fail('OBJECT_DAMAGED', `the snapshot has an entry outside of itself: '${path}'`);
+  return path;
+}

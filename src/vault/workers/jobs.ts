@@ -1,0 +1,123 @@
+// What the main thread asks of its reading threads: one job, one answer; every job can be repeated.
+
+import type { ErrorData } from '../../errors/index.ts';
+import type { FramePlace } from '../pack-index.ts';
+
+/** What binds chunks to their vault. */
+export interface ReadingSetup {
+  readonly vaultId: Uint8Array;
+  readonly chunkIdKey: Uint8Array;
+}
+
+/** A directory that files are restored into; nothing outside of it is touched. */
+export interface TargetRoot {
+  /** Absolute. */
+  readonly directory: string;
+  /** Tells one restore from the next into the same directory, which may be another one by then. */
+  readonly session: string;
+}
+
+export interface TargetFile {
+  /** Below the root, `/`-separated. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal, of the whole file. */
+  readonly sha256: string;
+  readonly mode: number;
+  readonly mtimeSeconds: number;
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** On the disk before it has its name. */
+  readonly isSynced: boolean;
+}
+
+/** A pack as a thread needs it. */
+export interface PackToOpen {
+  /** Path of its generation. */
+  readonly path: string;
+  /** The pack's own key. */
+  readonly key: Uint8Array;
+  /** For messages. */
+  readonly what: string;
+}
+
+export interface FrameToOpen {
+  readonly pack: number;
+  /** Number of the buffer that holds its ciphertext, and where in it. */
+  readonly range: number;
+  readonly at: number;
+  readonly place: FramePlace;
+}
+
+/** A file, or a stretch of a large one that begins at `position`; its chunks are the next `chunks` of the job. */
+export interface Placement {
+  readonly file: TargetFile;
+  readonly chunks: number;
+  readonly position?: number;
+}
+
+export interface PlaceJob {
+  readonly kind: 'place';
+  readonly root: TargetRoot;
+  readonly setup: ReadingSetup;
+  readonly packs: readonly PackToOpen[];
+  readonly ranges: readonly ArrayBuffer[];
+  readonly frames: readonly FrameToOpen[];
+  /** Chunk ids one after another. */
+  readonly ids: Uint8Array;
+  /** For each chunk: number of its frame, offset in the frame's plain bytes, length. */
+  readonly chunks: Uint32Array;
+  readonly placements: readonly Placement[];
+}
+
+export interface Jobs {
+  /** Which of the files are right already; modes, owners and times of those are put right. */
+  keep: {
+    readonly job: { readonly kind: 'keep'; readonly root: TargetRoot; readonly files: readonly TargetFile[] };
+    readonly answer: { readonly kept: readonly boolean[] };
+  };
+  place: {
+    readonly job: PlaceJob;
+    /** Frames that are not what was stored; what needs them is not placed, the rest is. */
+    readonly answer: { readonly damaged: readonly { readonly frame: number; readonly message: string }[] };
+  };
+  /** Makes the unfinished form of a large file, or says which chunks of an earlier one are right: a byte each. */
+  begin: {
+    readonly job: {
+      readonly kind: 'begin';
+      readonly root: TargetRoot;
+      readonly setup: ReadingSetup;
+      readonly file: TargetFile;
+      readonly ids: Uint8Array;
+      readonly lengths: Uint32Array;
+    };
+    readonly answer: { readonly right: Uint8Array | undefined };
+  };
+  /** Everything up to here is written: hashes on to it. */
+  advance: {
+    readonly job: {
+      readonly kind: 'advance';
+      readonly root: TargetRoot;
+      readonly file: TargetFile;
+      readonly upTo: number;
+    };
+    readonly answer: Record<string, never>;
+  };
+  /** Compares the whole file with its hash and gives it its name. */
+  finish: {
+    readonly job: { readonly kind: 'finish'; readonly root: TargetRoot; readonly file: TargetFile };
+    readonly answer: Record<string, never>;
+  };
+  /** Names that were given become durable, where files are synced one by one; lets go of what is kept open. */
+  leave: {
+    readonly job: { readonly kind: 'leave'; readonly root: TargetRoot };
+    readonly answer: Record<string, never>;
+  };
+}
+
+export type JobKind = keyof Jobs;
+export type Job = Jobs[JobKind]['job'];
+export type AnswerTo<Kind extends JobKind> = Jobs[Kind]['answer'];
+
+export type Reply =
+  | { readonly number: number; readonly answer: Jobs[JobKind]['answer'] }
+  | { readonly number: number; readonly error: ErrorData };

@@ -1,0 +1,216 @@
+// Files of a restore as a thread writes them: under another name until they are whole, then with their own.
+
+import { createHash, type Hash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { fail } from '../../errors/index.ts';
+import type { TargetFile } from './jobs.ts';
+import type { TargetTree } from './target-tree.ts';
+
+const SUFFIX = '.holdfast-part';
+/** Of a name, in bytes, on every usual file system. */
+const LONGEST_NAME = 255;
+const READ_BYTES = 1024 * 1024;
+/** Whatever took the file's place: no link is followed, and nobody waits for the other end of a pipe. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const NEW_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+export interface Places {
+  /** The unfinished form. */
+  readonly part: string;
+  readonly final: string;
+}
+
+export function placesOf(tree: TargetTree, path: string): Places {
+  const { directory, name } = tree.locate(path);
+  const isLong = Buffer.byteLength(name) + SUFFIX.length > LONGEST_NAME;
+  const stem = isLong ? `.${createHash('sha256').update(name).digest('hex')}` : name;
+  return { part: `${directory}/${stem}${SUFFIX}`, final: `${directory}/${name}` };
+}
+
+/** The file at `place` when it is one, and nobody reaches it by another name; the caller closes it. */
+export function openIfOwn(place: string, flags = READ_FLAGS): { handle: number; stat: Stats } | undefined {
+  let handle: number;
+  try {
+    handle = openSync(place, flags);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Nothing there, a link, a directory or a socket: what is wanted is not there.
+    if (code === 'ENOENT' || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') return undefined;
+    throw error;
+  }
+  const stat = fstatSync(handle);
+  if (stat.isFile() && stat.nlink === 1) return { handle, stat };
+  closeSync(handle);
+  return undefined;
+}
+
+/** An empty file that did not exist before; one that an earlier attempt left goes. */
+export function openNew(part: string): number {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return openSync(part, NEW_FLAGS, 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 1) throw error;
+      unlinkSync(part);
+    }
+  }
+}
+
+export function writeAll(handle: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(handle, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+/** Reads `[from, to)` of a file in pieces. Throws `OBJECT_DAMAGED` when it ends before. */
+export function readInto(handle: number, from: number, to: number, take: (bytes: Buffer) => void): void {
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(READ_BYTES, to - from)));
+  for (let position = from; position < to; ) {
+    const count = readSync(handle, buffer, 0, Math.min(buffer.length, to - position), position);
+    if (count === 0) fail('OBJECT_DAMAGED', 'a restored file became shorter while it was read');
+    take(buffer.subarray(0, count));
+    position += count;
+  }
+}
+
+/** Writes a whole file. */
+export function writeWhole(tree: TargetTree, file: TargetFile, pieces: readonly Buffer[]): void {
+  const places = placesOf(tree, file.path);
+  const handle = openNew(places.part);
+  try {
+    let position = 0;
+    for (const bytes of pieces) {
+      writeAll(handle, bytes, position);
+      position += bytes.length;
+    }
+    settle(handle, file);
+  } finally {
+    closeSync(handle);
+  }
+  publish(tree, file, places);
+}
+
+/** Whether the file with its own name is what the snapshot has. Mode, owner and time are put right then. */
+export function keepIfRight(tree: TargetTree, file: TargetFile): boolean {
+  const found = openIfOwn(placesOf(tree, file.path).final);
+  if (!found) return false;
+  try {
+    if (found.stat.size !== file.sizeBytes) return false;
+    const hash = createHash('sha256');
+    readInto(found.handle, 0, file.sizeBytes, (bytes) => hash.update(bytes));
+    if (hash.digest('hex') !== file.sha256) return false;
+    if (!isSettled(found.stat, file) || file.isSynced) settle(found.handle, file);
+    return true;
+  } finally {
+    closeSync(found.handle);
+  }
+}
+
+/** Makes the unfinished form with its full length, or gives the one that an earlier attempt left. */
+export function beginLarge(tree: TargetTree, file: TargetFile): { handle: number; isNew: boolean } {
+  const { part } = placesOf(tree, file.path);
+  const found = openIfOwn(part, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if (found) {
+    if (found.stat.size === file.sizeBytes && found.stat.uid === process.geteuid?.()) {
+      return { handle: found.handle, isNew: false };
+    }
+    closeSync(found.handle);
+  }
+  const handle = openNew(part);
+  ftruncateSync(handle, file.sizeBytes);
+  return { handle, isNew: true };
+}
+
+/** Writes into the unfinished form. */
+export function writePiece(tree: TargetTree, file: TargetFile, position: number, pieces: readonly Buffer[]): void {
+  const found = openIfOwn(placesOf(tree, file.path).part, constants.O_RDWR | constants.O_NOFOLLOW);
+  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+  try {
+    let at = position;
+    for (const bytes of pieces) {
+      writeAll(found.handle, bytes, at);
+      at += bytes.length;
+    }
+  } finally {
+    closeSync(found.handle);
+  }
+}
+
+/** The hash of a large file, as far as it is written. */
+export class LargeHash {
+  readonly #hash: Hash = createHash('sha256');
+  #position = 0;
+
+  advance(tree: TargetTree, file: TargetFile, upTo: number): void {
+    const found = openIfOwn(placesOf(tree, file.path).part);
+    if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+    try {
+      readInto(found.handle, this.#position, upTo, (bytes) => this.#hash.update(bytes));
+      this.#position = Math.max(this.#position, upTo);
+    } finally {
+      closeSync(found.handle);
+    }
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
+}
+
+/** Done again after its answer was lost, it finds the file with its name. */
+export function finishLarge(tree: TargetTree, file: TargetFile, hash: LargeHash): void {
+  if (!exists(placesOf(tree, file.path).part) && keepIfRight(tree, file)) return;
+  hash.advance(tree, file, file.sizeBytes);
+  if (hash.digest() !== file.sha256) notAsCaptured(file);
+  const places = placesOf(tree, file.path);
+  const found = openIfOwn(places.part, constants.O_RDWR | constants.O_NOFOLLOW);
+  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+  try {
+    settle(found.handle, file);
+  } finally {
+    closeSync(found.handle);
+  }
+  publish(tree, file, places);
+}
+
+function exists(place: string): boolean {
+  return lstatSync(place, { throwIfNoEntry: false }) !== undefined;
+}
+
+export function notAsCaptured(file: TargetFile): never {
+  return fail('OBJECT_DAMAGED', `'${file.path}' is not what was captured: its chunks are right, the whole is not`);
+}
+
+function isSettled(stat: Stats, { mode, mtimeSeconds, owner }: TargetFile): boolean {
+  const isOwned = owner === undefined || (stat.uid === owner.uid && stat.gid === owner.gid);
+  return isOwned && (stat.mode & 0o7777) === mode && Math.abs(stat.mtimeMs / 1000 - mtimeSeconds) < 0.001;
+}
+
+/** The owner comes first: changing it takes set-user-id bits away. */
+function settle(handle: number, { mode, mtimeSeconds, owner, isSynced }: TargetFile): void {
+  if (owner !== undefined) fchownSync(handle, owner.uid, owner.gid);
+  fchmodSync(handle, mode);
+  futimesSync(handle, mtimeSeconds, mtimeSeconds);
+  if (isSynced) fsyncSync(handle);
+}
+
+function publish(tree: TargetTree, file: TargetFile, { part, final }: Places): void {
+  renameSync(part, final);
+  if (file.isSynced) tree.noteRename(file.path);
+}
