@@ -113,13 +113,13 @@ export class ChunkPipeline {
     return { hashed };
   }
 
-  /** The one that has least to do; waits while all have enough, or while packs are not stored as fast as they are made. */
+  /** The one that has least to do; waits while all have enough, or while a pack waits for its turn to be stored: what is under way then fills at most one more each. */
   async #freeWorker(): Promise<DataWorker> {
     if (this.#workers.length === 0) this.#start();
     for (;;) {
       this.#check();
       const [first] = [...this.#workers].sort((a, b) => a.jobs - b.jobs);
-      if (first && first.jobs < JOBS_A_WORKER && this.#packsWaiting <= this.#workers.length) return first;
+      if (first && first.jobs < JOBS_A_WORKER && this.#packsWaiting === 0) return first;
       await this.#change();
     }
   }

@@ -11,11 +11,13 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_FILES = 1024;
 const PIECE_BYTES = 1024 * 1024;
 
-export type Portion = { readonly batch: readonly LocalFile[] } | { readonly large: LocalFile };
+export type Portion<File> = { readonly batch: readonly File[] } | { readonly large: File };
 
 /** In the order given: a large file ends the batch before it. */
-export async function* portionsOf(files: Iterable<LocalFile> | AsyncIterable<LocalFile>): AsyncGenerator<Portion> {
-  let batch: LocalFile[] = [];
+export async function* portionsOf<File extends { readonly sizeBytes: number }>(
+  files: Iterable<File> | AsyncIterable<File>,
+): AsyncGenerator<Portion<File>> {
+  let batch: File[] = [];
   let bytes = 0;
   for await (const file of files) {
     const isLarge = file.sizeBytes > BATCH_BYTES;

@@ -20,6 +20,7 @@ import type {
   FileEntry,
   LocalFile,
   LocalFileResult,
+  PlainEntry,
   SnapshotOnCopies,
   SnapshotRequest,
   SnapshotStatistics,
@@ -32,6 +33,8 @@ import type { FileRead } from './workers/protocol.ts';
 
 /** Plain bytes of one index object: the index of new data never grows in memory. */
 const INDEX_BYTES = 3 * 1024 * 1024;
+type PlacedFile = LocalFile & { readonly place: PendingEntry };
+
 const ID_DIGITS = 64;
 /** Read again this often when a large file changed while it was read. */
 const LARGE_ATTEMPTS = 3;
@@ -46,6 +49,8 @@ export interface WriterParts {
   readonly gear: GearTable;
 }
 
+/** `busy`: with one file, so that nothing may come between; `reading`: local files, whose source adds the other entries between them. */
+type State = 'open' | 'busy' | 'reading' | 'ended';
 type CommitEnd = Parameters<SnapshotWriter['commit']>[0];
 
 export class PackingSnapshotWriter implements SnapshotWriter {
@@ -62,7 +67,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   #files = 0;
   #readBytes = 0;
   #storedBytes = 0;
-  #state: 'open' | 'busy' | 'ended' = 'open';
+  #state: State = 'open';
 
   constructor(parts: WriterParts) {
     const { core, generation, stored, gear } = parts;
@@ -112,9 +117,9 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
     onFile: (result: LocalFileResult) => void,
   ): Promise<void> {
-    this.#begin();
+    this.#begin('reading');
     const batches = new Set<Promise<void>>();
-    for await (const portion of portionsOf(files)) {
+    for await (const portion of portionsOf(this.#placed(files))) {
       if ('large' in portion) onFile(await this.#large(portion.large));
       else {
         const { hashed } = await this.#batch(portion.batch, onFile);
@@ -131,7 +136,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   addUnchanged(entry: TreeEntry): boolean {
-    this.#begin('open');
+    this.#requireOpen();
     const ids = (entry.chunks ?? []).map((id) => Buffer.from(id, 'hex'));
     if (!ids.every((id) => this.#index.find(id))) return false;
     for (const id of ids) this.#pipeline.claim(id);
@@ -140,13 +145,13 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return true;
   }
 
-  addDirectory(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'>): void {
-    this.#begin('open');
+  addDirectory(entry: PlainEntry): void {
+    this.#requireOpen();
     this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
   }
 
-  addSymlink(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'> & { linkTarget: string }): void {
-    this.#begin('open');
+  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void {
+    this.#requireOpen();
     this.#tree.add({ ...entry, type: 'symlink', sizeBytes: 0 });
   }
 
@@ -187,10 +192,20 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return commitSnapshot(core, { request, generation, uploads, holdings, end, statistics: this.statistics, body });
   }
 
-  #begin(next: 'open' | 'busy' | 'ended' = 'busy'): void {
+  #begin(next: State = 'busy'): void {
+    this.#requireOpen();
+    if (this.#state === 'reading') fail('INTERNAL', 'files of the snapshot are being read, or failed');
+    this.#state = next;
+  }
+
+  #requireOpen(): void {
     if (this.#state === 'ended') fail('INTERNAL', 'the snapshot was committed or abandoned before');
     if (this.#state === 'busy') fail('INTERNAL', 'a file of the snapshot is being read, or failed');
-    this.#state = next;
+  }
+
+  /** Each file's place in the tree is where it came, whatever is read first. */
+  async *#placed(files: Iterable<LocalFile> | AsyncIterable<LocalFile>): AsyncGenerator<PlacedFile> {
+    for await (const file of files) yield { ...file, place: this.#tree.open() };
   }
 
   async #file(pending: PendingEntry, entry: Omit<TreeEntry, 'chunks'>): Promise<void> {
@@ -200,17 +215,15 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   async #batch(
-    files: readonly LocalFile[],
+    files: readonly PlacedFile[],
     onFile: (result: LocalFileResult) => void,
   ): Promise<{ hashed: Promise<void> }> {
-    const places = files.map(() => this.#tree.open());
     const wanted = files.map(({ source, sizeBytes }) => ({ path: source, sizeBytes }));
     const { hashed } = await this.#pipeline.files(wanted);
     const told = hashed.then(({ ids, files: read }) => {
       let at = 0;
       const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
-      for (const [number, place] of places.entries()) {
-        const { entry } = files[number] as LocalFile;
+      for (const [number, { entry, place }] of files.entries()) {
         const result = read[number] as FileRead;
         const chunks = 'code' in result ? 0 : result.chunks;
         for (let chunk = 0; chunk < chunks; chunk++, at += ID_DIGITS) place.chunks.push(hex.slice(at, at + ID_DIGITS));
@@ -223,9 +236,8 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   /** A file that changes under us is read again; its last reading counts. */
-  async #large(file: LocalFile): Promise<LocalFileResult> {
-    for (let attempt = 1; ; attempt++) {
-      const place = this.#tree.open();
+  async #large(file: PlacedFile): Promise<LocalFileResult> {
+    for (let { place }: { place: PendingEntry } = file, attempt = 1; ; attempt++, place = this.#tree.open()) {
       this.#cutter.begin(place, file.entry.chunking ?? 'content');
       const read = await readLarge(file, (bytes) => this.#cutter.push(bytes));
       this.#cutter.end();

@@ -24,6 +24,11 @@ export interface TreeEntry {
   readonly mode: number;
   /** Seconds since 1970; files only need whole seconds for databases. */
   readonly mtimeSeconds: number;
+  /** Nanoseconds within the second; absent where whole seconds are all there is. */
+  readonly mtimeNanos?: number;
+  /** Of the source, to find what changed: time of the last change of content or attributes in nanoseconds since 1970, and inode, as decimal text. */
+  readonly ctimeNs?: string;
+  readonly inode?: string;
   readonly linkTarget?: string;
   readonly sizeBytes: number;
   /** Lower-case hexadecimal SHA-256 of the whole file. */
@@ -79,6 +84,8 @@ export interface SnapshotRequest {
 /** What is told about a file before it is read. */
 export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>;
 
+export type PlainEntry = Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds' | 'mtimeNanos'>;
+
 /** What was stored of a file. */
 export interface StoredFile {
   readonly path: string;
@@ -112,8 +119,8 @@ export interface SnapshotWriter {
   ): Promise<void>;
   /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. */
   addUnchanged(entry: TreeEntry): boolean;
-  addDirectory(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'>): void;
-  addSymlink(entry: Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds'> & { linkTarget: string }): void;
+  addDirectory(entry: PlainEntry): void;
+  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void;
   readonly statistics: SnapshotStatistics;
   /**
    * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the

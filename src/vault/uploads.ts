@@ -4,8 +4,8 @@ import { type Copies, type Copy, requirePolicy } from './copies.ts';
 import { putSame } from './core.ts';
 import type { CommitPolicy } from './types.ts';
 
-/** With packs of 32 MiB: 128 MiB waiting or on their way, beside the one that is being filled. */
-const MOST_IN_MEMORY = 4;
+/** With packs of 32 MiB: 96 MiB on their way, beside those that the workers fill. */
+const MOST_IN_MEMORY = 3;
 /** Per object; a store that refuses for longer than its retry window fails earlier. 32 MiB in this time is 2.2 Mbit/s. */
 const DEADLINE_MS = 120_000;
 
