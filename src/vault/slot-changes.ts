@@ -177,7 +177,7 @@ async function end(change: Change, result: Pick<SlotChange, 'object' | 'made'>):
 }
 
 function noSuchSlot(slot: string, survey: SlotSurvey): never {
-  const names = [...new Set(survey.live().map((each) => `'${each.slot}'`))].join(', ');
+  const names = [...new Set(survey.live().map((each) => `'${each.slot}'`))].sort().join(', ');
   return fail('NOT_FOUND', `the vault has no key slot '${slot}'`, { hint: `its slots: ${names}` });
 }
 
