@@ -1,5 +1,5 @@
 // Makes what a package holds: the sources compiled to dist/, and the workflows bundled for the worker.
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { elapsed } from './set-up/report.mjs';
 import { run } from './set-up/run.mjs';
@@ -22,3 +22,7 @@ async function make(what, args) {
 await rm(path.join(repositoryRoot, 'dist'), { recursive: true, force: true });
 await make('dist/', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
 await make('dist/workflow-bundle.js', ['scripts/build/bundle-workflows.mjs']);
+// What every copy of a vault gets, read from where the sources have it.
+for (const file of ['docs/vault-format.md', 'src/rescue/rescue.mjs']) {
+  await cp(path.join(repositoryRoot, file), path.join(repositoryRoot, 'dist', file));
+}

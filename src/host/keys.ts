@@ -11,6 +11,7 @@ import {
   type KeySource,
   type ListedSlot,
   openVault,
+  readerSha256,
   type SlotChange,
   type SlotListing,
   type Vault,
@@ -21,6 +22,8 @@ import { keySource, passphraseSource, vaultOptions } from './open-vault.ts';
 
 export interface KeyReport {
   readonly keys: readonly KeyStatus[];
+  /** Of `rescue.mjs` as this version puts it on every copy. */
+  readonly readerSha256: string;
   readonly warnings: readonly string[];
 }
 
@@ -58,6 +61,7 @@ export class HostKeys {
       .map((key): KeyStatus => ({ key: key.name, state: 'missing', kind: kindOf(key), copies, opens: false }));
     return {
       keys: [...listing.slots.map(keyStatus), ...missing],
+      readerSha256: await readerSha256(),
       warnings: await slotWarnings(this.#configuration, listing),
     };
   }

@@ -3,7 +3,8 @@
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
-import { DESCRIPTOR_KEY, SLOTS_PREFIX } from './layout.ts';
+import { DESCRIPTOR_KEY, kitKeys, SLOTS_PREFIX } from './layout.ts';
+import { putReadingKit } from './reading-kit.ts';
 import { storeSlotObject, surveySlots } from './slot-survey.ts';
 
 /**
@@ -19,6 +20,7 @@ export async function initialise(copy: Copy, objects: ReadonlyMap<string, Buffer
     if (!isHoldfastError(error, 'OBJECT_LOCKED')) throw error; // a locked one opens nothing either
   }
   await putSame(copy.store, DESCRIPTOR_KEY, descriptor);
+  await putReadingKit(copy);
 }
 
 /** Gives an empty copy the descriptor and slots of the vault. Throws `STORE_UNFIT` when it is not empty, `VAULT_OTHER`. */
@@ -39,9 +41,11 @@ export async function adoptCopy(core: VaultCore, name: string): Promise<void> {
 
 export async function requireEmpty(copy: Copy): Promise<void> {
   for await (const { key } of copy.store.list('')) {
-    if (key.startsWith('probe/') || key.startsWith(SLOTS_PREFIX)) continue;
+    if (key.startsWith('probe/') || key.startsWith(SLOTS_PREFIX) || isKit(key)) continue;
     fail('STORE_UNFIT', `'${copy.store.location}' is not empty: it has '${key}' but no '${DESCRIPTOR_KEY}'`, {
       hint: 'give the vault an empty directory or prefix of its own; if this is a vault whose descriptor was lost, copy the descriptor from another copy',
     });
   }
 }
+
+const isKit = (key: string) => Object.values<string>(kitKeys).includes(key);

@@ -10,6 +10,8 @@ import type { SnapshotId, TimeMark } from './types.ts';
 export const DESCRIPTOR_KEY = 'holdfast.json';
 export const SLOTS_PREFIX = 'keys/';
 export const RUNS_PREFIX = 'runs/';
+/** For readers without this program; not part of the vault, and replaced by every version of it. */
+export const kitKeys = { format: 'FORMAT.md', reader: 'rescue.mjs' } as const;
 
 const SNAPSHOT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 const GENERATION = /^([a-z0-9][a-z0-9-]*)-(\d{8}T\d{6}Z)-[0-9a-f]{8}$/;

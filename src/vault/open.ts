@@ -13,6 +13,7 @@ import { KEY_BYTES, VaultKeys } from './crypto.ts';
 import { type Descriptor, makeDescriptor, parseDescriptor, verifyDescriptor } from './descriptor.ts';
 import { makeSlot, openSlot } from './key-slots.ts';
 import type { KeySource } from './key-sources.ts';
+import { putReadingKit } from './reading-kit.ts';
 import { type SurveyedSlot, surveySlots } from './slot-survey.ts';
 import type { CommitPolicy, Vault } from './types.ts';
 import { SlotOpener, unlock } from './unlock.ts';
@@ -60,7 +61,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
 }
 
 /**
- * Makes the vault on copies that are all empty, or opens the one that is there and adds the key slots that it lacks. An empty copy beside
+ * Makes the vault on copies that are all empty, or opens the one that is there, adds the key slots that it lacks and renews its reading kit. An empty copy beside
  * an existing vault stays empty (`adoptCopy`): an unmounted disk looks just like it. Throws like `openVault`; making needs every copy to answer.
  */
 export async function createVault(options: VaultOptions): Promise<Vault> {
@@ -70,6 +71,7 @@ export async function createVault(options: VaultOptions): Promise<Vault> {
   if (found.some((each) => 'descriptor' in each)) {
     const vault = await openFound(options, found);
     await addMissingSlots(vault, options.keys);
+    for (const copy of await vault.core.copies.ready()) await putReadingKit(copy);
     return vault;
   }
   for (const each of found) if ('error' in each && each.error.code !== 'VAULT_MISSING') throw each.error;
