@@ -6,6 +6,7 @@ import { summarizePlan } from '../src/domain/plan-summary.ts';
 import { parseTarget } from '../src/domain/target.ts';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
 import { guarded } from '../src/host/restore-guard.ts';
+import { confirmWords, rollbackWords } from '../src/host/restore-words.ts';
 import {
   abandon,
   awaitTarget,
@@ -25,20 +26,16 @@ import {
   rollbackRestore,
   stopBeside,
   stopServer,
-  swapIn,
-  verifyProduction,
 } from '../src/postgres/recovery/index.ts';
 import { findPostmaster } from '../src/postgres/recovery/postmaster.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
 import type { PostgresActivities, RestoreRequest, RunOnHost } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
 import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
+import { replaceProduction, resumeLog } from './lib/replace-production.ts';
 import type { RunningPlan } from './lib/running-plan.ts';
 
 type Names = Exclude<keyof PostgresActivities, 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog'>;
-
-/** The last log of a stopped server is waited for this long; the old directory keeps it in any case. */
-const shipWithinMs = 2 * 60_000;
 
 export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
   const { frame } = services;
@@ -100,11 +97,11 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
         const finished = await finishBeside(plan, guard);
         return { ...reached(plan), ...finished };
       }),
-    swapIn: (request) => step(request, (at) => swap(services, at)),
+    swapIn: (request) => step(request, (at) => replaceProduction(services, at)),
     resumeProduction: (request) =>
       step(request, async ({ plan, running: { signal } }) => {
         const { url } = await sourceOf(services, plan.component);
-        const warnings = await resume(services, plan, signal);
+        const warnings = await resumeLog(services, plan, signal);
         const old = plan.place.mode === 'in place' && plan.production ? { oldDataDirectory: plan.place.keepOldAt } : {};
         const { dataDirectory } = plan.place;
         const told = warnings.length > 0 ? { warnings } : {};
@@ -155,22 +152,16 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
       }),
     rollbackRestore: (request) =>
       runActivity(frame, async () => {
-        const { dataDirectory, setAsideAt, started } = await back(request, `rollback of ${request.run}`);
-        const aside = setAsideAt === undefined ? '' : `; what was recovered is kept in ${setAsideAt}`;
-        const server = started ? ', and its server runs' : '';
-        return {
-          dataDirectory,
-          message: `the data from before ${request.run} is back in ${dataDirectory}${server}${aside}`,
-        };
+        const result = await back(request, `rollback of ${request.run}`);
+        return { dataDirectory: result.dataDirectory, message: rollbackWords(request.run, result) };
       }),
     confirmRestore: (request) =>
       runActivity(frame, async () => {
         const { run } = request;
         const dataDirectory = await directoryOf(services, request);
         const place = { dataDirectory, run, owner: `confirm of ${run}`, undo: false };
-        const { removed } = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
-        const what = removed === undefined ? 'there was no old data to remove' : `${removed} was removed`;
-        return { dataDirectory, message: `${run} is confirmed: ${what}` };
+        const confirmed = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
+        return { dataDirectory, message: confirmWords(run, confirmed) };
       }),
   };
 }
@@ -234,41 +225,6 @@ async function directoryOf(services: HostServices, request: RunOnHost): Promise<
   if (dataDirectory !== undefined && (await journalState(dataDirectory, request.run)) !== undefined)
     return dataDirectory;
   return (await loadPlan(services, request)).place.dataDirectory;
-}
-
-async function swap(services: HostServices, { plan, guard, running: { signal } }: RunningPlan) {
-  const { receivers } = services;
-  const { component } = plan;
-  const source = await sourceOf(services, component);
-  const shipped = async ({ timeline, endLsn }: { timeline: number; endLsn: Parameters<typeof receivers.drain>[2] }) => {
-    try {
-      await receivers.drain(component, timeline, endLsn, AbortSignal.any([signal, AbortSignal.timeout(shipWithinMs)]));
-      return { durable: true };
-    } catch {
-      return { durable: false, note: 'the last log did not reach the copies in time; the old directory keeps it' };
-    } finally {
-      await receivers.pause(component);
-    }
-  };
-  const verify = (expected: { systemId: string; timeline: number }) => verifyProduction(source, expected);
-  const { swapMs } = await swapIn(plan, { ...guard, shipped, verify });
-  return { swapMs };
-}
-
-/** Where the swap's last login was refused, the receiver's is too: it goes on trying by itself, and the restore does not wait for that. */
-async function resume({ receivers }: HostServices, plan: RestorePlan, signal: AbortSignal): Promise<readonly string[]> {
-  const { component, place, run } = plan;
-  await receivers.resume(component);
-  const warnings = (await journalState(place.dataDirectory, run))?.warnings ?? [];
-  if (warnings.length > 0) return warnings;
-  try {
-    await receivers.ensure(component, signal);
-    return [];
-  } catch (error) {
-    if (isHoldfastError(error, 'SLOT_BUSY') && error.details?.isRefused === true)
-      return [`${error.message}; ${error.hint}`];
-    throw error;
-  }
 }
 
 function reached({ resolved }: RestorePlan) {

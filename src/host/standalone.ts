@@ -21,6 +21,7 @@ import {
 import type { Vault } from '../vault/types.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { type GuardServices, guardedByPerson } from './restore-guard.ts';
+import { confirmWords, rollbackWords } from './restore-words.ts';
 import { resumeRestore } from './resume-restore.ts';
 import { thisHost } from './this-host.ts';
 
@@ -90,10 +91,7 @@ class Standalone implements StandaloneRestores {
       owner: `rollback of ${run}`,
     } as const;
     return await this.#do(found, deed, async (guard) => {
-      const { dataDirectory, setAsideAt, started } = await rollbackRestore(found.database.dataDirectory, run, guard);
-      const aside = setAsideAt === undefined ? '' : `; what was recovered is kept in ${setAsideAt}`;
-      const server = started ? ', and its server runs' : '';
-      return { message: `the data from before ${run} is back in ${dataDirectory}${server}${aside}` };
+      return { message: rollbackWords(run, await rollbackRestore(found.database.dataDirectory, run, guard)) };
     });
   }
 
@@ -107,9 +105,7 @@ class Standalone implements StandaloneRestores {
       owner: `confirm of ${run}`,
     } as const;
     return await this.#do(found, deed, async (guard) => {
-      const { removed } = await confirmRestore(found.database.dataDirectory, run, guard);
-      const what = removed === undefined ? 'there was no old data to remove' : `${removed} was removed`;
-      return { message: `${run} is confirmed: ${what}` };
+      return { message: confirmWords(run, await confirmRestore(found.database.dataDirectory, run, guard)) };
     });
   }
 

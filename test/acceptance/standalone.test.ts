@@ -49,6 +49,16 @@ async function terminateRestores(): Promise<void> {
   await waitFor('no open restore', async () => (await isOpen()).length === 0);
 }
 
+const receives = () =>
+  waitFor(
+    'the log to be received',
+    async () => (await estate.value('select active from pg_replication_slots')) === 'true',
+    {
+      limitMs: 300_000,
+      pauseMs: 500,
+    },
+  );
+
 let target: string;
 const restoreIt = () => estate.detached('restore', 'database/main', '--to', target, '--timeline', '1');
 
@@ -90,6 +100,24 @@ for (const line of lines) {
     assert.notEqual(exit, 0);
   });
 }
+
+test('a worker whose Temporal is away follows a resumed and a rolled back restore with the log', async () => {
+  await estate.startWorker(sandbox.configuration, 'swap 12 SIGKILL');
+  const run = await restoreIt();
+  await estate.workerGone();
+  await terminateRestores();
+  // Temporal still lists the one that was killed, so that this returns at once; this one has no way to it.
+  await estate.startWorker(alone);
+  await standalone('resume', run);
+  assert.equal(await notes(), 'kept');
+  await receives();
+  await standalone('check', 'database/main');
+  await standalone('rollback', run);
+  assert.equal(await notes(), 'kept later');
+  await receives();
+  await standalone('check', 'database/main');
+  await estate.killWorker();
+});
 
 test('terminated while it builds, a restore is finished from the plan beside the data, and confirmed', async () => {
   await estate.startWorker(sandbox.configuration, 'fetch 1 SIGKILL');

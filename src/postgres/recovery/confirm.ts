@@ -5,9 +5,10 @@ import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
 import { exists, renameDurably } from './durable-files.ts';
-import { type Guard, Journal, type JournalHead, underLock } from './journal.ts';
+import { type Guard, Journal, type JournalHead } from './journal.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
+import { underLock } from './under-lock.ts';
 
 export interface ConfirmResult {
   readonly dataDirectory: string;

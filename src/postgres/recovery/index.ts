@@ -7,11 +7,12 @@ import type { RecoveryProof, RestorePlan } from '../types.ts';
 import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
-import { type Guard, Journal, type JournalPhase, journalHead, underLock } from './journal.ts';
+import { type Guard, Journal, type JournalPhase, journalHead } from './journal.ts';
 import { restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { runChecks } from './recovered-checks.ts';
 import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
+import { underLock } from './under-lock.ts';
 import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './work-directory.ts';
 
 export { type ConfirmResult, confirmRestore } from './confirm.ts';
@@ -25,8 +26,6 @@ export {
   type JournalState,
   journalState,
   journalStates,
-  type LockWait,
-  underLock,
 } from './journal.ts';
 export type { HeaderCache } from './log-archive.ts';
 export { holdfastDirectory, restorePaths } from './paths.ts';
@@ -38,6 +37,7 @@ export { type PositionProof, proveRecovery } from './recovery-proof.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
 export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
+export { type LockWait, underLock } from './under-lock.ts';
 export { refusedLogin, verifyProduction } from './verify-production.ts';
 export { windows } from './windows.ts';
 export { readPlan } from './work-directory.ts';

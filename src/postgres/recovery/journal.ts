@@ -2,10 +2,8 @@
 
 import { mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComponentId } from '../../domain/component.ts';
-import { fail, isHoldfastError } from '../../errors/index.ts';
-import { type HeldLock, holdLock } from '../../process/index.ts';
+import { fail } from '../../errors/index.ts';
 import type { RestoreExecution, RestorePlan } from '../types.ts';
 import { ifAbsent, readIfThere, syncDirectory } from './durable-files.ts';
 import { holdfastDirectory, type RestorePaths, restorePaths } from './paths.ts';
@@ -190,55 +188,6 @@ function phaseOf(entries: readonly JournalEntry[]): JournalPhase {
   if (last('rollback') !== undefined) return last('rollback') === 'done' ? 'rolled back' : 'rolling back';
   if (last('swap') !== undefined) return last('swap') === 'done' ? 'swapped' : 'swapping';
   return last('finish') === 'done' ? 'finished' : 'preparing';
-}
-
-export interface LockWait {
-  /** How long another holder is waited for; default 30 s: one that was killed a moment ago may still be on its way out. */
-  readonly waitMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-const defaultWaitMs = 30_000;
-
-/**
- * Runs `work` as the only one beside this data directory; inside of it the same lock is not taken again. Its guard refuses every
- * further step once the lock is lost, and what was cut short by that ends with the reason. Throws `LOCKED` when another process
- * stays in the way.
- */
-export async function underLock<T>(
-  paths: Pick<RestorePaths, 'root' | 'lock'>,
-  guard: Guard,
-  work: (guard: Guard) => Promise<T>,
-  wait: LockWait = {},
-): Promise<T> {
-  if (guard.locked === paths.lock) return work(guard);
-  await mkdir(paths.root, { recursive: true, mode: 0o711 });
-  const lock = await takeLock(paths.lock, wait);
-  const unlocked = new AbortController();
-  void lock.lost.then((error) => unlocked.abort(error));
-  const lost = AbortSignal.any([unlocked.signal, ...(guard.lost === undefined ? [] : [guard.lost])]);
-  const check = async () => {
-    lost.throwIfAborted();
-    await guard.check?.();
-  };
-  try {
-    return await work({ ...guard, check, lost, locked: paths.lock });
-  } catch (error) {
-    throw lost.aborted ? lost.reason : error;
-  } finally {
-    await lock.release();
-  }
-}
-
-async function takeLock(file: string, { waitMs = defaultWaitMs, signal }: LockWait): Promise<HeldLock> {
-  for (const giveUpAt = performance.now() + waitMs; ; await sleep(200)) {
-    try {
-      return await holdLock(file);
-    } catch (error) {
-      if (!isHoldfastError(error, 'LOCKED') || performance.now() > giveUpAt) throw error;
-    }
-    if (signal?.aborted) fail('CANCELLED', `waiting for the lock '${file}' was cancelled`);
-  }
 }
 
 export interface JournalState {

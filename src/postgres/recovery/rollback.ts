@@ -5,11 +5,12 @@ import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
 import { exists, renameDurably } from './durable-files.ts';
-import { type Guard, Journal, type JournalHead, underLock } from './journal.ts';
+import { type Guard, Journal, type JournalHead } from './journal.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { stopServer } from './recovery-server.ts';
 import { startService, stopService } from './service.ts';
+import { underLock } from './under-lock.ts';
 
 export interface RollbackResult {
   readonly dataDirectory: string;

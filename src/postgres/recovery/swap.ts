@@ -17,12 +17,13 @@ import {
   renameDurably,
   writeDurably,
 } from './durable-files.ts';
-import { type Guard, Journal, type JournalHead, journalHead, underLock } from './journal.ts';
+import { type Guard, Journal, type JournalHead, journalHead } from './journal.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings } from './quarantine.ts';
 import { stopServer } from './recovery-server.ts';
 import { startService, stopService } from './service.ts';
+import { underLock } from './under-lock.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface StoppedProduction {

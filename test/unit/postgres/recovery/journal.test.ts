@@ -4,15 +4,10 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import {
-  Journal,
-  type JournalHead,
-  journalStates,
-  parseJournal,
-  underLock,
-} from '../../../../src/postgres/recovery/journal.ts';
+import { Journal, type JournalHead, journalStates, parseJournal } from '../../../../src/postgres/recovery/journal.ts';
 import { restorePaths } from '../../../../src/postgres/recovery/paths.ts';
 import { meets } from '../../../../src/postgres/recovery/recovered-checks.ts';
+import { underLock } from '../../../../src/postgres/recovery/under-lock.ts';
 import { temporaryDirectory } from '../../../support/temporary.ts';
 
 const head = (dataDirectory: string): JournalHead => ({
