@@ -1,7 +1,6 @@
 // The workflows as the command line uses them: `HoldfastClient` on a connection to a Temporal server.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration } from '../../config/index.ts';
 import type { ComponentStatus, HoldfastClient, RunHandle, SnapshotSummary } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
@@ -89,8 +88,6 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   };
 }
 
-const recordPatienceMs = 10_000;
-
 type Runs = Awaited<ReturnType<RunBook['history']>>;
 
 /** What the vault keeps, for runs that Temporal has forgotten; nobody who could tell is no reason to hide what Temporal knows. */
@@ -98,10 +95,10 @@ async function recorded(questions: Questioner, component: ComponentId | undefine
   return await describeFrom<Runs>(questions, 'history', component).catch(() => []);
 }
 
-/** The record of a run that Temporal saw end from outside, when somebody answers for the vault soon. */
+/** The record of a run that Temporal saw end from outside, when somebody answers for the vault. */
 async function endedSince(questions: Questioner, { run, component }: RunStatus): Promise<RunStatus | undefined> {
   const about = Object.values(questions.configuration.database).find(({ id }) => id === component)?.id;
-  const kept = await Promise.race([recorded(questions, about), sleep(recordPatienceMs, [] as Runs, { ref: false })]);
+  const kept = await recorded(questions, about);
   return kept.find((status) => status.run === run);
 }
 
