@@ -1,14 +1,15 @@
 // Brings the log to one copy, piece after piece in order, at the copy's own pace.
 
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { lsnFrom, segmentName } from '../../domain/lsn.ts';
+import { segmentName } from '../../domain/lsn.ts';
 import { unixMicros } from '../../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { LogCopy, LogHeader, TimeMark } from '../../vault/types.ts';
+import type { LogCopy, TimeMark } from '../../vault/types.ts';
 import { fillGap } from './fill-gap.ts';
 import { type Holdings, readHoldings } from './holdings.ts';
 import type { Intake } from './intake.ts';
+import { Nap } from './nap.ts';
+import { type Piece, readPiece } from './piece.ts';
 import { comparePositions, type LogPosition, type Stretch } from './route.ts';
 import type { ForeignLog } from './types.ts';
 import { segmentFloor } from './wal-stream.ts';
@@ -42,7 +43,8 @@ export class CopyShipper {
   private position: LogPosition | undefined;
   private trouble: HoldfastError | undefined;
   private stopped = false;
-  private wakeUp: (() => void) | undefined;
+  private readonly nap = new Nap();
+  private wakeable = true;
   private woken = false;
   private shippedAtMs = 0;
   private markedMicros = 0n;
@@ -70,7 +72,7 @@ export class CopyShipper {
   /** Something came that may be worth sending. */
   wake(): void {
     this.woken = true;
-    this.wakeUp?.();
+    if (this.wakeable || this.stopped) this.nap.wake();
   }
 
   async stop(): Promise<void> {
@@ -181,8 +183,8 @@ export class CopyShipper {
 
   private async close(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
     const { log, intake } = this.context;
-    const bytes = await this.read(stretch, from, to);
-    await log.putSegment(this.header(stretch, from, to, bytes), bytes);
+    const { header, bytes } = await this.piece(stretch, from, to);
+    await log.putSegment(header, bytes);
     this.shipped({ timeline: stretch.timeline, at: to });
     const size = intake.segmentSizeBytes;
     const segment = segmentName(stretch.timeline, from / BigInt(size), size);
@@ -195,31 +197,16 @@ export class CopyShipper {
   }
 
   private async extend(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
-    const bytes = await this.read(stretch, from, to);
-    await this.context.log.putExtent(this.header(stretch, from, to, bytes), bytes);
+    const { header, bytes } = await this.piece(stretch, from, to);
+    await this.context.log.putExtent(header, bytes);
     this.shipped({ timeline: stretch.timeline, at: to });
   }
 
-  private async read(stretch: Stretch, from: bigint, to: bigint): Promise<Buffer> {
-    const bytes = await this.context.intake.spool.read(stretch.timeline, from, to);
-    return bytes ?? fail('STORE_UNAVAILABLE', `the spool no longer holds the log from ${lsnFrom(from)}`);
-  }
-
-  private header(stretch: Stretch, from: bigint, to: bigint, bytes: Buffer): LogHeader {
-    const { intake, newestMark } = this.context;
-    const facts =
-      intake.describe(stretch, from, to) ?? fail('INTERNAL', `nothing is known of the log from ${lsnFrom(from)}`);
-    const mark = newestMark(stretch.timeline, to);
+  private async piece(stretch: Stretch, from: bigint, to: bigint): Promise<Piece> {
+    const mark = this.context.newestMark(stretch.timeline, to);
+    const piece = await readPiece(this.context.intake, stretch, { from, to }, mark);
     if (mark !== undefined) this.markedMicros = unixMicros(mark.time);
-    return {
-      timeline: stretch.timeline,
-      segmentSizeBytes: intake.segmentSizeBytes,
-      fromLsn: lsnFrom(from),
-      toLsn: lsnFrom(to),
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      ...facts,
-      ...(mark === undefined ? {} : { mark }),
-    };
+    return piece;
   }
 
   /** An idle server's clock, so that the copy says until when nothing happened. */
@@ -269,18 +256,9 @@ export class CopyShipper {
     this.context.onAlarm(error);
   }
 
-  private sleep(limitMs: number, wakeable: boolean): Promise<void> {
-    if (this.stopped || (wakeable && this.woken)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.wakeUp = undefined;
-        resolve();
-      };
-      const timer = setTimeout(done, limitMs);
-      this.wakeUp = () => {
-        if (wakeable || this.stopped) done();
-      };
-    });
+  private async sleep(limitMs: number, wakeable: boolean): Promise<void> {
+    if (this.stopped || (wakeable && this.woken)) return;
+    this.wakeable = wakeable;
+    await this.nap.sleep(limitMs);
   }
 }

@@ -1,26 +1,23 @@
 // The receiver of one cluster's log: takes it from the slot, brings it to every copy, tells the server only what the policy calls durable.
 
 import { type Lsn, lsnFrom, lsnValue } from '../../domain/lsn.ts';
-import { type ErrorCode, fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { openReplication, type ReplicationConnection } from '../connection/index.ts';
 import type { ReceiverState } from '../types.ts';
 import { findBeginning } from './beginning.ts';
 import { Ledger } from './ledger.ts';
+import { Nap } from './nap.ts';
 import { comparePositions, type LogPosition } from './route.ts';
 import { type ServerView, viewServer } from './server-view.ts';
 import { Session } from './session.ts';
 import { SlotGuard } from './slot-guard.ts';
-import { type ForeignLog, type Receiver, type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
+import { type Receiver, type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
+import { foreignLog, verdictOf } from './verdict.ts';
 import { Waiters } from './waiters.ts';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 15_000;
 const WATCH_SLOT_EVERY_MS = 10_000;
-/** What this receiver cannot mend with the url and the identity that it was given; whoever keeps it starts another. */
-const hopeless: readonly ErrorCode[] = [
-  ...(['DATABASE_IDENTITY', 'DATABASE_AUTH', 'DATABASE_PRIVILEGE', 'DATABASE_HBA', 'DATABASE_SETTING'] as const),
-  'SECRET_UNRESOLVED',
-];
 
 /** Starts at once and keeps on by itself; everything that happens is told by `state`, `onEvent` and the logger. */
 export function startReceiver(options: ReceiverOptions): Receiver {
@@ -40,7 +37,7 @@ class LogReceiver implements Receiver {
   private failure: HoldfastError | undefined;
   private paused = false;
   private stopped = false;
-  private wakeMain: (() => void) | undefined;
+  private readonly nap = new Nap();
   private readonly watch: NodeJS.Timeout;
   private readonly running: Promise<void>;
 
@@ -112,7 +109,7 @@ class LogReceiver implements Receiver {
 
   resume(): void {
     this.paused = false;
-    this.wakeMain?.();
+    this.nap.wake();
   }
 
   async stop(): Promise<void> {
@@ -132,7 +129,7 @@ class LogReceiver implements Receiver {
     while (!this.stopped && this.failure === undefined) {
       if (this.paused) {
         this.setPhase('paused');
-        await this.sleep(undefined);
+        await this.nap.sleep();
         continue;
       }
       try {
@@ -143,7 +140,7 @@ class LogReceiver implements Receiver {
         if (this.stopped || this.paused) continue;
         await this.judge(toHoldfastError(cause));
         if (this.failure !== undefined) break;
-        await this.sleep(retryMs);
+        await this.nap.sleep(retryMs);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
     }
@@ -152,10 +149,10 @@ class LogReceiver implements Receiver {
   private async judge(error: HoldfastError): Promise<void> {
     this.trouble = error;
     this.options.logger.warn({ code: error.code, component: this.options.component }, error.message);
-    if (isHoldfastError(error, ...hopeless)) return this.fail(error);
+    const verdict = verdictOf(error);
+    if (verdict === 'end') return this.fail(error);
     this.setPhase('reconnecting');
-    // What was received makes no sense: it is forgotten, and read again from what the copies have.
-    if (isHoldfastError(error, 'OBJECT_DAMAGED')) await this.ledger.drop();
+    if (verdict === 'forget') await this.ledger.drop();
   }
 
   /** One connection's life. */
@@ -238,7 +235,7 @@ class LogReceiver implements Receiver {
   private endConnection(): void {
     this.connection?.close();
     this.session?.wake();
-    this.wakeMain?.();
+    this.nap.wake();
   }
 
   private setPhase(phase: ReceiverState['phase']): void {
@@ -250,22 +247,4 @@ class LogReceiver implements Receiver {
   private emit(event: ReceiverEvent): void {
     this.options.onEvent?.(event);
   }
-
-  /** Until the time is over or somebody wants something else. */
-  private sleep(limitMs: number | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = limitMs === undefined ? undefined : setTimeout(() => this.wakeMain?.(), limitMs);
-      this.wakeMain = () => {
-        clearTimeout(timer);
-        this.wakeMain = undefined;
-        resolve();
-      };
-    });
-  }
-}
-
-function foreignLog({ code, message, details }: HoldfastError): ForeignLog | undefined {
-  const { copy, key, stored } = details ?? {};
-  if (code !== 'OBJECT_EXISTS' || typeof copy !== 'string') return undefined;
-  return { copy, key: String(key), sha256: String(stored), message };
 }

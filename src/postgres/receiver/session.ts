@@ -6,6 +6,7 @@ import { isHoldfastError } from '../../errors/index.ts';
 import type { ReplicationConnection } from '../connection/index.ts';
 import { positionOf } from './beginning.ts';
 import type { Ledger } from './ledger.ts';
+import { Nap } from './nap.ts';
 import type { LogPosition } from './route.ts';
 import type { ServerView } from './server-view.ts';
 import type { KeepingSlot, SlotGuard } from './slot-guard.ts';
@@ -34,7 +35,7 @@ export class Session {
   private stream: WalStream | undefined;
   /** The slot knows at least this: reporting less would move it back. */
   private floor: LogPosition | undefined;
-  private roomWanted: (() => void) | undefined;
+  private readonly room = new Nap();
 
   constructor(parts: SessionParts) {
     this.parts = parts;
@@ -83,7 +84,7 @@ export class Session {
 
   /** Looks again whether there is room, or a reason to end. */
   wake(): void {
-    this.roomWanted?.();
+    this.room.wake();
   }
 
   private get intake() {
@@ -153,13 +154,7 @@ export class Session {
       if (intake.spool.sizeBytes <= limit) return;
       const { failure } = connection.wire;
       if (failure !== undefined) throw failure;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, LOOK_FOR_ROOM_MS);
-        this.roomWanted = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await this.room.sleep(LOOK_FOR_ROOM_MS);
     }
   }
 
