@@ -8,21 +8,18 @@ import { fail, isHoldfastError } from '../errors/index.ts';
 import type { ObjectInfo, Store } from '../stores/store.ts';
 import { ChunkIds } from './chunk-id.ts';
 import type { Copy } from './copies.ts';
-import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
+import { listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { KEY_BYTES } from './crypto.ts';
-import { openIndex } from './index-object.ts';
 import {
   compactTime,
   dataKeyKey,
   generationPath,
   generationsPrefix,
   indexesPrefix,
-  packKeyOf,
   packsPrefix,
   parseGeneration,
 } from './layout.ts';
-import { sha256Of } from './manifest.ts';
-import { type PackContext, readPackIndex } from './pack.ts';
+import type { PackContext } from './pack.ts';
 import { objectTypes, seal, unseal } from './sealed.ts';
 import type { SnapshotRequest } from './types.ts';
 
@@ -35,16 +32,6 @@ export interface Generation {
   readonly context: PackContext;
   /** The sealed data key, the same bytes for every copy. */
   readonly keyObject: Buffer;
-}
-
-/** A pack that is in the generation before this attempt writes anything. */
-export interface StoredPack {
-  readonly sha256: string;
-  readonly sizeBytes: number;
-  /** The pack's own index, plain. */
-  readonly index: Buffer;
-  /** The index object of a committed snapshot that covers it; without one this attempt's index must. */
-  readonly indexKey: string | undefined;
 }
 
 /** What one copy has of a generation: pack → size, and index keys. */
@@ -81,6 +68,16 @@ export async function joinGeneration(
   request: SnapshotRequest,
   copies: readonly Copy[],
 ): Promise<Generation> {
+  const [youngest] = await youngGenerations(core, request, copies);
+  return youngest ?? newGeneration(core, request);
+}
+
+/** Generations of the request's component and class that a snapshot may join at this time, the youngest first. */
+export async function youngGenerations(
+  core: VaultCore,
+  request: SnapshotRequest,
+  copies: readonly Copy[],
+): Promise<Generation[]> {
   const startMs = Number(unixMicros(request.from) / 1000n);
   const lengthMs = core.generationMs[parseComponentId(request.component).kind];
   const names = new Set<string>();
@@ -91,15 +88,16 @@ export async function joinGeneration(
     .filter((name) => age(name) < lengthMs && age(name) > -1000)
     .sort()
     .reverse();
+  const generations: Generation[] = [];
   for (const name of young) {
     try {
-      return await openGeneration(core, request.component, name, copies);
+      generations.push(await openGeneration(core, request.component, name, copies));
     } catch (error) {
       // Died before its key was anywhere: nothing in it can ever be read, so nothing needs it.
       if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
     }
   }
-  return newGeneration(core, request);
+  return generations;
 }
 
 async function newGeneration(core: VaultCore, request: SnapshotRequest): Promise<Generation> {
@@ -149,78 +147,4 @@ export function noteStored(holdings: Holdings, path: string, key: string, sizeBy
 /** Puts the data key on every copy that lacks it. */
 export async function putGenerationKey(generation: Generation, copy: Copy): Promise<void> {
   await putSame(copy.store, dataKeyKey(generation.path), generation.keyObject);
-}
-
-/**
- * All packs that are really on some copy: those that the indexes of committed snapshots name, and those that killed attempts left,
- * whose bytes are checked first. `committedIndexes`: keys that manifests of this generation name. Packs that fail their check are taken out of `holdings`.
- */
-export async function storedPacks(
-  core: VaultCore,
-  generation: Generation,
-  holdings: ReadonlyMap<Copy, Holdings>,
-  committedIndexes: ReadonlySet<string>,
-): Promise<StoredPack[]> {
-  const known = new Map<string, StoredPack>();
-  for (const indexKey of committedIndexes) {
-    for (const pack of await readIndex(generation, indexKey, holdings)) known.set(pack.sha256, { ...pack, indexKey });
-  }
-  await forEachLimited(holdings, 2, async ([copy, { packs }]) => {
-    const strays = [...packs].filter(([sha256]) => !known.get(sha256)?.indexKey);
-    try {
-      await forEachLimited(strays, 2, async ([sha256, sizeBytes]) => {
-        const index = await checkStray(core, generation, copy, sha256, sizeBytes);
-        if (index) known.set(sha256, { sha256, sizeBytes, index, indexKey: undefined });
-        else packs.delete(sha256);
-      });
-    } catch (error) {
-      core.copies.failed(copy, error);
-      packs.clear(); // nothing counts that was not looked at
-    }
-  });
-  const isThere = (pack: StoredPack) =>
-    [...holdings.values()].some((each) => each.packs.get(pack.sha256) === pack.sizeBytes);
-  return [...known.values()].filter(isThere);
-}
-
-async function readIndex(generation: Generation, key: string, holdings: ReadonlyMap<Copy, Holdings>) {
-  let failure: unknown;
-  for (const [copy, { indexes }] of holdings) {
-    if (!indexes.has(key)) continue;
-    try {
-      return await openIndex(generation.context, key, await copy.store.get(key));
-    } catch (error) {
-      failure = error;
-    }
-  }
-  if (failure !== undefined && !isHoldfastError(failure, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw failure;
-  return []; // its packs count as strays then, and are checked
-}
-
-/** Whether a pack that nobody committed is whole and durable, by the store's word or by reading it back. */
-async function checkStray(
-  core: VaultCore,
-  generation: Generation,
-  copy: Copy,
-  sha256: string,
-  sizeBytes: number,
-): Promise<Buffer | undefined> {
-  const key = packKeyOf(generation.path, sha256);
-  try {
-    const attested = (await copy.store.head(key))?.sha256;
-    if (attested === undefined) {
-      const bytes = await copy.store.get(key);
-      if (sha256Of(bytes) !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
-      await putSame(copy.store, key, bytes); // meets itself; makes its directory entry durable
-    } else if (attested !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
-    const read = (offset: number, length: number) => copy.store.get(key, { offset, length });
-    return await readPackIndex(generation.context, sizeBytes, read, `'${key}'`);
-  } catch (error) {
-    if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT')) throw error;
-    core.logger.warn(
-      { copy: copy.description.name, key },
-      `a pack of an earlier attempt is not used: ${error.message}`,
-    );
-    return undefined;
-  }
 }

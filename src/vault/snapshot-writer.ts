@@ -1,19 +1,19 @@
 // Writing one snapshot: files in, packs and index objects out to every copy; the commit is in its own file.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { fail } from '../errors/index.ts';
-import { ChunkIndex } from './chunk-index.ts';
+import type { ChunkIndex } from './chunk-index.ts';
 import { ChunkPipeline } from './chunk-pipeline.ts';
 import type { GearTable } from './chunker.ts';
 import { commitSnapshot } from './commit.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
-import type { Generation, Holdings, StoredPack } from './generation.ts';
+import type { Generation, Holdings } from './generation.ts';
 import { type IndexedPack, sealIndex } from './index-object.ts';
-import { indexesPrefix, packKeyOf } from './layout.ts';
+import { INDEX_BYTES, newIndexKey, type StoredPack } from './known-chunks.ts';
+import { packKeyOf } from './layout.ts';
 import { portionsOf, readLarge } from './local-files.ts';
-import { sha256Of } from './manifest.ts';
-import { eachChunk } from './pack-index.ts';
+import { type ManifestPart, sha256Of } from './manifest.ts';
 import { StreamCutter } from './stream-cutter.ts';
 import { type PendingEntry, TreeWriter } from './tree-writer.ts';
 import type {
@@ -31,8 +31,6 @@ import type {
 import type { Uploads } from './uploads.ts';
 import type { FileRead } from './workers/protocol.ts';
 
-/** Plain bytes of one index object: the index of new data never grows in memory. */
-const INDEX_BYTES = 3 * 1024 * 1024;
 type PlacedFile = LocalFile & { readonly place: PendingEntry };
 
 const ID_DIGITS = 64;
@@ -44,6 +42,8 @@ export interface WriterParts {
   readonly request: SnapshotRequest;
   readonly generation: Generation;
   readonly stored: readonly StoredPack[];
+  /** Of the chunks in `stored`, by their numbers; the writer closes it. */
+  readonly index: ChunkIndex;
   readonly holdings: ReadonlyMap<Copy, Holdings>;
   readonly uploads: Uploads;
   readonly gear: GearTable;
@@ -70,12 +70,9 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   #state: State = 'open';
 
   constructor(parts: WriterParts) {
-    const { core, generation, stored, gear } = parts;
+    const { core, generation, gear } = parts;
     this.#parts = parts;
-    this.#index = new ChunkIndex({ directory: core.scratchDirectory });
-    for (const [number, pack] of stored.entries()) {
-      eachChunk(pack.index, `pack '${pack.sha256}'`, (id, place) => this.#index.add(id, { pack: number, ...place }));
-    }
+    this.#index = parts.index;
     const { vaultId, path, dataKey } = generation.context;
     this.#pipeline = new ChunkPipeline({
       setup: { vaultId, path, dataKey, chunkIdKey: core.keys.chunkId, gear, compression: core.compression },
@@ -178,18 +175,26 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     await this.#tree.end();
     await this.#pipeline.finish();
     const { core, request, generation, stored, uploads, holdings } = this.#parts;
-    const reused = [...this.#usedStored].sort((a, b) => a - b).map((number) => stored[number] as StoredPack);
-    for (const pack of reused) if (pack.indexKey === undefined) await this.#note(pack);
     await this.#flushIndex();
     await uploads.drain();
-    const covered = reused.flatMap(({ indexKey }) => (indexKey === undefined ? [] : [indexKey]));
-    const part = {
-      generation: generation.name,
-      packs: [...reused, ...this.#packs].map(({ sha256, sizeBytes }) => [sha256, sizeBytes] as const),
-      indexes: [...new Set([...covered, ...this.#indexes])],
-    };
-    const body = { parts: [part], ...this.#tree.result };
+    const reused = [...this.#usedStored].sort((a, b) => a - b).map((number) => stored[number] as StoredPack);
+    const body = { parts: this.#manifestParts(reused), ...this.#tree.result };
     return commitSnapshot(core, { request, generation, uploads, holdings, end, statistics: this.statistics, body });
+  }
+
+  /** Its own generation first, then those of longer-lived classes that it found something in. */
+  #manifestParts(reused: readonly StoredPack[]): ManifestPart[] {
+    const own = this.#parts.generation.name;
+    const others = new Set(reused.map(({ generation }) => generation).filter((name) => name !== own));
+    return [own, ...others].map((generation) => {
+      const [packs, indexes] = generation === own ? [this.#packs, this.#indexes] : [[], []];
+      const theirs = reused.filter((pack) => pack.generation === generation);
+      return {
+        generation,
+        packs: [...theirs, ...packs].map(({ sha256, sizeBytes }) => [sha256, sizeBytes] as const),
+        indexes: [...new Set([...theirs.map(({ indexKey }) => indexKey), ...indexes])],
+      };
+    });
   }
 
   #begin(next: State = 'busy'): void {
@@ -283,7 +288,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   async #flushIndex(): Promise<void> {
     if (this.#unindexed.length === 0) return;
     const { generation, request, uploads } = this.#parts;
-    const key = `${indexesPrefix(generation.path)}${request.id}.${randomBytes(4).toString('hex')}`;
+    const key = newIndexKey(generation, request);
     const bytes = await sealIndex(generation.context, key, this.#unindexed);
     this.#unindexed = [];
     this.#unindexedBytes = 0;

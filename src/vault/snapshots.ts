@@ -2,10 +2,12 @@
 
 import { type ComponentId, componentKinds } from '../domain/component.ts';
 import { type ErrorCode, fail, toHoldfastError } from '../errors/index.ts';
+import { ChunkIndex } from './chunk-index.ts';
 import { gearTable } from './chunker.ts';
 import { type Copy, requirePolicy } from './copies.ts';
 import { listAll, type VaultCore } from './core.ts';
-import { type Holdings, holdingsOf, joinGeneration, noteStored, putGenerationKey, storedPacks } from './generation.ts';
+import { type Holdings, holdingsOf, joinGeneration, noteStored, putGenerationKey } from './generation.ts';
+import { knownChunks } from './known-chunks.ts';
 import { checkSnapshotId, manifestKey, parseManifestKey, snapshotsPrefix } from './layout.ts';
 import { type ManifestHeader, openManifest, readManifestHeader } from './manifest.ts';
 import { readVerified } from './replicate.ts';
@@ -26,28 +28,52 @@ export async function writeSnapshot(core: VaultCore, request: SnapshotRequest): 
   requirePolicy(core.policy, ready, 'a snapshot cannot be taken');
   const generation = await joinGeneration(core, request, ready);
   const holdings = new Map<Copy, Holdings>();
-  const committed = new Set<string>();
   let failure: unknown;
   for (const copy of ready) {
     try {
       await putGenerationKey(generation, copy);
-      for (const key of await committedIndexes(core, copy, request.component, generation.name)) committed.add(key);
       holdings.set(copy, await holdingsOf(copy.store, generation.path));
     } catch (error) {
       failure = core.copies.failed(copy, error);
     }
   }
   requirePolicy(core.policy, [...holdings.keys()], 'a snapshot cannot be taken', failure);
-  const stored = await storedPacks(core, generation, holdings, committed);
   const uploads = new Uploads(core.copies, core.policy, [...holdings.keys()], (copy, key, sizeBytes) =>
     noteStored(holdings.get(copy) as Holdings, generation.path, key, sizeBytes),
   );
-  const gear = gearTable(core.keys.derived('chunking'));
-  return new PackingSnapshotWriter({ core, request, generation, stored, holdings, uploads, gear });
+  const index = new ChunkIndex({ directory: core.scratchDirectory });
+  try {
+    const committed = (name: string) => committedIndexes(core, [...holdings.keys()], request.component, name);
+    const known = { core, request, generation, holdings, uploads, committedIndexes: committed };
+    const stored = await knownChunks(known, index);
+    const gear = gearTable(core.keys.derived('chunking'));
+    return new PackingSnapshotWriter({ core, request, generation, stored, index, holdings, uploads, gear });
+  } catch (error) {
+    index.close();
+    await uploads.abandon();
+    throw error;
+  }
 }
 
-/** Index objects that manifests of the generation name. */
+/** Index objects that manifests of the generation name, on any of the copies. One that fails is noted; what only it knows counts as not committed. */
 async function committedIndexes(
+  core: VaultCore,
+  copies: readonly Copy[],
+  component: ComponentId,
+  generation: string,
+): Promise<ReadonlySet<string>> {
+  const indexes = new Set<string>();
+  for (const copy of copies) {
+    try {
+      for (const key of await committedIndexesOn(core, copy, component, generation)) indexes.add(key);
+    } catch (error) {
+      core.copies.failed(copy, error);
+    }
+  }
+  return indexes;
+}
+
+async function committedIndexesOn(
   core: VaultCore,
   copy: Copy,
   component: ComponentId,

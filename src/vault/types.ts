@@ -77,6 +77,11 @@ export interface SnapshotRequest {
   readonly component: ComponentId;
   readonly kind: SnapshotKind;
   readonly class: string;
+  /**
+   * Classes of this component that are kept longer than `class`: chunks that their present generations hold are not stored again. Never one that is
+   * kept shorter: the snapshot would lose them. Default none.
+   */
+  readonly longerLived?: readonly string[];
   readonly from: Moment;
   readonly host: string;
 }
