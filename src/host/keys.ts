@@ -134,6 +134,24 @@ export class HostKeys {
     return this.#rotated(change, warnings);
   }
 
+  /** What a change would do, refused where it would be refused before anything is touched. */
+  async plan(change: 'add' | 'remove' | 'rotate', name: string): Promise<string> {
+    if (change !== 'remove') this.#configured(name);
+    const listing = await this.#vault.slots.list(this.#sources);
+    if (change === 'add') {
+      return isLive(listing, name)
+        ? `key slot '${name}' is there: would bring it to every copy that lacks it`
+        : `would make a slot for key '${name}' on every copy`;
+    }
+    if (!isLive(listing, name)) throw noSlot(name, 'NOT_FOUND');
+    if (change === 'rotate') return `would give key slot '${name}' a new secret on every copy`;
+    const others = listing.slots.filter((each) => each.slot !== name && each.removed === undefined);
+    if (!others.some(({ error }) => error === undefined)) {
+      fail('KEY_LAST', `without slot '${name}' no key that is at hand opens the vault`);
+    }
+    return `would remove key slot '${name}' from every copy that another key opens`;
+  }
+
   async close(): Promise<void> {
     await this.#vault.close();
   }

@@ -2,10 +2,10 @@
 
 import { access } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type Configuration, type DatabaseSettings, resolveSecret } from '../../config/index.ts';
+import { type Configuration, type DatabaseSettings, resolveSecret, type SecretReference } from '../../config/index.ts';
 import type { SetupStep } from '../domain/client.ts';
 import { slotName } from '../domain/ids.ts';
-import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { type PreparedSlot, prepareSlot } from '../postgres/receiver/index.ts';
 import { requireHeld } from '../stores/guarantees.ts';
@@ -75,11 +75,7 @@ async function keyStep(
   key: Configuration['vault']['keys'][number],
   { dryRun, makeKeys }: SetUpOptions,
 ): Promise<Answer> {
-  if ('passphrase' in key) {
-    const passphrase = await resolveSecret(key.passphrase);
-    if (passphrase === '') fail('SECRET_UNRESOLVED', `the passphrase '${key.passphrase}' is empty`);
-    return ['present', `a passphrase from '${key.passphrase}'`];
-  }
+  if ('passphrase' in key) return passphraseStep(configuration, key.passphrase);
   // That it answers is seen when the vault is opened or made: only then there is something to ask.
   if ('kms' in key) return ['present', `AWS KMS key '${key.kms.keyId}' in ${key.kms.region}`];
   if (await exists(key.file)) return ['present', `'${key.file}'`];
@@ -97,6 +93,17 @@ async function keyStep(
   }
   await generateKeyFile(key.file);
   return ['done', `a new key in '${key.file}': keep another way to open the vault off this host`];
+}
+
+/** Where a vault is, a passphrase that is kept off this host is as it should be: another key opens it here. */
+async function passphraseStep(configuration: Configuration, reference: SecretReference): Promise<Answer> {
+  try {
+    await resolveSecret(reference);
+    return ['present', `a passphrase from '${reference}'`];
+  } catch (error) {
+    if (!isHoldfastError(error, 'SECRET_UNRESOLVED') || (await findVault(configuration)) === undefined) throw error;
+    return ['skipped', `not at hand here ('${reference}'): another key must open the vault`];
+  }
 }
 
 /** Name of a copy that holds a vault already. A store that does not answer is no reason to believe that there is none: it throws. */

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ComponentKind } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
-import { fail, type HoldfastError, toHoldfastError } from '../errors/index.ts';
+import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { initialise, requireEmpty } from './adopt.ts';
 import type { Compression } from './codec.ts';
 import { Copies, type Copy, readDescriptor } from './copies.ts';
@@ -159,19 +159,33 @@ function idsByNumber(ids: readonly string[]): string[] {
   return [...new Set(ids)].sort((a, b) => count(b) - count(a));
 }
 
-/** For every key of the configuration a slot on every copy that answers, but none that somebody removed. Throws `VAULT_KEY_WRONG` when a slot has another secret. */
+/**
+ * For every key of the configuration a slot on every copy that answers, but none that somebody removed. A secret that is kept off this host is
+ * missed only where there is no slot yet. Throws `VAULT_KEY_WRONG` when a slot has another secret.
+ */
 async function addMissingSlots(vault: OpenedVault, sources: readonly KeySource[]): Promise<void> {
-  const survey = await surveySlots(vault.core);
+  const { core } = vault;
+  const survey = await surveySlots(core);
+  const isWhole = survey.copies.every((copy) => survey.lackedBy(copy).length === 0);
   for (const source of sources) {
-    if (survey.wasRemoved(source.name)) continue;
-    const { core } = vault;
     const live = survey.live(source.name);
-    const isWhole = survey.copies.every((copy) => survey.lackedBy(copy).length === 0);
-    if (live.length === 0 || !isWhole || !(await opensOne(core, live, source))) await vault.slots.add(source);
+    if (survey.wasRemoved(source.name)) continue;
+    const opens = live.length > 0 ? await opensOne(core, live, source) : 'no';
+    if (opens === 'no' || (opens === 'yes' && !isWhole)) await vault.slots.add(source);
   }
 }
 
-async function opensOne(core: VaultCore, live: readonly SurveyedSlot[], source: KeySource): Promise<boolean> {
-  for (const { parsed } of live) if (parsed && (await openSlot(core.keys.id, parsed, source))) return true;
-  return false;
+async function opensOne(
+  core: VaultCore,
+  live: readonly SurveyedSlot[],
+  source: KeySource,
+): Promise<'yes' | 'no' | 'not at hand'> {
+  try {
+    for (const { parsed } of live) if (parsed && (await openSlot(core.keys.id, parsed, source))) return 'yes';
+    return 'no';
+  } catch (error) {
+    if (!isHoldfastError(error, 'SECRET_UNRESOLVED', 'KEY_SERVICE_UNAVAILABLE', 'KEY_SERVICE_DENIED')) throw error;
+    core.logger.warn({ slot: source.name, code: error.code }, error.message);
+    return 'not at hand';
+  }
 }

@@ -13,7 +13,8 @@ import type { ListedSlot, SlotListing, SlotTest } from './types.ts';
 export async function listSlots(core: VaultCore, sources: readonly KeySource[]): Promise<SlotListing> {
   const survey = await surveySlots(core);
   const slots: ListedSlot[] = [];
-  for (const slot of [...survey.live(), ...survey.slots.filter(({ removal }) => removal !== undefined)]) {
+  const live = survey.live().toSorted((a, b) => a.slot.localeCompare(b.slot));
+  for (const slot of [...live, ...survey.slots.filter(({ removal }) => removal !== undefined)]) {
     const [copy] = [...slot.on].find(([, bytes]) => Buffer.isBuffer(bytes)) ?? [...slot.on][0] ?? [];
     const test = copy && (await testOne(core, copy, slot, sources));
     slots.push({

@@ -34,8 +34,7 @@ export const keysAdd = defineCommand({
   details: `A key file that is not there is made (mode 0600), one that is there is never overwritten. The slot is read back from every copy that answers, and opened. ${ALONE}`,
   examples: ['holdfast keys add safe'],
   input: z.object({ args: oneKey }),
-  run: ({ args: [name = ''] }, context) =>
-    change(context, `would make a slot for key '${name}' on every copy that lacks it`, (keys) => keys.add(name)),
+  run: ({ args: [name = ''] }, context) => change(context, 'add', name, (keys) => keys.add(name)),
 });
 
 export const keysRemove = defineCommand({
@@ -46,7 +45,7 @@ export const keysRemove = defineCommand({
   examples: ['holdfast keys remove safe', 'holdfast keys remove safe --yes'],
   input: z.object({ args: oneKey }),
   run: ({ args: [name = ''] }, context) =>
-    change(context, `would remove key slot '${name}' from every copy, if another key opens each`, async (keys) => {
+    change(context, 'remove', name, async (keys) => {
       await confirmByTyping(context, `this takes key slot '${name}' out of the vault. type its name: `, [name]);
       return keys.remove(name);
     }),
@@ -67,8 +66,7 @@ export const keysRotate = defineCommand({
       .transform((text) => absoluteReference(text, process.cwd()))
       .optional(),
   }),
-  run: ({ args: [name = ''], to }, context) =>
-    change(context, `would give key slot '${name}' a new secret`, (keys) => keys.rotate(name, to)),
+  run: ({ args: [name = ''], to }, context) => change(context, 'rotate', name, (keys) => keys.rotate(name, to)),
 });
 
 export const keysTest = defineCommand({
@@ -88,11 +86,14 @@ export const keysTest = defineCommand({
 
 async function change(
   context: Context,
-  plan: string,
+  kind: 'add' | 'remove' | 'rotate',
+  name: string,
   work: (keys: HostKeys) => Promise<KeyChangeReport>,
 ): Promise<Outcome> {
-  if (context.options.dryRun) return outcome('message', { state: 'completed', dryRun: true, message: plan });
   return withKeys(context, async (keys) => {
+    if (context.options.dryRun) {
+      return outcome('message', { state: 'completed', dryRun: true, message: await keys.plan(kind, name) });
+    }
     const { change: keyChange, message, warnings } = await work(keys);
     return outcome('message', { state: 'completed', message, keyChange, warnings });
   });
