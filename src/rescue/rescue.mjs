@@ -1666,6 +1666,9 @@ const asideFiles = [
   'postmaster.opts',
 ];
 
+/** In UTC with a numeric zone: when a server reads its settings it does not know zones by name yet, not even `Z`. */
+const settingTime = (time) => timeOfMicros(micros(time)).replace('T', ' ').replace('Z', '+00');
+
 function recoverySettings(cluster, wal, { timeline, target, exclusive }) {
   const settings = {
     listen_addresses: '',
@@ -1695,7 +1698,7 @@ function recoverySettings(cluster, wal, { timeline, target, exclusive }) {
   settings.restore_command = `cp ${`'${wal.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`}/"%f" "%p"`;
   settings.recovery_target_timeline = String(timeline);
   if (target) {
-    settings[`recovery_target_${target.kind}`] = target.value;
+    settings[`recovery_target_${target.kind}`] = target.kind === 'time' ? settingTime(target.value) : target.value;
     settings.recovery_target_inclusive = exclusive ? 'off' : 'on';
     settings.recovery_target_action = 'pause';
   }
