@@ -391,6 +391,8 @@ function plainKey(bytes) {
   return undefined;
 }
 
+const largestSlotBytes = 16 * 1024;
+
 function readSlots(folder) {
   const slots = [];
   const troubles = [];
@@ -398,7 +400,7 @@ function readSlots(folder) {
   for (const name of keys.slice(0, 256)) {
     const key = `keys/${name}`;
     try {
-      slots.push({ key, slot: parseSlot(key, folder.readAll(key, 16 * 1024)) });
+      slots.push({ key, slot: parseSlot(key, folder.readAll(key, largestSlotBytes)) });
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       troubles.push(error.message);
@@ -456,6 +458,9 @@ const types = {
   history: 7,
   record: 8,
   lease: 9,
+  slotRemoval: 10,
+  tombstone: 11,
+  hold: 12,
 };
 const largestHeaderBytes = 16 * 1024 * 1024;
 const largestBodyBytes = 2 * 1024 * 1024 * 1024;
@@ -912,6 +917,26 @@ function componentsOf(folder) {
 const manifestKeys = (folder, component) =>
   folder.names(`${component}/snapshots`).map((name) => `${component}/snapshots/${name}`);
 
+/** Keys of manifests that a tombstone names (section 13): they go when its grace is over. Those that were released again are not counted. */
+async function namedForDeletion(vault) {
+  const named = new Set();
+  const baseKey = fromVaultKey(vault, 'retention');
+  for (const tombstone of vault.folder.names('tombstones')) {
+    const released = new Set();
+    const lists = [];
+    for (const name of vault.folder.names(`tombstones/${tombstone}`)) {
+      if (name !== 'list' && !name.startsWith('released.')) continue;
+      const { body } = await unseal(vault, types.tombstone, baseKey, `tombstones/${tombstone}/${name}`);
+      const { manifests = [], keys = [] } = parseJson(body, `tombstone ${quoted(tombstone)}`);
+      need(Array.isArray(manifests) && Array.isArray(keys), `tombstone ${quoted(tombstone)} names nothing`);
+      lists.push(...manifests);
+      for (const key of keys) released.add(key);
+    }
+    for (const key of lists) if (!released.has(key)) named.add(key);
+  }
+  return named;
+}
+
 const largestLineBytes = 256 * 1024 * 1024;
 
 export function parseEntry(line) {
@@ -924,6 +949,8 @@ export function parseEntry(line) {
     `${what} has a path that leads elsewhere`,
   );
   need(isCount(entry.mode) && Number.isFinite(entry.mtimeSeconds), `${what} has no mode or time`);
+  const nanos = entry.mtimeNanos ?? 0;
+  need(isCount(nanos) && nanos < 1e9, `${what} has no fraction of a second that is one`);
   if (entry.type === 'file') {
     need(isCount(entry.sizeBytes) && isHex(entry.sha256, 32), `${what} has no size or SHA-256`);
     need(Array.isArray(entry.chunks) && entry.chunks.every((id) => isHex(id, 32)), `${what} names no chunks`);
@@ -964,6 +991,9 @@ async function* readTree(source, { id, tree, treeBytes, treeSha256 }) {
   need(restBytes === 0, `the tree of ${id} ends in the middle of a line`);
   need(length === treeBytes && hash.digest('hex') === treeSha256, `the tree of ${id} is not what was captured`);
 }
+
+/** To the microsecond: what a number of this language carries. */
+const timeOf = ({ mtimeSeconds, mtimeNanos = 0 }) => mtimeSeconds + mtimeNanos / 1e9;
 
 function entryOrTrouble(line) {
   try {
@@ -1063,7 +1093,7 @@ class Tree {
     for (const { at, entry } of this.directories.reverse()) {
       try {
         fs.chmodSync(at, entry.mode & 0o7777);
-        fs.utimesSync(at, entry.mtimeSeconds, entry.mtimeSeconds);
+        fs.utimesSync(at, timeOf(entry), timeOf(entry));
       } catch (error) {
         troubles.push(this.#failure(error, at));
       }
@@ -1111,7 +1141,7 @@ class FileWriter {
     const isRight = gaps.length === 0 && this.length === entry.sizeBytes && this.hash.digest('hex') === entry.sha256;
     fs.ftruncateSync(descriptor, isRight ? entry.sizeBytes : Math.max(this.length, 0));
     fs.fchmodSync(descriptor, entry.mode & 0o7777);
-    fs.futimesSync(descriptor, entry.mtimeSeconds, entry.mtimeSeconds);
+    fs.futimesSync(descriptor, timeOf(entry), timeOf(entry));
     fs.closeSync(descriptor);
     if (isRight) return undefined;
     const aside = asideName(this.at);
@@ -1780,6 +1810,13 @@ async function list(vault, args, _options, say) {
     say(`${error.kind}: ${error.message}`);
   };
   const components = wantedComponents(vault.folder, args);
+  let named = new Set();
+  try {
+    named = await namedForDeletion(vault);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    tell(error);
+  }
   for (const component of components) {
     const numbers = new Set();
     for (const key of manifestKeys(vault.folder, component)) {
@@ -1788,6 +1825,7 @@ async function list(vault, args, _options, say) {
         if (numbers.has(found.sequence))
           say(`note: number ${found.sequence} of ${component} is there twice: two copies were parted for a time`);
         numbers.add(found.sequence);
+        if (named.has(key)) say(`note: ${found.id} of ${component} is named for deletion by a tombstone`);
         const { id, kind, from, to, state, statistics, engine, sequence } = found;
         rows.push([
           component,
@@ -2149,14 +2187,22 @@ class Check {
     }
   }
 
+  /** Everything that belongs to no component. */
   async records() {
-    for (const [prefix, type] of [
-      ['runs', types.record],
-      ['leases', types.lease],
-    ]) {
-      const baseKey = fromVaultKey(this.vault, 'record');
-      for (const key of this.vault.folder.keys(prefix))
-        await this.judge(key, () => unseal(this.vault, type, baseKey, key));
+    const { folder } = this.vault;
+    const kinds = [
+      ['runs', types.record, 'record'],
+      ['leases', types.lease, 'record'],
+      ['tombstones', types.tombstone, 'retention'],
+      ['holds', types.hold, 'retention'],
+    ];
+    for (const [prefix, type, info] of kinds) {
+      const baseKey = fromVaultKey(this.vault, info);
+      for (const key of folder.keys(prefix)) await this.judge(key, () => unseal(this.vault, type, baseKey, key));
+    }
+    for (const key of folder.keys('keys')) {
+      if (key.endsWith('.json')) await this.judge(key, () => parseSlot(key, folder.readAll(key, largestSlotBytes)));
+      else await this.judge(key, () => unseal(this.vault, types.slotRemoval, fromVaultKey(this.vault, 'record'), key));
     }
   }
 }
