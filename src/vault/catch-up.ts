@@ -124,7 +124,9 @@ class CatchUp {
     const away = survey.away.get(target);
     if (away) throw away;
     for (const { bytes } of survey.lackedBy(target)) onObject?.(bytes.length);
-    await alignSlots(survey, target);
+    const { denied } = await alignSlots(survey, target);
+    // Whoever may not delete can still bring everything else; `keys list` shows what is left.
+    if (denied) this.#core.logger.warn({ copy: target.description.name, code: denied.code }, denied.message);
   }
 
   /** Keys that some source has and the target lacks. */

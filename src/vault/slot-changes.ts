@@ -100,9 +100,10 @@ async function begin(core: VaultCore, fence: Fence, slot: string): Promise<Chang
 }
 
 async function align(change: Change, survey: SlotSurvey, copy: Copy): Promise<void> {
-  const { deleted, locked } = await alignSlots(survey, copy, change.fence);
+  const { deleted, locked, denied } = await alignSlots(survey, copy, change.fence);
   for (const key of [...deleted, ...locked]) change.removed.add(key);
   change.locked.set(copy, locked);
+  if (denied) throw denied;
 }
 
 /** A copy that gives no answer is left behind; whatever else goes wrong ends the change. */

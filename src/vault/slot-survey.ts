@@ -196,6 +196,8 @@ export interface Alignment {
   readonly deleted: readonly string[];
   /** Removed objects that the store keeps until their locks end. */
   readonly locked: readonly string[];
+  /** Why a removed object is still there: our credentials may not delete on this copy. */
+  readonly denied: HoldfastError | undefined;
 }
 
 /** Gives a copy what it lacks, then takes from it what was removed and may go. Repeating it is harmless. */
@@ -209,19 +211,17 @@ export async function alignSlots(
     survey.note(copy, key, bytes);
   }
   const [deleted, locked]: [string[], string[]] = [[], []];
+  let denied: HoldfastError | undefined;
   for (const key of survey.deletableOn(copy)) {
     await beforeDelete();
-    ((await isDeleted(copy, key)) ? deleted : locked).push(key);
+    try {
+      await copy.store.delete([key]);
+      deleted.push(key);
+    } catch (error) {
+      if (isHoldfastError(error, 'OBJECT_LOCKED')) locked.push(key);
+      else if (isHoldfastError(error, 'STORE_DENIED')) denied = error;
+      else throw error;
+    }
   }
-  return { deleted, locked };
-}
-
-async function isDeleted(copy: Copy, key: string): Promise<boolean> {
-  try {
-    await copy.store.delete([key]);
-    return true;
-  } catch (error) {
-    if (!isHoldfastError(error, 'OBJECT_LOCKED')) throw error;
-    return false;
-  }
+  return { deleted, locked, denied };
 }
