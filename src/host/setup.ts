@@ -114,6 +114,7 @@ async function findVault(configuration: Configuration): Promise<string | undefin
     const store = openStore(name, config);
     try {
       if ((await store.head('holdfast.json')) !== undefined) return name;
+      if ((await store.versions('holdfast.json')).length > 0) return name; // there, under a delete marker
     } finally {
       await store.close();
     }

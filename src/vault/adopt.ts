@@ -6,6 +6,7 @@ import { listAll, putSame, type VaultCore } from './core.ts';
 import { DESCRIPTOR_KEY, kitKeys, SLOTS_PREFIX } from './layout.ts';
 import { putReadingKit } from './reading-kit.ts';
 import { storeSlotObject, surveySlots } from './slot-survey.ts';
+import { getFirst } from './versions.ts';
 
 /**
  * Slot objects, then the descriptor: a copy without descriptor is no vault yet. What another attempt left below `keys/` opens another vault
@@ -35,7 +36,7 @@ export async function adoptCopy(core: VaultCore, name: string): Promise<void> {
   const survey = await surveySlots(core);
   const objects = new Map(survey.lackedBy(copy).map(({ key, bytes }) => [key, bytes]));
   if (survey.live().length === 0) fail('POLICY_UNMET', 'no copy that answers has a key slot');
-  await initialise(copy, objects, await source.store.get(DESCRIPTOR_KEY));
+  await initialise(copy, objects, await getFirst(source.store, DESCRIPTOR_KEY, () => {}));
   await core.copies.require(name);
 }
 

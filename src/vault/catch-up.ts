@@ -4,7 +4,7 @@ import type { ComponentId } from '../domain/component.ts';
 import { fail, type HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { manifestKeys } from './commit.ts';
 import type { Copy } from './copies.ts';
-import { forEachLimited, listAll, putSame, sealContext, type VaultCore } from './core.ts';
+import { forEachLimited, getSealed, listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { type Holdings, holdingsOf } from './generation.ts';
 import {
   generationPath,
@@ -243,7 +243,7 @@ class CatchUp {
   async #requireSameLog(key: string, kind: LogName['kind']): Promise<void> {
     const context = sealContext(this.#core, objectTypes[kind], key);
     const theirs = await readVerified(this.#core, this.#transfer.sources, key, (bytes) => unseal(context, bytes));
-    const [a, b] = [await unseal(context, theirs), await unseal(context, await this.#transfer.target.store.get(key))];
+    const [a, b] = [await unseal(context, theirs), await getSealed(this.#transfer.target.store, context)];
     if (!a.body.equals(b.body))
       fail('OBJECT_EXISTS', `'${key}' holds other log on '${this.#transfer.target.description.name}'`);
   }

@@ -1,6 +1,7 @@
 // Reading chunks back: adjacent frames by one ranged read, a little ahead, verified, and from another copy when one fails.
 
 import { type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import type { ByteRange } from '../stores/store.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import type { ChunkRecord } from './chunk-record.ts';
 import type { Copy } from './copies.ts';
@@ -10,6 +11,7 @@ import type { Generation } from './generation.ts';
 import { packKeyOf } from './layout.ts';
 import { chunkOf, HEAD_BYTES, openFrame, packKey } from './pack.ts';
 import { failWithWorst } from './replicate.ts';
+import { findVersion } from './versions.ts';
 
 /** One ranged read takes at least this much, so that a thousand small files captured together cost few requests. */
 const SMALLEST_RANGE_BYTES = 1024 * 1024;
@@ -48,6 +50,9 @@ export class ChunkSource {
   #ranges: Range[] = [];
   /** By copy, pack and offset, oldest first. */
   readonly #frames = new Map<string, Promise<Buffer>>();
+  /** By `copy pack`: the version to read, and the search for it. */
+  readonly #versions = new Map<string, string>();
+  readonly #finding = new Map<string, Promise<string | undefined>>();
   /** `copy pack` that failed once: not asked again by this reader. */
   readonly #bad = new Map<string, HoldfastError>();
 
@@ -62,12 +67,14 @@ export class ChunkSource {
     if (!record) return failWithWorst(`chunk ${id.toString('hex')}`, []);
     const errors: HoldfastError[] = [];
     for (const copy of this.#copies) {
-      const place = `${copy.description.name} ${record.pack}`;
+      const place = packPlace(copy, record);
       const known = this.#bad.get(place);
       if (known) errors.push(known);
       else {
         try {
-          return await this.#open(copy, id, record, run);
+          return await this.#open(copy, id, record, run).catch((cause: unknown) =>
+            this.#openOlder(copy, id, record, run, cause),
+          );
         } catch (cause) {
           errors.push(this.#failed(copy, record, place, cause));
         }
@@ -94,6 +101,32 @@ export class ChunkSource {
     const what = `'${this.#packKey(record.pack)}' on '${copy.description.name}'`;
     const frame = await this.#frame(copy, record, what, run);
     return chunkOf(this.#pack(record.pack).generation.context, frame, id, record, what);
+  }
+
+  /** The version of a pack that is what its name says, under what others put over it; looked for once. Throws `cause` when there is none. */
+  async #openOlder(copy: Copy, id: Buffer, record: ChunkRecord, run: () => readonly Buffer[], cause: unknown) {
+    if (!isHoldfastError(cause, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw cause;
+    const place = packPlace(copy, record);
+    const finding = this.#finding.get(place) ?? this.#findVersion(copy, record.pack, place);
+    this.#finding.set(place, finding);
+    if ((await finding) === undefined) throw cause;
+    this.#frames.delete(framePlace(copy, record));
+    return this.#open(copy, id, record, run);
+  }
+
+  async #findVersion(copy: Copy, pack: number, place: string): Promise<string | undefined> {
+    const { sizeBytes, sha256 } = this.#pack(pack);
+    const version = await findVersion(copy.store, this.#packKey(pack), sizeBytes, sha256);
+    if (version === undefined) return undefined;
+    this.#versions.set(place, version);
+    this.#ranges = this.#ranges.filter((range) => range.copy !== copy || range.pack !== pack);
+    this.#keys.delete(pack);
+    return version;
+  }
+
+  #get(copy: Copy, pack: number, range: ByteRange): Promise<Buffer> {
+    const version = this.#versions.get(packPlace(copy, { pack }));
+    return copy.store.get(this.#packKey(pack), range, version === undefined ? {} : { version });
   }
 
   #frame(copy: Copy, record: ChunkRecord, what: string, run: () => readonly Buffer[]): Promise<Buffer> {
@@ -124,7 +157,7 @@ export class ChunkSource {
     if (found) return found;
     const size = Math.max(needed, this.#pack(record.pack).sizeBytes);
     const last = Math.min(size, Math.max(this.#runEnd(record, run()), start + SMALLEST_RANGE_BYTES));
-    const bytes = copy.store.get(this.#packKey(record.pack), { offset: start, length: last - start });
+    const bytes = this.#get(copy, record.pack, { offset: start, length: last - start });
     bytes.catch(() => {
       this.#ranges = this.#ranges.filter((range) => range.bytes !== bytes);
     });
@@ -138,9 +171,9 @@ export class ChunkSource {
     const known = this.#keys.get(pack);
     if (known) return known;
     const path = this.#packKey(pack);
-    const key = copy.store
-      .get(path, { offset: 0, length: HEAD_BYTES })
-      .then((head) => packKey(this.#pack(pack).generation.context, head, `'${path}' on '${copy.description.name}'`));
+    const key = this.#get(copy, pack, { offset: 0, length: HEAD_BYTES }).then((head) =>
+      packKey(this.#pack(pack).generation.context, head, `'${path}' on '${copy.description.name}'`),
+    );
     this.#keys.set(pack, key);
     key.catch(() => this.#keys.delete(pack));
     return key;
@@ -175,6 +208,10 @@ export class ChunkSource {
 
 function endOf({ frame }: ChunkRecord): number {
   return frame.offset + frame.storedLength + TAG_BYTES;
+}
+
+function packPlace(copy: Copy, { pack }: Pick<ChunkRecord, 'pack'>): string {
+  return `${copy.description.name} ${pack}`;
 }
 
 function framePlace(copy: Copy, { pack, frame }: ChunkRecord): string {

@@ -26,6 +26,7 @@ import type {
   SnapshotWriter,
 } from './types.ts';
 import type { Uploads } from './uploads.ts';
+import { getThrough } from './versions.ts';
 
 /** A copy that lacks more than this of older packs is left to catch-up, unless the policy needs it now. */
 const FILL_AT_ONCE_BYTES = 512 * 1024 * 1024;
@@ -192,9 +193,10 @@ async function prepare(
 
 /** What a deletion that raced with this run took away is seen here, not by a restore. */
 async function verifyCommitted(manifest: Manifest, copy: Copy): Promise<void> {
-  if (!(await copy.store.get(manifest.key)).equals(manifest.bytes)) {
+  await getThrough(copy.store, manifest.key, (bytes) => {
+    if (bytes.equals(manifest.bytes)) return;
     fail('OBJECT_DAMAGED', `manifest '${manifest.key}' on '${copy.description.name}' is not what was written`);
-  }
+  });
   await requireWhole(manifest.header.component, manifest.body, copy);
 }
 

@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Store, StoreProperties } from '../stores/store.ts';
 import type { VaultKeys } from './crypto.ts';
-import { parseDescriptor, verifyDescriptor } from './descriptor.ts';
+import { type Descriptor, parseDescriptor, verifyDescriptor } from './descriptor.ts';
 import { DESCRIPTOR_KEY } from './layout.ts';
 import type { CommitPolicy, CopyCondition, CopyDescription } from './types.ts';
+import { getThrough } from './versions.ts';
 
 /** A copy that is away is asked again at most this often, so that one dead store does not slow every call. */
 const ASK_AGAIN_AFTER_MS = 10_000;
@@ -125,11 +126,12 @@ export class Copies {
   async #ask(copy: Copy): Promise<HoldfastError | undefined> {
     let error: HoldfastError | undefined;
     try {
-      const descriptor = parseDescriptor(copy.description.name, await readDescriptor(copy));
-      if (descriptor.vault !== this.#keys.id) {
-        fail('VAULT_OTHER', `'${copy.store.location}' holds another vault (${descriptor.vault})`);
-      }
-      verifyDescriptor(this.#keys, copy.description.name, descriptor);
+      await readDescriptor(copy, (descriptor) => {
+        if (descriptor.vault !== this.#keys.id) {
+          fail('VAULT_OTHER', `'${copy.store.location}' holds another vault (${descriptor.vault})`);
+        }
+        verifyDescriptor(this.#keys, copy.description.name, descriptor);
+      });
     } catch (cause) {
       error = toHoldfastError(cause);
     }
@@ -138,10 +140,20 @@ export class Copies {
   }
 }
 
-/** Throws `VAULT_MISSING` when the store says that there is no descriptor. */
-export async function readDescriptor(copy: Copy): Promise<Buffer> {
+/**
+ * Throws `VAULT_MISSING` when the store says that there is no descriptor, `OBJECT_DAMAGED`, and what `check` throws. `read`: `getFirst` as long as
+ * the vault key is not known.
+ */
+export async function readDescriptor(
+  copy: Copy,
+  check: (descriptor: Descriptor) => void,
+  read: typeof getThrough = getThrough,
+): Promise<Buffer> {
   try {
-    return await copy.store.get(DESCRIPTOR_KEY, undefined, { deadlineMs: ASK_DEADLINE_MS });
+    const { name } = copy.description;
+    return await read(copy.store, DESCRIPTOR_KEY, (bytes) => check(parseDescriptor(name, bytes)), {
+      deadlineMs: ASK_DEADLINE_MS,
+    });
   } catch (cause) {
     if (!isHoldfastError(cause, 'OBJECT_MISSING')) throw cause;
     return fail('VAULT_MISSING', `there is no vault in '${copy.store.location}'`, { cause });

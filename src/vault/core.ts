@@ -7,6 +7,7 @@ import type { CallOptions, ObjectInfo, PutOptions, Store } from '../stores/store
 import type { Compression } from './codec.ts';
 import type { Copies } from './copies.ts';
 import type { VaultKeys } from './crypto.ts';
+import { isPackKey } from './layout.ts';
 import {
   HEADER_READ_BYTES,
   type ObjectType,
@@ -18,6 +19,7 @@ import {
   unsealHeader,
 } from './sealed.ts';
 import type { CommitPolicy } from './types.ts';
+import { getThrough, type ReadVersion, readThrough } from './versions.ts';
 
 export interface VaultCore {
   readonly keys: VaultKeys;
@@ -62,7 +64,7 @@ export async function putSealed(
 }
 
 export async function getSealed(store: Store, context: SealContext, options: CallOptions = {}): Promise<Opened> {
-  return unseal(context, await store.get(context.key, undefined, options));
+  return readThrough(store, context.key, async (get) => unseal(context, await get()), options);
 }
 
 /** The header alone; one ranged read unless it is unusually long. */
@@ -72,22 +74,51 @@ export async function getHeader(
   sizeBytes: number,
   options: CallOptions = {},
 ): Promise<unknown> {
-  const start = await store.get(context.key, { offset: 0, length: Math.min(sizeBytes, HEADER_READ_BYTES) }, options);
-  const result = await unsealHeader(context, start);
-  if ('header' in result) return result.header;
-  if (result.headerEnd > sizeBytes) fail('OBJECT_DAMAGED', `'${context.key}' is shorter than its header`);
-  const whole = await store.get(context.key, { offset: 0, length: result.headerEnd }, options);
-  const again = await unsealHeader(context, whole);
-  return 'header' in again ? again.header : fail('OBJECT_DAMAGED', `'${context.key}' has no header`);
+  const read = async (get: ReadVersion, size = sizeBytes) => {
+    const result = await unsealHeader(context, await get({ offset: 0, length: Math.min(size, HEADER_READ_BYTES) }));
+    if ('header' in result) return result.header;
+    if (result.headerEnd > size) fail('OBJECT_DAMAGED', `'${context.key}' is shorter than its header`);
+    const again = await unsealHeader(context, await get({ offset: 0, length: result.headerEnd }));
+    return 'header' in again ? again.header : fail('OBJECT_DAMAGED', `'${context.key}' has no header`);
+  };
+  return readThrough(store, context.key, read, options);
 }
 
-/** Stores these very bytes, or finds that they are there. Throws `OBJECT_EXISTS` when others are. */
+/**
+ * Stores these very bytes, or finds that they are there, if need be under what others put over them, and locked as long as is asked. Throws
+ * `OBJECT_EXISTS` when others are.
+ */
 export async function putSame(store: Store, key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
   try {
-    await store.put(key, bytes, options);
+    await store.put(key, bytes, { bulk: isPackKey(key), ...options });
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
-    if (!(await store.get(key, undefined, options)).equals(bytes)) throw error;
+    await requireSame(store, key, bytes, error, options);
+    if (options.lockUntil) await store.extendLock(key, options.lockUntil, options);
+  }
+}
+
+async function requireSame(store: Store, key: string, bytes: Uint8Array, cause: unknown, options: CallOptions) {
+  const { signal, deadlineMs } = options;
+  const call = { ...(signal && { signal }), ...(deadlineMs !== undefined && { deadlineMs }) };
+  const compare = (there: Buffer) => {
+    if (!there.equals(bytes)) fail('OBJECT_DAMAGED', `'${key}' has other bytes`);
+  };
+  try {
+    await getThrough(store, key, compare, call);
+  } catch (error) {
+    throw isHoldfastError(error, 'OBJECT_DAMAGED') ? cause : error;
+  }
+}
+
+/** Deletes what newer objects replace. Whoever may not delete here leaves it: it takes a little room and means nothing. */
+export async function deleteReplaced(store: Store, keys: readonly string[], logger: Logger): Promise<void> {
+  if (keys.length === 0) return;
+  try {
+    await store.delete(keys);
+  } catch (error) {
+    if (!isHoldfastError(error, 'STORE_DENIED', 'OBJECT_LOCKED')) throw error;
+    logger.debug({ copy: store.name, keys: keys.length }, `replaced objects stay: ${error.message}`);
   }
 }
 

@@ -22,6 +22,7 @@ import {
 import type { PackContext } from './pack.ts';
 import { objectTypes, seal, unseal } from './sealed.ts';
 import type { SnapshotRequest } from './types.ts';
+import { readThrough } from './versions.ts';
 
 /** After every character that a key may have: lists on behind all objects of a generation. */
 const BEHIND_ALL = '~';
@@ -51,9 +52,13 @@ export async function openGeneration(
   let failure: unknown;
   for (const copy of copies) {
     try {
-      const keyObject = await copy.store.get(key);
-      const { body } = await unseal(sealContext(core, objectTypes.generationKey, key), keyObject);
-      if (body.length !== KEY_BYTES) fail('OBJECT_DAMAGED', `'${key}' is not a key`);
+      const context = sealContext(core, objectTypes.generationKey, key);
+      const { keyObject, body } = await readThrough(copy.store, key, async (get) => {
+        const keyObject = await get();
+        const { body } = await unseal(context, keyObject);
+        if (body.length !== KEY_BYTES) fail('OBJECT_DAMAGED', `'${key}' is not a key`);
+        return { keyObject, body };
+      });
       return { name, path, keyObject, context: packContext(core, path, body) };
     } catch (error) {
       if (failure === undefined || isHoldfastError(failure, 'OBJECT_MISSING')) failure = error;

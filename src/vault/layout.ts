@@ -48,6 +48,8 @@ export const packsPrefix = (path: string) => `${path}/packs/`;
 export const indexesPrefix = (path: string) => `${path}/indexes/`;
 export const packKeyOf = (path: string, sha256: string) => `${path}/packs/${sha256.slice(0, 2)}/${sha256}`;
 
+export const isPackKey = (key: string) => /\/packs\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(key);
+
 /** `20261123T061407Z` */
 export function compactTime(moment: Moment): string {
   return `${moment.slice(0, 19).replaceAll('-', '').replaceAll(':', '')}Z`;

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import type { Copies, Copy } from './copies.ts';
-import { getSealed, listAll, putSealed, sealContext, type VaultCore } from './core.ts';
+import { deleteReplaced, getSealed, listAll, putSealed, sealContext, type VaultCore } from './core.ts';
 import { leaseKey, leasePrefix } from './layout.ts';
 import { objectTypes } from './sealed.ts';
 import type { Lease } from './types.ts';
@@ -153,7 +153,7 @@ class Chain {
   async clean(copy: Copy, position: number): Promise<void> {
     const infos = await listAll(copy.store, leasePrefix(this.resource));
     const old = infos.map(({ key }) => key).filter((key) => Number(key.slice(-8)) < position - 1);
-    if (old.length > 0) await copy.store.delete(old);
+    await deleteReplaced(copy.store, old, this.#core.logger);
   }
 }
 

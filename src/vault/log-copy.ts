@@ -16,7 +16,16 @@ import {
 import { isMoment, type Moment } from '../domain/moment.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
-import { forEachLimited, getHeader, getSealed, listAll, putSealed, sealContext, type VaultCore } from './core.ts';
+import {
+  deleteReplaced,
+  forEachLimited,
+  getHeader,
+  getSealed,
+  listAll,
+  putSealed,
+  sealContext,
+  type VaultCore,
+} from './core.ts';
 import {
   extentKey,
   historyKey,
@@ -96,7 +105,7 @@ export class VaultLogCopy implements LogCopy {
     }
     if (older.length === 0) return;
     await this.#readMark(key); // what replaces them is really there and good
-    await store.delete(older);
+    await deleteReplaced(store, older, this.#core.logger);
   }
 
   async putHistory(timeline: number, text: string): Promise<void> {
@@ -163,7 +172,7 @@ export class VaultLogCopy implements LogCopy {
     await forEachLimited(extents, WIDTH, async (extent) => {
       if (await this.#isSuperseded(extent, closed)) superseded.push(extent.key);
     });
-    await this.#copy.store.delete(superseded);
+    await deleteReplaced(this.#copy.store, superseded, this.#core.logger);
   }
 
   /** Whether the closed segment holds the very bytes of the extent. Throws `OBJECT_EXISTS` when it holds others. */

@@ -18,6 +18,7 @@ import { type SurveyedSlot, surveySlots } from './slot-survey.ts';
 import type { CommitPolicy, Vault } from './types.ts';
 import { SlotOpener, unlock } from './unlock.ts';
 import { OpenedVault } from './vault.ts';
+import { getFirst } from './versions.ts';
 
 const DAY_MS = 86_400_000;
 /** How long snapshots share packs: a generation is deleted as a whole, so it must not outlive its retention by much. */
@@ -92,15 +93,15 @@ async function findDescriptors(options: VaultOptions): Promise<Found[]> {
   return Promise.all(
     options.copies.map(async (copy): Promise<Found> => {
       try {
-        const bytes = await readDescriptor(copy);
-        const descriptor = parseDescriptor(copy.description.name, bytes);
-        if (descriptor.estate !== options.estate) {
+        const check = ({ estate }: Descriptor) => {
+          if (estate === options.estate) return;
           fail(
             'VAULT_OTHER',
-            `'${copy.store.location}' holds the vault of estate '${descriptor.estate}', not '${options.estate}'`,
+            `'${copy.store.location}' holds the vault of estate '${estate}', not '${options.estate}'`,
           );
-        }
-        return { copy, descriptor, bytes };
+        };
+        const bytes = await readDescriptor(copy, check, getFirst);
+        return { copy, descriptor: parseDescriptor(copy.description.name, bytes), bytes };
       } catch (error) {
         return { copy, error: toHoldfastError(error) };
       }

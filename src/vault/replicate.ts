@@ -9,6 +9,7 @@ import { type Holdings, holdingsOf, openGeneration, putGenerationKey } from './g
 import { openIndex } from './index-object.ts';
 import { generationPath, packKeyOf } from './layout.ts';
 import { type Manifest, type ManifestBody, type ManifestPart, sha256Of } from './manifest.ts';
+import { getThrough } from './versions.ts';
 
 /** Two packs in memory per direction. */
 const WIDTH = 2;
@@ -32,9 +33,7 @@ export async function readVerified(
   const errors: HoldfastError[] = [];
   for (const copy of sources) {
     try {
-      const bytes = await copy.store.get(key, undefined, signal ? { signal } : {});
-      await verify(bytes);
-      return bytes;
+      return await getThrough(copy.store, key, verify, signal ? { signal } : {});
     } catch (cause) {
       signal?.throwIfAborted();
       const error = toHoldfastError(cause);

@@ -10,6 +10,7 @@ import { sha256Of } from './manifest.ts';
 import { makeRemoval } from './slot-removals.ts';
 import { alignSlots, type SlotSurvey, type SurveyedSlot, storeSlotObject, surveySlots } from './slot-survey.ts';
 import type { SlotChange, SlotRotation } from './types.ts';
+import { getThrough } from './versions.ts';
 
 /** Asked right before each destructive step; throws `FENCED` when somebody else changes the slots by now. */
 export type Fence = () => Promise<void>;
@@ -124,7 +125,11 @@ async function place(change: Change, { key, bytes }: NewSlot, source: KeySource)
   const { core, good, behind } = change;
   await onEach(change, async (copy) => {
     await storeSlotObject(copy, key, bytes);
-    const vaultKey = await openSlot(core.keys.id, parseSlot(key, await copy.store.get(key)), source);
+    const vaultKey = await openSlot(
+      core.keys.id,
+      parseSlot(key, await getThrough(copy.store, key, (each) => parseSlot(key, each))),
+      source,
+    );
     if (vaultKey?.length === core.keys.vaultKey.length && timingSafeEqual(vaultKey, core.keys.vaultKey)) return;
     fail('OBJECT_DAMAGED', `slot object '${key}' on '${copy.description.name}' does not open the vault`);
   });

@@ -8,6 +8,7 @@ import { type KeySlot, MOST_SLOT_BYTES, parseSlot } from './key-slots.ts';
 import { parseSlotName, removalKeyOf, SLOTS_PREFIX } from './layout.ts';
 import { sha256Of } from './manifest.ts';
 import { MOST_REMOVAL_BYTES, openRemoval, type SlotRemoval } from './slot-removals.ts';
+import { getFirst, getThrough, readThrough } from './versions.ts';
 
 export interface SurveyedSlot {
   readonly key: string;
@@ -157,9 +158,7 @@ async function wholeSlot(
 ): Promise<Buffer | HoldfastError | undefined> {
   try {
     if (sizeBytes > MOST_SLOT_BYTES) fail('OBJECT_DAMAGED', `key slot '${key}' is too long to be one`);
-    const bytes = await copy.store.get(key);
-    parseSlot(key, bytes);
-    return bytes;
+    return await getFirst(copy.store, key, (bytes) => parseSlot(key, bytes));
   } catch (error) {
     if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
     if (!isHoldfastError(error, 'OBJECT_DAMAGED')) throw error;
@@ -176,8 +175,8 @@ async function wholeRemoval(
 ): Promise<{ removal: SlotRemoval; bytes: Buffer } | undefined> {
   try {
     if (sizeBytes > MOST_REMOVAL_BYTES) fail('OBJECT_DAMAGED', `'${key}' is too long to be the removal of a slot`);
-    const bytes = await copy.store.get(key);
-    return { removal: await openRemoval(core, key, bytes), bytes };
+    const open = async (bytes: Buffer) => ({ removal: await openRemoval(core, key, bytes), bytes });
+    return await readThrough(copy.store, key, async (get) => open(await get()));
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT')) throw error;
     core.logger.warn({ copy: copy.description.name, key, code: error.code }, error.message);
@@ -188,8 +187,10 @@ async function wholeRemoval(
 /** Stores these bytes and reads them again. Throws `OBJECT_EXISTS` when others are there, `OBJECT_DAMAGED` when others come back. */
 export async function storeSlotObject(copy: Copy, key: string, bytes: Buffer): Promise<void> {
   await putSame(copy.store, key, bytes);
-  if ((await copy.store.get(key)).equals(bytes)) return;
-  fail('OBJECT_DAMAGED', `'${key}' on '${copy.description.name}' is not what was just stored there`);
+  await getThrough(copy.store, key, (there) => {
+    if (there.equals(bytes)) return;
+    fail('OBJECT_DAMAGED', `'${key}' on '${copy.description.name}' is not what was just stored there`);
+  });
 }
 
 export interface Alignment {

@@ -8,6 +8,7 @@ import { openSlot, parseSlot } from './key-slots.ts';
 import type { KeySource } from './key-sources.ts';
 import { type SlotSurvey, type SurveyedSlot, surveySlots } from './slot-survey.ts';
 import type { ListedSlot, SlotListing, SlotTest } from './types.ts';
+import { getThrough } from './versions.ts';
 
 /** Every slot object that lies anywhere, and how this program's own secrets fare with it. */
 export async function listSlots(core: VaultCore, sources: readonly KeySource[]): Promise<SlotListing> {
@@ -51,7 +52,7 @@ async function testOne(
   sources: readonly KeySource[],
 ): Promise<SlotTest> {
   try {
-    const parsed = parseSlot(slot.key, await copy.store.get(slot.key));
+    const parsed = parseSlot(slot.key, await getThrough(copy.store, slot.key, (each) => parseSlot(slot.key, each)));
     const fitting = sources.filter(({ name, kind }) => name === parsed.slot && kind === parsed.kind);
     const source = fitting[0] ?? noKey(parsed.slot, parsed.kind);
     const key = await openSlot(core.keys.id, parsed, source);

@@ -23,6 +23,7 @@ import type {
   SnapshotReader,
   TreeEntry,
 } from './types.ts';
+import { readThrough } from './versions.ts';
 
 /** Chunks decoded ahead of the one that is handed out, for the cores' sake; a few megabytes. */
 const AHEAD = 16;
@@ -182,8 +183,10 @@ async function ownIndex({ generation, sha256, sizeBytes }: SourcePack, copies: r
   const errors = [];
   for (const copy of copies) {
     try {
-      const read = (offset: number, length: number) => copy.store.get(key, { offset, length });
-      return await readPackIndex(generation.context, sizeBytes, read, `'${key}' on '${copy.description.name}'`);
+      return await readThrough(copy.store, key, (get) => {
+        const read = (offset: number, length: number) => get({ offset, length });
+        return readPackIndex(generation.context, sizeBytes, read, `'${key}' on '${copy.description.name}'`);
+      });
     } catch (error) {
       errors.push(toHoldfastError(error));
     }

@@ -15,6 +15,7 @@ import { openReader } from './snapshot-reader.ts';
 import { PackingSnapshotWriter } from './snapshot-writer.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotRequest, SnapshotWriter } from './types.ts';
 import { Uploads } from './uploads.ts';
+import { readThrough } from './versions.ts';
 
 /** One manifest that cannot be read must not hide the others of its copy. */
 const UNREADABLE: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT'];
@@ -85,7 +86,8 @@ async function committedIndexesOn(
     try {
       const header = await readManifestHeader(core, copy.store, info.key, info.sizeBytes);
       if (header.generation !== generation) continue;
-      const { body } = await openManifest(core, info.key, await copy.store.get(info.key));
+      const open = (bytes: Buffer) => openManifest(core, info.key, bytes);
+      const { body } = await readThrough(copy.store, info.key, async (get) => open(await get()));
       for (const part of body.parts) if (part.generation === generation) indexes.push(...part.indexes);
     } catch (error) {
       const { code, message } = toHoldfastError(error);

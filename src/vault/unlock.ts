@@ -7,6 +7,7 @@ import { type KeySlot, MOST_SLOT_BYTES, openSlot, parseSlot } from './key-slots.
 import type { KeySource } from './key-sources.ts';
 import { parseSlotName, SLOTS_PREFIX } from './layout.ts';
 import { sha256Of } from './manifest.ts';
+import { getFirst } from './versions.ts';
 
 /** Somebody who may only add rubbish must not be able to keep us busy for ever. */
 const MOST_SLOTS = 256;
@@ -93,7 +94,7 @@ async function readSlots(copy: Copy, sources: readonly KeySource[]) {
   for (const { key, sizeBytes } of first) {
     try {
       if (sizeBytes > MOST_SLOT_BYTES) fail('OBJECT_DAMAGED', `key slot '${key}' is too long to be one`);
-      const bytes = await copy.store.get(key);
+      const bytes = await getFirst(copy.store, key, (each) => parseSlot(key, each));
       slots.push({ slot: parseSlot(key, bytes), bytes });
     } catch (error) {
       if (isHoldfastError(error, 'OBJECT_MISSING')) continue; // removed since it was listed

@@ -9,13 +9,14 @@ import { openManifest } from './manifest.ts';
 import { requireWhole } from './replicate.ts';
 import { openReader } from './snapshot-reader.ts';
 import type { SnapshotId } from './types.ts';
+import { readThrough } from './versions.ts';
 
 /** Throws what is wrong with it there: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why the store cannot say. */
 export async function verifyCopy(core: VaultCore, component: ComponentId, id: SnapshotId, name: string): Promise<void> {
   const copy = await core.copies.require(name);
   const key = (await manifestKeys(copy, component)).find((each) => parseManifestKey(each)?.id === id);
   if (key === undefined) return fail('OBJECT_MISSING', `snapshot '${id}' is not on '${name}'`);
-  const manifest = await openManifest(core, key, await copy.store.get(key));
+  const manifest = await readThrough(copy.store, key, async (get) => openManifest(core, key, await get()));
   // A reader that may ask other copies would call a broken copy good.
   const alone = [copy];
   await requireWhole(component, manifest.body, copy);
