@@ -1,13 +1,11 @@
 // The S3 client as we want it: TLS 1.3, no retries and no endless waits of its own, one checksum (ours).
 
-import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Bandwidth } from './bandwidth.ts';
+import { type ConnectionOptions, makeAgents } from './s3-agents.ts';
 import type { S3Guarantees } from './s3-guarantees.ts';
 
-export interface S3StoreOptions extends S3Guarantees {
+export interface S3StoreOptions extends S3Guarantees, ConnectionOptions {
   readonly bucket: string;
   /** Everything lies below it; without slashes at its ends. */
   readonly prefix?: string;
@@ -20,10 +18,6 @@ export interface S3StoreOptions extends S3Guarantees {
   readonly credentials?: CredentialsProvider | SeparateCredentials;
   /** Default: no limit. */
   readonly bandwidth?: Bandwidth;
-  /** Lowest TLS version accepted from an https endpoint; default `1.3`. */
-  readonly minimumTls?: '1.2' | '1.3';
-  /** PEM file of the authority that signed the server's certificate, for a private one. */
-  readonly caFile?: string;
 }
 
 /** Resolved when they are needed and again when they expire. */
@@ -46,16 +40,11 @@ export interface S3Credentials {
 const CONNECTION_TIMEOUT_MS = 5_000;
 /** A socket on which nothing moved for so long is dead; the call as a whole has its own deadline. */
 const SOCKET_TIMEOUT_MS = 20_000;
-/** Four packs up, and small requests beside them. */
-const MOST_SOCKETS = 32;
-
 /** What goes wrong is in the error; the SDK would print some of it too. */
 const silence = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export function makeClient(options: S3StoreOptions, credentials: CredentialsProvider | undefined): S3Client {
-  const { region, endpoint, caFile, minimumTls = '1.3' } = options;
-  const agent = { keepAlive: true, maxSockets: MOST_SOCKETS };
-  const ca = caFile === undefined ? {} : { ca: readFileSync(caFile) };
+  const { region, endpoint } = options;
   return new S3Client({
     region,
     ...(endpoint !== undefined && { endpoint }),
@@ -68,8 +57,7 @@ export function makeClient(options: S3StoreOptions, credentials: CredentialsProv
     requestHandler: {
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       socketTimeout: SOCKET_TIMEOUT_MS,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent({ ...agent, ...ca, minVersion: `TLSv${minimumTls}` }),
+      ...makeAgents(options),
     },
   });
 }

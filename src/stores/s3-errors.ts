@@ -23,6 +23,22 @@ export function statusOf(error: unknown): number | undefined {
   return (error as Failure).$metadata?.httpStatusCode;
 }
 
+/** What TLS says when both sides have no version in common. */
+const VERSION_CODES = /^(ERR_SSL_\w*(PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW)\w*)$/;
+/** Codes of a certificate that does not prove who answers (Node, `tls`: X509 certificate error codes). */
+const CERTIFICATE_CODES =
+  /^(ERR_TLS_CERT_ALTNAME_INVALID|CERT_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|DEPTH_ZERO_SELF_SIGNED_CERT)$/;
+
+function tlsHint(code: string | undefined, message: string): string | undefined {
+  if (code === undefined) return undefined;
+  const isToldByServer = code === 'EPROTO' && /alert protocol version|unsupported protocol/.test(message);
+  if (isToldByServer || VERSION_CODES.test(code)) {
+    return "the endpoint offers no TLS 1.3: upgrade it, or accept older versions for this copy with `minimumTls: '1.2'`";
+  }
+  if (!CERTIFICATE_CODES.test(code)) return undefined;
+  return "the certificate does not prove that this is the endpoint; name the file of a private authority with 'caFile' of the copy";
+}
+
 const CLOCK_HINT = 'compare the clock of this host with a time server';
 
 /** `STORE_UNAVAILABLE` is what may be tried again; everything else is final. Never carries a header, which could hold a signature. */
@@ -33,6 +49,8 @@ export function translate(what: string, location: string, error: unknown): Holdf
   const said = status === undefined ? (code ?? `${name}: ${message}`) : `${status} ${name}`;
   const text = `${what} at ${location} failed: ${said}`;
   const options = { cause: error };
+  const hint = tlsHint(code, message);
+  if (hint !== undefined) return new HoldfastError('STORE_UNFIT', text, { ...options, hint });
   if (name === 'NoSuchBucket') {
     return new HoldfastError('STORE_UNFIT', text, { ...options, hint: 'make the bucket first; Holdfast never does' });
   }

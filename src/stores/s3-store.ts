@@ -103,7 +103,7 @@ export class S3Store implements Store {
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
-    if (!(await this.#versioned.get())) {
+    if (!(await this.#isVersioned(options))) {
       const page: Page = (request) => this.#call(`listing '${prefix}'`, options, request);
       return yield* listCurrent(this.#access.read, prefix, options.after, page);
     }
@@ -117,7 +117,7 @@ export class S3Store implements Store {
 
   async versions(key: string, options: CallOptions = {}): Promise<readonly ObjectVersion[]> {
     checkKey(key);
-    if (!(await this.#versioned.get())) return [];
+    if (!(await this.#isVersioned(options))) return [];
     for await (const each of this.#listVersions(key, options)) return each.key === key ? each.versions : [];
     return [];
   }
@@ -128,7 +128,7 @@ export class S3Store implements Store {
     const bucket = requireAccess(this.#access, 'prune');
     const calls = {
       // Asked anew while the answer was no: a plain deletion in a bucket that became versioned would only cover the object.
-      isVersioned: async () => (await this.#versioned.get()) || this.#versioned.again(),
+      isVersioned: async () => (await this.#isVersioned(options)) || this.#versioned.again(),
       versions: (key: string) => this.versions(key, options),
       call: <T>(what: string, call: (signal: AbortSignal) => Promise<T>) => this.#call(what, options, call),
     };
@@ -163,6 +163,11 @@ export class S3Store implements Store {
 
   async close(): Promise<void> {
     for (const bucket of new Set(Object.values(this.#access))) bucket?.client.destroy();
+  }
+
+  /** Known for all callers, waited for as long as this one wants. */
+  #isVersioned(options: CallOptions): Promise<boolean> {
+    return withDeadline(`asking for versioning at ${this.location}`, options, () => this.#versioned.get());
   }
 
   async #info(bucket: S3Bucket, key: string, signal: AbortSignal): Promise<ObjectInfo | undefined> {
