@@ -13,6 +13,7 @@ import { readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
 import type { SnapshotRequest } from './types.ts';
 import type { Uploads } from './uploads.ts';
+import { readThrough } from './versions.ts';
 
 /** Plain bytes of one index object: the index of many packs never grows in memory. */
 export const INDEX_BYTES = 3 * 1024 * 1024;
@@ -140,7 +141,7 @@ async function readIndex(generation: Generation, key: string, holdings: Readonly
   for (const [copy, { indexes }] of holdings) {
     if (!indexes.has(key)) continue;
     try {
-      return await openIndex(generation.context, key, await copy.store.get(key));
+      return await readThrough(copy.store, key, async (get) => openIndex(generation.context, key, await get()));
     } catch (error) {
       failure = error;
     }
