@@ -12,6 +12,7 @@ import type {
 import type { ComponentId } from '../src/domain/component.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
 
 export type OperationName = RunStatus['operation'];
@@ -160,9 +161,20 @@ export interface RestoreEnd {
   readonly message: string;
 }
 
+export interface RetentionRun {
+  readonly run: string;
+  readonly by: string;
+}
+
 export interface VaultActivities {
   verifySnapshot(request: DatabaseRequest & { snapshot: string }): Promise<VerifiedSnapshot>;
   catchUpCopy(request: CatchUpInput): Promise<{ objects: number; bytes: number; remaining: number }>;
+  /** Digest of what a run would do now. Throws `RETENTION_DOUBT`. */
+  planRetention(request: RetentionRun): Promise<{ digest: string }>;
+  /** Deletes what is due. Throws `RETENTION_DOUBT`, `LOCKED`. */
+  sweepRetention(request: RetentionRun): Promise<SweepReport>;
+  /** Names what is not needed. Throws `RETENTION_DOUBT`, `LOCKED`. */
+  markRetention(request: RetentionRun): Promise<MarkReport>;
 }
 
 /** Questions that only a host with keys can answer; none changes anything, except `check`. */
@@ -172,6 +184,7 @@ export interface HostActivities {
   askCopies(request: Record<string, never>): Promise<readonly CopyStatus[]>;
   askHistory(request: { component?: ComponentId }): Promise<readonly RunStatus[]>;
   checkDatabase(request: DatabaseRequest): Promise<CheckReport>;
+  askRetention(request: Record<string, never>): Promise<RetentionPlan>;
 }
 
 /** Everything that runs on the queues of a host. */

@@ -9,6 +9,7 @@ export function createHostActivities({ frame, service }: HostServices): HostActi
     askSnapshots: ({ component }) => runActivity(frame, async () => await (await service()).snapshots(component)),
     askComponents: ({ component }) => runActivity(frame, async () => await (await service()).components(component)),
     askCopies: () => runActivity(frame, async () => await (await service()).copies()),
+    askRetention: () => runActivity(frame, async () => await (await service()).retention()),
     askHistory: ({ component }) => runActivity(frame, async () => await (await service()).history(component)),
     checkDatabase: ({ component }) =>
       runActivity(frame, async ({ signal, report }) => {

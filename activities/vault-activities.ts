@@ -1,14 +1,43 @@
 // Activities on the vault alone: reading a snapshot again from every copy, bringing a copy up to the others.
 
 import type { ComponentId } from '../src/domain/component.ts';
-import { isHoldfastError } from '../src/errors/index.ts';
+import { fromErrorData, isHoldfastError } from '../src/errors/index.ts';
+import { retentionRequest } from '../src/host/retention.ts';
 import type { SnapshotId, Vault } from '../src/vault/index.ts';
-import type { VaultActivities, VerifiedSnapshot } from './contract.ts';
+import type { RetentionRun, VaultActivities, VerifiedSnapshot } from './contract.ts';
 import { runActivity } from './lib/activity-runner.ts';
 import type { HostServices } from './lib/host-services.ts';
 
-export function createVaultActivities({ frame, vault }: HostServices): VaultActivities {
+export function createVaultActivities(services: HostServices): VaultActivities {
+  const { frame, vault, configuration } = services;
+  const retaining = async (request: RetentionRun, signal: AbortSignal) => {
+    const opened = await vault();
+    return { vault: opened, asked: await retentionRequest(opened, configuration, { ...request, signal }) };
+  };
   return {
+    planRetention: (request) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: 'reading what every copy holds' });
+        const { vault: opened, asked } = await retaining(request, signal);
+        const { digest, refused } = await opened.retention.plan(asked);
+        if (refused !== undefined) throw fromErrorData(refused);
+        return { digest };
+      }),
+
+    sweepRetention: (request) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: 'deleting what is due, after reading everything again' });
+        const { vault: opened, asked } = await retaining(request, signal);
+        return await opened.retention.sweep(asked);
+      }),
+
+    markRetention: (request) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: 'naming what is not needed' });
+        const { vault: opened, asked } = await retaining(request, signal);
+        return await opened.retention.mark(asked);
+      }),
+
     verifySnapshot: ({ component, snapshot }) =>
       runActivity(frame, async ({ report }) => {
         const opened = await vault();

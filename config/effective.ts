@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseBandwidth } from '../src/domain/bandwidth.ts';
 import { componentId } from '../src/domain/component.ts';
 import { parseDuration } from '../src/domain/duration.ts';
+import type { RetentionRules } from '../src/domain/retention.ts';
 import { absoluteReference } from './references.ts';
 import type { ConfigurationFile } from './schema.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   HostSettings,
   KeySettings,
   KmsSettings,
+  RetentionSettings,
   S3Settings,
   SeparateCredentialSettings,
   ServiceSettings,
@@ -43,6 +45,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
       bandwidthBytesPerSecond: vault.bandwidth && parseBandwidth(vault.bandwidth),
     }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
+    retention: effectiveRetention(content.retention),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
   };
   return { ...settings, path: file, digest: digestOf(settings) };
@@ -103,7 +106,7 @@ function effectiveCredentials(
 }
 
 function effectiveDatabase(name: string, database: FileDatabase, directory: string): DatabaseSettings {
-  const { host, objective, backup, checks } = database;
+  const { host, objective, backup, checks, keep } = database;
   return defined<DatabaseSettings>({
     id: componentId('database', name),
     name,
@@ -113,12 +116,24 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
     service: database.service && effectiveService(database.service, directory),
     backup: defined<DatabaseSettings['backup']>(backup),
     log: { withinSeconds: parseDuration(database.log.within) },
+    keep: keep && { classes: { full: effectiveRules(keep.full) }, logSeconds: parseDuration(keep.log) },
     objective: defined<DatabaseSettings['objective']>({
       rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),
       rtoSeconds: objective.rto === undefined ? undefined : parseDuration(objective.rto),
     }),
     checks: checks.map((check) => defined<DatabaseSettings['checks'][number]>(check)),
   });
+}
+
+function effectiveRules(rules: NonNullable<FileDatabase['keep']>['full']): RetentionRules {
+  if (typeof rules === 'string') return { ageSeconds: parseDuration(rules) };
+  const { age, ...counts } = rules;
+  return defined<RetentionRules>({ ageSeconds: age === undefined ? undefined : parseDuration(age), ...counts });
+}
+
+function effectiveRetention({ schedule, grace, maximum }: ConfigurationFile['retention']): RetentionSettings {
+  const bytesShare = Number.parseInt(maximum.bytes, 10) / 100;
+  return { schedule, graceSeconds: parseDuration(grace), maximum: { objects: maximum.objects, bytesShare } };
 }
 
 function effectiveService(service: FileService, directory: string): ServiceSettings {

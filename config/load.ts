@@ -164,11 +164,14 @@ function knownKeys(keys: readonly PropertyKey[]): string[] {
   return Object.keys(shape ?? {});
 }
 
-/** Defaults and optional values are wrappers around what they hold. */
+type Wrapper = { readonly def?: { readonly innerType?: unknown; readonly options?: readonly unknown[] } } | undefined;
+
+/** Defaults and optional values are wrappers around what they hold; of several forms the mapping is the one that has keys. */
 function unwrap(value: unknown): unknown {
-  let current = value as { def?: { innerType?: unknown } } | undefined;
-  while (current?.def?.innerType !== undefined) current = current.def.innerType as typeof current;
-  return current;
+  let current = value as Wrapper;
+  while (current?.def?.innerType !== undefined) current = current.def.innerType as Wrapper;
+  const mapping = current?.def?.options?.find((option) => (option as { shape?: object }).shape !== undefined);
+  return mapping ?? current;
 }
 
 function child(value: unknown, key: PropertyKey): unknown {

@@ -256,6 +256,64 @@ const check = mapping({
     .meta({ defaultText: 'the one of the `url`' }),
 });
 
+const rulesExpected =
+  'a duration such as 90d, or rules such as { age: 90d, last: 10, daily: 14, weekly: 8, monthly: 12, yearly: 5 }, at least one of them';
+const wholeExpected = "retention is given whole, 'full' and 'log', or not at all";
+const atLeastOne = () => count('a number, at least 1', 1).optional();
+
+/** What one class keeps: an age, or rules whose union is kept. */
+const keepRules = () =>
+  z
+    .union(
+      [
+        duration(),
+        z
+          .strictObject({
+            age: duration().optional(),
+            last: atLeastOne(),
+            daily: atLeastOne(),
+            weekly: atLeastOne(),
+            monthly: atLeastOne(),
+            yearly: atLeastOne(),
+          })
+          .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
+            error: rulesExpected,
+          }),
+      ],
+      { error: (issue) => (issue.input === undefined ? `${rulesExpected}; ${wholeExpected}` : rulesExpected) },
+    )
+    .meta({ type: 'duration or rules' });
+
+const shareExpected = "a share of a copy's bytes from 1% to 100%, such as 10%";
+
+const retention = mapping({
+  schedule: schedule().default('daily 04:00').describe('When `holdfast retention apply` runs by itself.'),
+  grace: parsed('a duration of at least 1h, such as 7d', (text) => {
+    if (parseDuration(text) < 3600) throw new RangeError('too short');
+  })
+    .default('7d')
+    .meta({ type: 'duration' })
+    .describe(
+      'Time between naming what is not needed and deleting it, on every copy. In it, everything can be had back.',
+    ),
+  maximum: mapping({
+    objects: count('a number of objects, at least 1', 1)
+      .default(20_000)
+      .describe('Most objects that one run may mark, or delete, on each copy.'),
+    bytes: parsed(shareExpected, (text) => {
+      if (!/^\d{1,3}%$/.test(text) || Number.parseInt(text, 10) < 1 || Number.parseInt(text, 10) > 100) {
+        throw new RangeError('no share');
+      }
+    })
+      .default('10%')
+      .describe(
+        'Most bytes that one run may mark, or delete, as a share of what the copy holds. A generation that is larger waits: `retention plan` says so.',
+      ),
+  })
+    .prefault({})
+    .describe('What one run may take, so that a mistake costs a part and not everything.'),
+});
+
 const database = mapping({
   host: text('the name of a host').describe('Host that the server runs on.'),
   url: secret().describe(
@@ -286,6 +344,19 @@ const database = mapping({
   })
     .prefault({})
     .describe('The write-ahead log, shipped continuously.'),
+  keep: mapping({
+    full: keepRules().describe(
+      'How long full base backups are kept: an age, or rules of which any keeps (`age`, `last`, `daily`, `weekly`, `monthly`, `yearly`; days of the estate’s time zone). The example’s is `90d`.',
+    ),
+    log: parsed(`${durationExpected}; ${wholeExpected}`, parseDuration)
+      .meta({ type: 'duration' })
+      .describe(
+        'The continuous window: any moment that lies in it can be recovered to. What each kept backup needs is kept as long as the backup. The example’s is `24h`.',
+      ),
+  })
+    .optional()
+    .describe('Retention, given whole or not at all. Without it nothing is ever deleted.')
+    .meta({ defaultText: 'everything is kept' }),
   objective: mapping({
     rpo: duration().optional().describe('Most data, in time, that may be lost.').meta({ defaultText: 'none' }),
     rto: duration().optional().describe('Longest time that a recovery may take.').meta({ defaultText: 'none' }),
@@ -322,6 +393,7 @@ export const schema = mapping({
     compression: oneOf(['zstd', 'gzip', 'none']).default('zstd').describe('Compression of what is stored.'),
   }).describe('The encrypted repository.'),
   database: named(database, 'databases').describe('PostgreSQL clusters, by name; `database/NAME` on the command line.'),
+  retention: retention.prefault({}).describe('How what `keep` does not keep is deleted.'),
   approval: mapping({
     restoreInPlace: oneOf(['never', 'always'])
       .default('never')

@@ -1,6 +1,7 @@
 // The effective configuration: what the loader hands to everything else, with every default filled in and secrets still as references.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import type { RetentionRules } from '../src/domain/retention.ts';
 
 /** `env:NAME`, `file:/path` (later `aws-secret:…`): resolved inside activities, never stored, never logged. */
 export type SecretReference = string & { readonly __brand: 'SecretReference' };
@@ -18,6 +19,7 @@ export interface Configuration {
   readonly vault: VaultSettings;
   /** By name; the id is `database/<name>`. */
   readonly database: Readonly<Record<string, DatabaseSettings>>;
+  readonly retention: RetentionSettings;
   readonly approval: ApprovalSettings;
 }
 
@@ -119,6 +121,8 @@ export interface DatabaseSettings {
   /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
   readonly backup: Readonly<Partial<Record<'full', string>>>;
   readonly log: { readonly withinSeconds: number };
+  /** Absent: nothing of it is ever deleted. */
+  readonly keep?: KeepSettings;
   readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
   readonly checks: readonly DatabaseCheck[];
 }
@@ -133,6 +137,20 @@ export interface DatabaseCheck {
   readonly sql: string;
   readonly expect: string;
   readonly database?: string;
+}
+
+export interface KeepSettings {
+  /** By retention class. */
+  readonly classes: Readonly<Record<string, RetentionRules>>;
+  readonly logSeconds: number;
+}
+
+export interface RetentionSettings {
+  /** As written: `daily 04:00`. */
+  readonly schedule: string;
+  readonly graceSeconds: number;
+  /** Of each copy, in one run; `bytesShare` from 0 to 1. */
+  readonly maximum: { readonly objects: number; readonly bytesShare: number };
 }
 
 /** Who must approve what: `always` asks for the `approve` command before a restore in place touches anything. */

@@ -70,6 +70,9 @@ function databaseWarnings({ database }: Configuration): string[] {
     const warnings: string[] = [];
     if (settings.backup.full === undefined)
       warnings.push(`${settings.id} has no schedule ('backup.full'): base backups are taken only by hand`);
+    if (settings.keep === undefined) {
+      warnings.push(`${settings.id} has no 'keep': nothing of it is ever deleted, and the copies grow without end`);
+    }
     if (settings.dataDirectory === undefined || settings.service === undefined) {
       warnings.push(
         `${settings.id} can only be restored beside: a restore in place needs 'dataDirectory' and 'service'`,

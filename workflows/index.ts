@@ -1,5 +1,6 @@
 // Every workflow that the control worker runs; the names are what `temporal workflow start --type` takes.
 
+export { applyRetention } from './apply-retention.ts';
 export { backupDatabase } from './backup-database.ts';
 export { catchUpCopy } from './catch-up-copy.ts';
 export { confirmRestore } from './confirm-restore.ts';

@@ -7,7 +7,7 @@ import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import { answer } from './lib/answer.ts';
 
 /** What `describeEstate` can be asked. */
-export type Question = 'snapshots' | 'components' | 'copies' | 'history';
+export type Question = 'snapshots' | 'components' | 'copies' | 'history' | 'retention';
 
 export interface DescribeEstateInput {
   readonly host: string;
@@ -30,6 +30,8 @@ export async function describeEstate(input: DescribeEstateInput): Promise<unknow
         return await ask.askComponents(about);
       case 'copies':
         return await ask.askCopies({});
+      case 'retention':
+        return await ask.askRetention({});
       case 'history':
         return await ask.askHistory(about);
     }

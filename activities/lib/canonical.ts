@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ComponentId } from '../../src/domain/component.ts';
 import { workflowIds } from '../../src/domain/ids.ts';
 import type {
+  ApplyRetentionInput,
   BackupDatabaseInput,
   CatchUpInput,
   RestoreDatabaseInput,
@@ -18,6 +19,7 @@ export interface InputOf {
   readonly rollbackRestore: RunReferenceInput;
   readonly confirmRestore: RunReferenceInput;
   readonly catchUpCopy: CatchUpInput;
+  readonly applyRetention: ApplyRetentionInput;
 }
 
 export interface Canonical {
@@ -37,6 +39,10 @@ const rules: Rules = {
   rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),
   confirmRestore: ({ estate, run }) => ({ workflowId: workflowIds.confirm(estate, run), request: 'confirm' }),
   catchUpCopy: ({ estate, copy }) => ({ workflowId: workflowIds.catchUp(estate, copy), request: 'catch up' }),
+  applyRetention: ({ estate, planDigest }) => ({
+    workflowId: workflowIds.retention(estate),
+    request: planDigest === undefined ? 'retention' : `retention as planned in ${planDigest}`,
+  }),
 };
 
 export function canonical<Name extends keyof InputOf>(operation: Name, input: InputOf[Name]): Canonical {

@@ -45,6 +45,7 @@ const schemas = {
   rollbackRestore: z.object({ ...ofComponent, run }),
   confirmRestore: z.object({ ...ofComponent, run }),
   catchUpCopy: z.object({ ...common, copy: z.string() }),
+  applyRetention: z.object({ ...common, planDigest: z.string().optional() }),
 } as const satisfies Record<OperationName, z.ZodType>;
 
 export interface Resolved extends Canonical {
@@ -64,8 +65,7 @@ export function resolveInput(configuration: Configuration, operation: OperationN
     });
   const input = parsed.data;
   checkIdentity(configuration, input);
-  const filled =
-    input.copy === undefined ? fillComponent(configuration, operation, input) : fillCopy(configuration, input);
+  const filled = fill(configuration, operation, input);
   return { ...canonical(operation, filled as never), input: filled };
 }
 
@@ -75,6 +75,8 @@ type Given = {
   readonly host?: string | undefined;
   readonly component?: string | undefined;
   readonly copy?: string | undefined;
+  readonly by?: string | undefined;
+  readonly planDigest?: string | undefined;
   readonly to?: string | undefined;
   readonly approval?: 'never' | 'always' | undefined;
   readonly approveWithinSeconds?: number | undefined;
@@ -88,7 +90,8 @@ function inWords(error: z.ZodError): string {
 }
 
 function usageHint(operation: OperationName): string {
-  const example = operation === 'catchUpCopy' ? '{"copy": "us"}' : '{"component": "database/main", …}';
+  const examples: Partial<Record<OperationName, string>> = { catchUpCopy: '{"copy": "us"}', applyRetention: '{}' };
+  const example = examples[operation] ?? '{"component": "database/main", …}';
   return `one JSON object, such as ${example}; docs/cli.md lists the fields`;
 }
 
@@ -101,11 +104,32 @@ function checkIdentity({ name, digest }: Configuration, input: Given): void {
   }
 }
 
+function fill(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {
+  if (operation === 'applyRetention') return fillEstate(configuration, input);
+  return input.copy === undefined ? fillComponent(configuration, operation, input) : fillCopy(configuration, input);
+}
+
+/** Any host with the keys will do; the first that has a database is one. */
+function fillEstate(configuration: Configuration, input: Given): InputOf['applyRetention'] {
+  const { by, planDigest, digest } = input;
+  return {
+    estate: configuration.name,
+    host: input.host ?? anyHost(configuration),
+    ...(by === undefined ? {} : { by }),
+    ...(digest === undefined ? {} : { digest }),
+    ...(planDigest === undefined ? {} : { planDigest }),
+  };
+}
+
+function anyHost({ database, hosts }: Configuration): string {
+  const [first] = Object.values(database);
+  return first?.host ?? Object.keys(hosts)[0] ?? '';
+}
+
 function fillCopy(configuration: Configuration, { copy = '', host }: Given): InputOf['catchUpCopy'] {
   const names = Object.keys(configuration.vault.copies);
   if (!names.includes(copy)) fail('NOT_FOUND', `there is no copy '${copy}'`, { hint: `copies: ${names.join(', ')}` });
-  const [first] = Object.values(configuration.database);
-  return { estate: configuration.name, copy, host: host ?? first?.host ?? Object.keys(configuration.hosts)[0] ?? '' };
+  return { estate: configuration.name, copy, host: host ?? anyHost(configuration) };
 }
 
 function fillComponent(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {

@@ -127,6 +127,7 @@ function group(program: Command, groups: Map<string, Command>, name: string): Co
 const groupSummaries: Readonly<Record<string, string>> = {
   keys: 'the ways to open the vault',
   schedules: 'Temporal Schedules of the configuration',
+  retention: 'what is kept, what is not needed, what is deleted',
   config: 'the configuration file',
   sandbox: 'real components on this machine to try things with',
 };

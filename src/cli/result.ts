@@ -17,6 +17,7 @@ import type {
 } from '../domain/client.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
+import type { HoldSummary, MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../domain/retention-report.ts';
 import type { RunState } from '../domain/states.ts';
 import { type ErrorData, exitCodes, type HoldfastError } from '../errors/index.ts';
 
@@ -61,6 +62,11 @@ export interface Result {
   readonly readerSha256?: string;
   readonly keyTests?: readonly KeyTest[];
   readonly keyChange?: KeyChange;
+  readonly retention?: RetentionPlan;
+  readonly sweep?: SweepReport;
+  readonly mark?: MarkReport;
+  readonly hold?: HoldSummary;
+  readonly release?: ReleaseReport;
   readonly setup?: SetupReport;
   readonly schedules?: readonly (ScheduleStatus | ScheduleChange)[];
   readonly configuration?: object;
@@ -89,6 +95,7 @@ export const views = [
   'runs',
   'setup',
   'schedules',
+  'retention',
   'configuration',
   'several',
   'message',

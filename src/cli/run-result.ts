@@ -22,7 +22,8 @@ export function runSummary(status: RunStatus, handle?: RunHandle): RunSummary {
 }
 
 export function runResult(status: RunStatus, handle?: RunHandle): Result {
-  const { snapshot, restore, plan, copy, progress, warnings = restore?.warnings } = (status.data ?? {}) as RunData;
+  const data = (status.data ?? {}) as RunData;
+  const { snapshot, restore, plan, copy, progress, sweep, mark, warnings = restore?.warnings } = data;
   return {
     state: status.state,
     ...(status.error === undefined ? {} : { error: status.error }),
@@ -34,6 +35,8 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(restore === undefined ? {} : { restore }),
     ...(copy === undefined ? {} : { copy }),
     ...(progress === undefined ? {} : { progress }),
+    ...(sweep === undefined ? {} : { sweep }),
+    ...(mark === undefined ? {} : { mark }),
     ...(warnings === undefined ? {} : { warnings }),
   };
 }

@@ -5,6 +5,7 @@ import type { ComponentId } from './component.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type {
+  ApplyRetentionInput,
   BackupDatabaseInput,
   CatchUpInput,
   RestoreDatabaseInput,
@@ -12,6 +13,7 @@ import type {
   RunStatus,
 } from './operations.ts';
 import type { PlanSummary } from './plan-summary.ts';
+import type { MarkReport, RetentionPlan, SweepReport } from './retention-report.ts';
 import type { ProofLevel, SnapshotKind } from './states.ts';
 
 // ── Runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -36,6 +38,7 @@ export interface HoldfastClient {
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
   startCatchUp(input: CatchUpInput): Promise<RunHandle>;
+  startRetention(input: ApplyRetentionInput): Promise<RunHandle>;
 
   /**
    * Reports the run's status whenever it changed and resolves with the final one: also for a run that failed, was rolled back or is
@@ -76,6 +79,7 @@ export interface HoldfastClient {
   components(): Promise<readonly ComponentStatus[]>;
   copies(): Promise<readonly CopyStatus[]>;
   check(component: ComponentId): Promise<CheckReport>;
+  retention(): Promise<RetentionPlan>;
 
   close(): Promise<void>;
 }
@@ -94,6 +98,8 @@ export interface HostService {
   copies(): Promise<readonly CopyStatus[]>;
   /** Forces a segment switch and waits until *that* segment is on *every* copy, or `waitSeconds` (default 120) are over. */
   check(component: ComponentId, options?: { waitSeconds?: number; signal?: AbortSignal }): Promise<CheckReport>;
+  /** What is kept and why, and what `retention apply` would do now. */
+  retention(): Promise<RetentionPlan>;
   /** Final statuses kept under `runs/`, newest first. */
   history(component?: ComponentId): Promise<readonly RunStatus[]>;
   close(): Promise<void>;
@@ -288,7 +294,8 @@ export interface SetupReport {
 
 export interface ScheduleStatus {
   readonly id: string;
-  readonly component: ComponentId;
+  /** `vault`: retention, which is about all components. */
+  readonly component: ComponentId | 'vault';
   readonly kind: string;
   /** As written in the configuration (`daily 02:00`). */
   readonly spec: string;
@@ -341,9 +348,11 @@ export interface RestoreResult {
 
 /**
  * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` (backup), `restore` and `plan` (restore; `plan` as soon as it is
- * made, so that an approval can show it), `copy` and `progress` (catch-up).
+ * made, so that an approval can show it), `copy` and `progress` (catch-up), `sweep` and `mark` (retention).
  */
 export interface RunData {
+  readonly sweep?: SweepReport;
+  readonly mark?: MarkReport;
   readonly snapshot?: SnapshotSummary;
   readonly restore?: RestoreResult;
   readonly plan?: PlanSummary;

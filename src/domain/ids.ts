@@ -14,6 +14,7 @@ export const workflowIds = {
   rollback: (estate: string, run: string) => `${estate}/rollback/${run}`,
   confirm: (estate: string, run: string) => `${estate}/confirm/${run}`,
   catchUp: (estate: string, copy: string) => `${estate}/catch-up/${copy}`,
+  retention: (estate: string) => `${estate}/retention`,
 } as const;
 
 /** Queues: one for decisions, and per host one for the log, one for bulk work and one for recoveries, so that none starves another. */
@@ -26,6 +27,7 @@ export const taskQueues = {
 
 export const scheduleIds = {
   backup: (estate: string, component: ComponentId, kind: string) => `${estate}/backup/${component}/${kind}`,
+  retention: (estate: string) => `${estate}/retention/daily`,
 } as const;
 
 /** Physical replication slot of a component (lower case, digits and underscore: PostgreSQL manual, "Replication Slots"). */
@@ -50,6 +52,7 @@ const runPrefixes = {
   rollbackRestore: 'rollback',
   confirmRestore: 'confirm',
   catchUpCopy: 'catch-up',
+  applyRetention: 'retention',
 } as const;
 
 /**

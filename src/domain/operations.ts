@@ -50,6 +50,15 @@ export interface CatchUpInput {
   readonly copy: string;
 }
 
+export interface ApplyRetentionInput {
+  readonly estate: string;
+  readonly host: string;
+  readonly digest?: string;
+  readonly by?: string;
+  /** Digest of the plan that a person saw; when it is another one by now, nothing is touched (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
 /** Answer of the query `status`, and the record `result` under `runs/` at the end. */
 export interface RunStatus {
   readonly run: string;
@@ -60,7 +69,8 @@ export interface RunStatus {
     | 'restoreDatabase'
     | 'rollbackRestore'
     | 'confirmRestore'
-    | 'catchUpCopy';
+    | 'catchUpCopy'
+    | 'applyRetention';
   readonly component: ComponentId | string;
   readonly state: RunState;
   /** Named steps in runbook order. */

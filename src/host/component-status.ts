@@ -121,7 +121,8 @@ function provenBy(history: readonly RunStatus[]): ComponentStatus['proven'] {
   return restored ?? proofs[0];
 }
 
-function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> | undefined {
+/** What a run that ended well showed of a snapshot. */
+export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> | undefined {
   if (run.state !== 'completed' || run.endedAt === undefined) return undefined;
   const at = momentFromDate(new Date(run.endedAt));
   const data = (run.data ?? {}) as {

@@ -11,6 +11,7 @@ import type { Vault } from '../vault/index.ts';
 import { type CheckOptions, checkDatabase } from './check.ts';
 import { componentStatus, withOutage } from './component-status.ts';
 import { openConfiguredVault } from './open-vault.ts';
+import { retentionRequest } from './retention.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 import { thisHost } from './this-host.ts';
 
@@ -50,6 +51,10 @@ export async function openHostService(configuration: Configuration, options: Hos
       );
     },
     check: async (component, check: CheckOptions = {}) => checkDatabase(vault, configuration, find(component), check),
+    retention: async () => {
+      const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan' });
+      return await vault.retention.plan(asked);
+    },
     async close() {
       if (options.vault === undefined) await vault.close();
     },

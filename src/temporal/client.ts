@@ -45,6 +45,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),
     startCatchUp: start('catchUpCopy'),
+    startRetention: start('applyRetention'),
     ensureShipping: wrap(async (component) => {
       const handle = await startOperation(connected, book, 'shipLog', shipping(component));
       return { ...handle, started: handle.started };
@@ -75,6 +76,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
       joinHistories(await book.history(component), await recorded(questions, component)),
     ),
     snapshots: wrap((component) => describeFrom<readonly SnapshotSummary[]>(questions, 'snapshots', component)),
+    retention: wrap(() => describeFrom(questions, 'retention', undefined)),
     copies: wrap(() => describeFrom(questions, 'copies', undefined)),
     components: wrap(() => allComponents(questions)),
     check: wrap((component) => {

@@ -23,6 +23,7 @@ const operations = [
   'rollbackRestore',
   'confirmRestore',
   'catchUpCopy',
+  'applyRetention',
 ] as const;
 
 export function isOperation(type: string): type is RunStatus['operation'] {

@@ -1,19 +1,20 @@
-// The `backup:` lines of the configuration as Temporal Schedules: made, changed and removed until both say the same.
+// The `backup:` lines and the retention of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
-import type { BackupDatabaseInput } from '../domain/operations.ts';
+import type { ApplyRetentionInput, BackupDatabaseInput, RunStatus } from '../domain/operations.ts';
 import { parseSchedule } from '../domain/schedule.ts';
+import { isOperation } from './run-status.ts';
 
 /** A worker that was down longer than this makes one backup when it is back, not all that were missed. */
 const catchupWindowMs = 6 * 3_600_000;
 
 interface Wanted {
   readonly id: string;
-  readonly component: ComponentId;
+  readonly component: ScheduleStatus['component'];
   readonly kind: string;
   readonly spec: string;
   readonly options: ScheduleOptions;
@@ -77,20 +78,52 @@ export async function listSchedules(client: Client, configuration: Configuration
 }
 
 function wantedSchedules(configuration: Configuration): Wanted[] {
-  return Object.values(configuration.database).flatMap((database) =>
-    Object.entries(database.backup).map(([kind, spec]) => wantedSchedule(configuration, database, kind, spec)),
+  const backups = Object.values(configuration.database).flatMap((database) =>
+    Object.entries(database.backup).map(([kind, spec]) => backupSchedule(configuration, database, kind, spec)),
   );
+  return [...backups, ...retentionSchedule(configuration)];
 }
 
-function wantedSchedule(
-  { name, timezone }: Configuration,
+function backupSchedule(
+  configuration: Configuration,
   { id: component, host }: DatabaseSettings,
   kind: string,
   text: string,
 ): Wanted {
-  const id = scheduleIds.backup(name, component, kind);
-  const schedule = parseSchedule(text);
+  const { name } = configuration;
   const input: BackupDatabaseInput = { estate: name, component, host, kind: 'physical', by: 'schedule' };
+  const id = scheduleIds.backup(name, component, kind);
+  const what = `${kind} backup of ${component}`;
+  return wantedSchedule(configuration, { id, component, kind, text, what, workflowType: 'backupDatabase', input });
+}
+
+/** Only where something is to be kept for a time: without `keep` nothing is ever deleted. */
+function retentionSchedule(configuration: Configuration): Wanted[] {
+  const { name, database, retention } = configuration;
+  const kept = Object.values(database).find(({ keep }) => keep !== undefined);
+  if (kept === undefined) return [];
+  const input: ApplyRetentionInput = { estate: name, host: kept.host, by: 'schedule' };
+  const named = { id: scheduleIds.retention(name), component: 'vault', kind: 'retention' } as const;
+  const what = 'retention of the vault';
+  return [
+    wantedSchedule(configuration, { ...named, text: retention.schedule, what, workflowType: 'applyRetention', input }),
+  ];
+}
+
+interface Timed {
+  readonly id: string;
+  readonly component: ScheduleStatus['component'];
+  readonly kind: string;
+  /** As written in the configuration. */
+  readonly text: string;
+  readonly what: string;
+  readonly workflowType: RunStatus['operation'];
+  readonly input: BackupDatabaseInput | ApplyRetentionInput;
+}
+
+function wantedSchedule({ name, timezone }: Configuration, timed: Timed): Wanted {
+  const { id, component, kind, text, what, workflowType, input } = timed;
+  const schedule = parseSchedule(text);
   const spec =
     schedule.type === 'interval'
       ? { intervals: [{ every: schedule.everySeconds * 1000 }], timezone }
@@ -109,22 +142,22 @@ function wantedSchedule(
     spec,
     action: {
       type: 'startWorkflow',
-      workflowType: 'backupDatabase',
+      workflowType,
       workflowId: id,
       taskQueue: taskQueues.control(name),
       args: [input],
-      staticSummary: `${kind} backup of ${component}, ${text}`,
+      staticSummary: `${what}, ${text}`,
     },
-    // A backup that failed is tried again at its next time: pausing would make one failure many.
+    // A run that failed is tried again at its next time: pausing would make one failure many.
     policies: { overlap: 'SKIP', catchupWindow: catchupWindowMs, pauseOnFailure: false },
-    state: { note: noteFor(text, timezone, component, kind) },
+    state: { note: noteFor(text, timezone, what) },
   };
   return { id, component, kind, spec: text, options };
 }
 
 /** What the UI shows, and by which a schedule that says something else is known. */
-function noteFor(spec: string, timezone: string, component: string, kind: string): string {
-  return `${spec} (${timezone}): ${kind} backup of ${component}, from the configuration file`;
+function noteFor(spec: string, timezone: string, what: string): string {
+  return `${spec} (${timezone}): ${what}, from the configuration file`;
 }
 
 function specOf(found: ScheduleDescription): string {
@@ -134,7 +167,7 @@ function specOf(found: ScheduleDescription): string {
 async function presentSchedules(client: Client, estate: string): Promise<Map<string, ScheduleDescription>> {
   const present = new Map<string, ScheduleDescription>();
   for await (const { scheduleId } of client.schedule.list()) {
-    if (!scheduleId.startsWith(`${estate}/backup/`)) continue;
+    if (!['backup', 'retention'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`))) continue;
     present.set(scheduleId, await client.schedule.getHandle(scheduleId).describe());
   }
   return present;
@@ -189,13 +222,18 @@ async function seen(
     paused: found.state.paused,
     missed: found.info.numActionsMissedCatchupWindow + found.info.numActionsSkippedOverlap,
     ...(next === undefined ? {} : { next: next.toISOString() }),
-    ...(last === undefined ? {} : { last: await lastRun(client, last) }),
+    ...(last === undefined ? {} : { last: await lastRun(client, found, last) }),
   };
 }
 
-async function lastRun(client: Client, { takenAt, action }: ScheduleDescription['info']['recentActions'][number]) {
+async function lastRun(
+  client: Client,
+  found: ScheduleDescription,
+  { takenAt, action }: ScheduleDescription['info']['recentActions'][number],
+) {
   const { workflowId, firstExecutionRunId } = action.workflow;
-  const run = runId('backupDatabase', firstExecutionRunId);
+  const type = found.action.workflowType;
+  const run = runId(isOperation(type) ? type : 'backupDatabase', firstExecutionRunId);
   const at = takenAt.toISOString();
   try {
     const { status } = await client.workflow.getHandle(workflowId, firstExecutionRunId).describe();
@@ -206,7 +244,8 @@ async function lastRun(client: Client, { takenAt, action }: ScheduleDescription[
   }
 }
 
-function namesIn(estate: string, id: string): [ComponentId, string] {
+function namesIn(estate: string, id: string): [ScheduleStatus['component'], string] {
+  if (id === scheduleIds.retention(estate)) return ['vault', 'retention'];
   const parts = id.slice(`${estate}/backup/`.length).split('/');
   return [parts.slice(0, -1).join('/') as ComponentId, parts.at(-1) ?? ''];
 }

@@ -35,13 +35,18 @@ export async function startOperation<Name extends OperationName>(
       workflowId,
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
-      staticSummary: 'component' in input ? `${operation} of ${input.component}` : `${operation} of ${input.copy}`,
+      staticSummary: `${operation} of ${subjectOf(input)}`,
     });
     return { ...book.note(operation, { workflowId, firstExecutionRunId: handle.firstExecutionRunId }), started: true };
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     return { ...(await join(connected, book, operation, workflowId, request)), started: false };
   }
+}
+
+function subjectOf(input: InputOf[OperationName]): string {
+  if ('component' in input) return input.component;
+  return 'copy' in input ? input.copy : 'the vault';
 }
 
 async function join(

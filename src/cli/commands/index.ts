@@ -10,6 +10,7 @@ import { confirm, resume, rollback } from './end-restore.ts';
 import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
+import { retentionApply, retentionHold, retentionPlan, retentionRelease } from './retention.ts';
 import { cancel, history, show, stop } from './runs.ts';
 import { sandboxDownCommand, sandboxUpCommand } from './sandbox.ts';
 import { schedulesApply, schedulesList } from './schedules.ts';
@@ -42,6 +43,10 @@ export const allCommands: readonly AnyCommand[] = [
   keysRemove,
   keysRotate,
   keysTest,
+  retentionPlan,
+  retentionApply,
+  retentionHold,
+  retentionRelease,
   schedulesApply,
   schedulesList,
   configCheck,

@@ -7,6 +7,7 @@ import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderPlan } from './plan.ts';
+import { retentionLines } from './retention.ts';
 import { renderRun } from './run.ts';
 import { renderStatus } from './status.ts';
 import { bytesText, localTime, table } from './words.ts';
@@ -25,6 +26,10 @@ const printers: Readonly<Record<View, Printer>> = {
   runs: runLines,
   setup: setupLines,
   schedules: scheduleLines,
+  retention: (result, zone) => [
+    ...(result.retention ? retentionLines(result.retention, zone) : []),
+    ...messageLines(result),
+  ],
   configuration: (result) => [
     ...messageLines(result),
     ...(result.configuration ? [stringify(result.configuration).trimEnd()] : []),

@@ -138,6 +138,26 @@ describe('a good file', () => {
     assert.equal(digest(changed('commit: { copies: 1 }', 'commit: { copies: 1, offsite: 0 }')), digest(minimal));
   });
 
+  test('keeps everything where it says nothing of retention, and exactly what it says where it does', () => {
+    const silent = parseConfiguration(minimal, FILE);
+    assert.equal(silent.database.main?.keep, undefined);
+    assert.deepEqual(silent.retention, {
+      schedule: 'daily 04:00',
+      graceSeconds: 7 * 86_400,
+      maximum: { objects: 20_000, bytesShare: 0.1 },
+    });
+    const rules = 'keep: { full: { age: 90d, daily: 14, yearly: 5 }, log: 24h } }';
+    const said = parseConfiguration(changed('url: "env:DATABASE_URL" }', `url: "env:DATABASE_URL", ${rules}`), FILE);
+    assert.deepEqual(said.database.main?.keep, {
+      classes: { full: { ageSeconds: 90 * 86_400, daily: 14, yearly: 5 } },
+      logSeconds: 86_400,
+    });
+    const plain = changed('url: "env:DATABASE_URL" }', 'url: "env:DATABASE_URL", keep: { full: 90d, log: 24h } }');
+    assert.deepEqual(parseConfiguration(plain, FILE).database.main?.keep?.classes, {
+      full: { ageSeconds: 90 * 86_400 },
+    });
+  });
+
   test('may use anchors', () => {
     const text = changed('hosts: { db1: { site: home } }', 'hosts: { db1: &host { site: home }, db2: *host }');
     assert.deepEqual(parseConfiguration(text, FILE).hosts.db2, { site: 'home' });
@@ -161,8 +181,54 @@ describe('a bad file', () => {
     [
       'an option of a later version',
       'url: "env:DATABASE_URL" }',
+      'url: "env:DATABASE_URL", tiers: { cold: 30d } }',
+      /^9:47: database\.main, unknown key 'tiers'/,
+    ],
+    [
+      'retention that says nothing of the log',
+      'url: "env:DATABASE_URL" }',
       'url: "env:DATABASE_URL", keep: { full: 90d } }',
-      /^9:47: database\.main, unknown key 'keep'/,
+      /^9:47: database\.main\.keep\.log, missing, expected a duration .*; retention is given whole, 'full' and 'log', or not at all$/,
+    ],
+    [
+      'retention that says nothing of the backups',
+      'url: "env:DATABASE_URL" }',
+      'url: "env:DATABASE_URL", keep: { log: 24h } }',
+      /^9:47: database\.main\.keep\.full, missing, expected .*; retention is given whole/,
+    ],
+    ...(
+      [
+        ['without a rule', 'full: {}', /keep\.full: a mapping, expected a duration such as 90d, or rules such as/],
+        ['with a bare number', 'full: 90', /keep\.full: 90, expected a duration such as 90d, or rules such as/],
+        ['with a duration nobody knows', 'full: 3months', /keep\.full: '3months', expected a duration such as 30s/],
+        [
+          'with a misspelled rule',
+          'full: { age: 90d, dayly: 14 }',
+          /keep\.full, unknown key 'dayly', did you mean 'daily'/,
+        ],
+        ['that keeps none', 'full: { last: 0 }', /keep\.full\.last: 0, expected a number, at least 1$/],
+        ['that is empty', 'full:', /keep\.full: nothing, expected a duration such as 90d, or rules such as/],
+      ] as const
+    ).map(
+      ([name, full, message]) =>
+        [
+          `retention ${name}`,
+          'url: "env:DATABASE_URL" }',
+          `url: "env:DATABASE_URL", keep: { log: 24h, ${full} } }`,
+          message,
+        ] as const,
+    ),
+    [
+      'a grace too short to notice anything',
+      'database:',
+      'retention: { grace: 10min }\ndatabase:',
+      /^8:21: retention\.grace: '10min', expected a duration of at least 1h, such as 7d$/,
+    ],
+    [
+      'a maximum that is no share',
+      'database:',
+      'retention: { maximum: { bytes: 10GiB } }\ndatabase:',
+      /^8:32: retention\.maximum\.bytes: '10GiB', expected a share of a copy's bytes from 1% to 100%/,
     ],
     ['a wrong type', 'name: acme', 'name: 17', /^1:7: name: 17, expected a name of small letters/],
     ['a name in capitals', 'name: acme', 'name: Acme', /^1:7: name: 'Acme', expected a name/],

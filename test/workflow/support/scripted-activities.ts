@@ -25,6 +25,7 @@ const canonical: Record<OperationName, (input: Input) => string> = {
   rollbackRestore: (input) => workflowIds.rollback(input.estate, input.run ?? ''),
   confirmRestore: (input) => workflowIds.confirm(input.estate, input.run ?? ''),
   catchUpCopy: (input) => workflowIds.catchUp(input.estate, input.copy ?? ''),
+  applyRetention: (input) => workflowIds.retention(input.estate),
 };
 
 export const snapshot = {
@@ -37,6 +38,11 @@ export const snapshot = {
 
 export const facts = { recoveredTo: '2026-11-23T05:59:59.000000Z', recoveredLsn: '0/3000148', dataDirectory: '/data' };
 
+export const emptySweep = {
+  ...{ tombstones: [], snapshots: [], deleted: {}, kept: {} },
+  ...{ released: [], heldBack: [], refused: [], finished: [] },
+};
+
 const defaults: Record<string, Handler> = {
   resolveOperation: ({ operation, input }: { operation: OperationName; input: Input }) => ({
     workflowId: canonical[operation](input),
@@ -47,6 +53,9 @@ const defaults: Record<string, Handler> = {
   captureBaseBackup: () => snapshot,
   verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
   catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
+  planRetention: () => ({ digest: 'digest-1' }),
+  sweepRetention: () => ({ ...emptySweep, deleted: { local: { objects: 3, bytes: 300 } } }),
+  markRetention: () => ({ heldBack: [], refused: [] }),
   planRestore: ({ run, input }: { run: string; input: Input }) => ({
     run,
     component: input.component,
@@ -77,6 +86,7 @@ const names = [
     'verifySnapshot',
   ],
   ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
+  ...['planRetention', 'sweepRetention', 'markRetention'],
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];

@@ -1,0 +1,119 @@
+// What retention keeps and why, what it names, what it deleted, as people read it.
+
+import { writeDuration } from '../../domain/duration.ts';
+import type {
+  ComponentRetention,
+  PlannedSnapshot,
+  RetentionPlan,
+  TombstoneSummary,
+} from '../../domain/retention-report.ts';
+import type { Result } from '../result.ts';
+import { bytesText, counted, localTime, table } from './words.ts';
+
+export function retentionLines(plan: RetentionPlan, zone: string): string[] {
+  if (plan.refused !== undefined) {
+    return [`nothing can be marked or deleted now: ${plan.refused.message}`, `    hint: ${plan.refused.hint}`];
+  }
+  if (plan.components.length === 0) return ["no component has 'keep' in the configuration: nothing is ever deleted"];
+  return [
+    ...plan.components.flatMap((component) => componentLines(component, zone)),
+    ...plan.tombstones.map((tombstone) => tombstoneLine(tombstone, zone)),
+    ...plan.holds.map(({ id, component, snapshot, reason, until, by }) => {
+      const end = until === undefined ? '' : ` until ${localTime(until, zone)}`;
+      return `hold ${id} on ${snapshot ?? `all of ${component}`}${end} by ${by}: ${reason}`;
+    }),
+    ...copyLines(plan),
+    ...plan.heldBack.map((what) => `waits because of 'retention.maximum': ${what}`),
+  ];
+}
+
+function componentLines(component: ComponentRetention, zone: string): string[] {
+  const { component: id, policy, snapshots, window, refused, generations, logObjects, garbagePacks } = component;
+  const words = Object.entries(policy).map(([name, rules]) => `${name} ${rules}`);
+  const head = `${id}  keeps ${words.join('; ')}`;
+  if (refused !== undefined) return [head, `  REFUSED: ${refused.message}`, `    hint: ${refused.hint}`];
+  const rows = table(snapshots.map((snapshot) => snapshotRow(snapshot, zone)));
+  const windows = Object.entries(window).map(
+    ([system, from]) =>
+      `  log of cluster ${system}: all from the base before ${localTime(from, zone)}, and around each snapshot`,
+  );
+  const freed = generations.reduce((sum, { bytes }) => sum + bytes, 0);
+  return [
+    head,
+    ...rows.map((row) => `  ${row}`),
+    ...windows,
+    `  to be marked: ${counted(generations.length, 'generation')} (${bytesText(freed)}), ${counted(logObjects, 'object')} of log, ${counted(garbagePacks, 'stray pack')}`,
+  ];
+}
+
+function snapshotRow(
+  { id, class: name, to, state, reasons, since, tombstone }: PlannedSnapshot,
+  zone: string,
+): string[] {
+  const damage = state === 'clean' ? '' : ', DAMAGED';
+  const kept = reasons.map(
+    ({ words, until }) => `${words}${until === undefined ? '' : ` (until ${localTime(until, zone)})`}`,
+  );
+  const lost = since === undefined ? 'not needed' : `not needed since ${localTime(since, zone)}`;
+  const named = tombstone === undefined ? 'to be marked' : `marked by ${tombstone}`;
+  return [
+    id,
+    `${name}${damage}`,
+    localTime(to, zone),
+    reasons.length > 0 ? `kept: ${kept.join('; ')}` : `${lost}, ${named}`,
+  ];
+}
+
+function tombstoneLine(tombstone: TombstoneSummary, zone: string): string {
+  const { id, state, due, snapshots, generations, packs, logObjects, bytes, swept } = tombstone;
+  const what = [
+    counted(snapshots.length, 'snapshot'),
+    counted(generations, 'generation'),
+    counted(logObjects, 'object of log', 'objects of log'),
+    ...(packs > 0 ? [counted(packs, 'stray pack')] : []),
+  ].join(', ');
+  const when = due === undefined ? 'waits until every copy has it' : `${state}, ${localTime(due, zone)}`;
+  const done = swept.length === 0 ? '' : `; nothing left on ${swept.join(', ')}`;
+  return `tombstone ${id}  ${what}, ${bytesText(bytes)}: ${when}${done}`;
+}
+
+function copyLines({ copies, graceSeconds }: RetentionPlan): string[] {
+  const rows = Object.entries(copies).map(([copy, { total, maximum, mark, due }]) => [
+    copy,
+    bytesText(total.bytes),
+    `${bytesText(due.bytes)} (${due.objects})`,
+    `${bytesText(mark.bytes)} (${mark.objects})`,
+    `${bytesText(maximum.bytes)} (${maximum.objects})`,
+  ]);
+  const grace = writeDuration(graceSeconds);
+  return table([
+    ['copy', 'holds', 'deleted now (objects)', `marked, deleted after ${grace}`, 'most in one run'],
+    ...rows,
+  ]);
+}
+
+export function sweepLines({ sweep }: Result): string[] {
+  if (sweep === undefined) return [];
+  const deleted = Object.entries(sweep.deleted).map(
+    ([copy, { objects, bytes }]) => `${copy} ${bytesText(bytes)} in ${counted(objects, 'object')}`,
+  );
+  return [
+    `  deleted ${deleted.join(', ')}; snapshots gone: ${sweep.snapshots.join(', ') || 'none'}`,
+    ...Object.entries(sweep.kept).map(
+      ([copy, count]) =>
+        `  ${copy} refused to delete ${counted(count, 'object')} (locked?): tried again by the next run`,
+    ),
+    ...(sweep.released.length === 0 ? [] : [`  needed again and kept: ${sweep.released.join(', ')}`]),
+    ...sweep.heldBack.map((what) => `  waits because of 'retention.maximum': ${what}`),
+    ...sweep.refused.map(({ error }) => `  REFUSED: ${error.message}`),
+  ];
+}
+
+export function markLines({ mark, timezone = 'UTC' }: Result): string[] {
+  if (mark === undefined) return [];
+  return [
+    ...(mark.tombstone === undefined ? ['  nothing new to mark'] : [`  ${tombstoneLine(mark.tombstone, timezone)}`]),
+    ...mark.heldBack.map((what) => `  waits because of 'retention.maximum': ${what}`),
+    ...mark.refused.map(({ error }) => `  REFUSED: ${error.message}`),
+  ];
+}

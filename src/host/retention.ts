@@ -1,0 +1,123 @@
+// Retention as this host carries it out: the policy of the configuration, what restores have proven, and the restores under way.
+
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Configuration } from '../../config/index.ts';
+import type { ComponentId } from '../domain/component.ts';
+import { type Moment, momentFromDate } from '../domain/moment.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import type { MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
+import { type ProofLevel, proofLevels } from '../domain/states.ts';
+import { fail } from '../errors/index.ts';
+import type { Hold, PassingHold, RetentionRequest, Vault } from '../vault/index.ts';
+import { proofOf } from './component-status.ts';
+import { openConfiguredVault } from './open-vault.ts';
+import { thisHost } from './this-host.ts';
+
+export interface RetentionAsker {
+  readonly run: string;
+  readonly by: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A restore that has not ended after so long was left behind: its plan is not good any more. */
+const RESTORE_DAYS = 7;
+
+/** Throws when a proof or a plan cannot be read: what is not known may be what keeps a snapshot. */
+export async function retentionRequest(
+  vault: Vault,
+  configuration: Configuration,
+  asker: RetentionAsker,
+): Promise<RetentionRequest> {
+  const { database, retention, timezone } = configuration;
+  const records = await vault.listRecords();
+  return {
+    ...asker,
+    policies: Object.values(database).flatMap(({ id, keep }) =>
+      keep === undefined ? [] : [{ component: id, rules: keep.classes, logWindowSeconds: keep.logSeconds }],
+    ),
+    timezone,
+    graceSeconds: retention.graceSeconds,
+    maximum: retention.maximum,
+    proofs: await readProofs(vault, records),
+    passing: await restoresUnderWay(vault, records),
+  };
+}
+
+type Records = Awaited<ReturnType<Vault['listRecords']>>;
+
+/** Best level by snapshot, of every run whose record is kept. */
+async function readProofs(vault: Vault, records: Records): Promise<Record<string, ProofLevel>> {
+  const proofs: Record<string, ProofLevel> = {};
+  const rank = (level: ProofLevel | undefined) => (level === undefined ? -1 : proofLevels.indexOf(level));
+  for (const { run, name } of records) {
+    if (name !== 'result' || !/^(restore|backup|drill)-/.test(run)) continue;
+    const proof = proofOf((await vault.getRecord(run, name)) as RunStatus);
+    if (proof !== undefined && rank(proof.level) > rank(proofs[proof.snapshot])) proofs[proof.snapshot] = proof.level;
+  }
+  return proofs;
+}
+
+/** Restores whose plan is kept and whose end is not: they read what must not be deleted under them. */
+async function restoresUnderWay(vault: Vault, records: Records): Promise<PassingHold[]> {
+  const ended = new Set(records.filter(({ name }) => name === 'result').map(({ run }) => run));
+  const since = Date.now() - RESTORE_DAYS * 86_400_000;
+  const open = records.filter(
+    ({ run, name, storedAt }) => name === 'plan' && !ended.has(run) && storedAt.getTime() > since,
+  );
+  return await Promise.all(
+    open.map(async ({ run, name }) => {
+      const { component } = (await vault.getRecord(run, name)) as { component: ComponentId };
+      return { id: run, component, reason: 'a restore is under way' };
+    }),
+  );
+}
+
+export interface AppliedRetention {
+  readonly sweep: SweepReport;
+  readonly mark: MarkReport;
+}
+
+/** What a person does with retention on a host that has the keys, without Temporal. */
+export class HostRetention {
+  readonly #vault: Vault;
+  readonly #configuration: Configuration;
+
+  private constructor(vault: Vault, configuration: Configuration) {
+    this.#vault = vault;
+    this.#configuration = configuration;
+  }
+
+  static async open(configuration: Configuration, logger: Logger): Promise<HostRetention> {
+    const host = thisHost(configuration);
+    return new HostRetention(await openConfiguredVault(configuration, { host, logger }), configuration);
+  }
+
+  async apply(by: string): Promise<AppliedRetention> {
+    const run = `retention-${randomBytes(4).toString('hex')}`;
+    const asked = () => retentionRequest(this.#vault, this.#configuration, { run, by });
+    const sweep = await this.#vault.retention.sweep(await asked());
+    return { sweep, mark: await this.#vault.retention.mark(await asked()) };
+  }
+
+  /** Throws `NOT_FOUND` for a snapshot that is not there. */
+  async hold(
+    target: { readonly component: ComponentId } | { readonly snapshot: string },
+    words: { readonly reason: string; readonly by: string; readonly until?: Moment },
+  ): Promise<Hold> {
+    const at = momentFromDate(new Date());
+    if ('component' in target) return await this.#vault.retention.hold({ ...target, ...words, at });
+    const { snapshot } = target;
+    const found = (await this.#vault.listSnapshots()).find(({ id }) => id === snapshot);
+    if (found === undefined) return fail('NOT_FOUND', `there is no snapshot '${snapshot}'`);
+    return await this.#vault.retention.hold({ component: found.component, snapshot, ...words, at });
+  }
+
+  async release(id: string, words: { readonly reason: string; readonly by: string }): Promise<ReleaseReport> {
+    return await this.#vault.retention.release({ id, ...words, at: momentFromDate(new Date()) });
+  }
+
+  async close(): Promise<void> {
+    await this.#vault.close();
+  }
+}

@@ -1,0 +1,61 @@
+// How retention runs: plan, sweep, mark, in this order; what a person saw is what is done; a doubt is no success.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import { failureOf } from './support/closing.ts';
+import { emptySweep, failure, script } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+const request = (estate: string, more: object = {}) => ({ estate, host: 'db1', by: 'me', ...more });
+
+test('what is due goes before anything new is named, and both are told', async (t) => {
+  const { calls, requests, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.deepEqual(calls, ['resolveOperation', 'planRetention', 'sweepRetention', 'markRetention', 'putRunRecord']);
+  assert.deepEqual(requests.sweepRetention, [{ run: status.run, by: 'me' }]);
+  assert.match(status.run, /^retention-[0-9a-f]{8}$/);
+  assert.equal(status.message, '3 objects deleted on 1 copies, 0 snapshots gone; nothing new marked');
+});
+
+test('a plan that is another by now than the one a person saw touches nothing', async (t) => {
+  const { calls, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const input = request(estate.name, { planDigest: 'another' });
+  const closed = await failureOf(await estate.start('applyRetention', `${estate.name}/retention`, input));
+  assert.deepEqual([closed.type, closed.status.state], ['PLAN_CHANGED', 'refused']);
+  assert.ok(!calls.includes('sweepRetention') && !calls.includes('markRetention'));
+});
+
+test('a doubt stops it before anything is touched; nothing is tried again until it is asked again', async (t) => {
+  const { calls, activities } = script({
+    planRetention: () => {
+      throw failure('RETENTION_DOUBT', "copy 'eu' is away");
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(
+    await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
+  );
+  assert.deepEqual([closed.type, closed.status.state], ['RETENTION_DOUBT', 'refused']);
+  assert.deepEqual(calls, ['resolveOperation', 'planRetention', 'putRunRecord']);
+});
+
+test('one component that cannot be judged does not stop the others, and the run does not end well', async (t) => {
+  const error = { code: 'RETENTION_DOUBT', message: "'database/main' cannot be judged", hint: 'mend it' };
+  const refused = [{ component: 'database/main', error }];
+  const { calls, activities } = script({ sweepRetention: () => ({ ...emptySweep, refused }) });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(
+    await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
+  );
+  assert.deepEqual([closed.type, closed.status.error?.hint], ['RETENTION_DOUBT', 'mend it']);
+  assert.ok(calls.includes('markRetention'));
+});
