@@ -13,6 +13,7 @@ import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import { addSeconds } from '../domain/retention.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
 import type { ProofLevel } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
@@ -48,7 +49,7 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
   const { rpoSeconds } = database.objective;
   const findings = [
     ...snapshotFindings(facts),
-    ...windowFindings(best),
+    ...windowFindings(facts, best),
     ...rpoFindings(facts, nowSeconds),
     ...copyFindings(facts, copies),
   ];
@@ -169,8 +170,12 @@ function snapshotFindings({ configuration, database, snapshots, now }: Component
   return findings;
 }
 
-function windowFindings(best: RecoveryWindow | undefined): Finding[] {
-  return (best?.holes ?? []).map((hole) =>
+/** Gaps in front of the continuous window are there because retention let go of what lay in them. */
+function windowFindings({ database, now }: ComponentFacts, best: RecoveryWindow | undefined): Finding[] {
+  const end = [momentFromDate(now), best?.to ?? momentFromDate(now)].sort()[0] as Moment;
+  const windowFrom = database.keep && addSeconds(end, -database.keep.logSeconds);
+  const holes = (best?.holes ?? []).filter(({ before }) => !(windowFrom && before && before <= windowFrom));
+  return holes.map((hole) =>
     late(
       `the log has a hole from ${hole.fromLsn} to ${hole.toLsn} on timeline ${hole.timeline}${spanText(hole.after, hole.before)}`,
       'moments inside it cannot be recovered; a backup taken after it starts a new window',

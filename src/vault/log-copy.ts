@@ -38,6 +38,7 @@ import {
   timelinePart,
 } from './layout.ts';
 import { sha256Of } from './manifest.ts';
+import { namedOn } from './retention/named.ts';
 import { objectTypes } from './sealed.ts';
 import type { LogCopy, LogHeader, LogListing, LogObject, TimeMark } from './types.ts';
 
@@ -136,6 +137,10 @@ export class VaultLogCopy implements LogCopy {
     const histories = names.flatMap(({ name }) => (name.kind === 'history' ? [name.timeline] : []));
     const mark = await this.#newestMark(names.filter(({ name }) => name.kind === 'mark').map(({ key }) => key));
     return { systemId: this.#systemId, objects, histories, ...(mark && { mark }) };
+  }
+
+  named(): Promise<ReadonlySet<string>> {
+    return namedOn(this.#core, [this.#copy]);
   }
 
   async readHeader(object: LogObject): Promise<LogHeader> {

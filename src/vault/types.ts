@@ -270,6 +270,8 @@ export interface LogCopy {
   putMark(timeline: number, mark: TimeMark): Promise<void>;
   putHistory(timeline: number, text: string): Promise<void>;
   list(options?: { timeline?: number; fromSegment?: SegmentName }): Promise<LogListing>;
+  /** Keys, of any log, that a tombstone on this copy names: listed until they are swept, and nothing to go on from. */
+  named(): Promise<ReadonlySet<string>>;
   readHeader(object: LogObject): Promise<LogHeader>;
   /** Verified plain bytes (GCM, length, SHA-256). */
   read(object: LogObject): Promise<{ header: LogHeader; bytes: Buffer }>;

@@ -14,7 +14,9 @@ export interface Holdings {
 
 /** Throws what the store throws: a copy that cannot be listed holds an unknown amount, not nothing. */
 export async function readHoldings(log: LogCopy): Promise<Holdings> {
-  const { objects, histories } = await log.list();
+  const [{ objects: listed, histories }, named] = await Promise.all([log.list(), log.named()]);
+  // While a sweep goes on some copies have log that others have let go of: it is no gap of those.
+  const objects = listed.filter(({ key }) => !named.has(key));
   // Only the last closed segment of a timeline may end early, and only its header says so.
   const lastClosed = new Map<number, LogObject>();
   for (const object of objects) {

@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
+import { readHoldings } from '../../../src/postgres/receiver/holdings.ts';
 import type { Store } from '../../../src/stores/store.ts';
 import {
   DAY,
@@ -257,6 +258,18 @@ describe('retention of log', () => {
     for (const copy of ['local', 'eu']) {
       assert.deepEqual(await segmentsOn(test, copy), [0, 4, 8, 12, 16, 17, 18, 19]);
     }
+  });
+
+  it('is no log to go on from for a receiver once it is named, so that copies which are swept one after another agree', async () => {
+    await using test = await retentionVault({ rules: { full: { ageSeconds: 100 * DAY } } });
+    await tenDays(test);
+    const log = test.vault.log(COMPONENT, SYSTEM, 'eu');
+    assert.equal((await readHoldings(log)).objects.length, 20);
+    const { marked } = await test.apply();
+    assert.deepEqual([(await log.list()).objects.length, (await readHoldings(log)).objects.length], [20, 8]);
+    const id = marked.tombstone?.id ?? '';
+    await test.vault.retention.release({ id, by: 'me', at: test.clock.now, reason: 'a mistake' });
+    assert.equal((await readHoldings(log)).objects.length, 20);
   });
 
   it('deletes none without a window in the policy, and none where a snapshot does not say what it needs', async () => {
