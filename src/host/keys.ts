@@ -101,7 +101,6 @@ export class HostKeys {
     const change = await this.#vault.slots.remove(name, others);
     const warnings = [`a slot that went is no key taken back: ${LINGERS}`];
     const configured = this.#configuration.vault.keys.find((key) => key.name === name);
-    if (configured) warnings.push(`key '${name}' is still in the configuration: take it out`);
     if (configured && 'file' in configured && (await keyFileExists(configured.file))) {
       warnings.push(`the key file '${configured.file}' opens nothing any more and was left`);
     }
