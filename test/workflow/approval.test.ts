@@ -41,7 +41,8 @@ test('an approval of another plan is rejected, that of the shown plan lets the r
   await assert.rejects(update(handle, 'approve', 'digest-0'), rejection('PLAN_CHANGED'));
   await assert.rejects(update(handle, 'approve', 'digest-1', ''), rejection('USAGE'));
   assert.equal(scripted.calls.includes('prepareRestore'), false);
-  await update(handle, 'approve', 'digest-1');
+  const answer = await update(handle, 'approve', 'digest-1');
+  assert.deepEqual([answer.state, answer.message], ['running', "approved by 'ann@ops'"]);
   const status = (await handle.result()) as RunStatus;
   assert.equal(status.state, 'completed');
   const { approved, by } = dataOf<{ approved: boolean; by: string }>(status, 'approval');

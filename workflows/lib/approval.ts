@@ -22,10 +22,17 @@ export class Approval {
 
   /** Registers both updates, so it is made before the first await. */
   constructor(progress: Progress) {
-    const decide = (approved: boolean) => (update: ApprovalUpdate) => {
-      this.#decision = { approved, by: update.by, at: new Date().toISOString() };
-      return progress.status();
-    };
+    const decide =
+      (approved: boolean) =>
+      (update: ApprovalUpdate): RunStatus => {
+        this.#decision = { approved, by: update.by, at: new Date().toISOString() };
+        // The run itself goes on only after this answer: whoever decided is told what that means, not what was before.
+        return {
+          ...progress.status(),
+          state: 'running',
+          message: `${approved ? 'approved' : 'denied'} by '${update.by}'`,
+        };
+      };
     const options = { validator: (update: ApprovalUpdate) => this.#validate(update) };
     setHandler(approveUpdate, decide(true), { ...options, description: 'approve the plan that is shown' });
     setHandler(denyUpdate, decide(false), { ...options, description: 'refuse the plan that is shown' });
