@@ -932,7 +932,7 @@ async function namedForDeletion(vault) {
       lists.push(...manifests);
       for (const key of keys) released.add(key);
     }
-    for (const key of lists) if (!released.has(key)) named.add(key);
+    for (const [key] of lists.filter(Array.isArray)) if (!released.has(key)) named.add(key);
   }
   return named;
 }
