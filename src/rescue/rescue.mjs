@@ -1203,6 +1203,7 @@ class Restore {
     await this.#flush();
     await this.#finishCluster();
     for (const error of this.tree.finish()) this.tell(error);
+    if (this.isCluster) fs.chmodSync(this.tree.root, 0o700); // a server refuses a directory that others may enter
     return { files: this.files, bytes: this.bytes, troubles: this.troubles };
   }
 
@@ -1756,7 +1757,7 @@ function writeRecovery(directory, lines) {
 
 function nextCommands(directory, wal, cluster, target) {
   const bin = `/usr/lib/postgresql/${cluster.major}/bin`;
-  const client = `psql -h ${shellQuoted(directory)} -p 5432 -U postgres`;
+  const client = `sudo -u postgres psql -h ${shellQuoted(directory)} -p 5432 -U postgres`;
   return [
     `next, with PostgreSQL ${cluster.major} (here taken to be in ${bin}) and the user who runs it (here postgres):`,
     `  chown -R postgres: ${shellQuoted(directory)} ${shellQuoted(wal)}`,
