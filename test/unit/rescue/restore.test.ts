@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { generateKeyFile } from '../../../src/vault/index.ts';
+import type { DataKeys } from '../../../src/kms/index.ts';
+import { generateKeyFile, type KeySource } from '../../../src/vault/index.ts';
 import { readTree, rescue, runtimes, takeRescue } from '../../support/rescue.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { FROM, inPieces, request, seededBytes, type TestVault, TO, testVault } from '../../support/vault.ts';
@@ -143,6 +144,34 @@ describe('rescue.mjs restores', () => {
     const checked = await rescue(script, pinned!, [...vault, 'check']);
     assert.equal(checked.status, 4);
     assert.match(checked.said, /1 missing/);
+  });
+});
+
+describe('rescue.mjs opens the vault', () => {
+  it('with what AWS KMS gave for the ciphertext and context that it printed, in every form', async (t) => {
+    const plain = seededBytes('data key', 32);
+    const ciphertext = Buffer.from('what KMS calls it');
+    const keyId = 'arn:aws:kms:eu-central-1:111122223333:key/1';
+    const answer = { plain, ciphertext, keyId };
+    const service: DataKeys = { location: keyId, generate: async () => answer, unwrap: async () => plain };
+    const { test, directory, script } = await prepared(t);
+    const aws: KeySource = { name: 'aws', kind: 'kms', service };
+    const { id, slots } = test.vault;
+    await slots.add(aws);
+    const vault = ['--vault', test.path('local')];
+    const { complained } = await rescue(script, pinned!, [...vault, 'list']);
+    assert.match(
+      complained,
+      new RegExp(`aws kms decrypt --key-id ${keyId} --ciphertext-blob ${ciphertext.toString('base64')}`),
+    );
+    assert.match(complained, new RegExp(`--encryption-context holdfast-vault=${id},holdfast-slot=aws`));
+    const file = path.join(directory, 'kms-key');
+    for (const content of [plain, plain.toString('hex'), `${plain.toString('base64')}\n`]) {
+      await writeFile(file, content);
+      assert.equal((await rescue(script, pinned!, [...vault, '--kms-key-file', file, 'list'])).status, 0);
+    }
+    await writeFile(file, seededBytes('another', 32));
+    assert.equal((await rescue(script, pinned!, [...vault, '--kms-key-file', file, 'list'])).status, 1);
   });
 });
 
