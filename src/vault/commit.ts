@@ -53,7 +53,7 @@ export async function commitSnapshot(core: VaultCore, parts: CommitParts): Promi
   const prepared = uploads.alive;
   await requireNotNamed(core, await core.copies.ready(), manifest);
   await onEach(uploads, (copy) => putSame(copy.store, manifest.key, manifest.bytes));
-  await onEach(uploads, (copy) => verifyCommitted(manifest, copy));
+  await onEach(uploads, (copy) => verifyCommitted(core, manifest, copy));
   requirePolicy(core.policy, uploads.alive, `snapshot '${request.id}' is not on enough copies`, uploads.firstFailure);
   core.logger.info(
     { snapshot: request.id, copies: names(uploads.alive), tried: names(prepared) },
@@ -187,17 +187,17 @@ async function prepare(
 ): Promise<void> {
   const sources = core.copies.all.filter((copy) => copy !== target && parts.holdings.has(copy));
   await fill(core, parts.request.component, { sources, target, signal: parts.uploads.signal }, what);
-  await requireWhole(parts.request.component, parts.body, target);
+  await requireWhole(core, parts.request.component, parts.body, target);
   await parts.end.ready?.(target.description.name, mayLeave);
 }
 
 /** What a deletion that raced with this run took away is seen here, not by a restore. */
-async function verifyCommitted(manifest: Manifest, copy: Copy): Promise<void> {
+async function verifyCommitted(core: VaultCore, manifest: Manifest, copy: Copy): Promise<void> {
   await getThrough(copy.store, manifest.key, (bytes) => {
     if (bytes.equals(manifest.bytes)) return;
     fail('OBJECT_DAMAGED', `manifest '${manifest.key}' on '${copy.description.name}' is not what was written`);
   });
-  await requireWhole(manifest.header.component, manifest.body, copy);
+  await requireWhole(core, manifest.header.component, manifest.body, copy);
 }
 
 async function onEach(

@@ -113,8 +113,17 @@ export async function fill(
   }
 }
 
-/** Throws `OBJECT_MISSING` unless everything that the snapshot needs is listed on the copy with its size. */
-export async function requireWhole(component: ComponentId, body: ManifestBody, copy: Copy): Promise<void> {
+/**
+ * Throws `OBJECT_MISSING` unless everything that the snapshot needs is listed on the copy with its size, and `OBJECT_DAMAGED` when a data key,
+ * without which all of it could never be read, is not one. Keys are small: they are read back, not only listed.
+ */
+export async function requireWhole(
+  core: VaultCore,
+  component: ComponentId,
+  body: ManifestBody,
+  copy: Copy,
+): Promise<void> {
+  for (const { generation } of body.parts) await openGeneration(core, component, generation, [copy]);
   const [part] = (await lackingOn(copy, component, body)).parts;
   if (part === undefined) return;
   const first = part.packs[0]?.[0] ?? part.indexes[0];
@@ -136,7 +145,7 @@ export async function replicateSnapshot(
     await putGenerationKey(await openGeneration(core, header.component, part.generation, transfer.sources), target);
   }
   await fill(core, header.component, transfer, await lackingOn(target, header.component, body));
-  await requireWhole(header.component, body, target);
+  await requireWhole(core, header.component, body, target);
   await ready?.(target.description.name);
   await putSame(target.store, key, bytes, transfer.signal ? { signal: transfer.signal } : {});
   transfer.onObject?.(bytes.length);

@@ -19,7 +19,7 @@ export async function verifyCopy(core: VaultCore, component: ComponentId, id: Sn
   const manifest = await readThrough(copy.store, key, async (get) => openManifest(core, key, await get()));
   // A reader that may ask other copies would call a broken copy good.
   const alone = [copy];
-  await requireWhole(component, manifest.body, copy);
+  await requireWhole(core, component, manifest.body, copy);
   let files = 0;
   const reader = await openReader(core, manifest, alone);
   try {
