@@ -90,6 +90,9 @@ function checkPair(path: readonly PropertyKey[], credentials: unknown): CrossPro
 function checkS3(path: readonly PropertyKey[], s3: Tree): CrossProblem[] {
   const problems = checkPair(path, s3);
   const problem = (key: string, message: string) => problems.push({ path: [...path, key], about: 'key', message });
+  if ((s3.lock === undefined) !== (s3.lockFor === undefined)) {
+    problem(s3.lock === undefined ? 'lockFor' : 'lock', "expected 'lock' and 'lockFor' together, or neither");
+  }
   if (s3.kmsKeyId !== undefined && s3.sse !== 'aws:kms') problem('kmsKeyId', "expected 'sse: aws:kms' beside it");
   if (s3.credentials === undefined) return problems;
   const { write, restore } = tree(s3.credentials);

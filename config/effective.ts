@@ -81,8 +81,10 @@ function effectiveCopy(copy: FileCopy, directory: string): CopySettings {
 }
 
 function effectiveS3(s3: NonNullable<FileCopy['s3']>, directory: string): S3Settings {
+  const { lockFor, ...rest } = s3;
   return defined<S3Settings>({
-    ...s3,
+    ...rest,
+    lockForSeconds: lockFor && parseDuration(lockFor),
     prefix: s3.prefix?.replace(/^\/+|\/+$/g, '') || undefined,
     pathStyle: s3.pathStyle ?? s3.endpoint !== undefined,
     accessKeyId: s3.accessKeyId && absoluteReference(s3.accessKeyId, directory),

@@ -184,6 +184,12 @@ const s3 = mapping({
       'Mode of Object Lock for what is kept: nobody (`compliance`), or nobody without a special permission (`governance`), can delete it before its retention ends. The bucket must have Object Lock.',
     )
     .meta({ defaultText: 'nothing is locked' }),
+  lockFor: duration()
+    .optional()
+    .describe(
+      'How long snapshots, their packs and closed log are locked from when they are stored. Together with `lock`; a pack serves later snapshots too, so add the days in which snapshots share packs (7 for databases).',
+    )
+    .meta({ defaultText: 'none' }),
   sse: oneOf(['AES256', 'aws:kms'])
     .optional()
     .describe(

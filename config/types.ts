@@ -87,6 +87,8 @@ export interface S3Settings {
   readonly credentials?: SeparateCredentialSettings;
   /** Mode of Object Lock for what is kept. */
   readonly lock?: 'compliance' | 'governance';
+  /** From when an object is stored; always together with `lock`. */
+  readonly lockForSeconds?: number;
   readonly sse?: 'AES256' | 'aws:kms';
   readonly kmsKeyId?: string;
   /** Of packs; default `STANDARD`. */

@@ -15,8 +15,10 @@ import { isAbsent, statusOf } from './s3-errors.ts';
 import type { Guarantee, PutOptions } from './store.ts';
 
 export interface S3Guarantees {
-  /** Retention mode of objects that are stored with `lockUntil`. */
+  /** Retention mode of objects that are stored with `lockUntil` or `keep`. */
   readonly lock?: 'compliance' | 'governance';
+  /** Of objects that are stored with `keep`, from when they are stored. */
+  readonly lockForSeconds?: number;
   /** Encryption by the store, of bytes that are encrypted already. */
   readonly sse?: 'AES256' | 'aws:kms';
   /** Id, ARN or alias; default: the store's own. */
@@ -36,8 +38,11 @@ export interface Asked {
 /** Amazon S3 does not name this class in its answers. */
 const DEFAULT_CLASS = 'STANDARD';
 
-export function askedOf(guarantees: S3Guarantees, { bulk = false, lockUntil }: PutOptions): Asked {
-  const { lock, sse, kmsKeyId, storageClass } = guarantees;
+export function askedOf(guarantees: S3Guarantees, options: PutOptions): Asked {
+  const { lock, lockForSeconds, sse, kmsKeyId, storageClass } = guarantees;
+  const { bulk = false, keep = false } = options;
+  const ofCopy = keep && lockForSeconds !== undefined ? new Date(Date.now() + lockForSeconds * 1000) : undefined;
+  const lockUntil = options.lockUntil ?? ofCopy;
   return {
     sse,
     kmsKeyId,
@@ -46,7 +51,7 @@ export function askedOf(guarantees: S3Guarantees, { bulk = false, lockUntil }: P
   };
 }
 
-export function modeOf(lock: NonNullable<S3Guarantees['lock']>): ObjectLockRetentionMode {
+function modeOf(lock: NonNullable<S3Guarantees['lock']>): ObjectLockRetentionMode {
   return lock === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE';
 }
 

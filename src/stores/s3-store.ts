@@ -18,7 +18,6 @@ import {
   extendRetention,
   judgeEncryption,
   judgeStored,
-  modeOf,
   needsLook,
   type S3Guarantees,
 } from './s3-guarantees.ts';
@@ -135,16 +134,15 @@ export class S3Store implements Store {
     await deleteObjects(bucket, keys, calls);
   }
 
-  async extendLock(key: string, until: Date, options: CallOptions = {}): Promise<void> {
+  async extendLock(key: string, until: Date | undefined, options: CallOptions = {}): Promise<void> {
     checkKey(key);
-    const { lock } = this.#guarantees;
+    const { lock } = askedOf(this.#guarantees, { keep: true, ...(until && { lockUntil: until }) });
     if (lock === undefined) return;
     const first = firstStored(await this.versions(key, options));
     if (first === undefined) fail('OBJECT_MISSING', `'${key}' is not on '${this.name}'`);
-    const wanted = { mode: modeOf(lock), until };
     const bucket = requireAccess(this.#access, 'write');
     await this.#call(`locking '${key}'`, options, (signal) =>
-      extendRetention(bucket, whereOf(bucket, key), first.id, wanted, signal),
+      extendRetention(bucket, whereOf(bucket, key), first.id, lock, signal),
     );
   }
 

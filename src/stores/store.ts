@@ -41,10 +41,11 @@ export interface Store {
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
 
   /**
-   * Locks an object until at least `until`; never shortens or weakens what is there. Does nothing on a copy that is not configured to lock.
+   * Locks an object until at least `until` (`undefined`: for the copy's own time from now); never shortens or weakens what is there. Does
+   * nothing on a copy that is not configured to lock.
    * Throws `OBJECT_MISSING`, and `STORE_UNFIT` when the store does not confirm it.
    */
-  extendLock(key: string, until: Date, options?: CallOptions): Promise<void>;
+  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<void>;
 
   /** Finds out by trying (with objects under `probe/`, removed again) what this store really does. */
   probe(options?: ProbeOptions): Promise<StoreProperties>;
@@ -64,6 +65,8 @@ export interface PutOptions extends CallOptions {
   readonly sha256?: string;
   /** Nobody can delete or shorten it before; set with the object itself. Nothing on a copy that is not configured to lock. */
   readonly lockUntil?: Date;
+  /** Stored for good: locked for the time that the copy is configured for, unless `lockUntil` says how long. Default false. */
+  readonly keep?: boolean;
   /** Large and seldom read (a pack): goes to the storage class that the copy is configured for. Default false. */
   readonly bulk?: boolean;
 }

@@ -7,7 +7,7 @@ import type { CallOptions, ObjectInfo, PutOptions, Store } from '../stores/store
 import type { Compression } from './codec.ts';
 import type { Copies } from './copies.ts';
 import type { VaultKeys } from './crypto.ts';
-import { isPackKey } from './layout.ts';
+import { isKeptKey, isPackKey } from './layout.ts';
 import {
   HEADER_READ_BYTES,
   type ObjectType,
@@ -59,7 +59,7 @@ export async function putSealed(
   options: CallOptions = {},
 ): Promise<number> {
   const bytes = await seal(context, header, body);
-  await store.put(context.key, bytes, options);
+  await store.put(context.key, bytes, { keep: isKeptKey(context.key), ...options });
   return bytes.length;
 }
 
@@ -90,11 +90,12 @@ export async function getHeader(
  */
 export async function putSame(store: Store, key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
   try {
-    await store.put(key, bytes, { bulk: isPackKey(key), ...options });
+    await store.put(key, bytes, { bulk: isPackKey(key), keep: isKeptKey(key), ...options });
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
     await requireSame(store, key, bytes, error, options);
-    if (options.lockUntil) await store.extendLock(key, options.lockUntil, options);
+    // A data key must stay locked as long as the packs that came after it.
+    if (options.lockUntil || isKeptKey(key)) await store.extendLock(key, options.lockUntil, options);
   }
 }
 

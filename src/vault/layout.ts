@@ -48,6 +48,11 @@ export const packsPrefix = (path: string) => `${path}/packs/`;
 export const indexesPrefix = (path: string) => `${path}/indexes/`;
 export const packKeyOf = (path: string, sha256: string) => `${path}/packs/${sha256.slice(0, 2)}/${sha256}`;
 
+/** What is stored for good: all of a generation, manifests, closed segments and history. Nothing else may ever be locked. */
+export const isKeptKey = (key: string) =>
+  /^[^/]+\/[^/]+\/(generations|snapshots)\//.test(key) ||
+  /^[^/]+\/[^/]+\/log\/\d+\/[0-9A-F]{8}\/([0-9A-F]{24}|history)$/.test(key);
+
 export const isPackKey = (key: string) => /\/packs\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(key);
 
 /** `20261123T061407Z` */

@@ -85,7 +85,7 @@ export class FaultyStore implements Store {
     return this.#call(`versions ${key}`, () => this.#store.versions(key, options));
   }
 
-  extendLock(key: string, until: Date, options?: CallOptions): Promise<void> {
+  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<void> {
     return this.#call(`lock ${key}`, () => this.#store.extendLock(key, until, options));
   }
 

@@ -101,17 +101,18 @@ describe('a good file', () => {
   });
 
   test('takes locks, encryption, class, limits and credentials for each purpose of a bucket', () => {
-    const s3 = `{ bucket: b, region: r, lock: compliance, sse: "aws:kms", kmsKeyId: alias/dr, storageClass: STANDARD_IA, caFile: ca.pem,
+    const s3 = `{ bucket: b, region: r, lock: compliance, lockFor: 97d, sse: "aws:kms", kmsKeyId: alias/dr, storageClass: STANDARD_IA, caFile: ca.pem,
       credentials: { write: { accessKeyId: "env:W", secretAccessKey: "file:w" }, prune: { accessKeyId: "env:P", secretAccessKey: "env:Q" } } }`;
     const text = changed('{ file: copies/local, site: home }', `{ s3: ${s3}, bandwidth: 10MB/s, site: home }`);
     const { vault } = parseConfiguration(text.replace('vault:\n', 'vault:\n  bandwidth: 50MB/s\n'), FILE);
     assert.equal(vault.bandwidthBytesPerSecond, 50_000_000);
     assert.equal(vault.copies.local?.bandwidthBytesPerSecond, 10_000_000);
-    const { lock, sse, kmsKeyId, storageClass, caFile, credentials } = vault.copies.local?.s3 ?? {};
+    const { lock, lockForSeconds, sse, kmsKeyId, storageClass, caFile, credentials } = vault.copies.local?.s3 ?? {};
     assert.deepEqual(
-      { lock, sse, kmsKeyId, storageClass, caFile },
+      { lock, lockForSeconds, sse, kmsKeyId, storageClass, caFile },
       {
         lock: 'compliance',
+        lockForSeconds: 97 * 86_400,
         sse: 'aws:kms',
         kmsKeyId: 'alias/dr',
         storageClass: 'STANDARD_IA',
@@ -340,6 +341,12 @@ describe('a bad file', () => {
       '{ file: copies/local, site: home }',
       '{ s3: { bucket: b, region: r, accessKeyId: "env:A" }, site: home }',
       /expected 'accessKeyId' and 'secretAccessKey' together, or neither$/,
+    ],
+    [
+      'a lock without an end',
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, lock: governance }, site: home }',
+      /s3\.lock, expected 'lock' and 'lockFor' together, or neither$/,
     ],
     [
       'a key of KMS without its encryption',

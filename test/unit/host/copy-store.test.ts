@@ -109,7 +109,7 @@ describe('setup of a copy', () => {
     const steps = await setUp(
       t,
       bucketCopy(
-        `bucket: locking, ${onServer}, accessKeyId: "env:S3_ID", secretAccessKey: "env:S3_SECRET", lock: compliance, sse: AES256, storageClass: STANDARD_IA`,
+        `bucket: locking, ${onServer}, accessKeyId: "env:S3_ID", secretAccessKey: "env:S3_SECRET", lock: compliance, lockFor: 1h, sse: AES256, storageClass: STANDARD_IA`,
       ),
     );
     assert.deepEqual(
@@ -124,7 +124,11 @@ describe('setup of a copy', () => {
   });
 
   for (const [what, settings, message] of [
-    ['a lock of a bucket without', 'bucket: plain, lock: governance', /asked for 'lock: governance' and gave '400 /],
+    [
+      'a lock of a bucket without',
+      'bucket: plain, lock: governance, lockFor: 1h',
+      /asked for 'lock: governance' and gave '400 /,
+    ],
     ['encryption of a server without', 'bucket: plain, sse: AES256', /'sse: AES256' and gave 'no encryption'/],
     ['a class of a server without', 'bucket: plain, storageClass: GLACIER_IR', /GLACIER_IR' and gave 'STANDARD'/],
   ] as const) {

@@ -99,6 +99,29 @@ for (const [name, start] of Object.entries(servers)) {
       await vault.close();
     });
 
+    it('locks what is kept, when it is stored, and nothing else', async () => {
+      await server.createBucket('kept', { objectLock: true });
+      const { region, endpoint, accessKeyId, secretAccessKey } = server;
+      const credentials = async () => ({ accessKeyId, secretAccessKey });
+      const lock = { lock: 'governance', lockForSeconds: 3_600 } as const;
+      const store = async () => new S3Store('eu', { bucket: 'kept', region, endpoint, credentials, ...lock });
+      await using test = await testVault({ copies: ['eu'], store });
+      await takeSnapshot(test.vault, files, 1);
+      const lease = await test.vault.acquireLease('database/main', 'run-1', 60_000);
+      await lease.release();
+      await test.vault.putRecord('run-1', 'result', {});
+      await test.vault.close();
+      const pruner = newStore('kept');
+      const locked = /^database\/main\/(generations|snapshots)\//;
+      for (const key of await keysIn('kept')) {
+        if (locked.test(key)) await assert.rejects(pruner.delete([key]), { code: 'OBJECT_LOCKED' }, key);
+        else await pruner.delete([key]);
+      }
+      const left = await keysIn('kept');
+      assert.ok(left.length >= 4 && left.every((key) => locked.test(key)), left.join(' '));
+      await pruner.close();
+    });
+
     it('misses what its own deletion took, and says so', async () => {
       await using test = await vaultOn('deleted', { versioned: true });
       const pack = (await keysIn('deleted')).find((key) => key.includes('/packs/'));
