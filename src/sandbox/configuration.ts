@@ -85,6 +85,7 @@ database:
     service: { pgCtl: { logFile: ${JSON.stringify(path.join(logs, 'postgres.log'))} } }
     backup: { full: daily 02:00 }
     log: { within: 15min }
+    keep: { full: 90d, log: 24h } # without this nothing is ever deleted
     objective: { rpo: 15min, rto: 2h }
     checks: # questions to a recovered server before it is let in
       - { sql: "select count(*) from pg_database", expect: ">= 3" }

@@ -1,6 +1,7 @@
 // A store whose clock a test sets: what it stores is as old as the test says, and its clock may differ from the host's.
 
 import type { Moment } from '../../src/domain/moment.ts';
+import { isHoldfastError } from '../../src/errors/index.ts';
 import type {
   ByteRange,
   CallOptions,
@@ -44,7 +45,17 @@ export class ClockedStore implements Store {
   }
 
   async put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
-    await this.#store.put(key, bytes, options);
+    try {
+      await this.#store.put(key, bytes, options);
+    } catch (error) {
+      // Another's object keeps its age; one whose answer was lost is there, and of now.
+      if (!isHoldfastError(error, 'OBJECT_EXISTS')) this.#note(key);
+      throw error;
+    }
+    this.#note(key);
+  }
+
+  #note(key: string): void {
     this.#clock.storedAt.set(`${this.name} ${key}`, new Date(Date.parse(`${this.#clock.now.slice(0, 23)}Z`)));
   }
 
