@@ -86,7 +86,16 @@ export async function youngGenerations(
   const startMs = Number(unixMicros(request.from) / 1000n);
   const lengthMs = core.generationMs[parseComponentId(request.component).kind];
   const names = new Set<string>();
-  for (const copy of copies) for (const name of await generationNames(copy.store, request)) names.add(name);
+  const answering: Copy[] = [];
+  for (const copy of copies) {
+    try {
+      for (const name of await generationNames(copy.store, request)) names.add(name);
+      answering.push(copy);
+    } catch (error) {
+      // One that went away must not keep the others from taking a snapshot; a generation that only it has is not joined.
+      core.copies.failed(copy, error);
+    }
+  }
   const age = (name: string) => startMs - (parseGeneration(name)?.startMs ?? Number.NaN);
   // A second of tolerance: names have whole seconds.
   const young = [...names]
@@ -96,7 +105,7 @@ export async function youngGenerations(
   const generations: Generation[] = [];
   for (const name of young) {
     try {
-      generations.push(await openGeneration(core, request.component, name, copies));
+      generations.push(await openGeneration(core, request.component, name, answering));
     } catch (error) {
       // Died before its key was anywhere: nothing in it can ever be read, so nothing needs it.
       if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Moment } from '../../../src/domain/moment.ts';
+import { blockable } from '../../support/blockable-store.ts';
 import {
   COMPONENT,
   inPieces,
@@ -144,5 +145,14 @@ describe('snapshots', () => {
       code: 'POLICY_UNMET',
       message: "a snapshot cannot be taken: only 'local' can hold it, the policy asks for 2 copies, 1 of them off-site",
     });
+  });
+
+  it('is taken without a copy that went away after it had answered', async () => {
+    const network = blockable();
+    await using test = await testVault({ copies: ['local', 'eu'], wrap: network.wrap });
+    await takeSnapshot(test.vault, files, 1);
+    network.block('eu');
+    const { copies } = await takeSnapshot(test.vault, files, 2);
+    assert.deepEqual(copies, { local: 'present', eu: 'away' });
   });
 });
