@@ -8,7 +8,16 @@ import type { MarkReport, SweepReport } from '../../src/domain/retention-report.
 import type { Store } from '../../src/stores/store.ts';
 import type { LogHeader, RetentionRequest, SnapshotId, Vault } from '../../src/vault/index.ts';
 import { ClockedStore, TestClock } from './clocked-store.ts';
-import { COMPONENT, inPieces, memoryDirectory, request, seededBytes, type TestVault, testVault } from './vault.ts';
+import {
+  COMPONENT,
+  inPieces,
+  memoryDirectory,
+  request,
+  seededBytes,
+  type TestVault,
+  type TestVaultOptions,
+  testVault,
+} from './vault.ts';
 
 export const DAY = 86_400;
 export const SYSTEM = '7432198765432109876';
@@ -38,16 +47,20 @@ export interface BackupOptions {
   readonly timeline?: number;
 }
 
-export interface RetentionVaultOptions {
+export interface RetentionVaultOptions extends Pick<TestVaultOptions, 'store' | 'changes' | 'policy'> {
   readonly copies?: readonly string[];
   readonly rules?: Readonly<Record<string, RetentionRules>>;
   readonly wrap?: (store: Store) => Store;
+  /** Default seven days. */
+  readonly graceSeconds?: number;
 }
 
 export async function retentionVault(setup: RetentionVaultOptions = {}): Promise<RetentionVault> {
   const clock = new TestClock(START);
   const wrap = (store: Store) => new ClockedStore(setup.wrap ? setup.wrap(store) : store, clock);
-  const test = await testVault({ copies: setup.copies ?? ['local', 'eu'], wrap, root: memoryDirectory() });
+  const { copies = ['local', 'eu'], store, changes: options, policy } = setup;
+  const given = { ...(store && { store }), ...(options && { changes: options }), ...(policy && { policy }) };
+  const test = await testVault({ copies, wrap, root: memoryDirectory(), ...given });
   let runs = 0;
   const rules = setup.rules ?? { full: { ageSeconds: 30 * DAY } };
   const stores = test.options.copies;
@@ -56,7 +69,7 @@ export async function retentionVault(setup: RetentionVaultOptions = {}): Promise
     by: 'test',
     policies: [{ component: COMPONENT, rules, logWindowSeconds: DAY }],
     timezone: 'UTC',
-    graceSeconds: 7 * DAY,
+    graceSeconds: setup.graceSeconds ?? 7 * DAY,
     maximum: { objects: 10_000, bytesShare: 1 },
     proofs: {},
     passing: [],
@@ -100,14 +113,18 @@ async function backup(vault: Vault, now: Moment, number: number, options: Backup
   try {
     const file = { path: `base/${number}`, mode: 0o600, mtimeSeconds: 0, chunking: 'pages' } as const;
     await writer.addFile(file, inPieces(seededBytes(`snapshot ${number}`, 1500)));
-    const engine =
-      log === undefined ? {} : { systemId: SYSTEM, timeline, startLsn: at(log[0], 40), stopLsn: at(log[1] - 1, 80) };
+    const engine = log === undefined ? {} : snapshotEngine(log, timeline);
     await writer.commit({ to: now, state: options.state ?? 'clean', engine });
     return id;
   } catch (error) {
     await writer.abandon();
     throw error;
   }
+}
+
+/** What a physical snapshot says of the log that it needs. */
+export function snapshotEngine(log: readonly [from: number, to: number], timeline = 1) {
+  return { systemId: SYSTEM, timeline, startLsn: at(log[0], 40), stopLsn: at(log[1] - 1, 80) };
 }
 
 const at = (segment: number, offset: number) => lsnFrom(BigInt(segment * SEGMENT_BYTES + offset));
