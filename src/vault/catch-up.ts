@@ -11,6 +11,7 @@ import {
   HOLDS_PREFIX,
   type LogName,
   logsPrefix,
+  PROOFS_PREFIX,
   packKeyOf,
   parseLogName,
   RUNS_PREFIX,
@@ -34,7 +35,7 @@ export interface CatchUpOptions {
 }
 
 /**
- * Holds and tombstones, key slots, log, snapshots in the order of their numbers (packs and indexes, confirmed, then the manifest), records. What cannot be copied is
+ * Holds and tombstones, key slots, log, snapshots in the order of their numbers (packs and indexes, confirmed, then the manifest), records, proofs. What cannot be copied is
  * left out and the rest goes on; the first such error is thrown at the end. Throws `POLICY_UNMET` when no other copy answers.
  */
 export async function catchUp(core: VaultCore, name: string, options: CatchUpOptions = {}): Promise<CatchUpProgress> {
@@ -74,16 +75,21 @@ class CatchUp {
     const logs = (await Promise.all(components.map((component) => this.#missingLog(component)))).flat();
     const manifests = (await Promise.all(components.map((component) => this.#manifests(component)))).flat();
     const records = await this.#missing(RUNS_PREFIX);
+    const proofs = await this.#missing(PROOFS_PREFIX);
     this.#planned =
       slots.lackedBy(this.#transfer.target).length +
       logs.length +
       records.length +
+      proofs.length +
       (await this.#missingParts(manifests));
     await this.#try(() => this.#alignSlots(slots));
     await forEachLimited(logs, WIDTH, ({ key, name }) => this.#copyLog(key, name));
     for (const each of manifests) await this.#try(() => this.#copySnapshot(each));
     await forEachLimited(records, WIDTH, (key) =>
       this.#copy(key, (bytes) => unseal(sealContext(this.#core, objectTypes.record, key), bytes)),
+    );
+    await forEachLimited(proofs, WIDTH, (key) =>
+      this.#copy(key, (bytes) => unseal(sealContext(this.#core, objectTypes.proof, key), bytes)),
     );
     if (this.#failure) throw this.#failure;
     return { ...this.#progress, remaining: 0 };

@@ -47,6 +47,7 @@ function purposeOf(type: ObjectType, key: string): string {
   if (type === objectTypes.manifest) return 'manifest';
   if (type === objectTypes.record || type === objectTypes.lease || type === objectTypes.slotRemoval) return 'record';
   if (type === objectTypes.tombstone || type === objectTypes.hold) return 'retention';
+  if (type === objectTypes.proof) return 'proof';
   const [kind, name, , systemId] = key.split('/');
   return `log/${kind}/${name}/${systemId}`;
 }

@@ -177,3 +177,20 @@ export function parseHoldKey(key: string): { readonly id: string; readonly part:
   const match = /^holds\/(hold-[0-9a-f]{8})\/(hold|released)$/.exec(key);
   return match?.[1] && match[2] ? { id: match[1], part: match[2] as 'hold' | 'released' } : undefined;
 }
+
+// ── Proofs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const PROOFS_PREFIX = 'proofs/';
+
+export const proofsPrefix = (component: ComponentId, copy?: string) =>
+  `${PROOFS_PREFIX}${component}/${copy === undefined ? '' : `${copy}/`}`;
+/** `name`: `<time>-<8 hex>`. */
+export const proofKey = (component: ComponentId, copy: string, name: string) =>
+  `${proofsPrefix(component, copy)}${name}`;
+
+/** `undefined` when it is none. */
+export function parseProofKey(key: string): { component: ComponentId; copy: string; time: string } | undefined {
+  const match = /^proofs\/([a-z]+\/[a-z0-9-]+)\/([^/]+)\/(\d{8}T\d{6}Z)-[0-9a-f]{8}$/.exec(key);
+  if (!match) return undefined;
+  return { component: match[1] as ComponentId, copy: match[2] as string, time: match[3] as string };
+}

@@ -18,6 +18,7 @@ export const objectTypes = {
   slotRemoval: 10,
   tombstone: 11,
   hold: 12,
+  proof: 13,
 } as const;
 export type ObjectType = (typeof objectTypes)[keyof typeof objectTypes];
 

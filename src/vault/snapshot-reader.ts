@@ -51,10 +51,19 @@ export async function openReader(
   manifest: Manifest,
   copies: readonly Copy[],
 ): Promise<SnapshotReader> {
+  return readerOf(manifest, await openParts(core, manifest, copies));
+}
+
+/** Where every chunk of a snapshot lies, and who may be asked for it, in order of preference. */
+export async function openParts(core: VaultCore, manifest: Manifest, copies: readonly Copy[]): Promise<SourceParts> {
   const packs = await sourcePacks(core, manifest, copies);
-  const index = await readChunkIndex(core, manifest, packs, copies);
+  return { core, index: await readChunkIndex(core, manifest, packs, copies), packs, copies };
+}
+
+/** Closing it closes `parts.index`. */
+export function readerOf(manifest: Manifest, parts: SourceParts): SnapshotReader {
   const { previous: _previous, ...snapshot } = manifest.header;
-  return new ChunkSnapshotReader(snapshot, manifest, { core, index, packs, copies });
+  return new ChunkSnapshotReader(snapshot, manifest, parts);
 }
 
 class ChunkSnapshotReader implements SnapshotReader {

@@ -1,9 +1,10 @@
 // The words of the vault as types: snapshots, manifests, log objects and the services the engines use.
 
 import type { ComponentId } from '../domain/component.ts';
+import type { ComponentIntegrity, IntegrityLevel, RepairReport } from '../domain/integrity.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
-import type { SnapshotKind } from '../domain/states.ts';
+import type { ProofLevel, SnapshotKind } from '../domain/states.ts';
 import type { ErrorData } from '../errors/index.ts';
 import type { KeySource } from './key-sources.ts';
 import type { VaultRetention } from './retention/index.ts';
@@ -341,6 +342,23 @@ export interface Vault {
   getRecord(run: string, name: string): Promise<unknown>;
   listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]>;
 
+  /** Keeps what was seen, on every copy that answers; one is enough. */
+  putProof(proof: Proof): Promise<void>;
+  /** Everything that was ever seen of the component's snapshots, newest first. Throws `POLICY_UNMET` when no copy answers. */
+  proofs(component: ComponentId): Promise<readonly SnapshotProof[]>;
+  /** By snapshot id: the best proof that no later look at the same copy contradicts; none for a snapshot of which nothing good is known. */
+  newestProofs(component: ComponentId): Promise<Readonly<Record<string, SnapshotProof>>>;
+  /**
+   * Looks at everything that the component has on each copy, by that copy's own bytes, and keeps the result as proofs; a killed run's next attempt goes
+   * on where it was. Never throws for one copy's or object's trouble: that is a result.
+   */
+  verify(request: VerifyRequest): Promise<ComponentIntegrity>;
+  /**
+   * Puts good bytes of other copies where this copy's are missing or damaged, as listings show now and proofs say; each verified at its source, and
+   * the target's bytes found bad once more right before. Snapshots that the copy lacks altogether are left to `catchUp`.
+   */
+  repair(request: RepairRequest): Promise<RepairReport>;
+
   /**
    * Names of copies that answer and lack a key slot, a snapshot or a record that another one has; by listings alone. Throws `POLICY_UNMET`
    * only when no copy answers.
@@ -424,6 +442,54 @@ export interface KeySlots {
   rotate(source: KeySource, options: SlotRotation): Promise<SlotChange>;
   /** Throws `KEY_LAST` unless one of `sources` opens another slot on every copy that answers. */
   remove(slot: string, sources: readonly KeySource[]): Promise<SlotChange>;
+}
+
+/** What a verification, or a restore, has seen on one copy. */
+export interface Proof {
+  readonly component: ComponentId;
+  readonly copy: string;
+  readonly level: ProofLevel;
+  /** When the look began. */
+  readonly at: Moment;
+  readonly run: string;
+  readonly snapshots: readonly (readonly [id: string, state: 'good' | 'damaged' | 'missing'])[];
+  /** Keys of objects. */
+  readonly objects: readonly (readonly [key: string, state: 'good' | 'damaged' | 'missing'])[];
+}
+
+export interface SnapshotProof {
+  readonly snapshot: SnapshotId;
+  readonly component: ComponentId;
+  readonly copy: string;
+  readonly level: ProofLevel;
+  readonly state: 'good' | 'damaged' | 'missing';
+  readonly at: Moment;
+  readonly run: string;
+}
+
+export interface VerifyRequest {
+  readonly component: ComponentId;
+  readonly level: IntegrityLevel;
+  readonly run: string;
+  /** Default all of the configuration. */
+  readonly copies?: readonly string[];
+  /** What was seen good at this level since then counts and is not read again; without it everything is read. */
+  readonly since?: Moment;
+  /** Bytes to read at most, over all copies; what is left is `not checked`. Default no limit. */
+  readonly budgetBytes?: number;
+  /** No object is begun after so long. Default no limit. */
+  readonly timeMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly copy: string; readonly objects: number; readonly bytes: number }) => void;
+}
+
+export interface RepairRequest {
+  readonly copy: string;
+  /** Default all that the vault holds. */
+  readonly components?: readonly ComponentId[];
+  readonly run: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly objects: number; readonly bytes: number }) => void;
 }
 
 export interface CatchUpProgress {

@@ -1,6 +1,7 @@
 // The opened vault: the service that engines use, each part of it in its own file.
 
 import type { ComponentId } from '../domain/component.ts';
+import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import { adoptCopy } from './adopt.ts';
 import { copiesBehind } from './behind.ts';
 import { type CatchUpOptions, catchUp } from './catch-up.ts';
@@ -22,13 +23,20 @@ import type {
   KeySlots,
   Lease,
   LogCopy,
+  Proof,
+  RepairRequest,
   SnapshotId,
   SnapshotOnCopies,
+  SnapshotProof,
   SnapshotReader,
   SnapshotRequest,
   SnapshotWriter,
   Vault,
+  VerifyRequest,
 } from './types.ts';
+import { listProofs, putProof, standingProofs } from './verify/proofs.ts';
+import { repair } from './verify/repair.ts';
+import { verify } from './verify/verify.ts';
 import { verifyCopy } from './verify-copy.ts';
 
 export class OpenedVault implements Vault {
@@ -112,6 +120,26 @@ export class OpenedVault implements Vault {
 
   listRecords(run?: string): Promise<readonly { run: string; name: string; storedAt: Date }[]> {
     return listRecords(this.core, run);
+  }
+
+  putProof(proof: Proof): Promise<void> {
+    return putProof(this.core, proof);
+  }
+
+  proofs(component: ComponentId): Promise<readonly SnapshotProof[]> {
+    return listProofs(this.core, component);
+  }
+
+  async newestProofs(component: ComponentId): Promise<Readonly<Record<string, SnapshotProof>>> {
+    return standingProofs(await listProofs(this.core, component));
+  }
+
+  async verify(request: VerifyRequest): Promise<ComponentIntegrity> {
+    return verify(this.core, await this.listSnapshots(request.component), request);
+  }
+
+  repair(request: RepairRequest): Promise<RepairReport> {
+    return repair(this.core, request);
   }
 
   copiesBehind(): Promise<readonly string[]> {

@@ -102,6 +102,51 @@ const sweeps: Sweep[] = [
     },
   },
   {
+    title: 'a restore of files from two copies, then a verification',
+    policy: { copies: 2, offsite: 1 },
+    prepare: async (vault) => void (await takeSnapshot(vault, after, 2)),
+    attempt: async (vault) => {
+      const directory = await mkdtemp(join(tmpdir(), 'holdfast-sweep-'));
+      try {
+        const reader = await vault.openSnapshot(snapshotId(2));
+        const entries = [];
+        for await (const entry of reader.entries()) if (entry.type === 'file') entries.push({ entry });
+        await reader.restoreFiles(entries, { directory });
+        for (const [path, bytes] of Object.entries(after))
+          assert.ok((await readFile(join(directory, path))).equals(bytes));
+        reader.close();
+        const found = await vault.verify({ component: COMPONENT, level: 'decrypted', run: 'verify-1' });
+        assert.ok(found.state === 'good' || found.state === 'not checked', found.state);
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    },
+    verifySuccess: async () => {},
+    verify: async (vault) => {
+      const found = await vault.verify({ component: COMPONENT, level: 'decrypted', run: 'verify-2' });
+      assert.equal(found.state, 'good');
+    },
+  },
+  {
+    title: 'a repair of a copy that lost a pack',
+    policy: { copies: 2, offsite: 1 },
+    prepare: async (vault, path) => {
+      await takeSnapshot(vault, after, 2);
+      const names = await readdir(path('eu'), { recursive: true });
+      const pack = names.find((name) => /packs\/..\/[0-9a-f]{64}$/.test(name)) ?? '';
+      await rm(join(path('eu'), pack));
+    },
+    attempt: async (vault) => {
+      const { unrepaired } = await vault.repair({ copy: 'eu', run: 'repair-1' });
+      if (unrepaired[0]) throw new Error(unrepaired[0].error.message);
+    },
+    verifySuccess: async (vault) => wholeOn(vault, 2, 'eu', after),
+    verify: async (vault) => {
+      const found = await vault.verify({ component: COMPONENT, level: 'decrypted', run: 'verify-1' });
+      assert.equal(found.state, 'good');
+    },
+  },
+  {
     title: 'log: extents, a mark, the closed segment, extents dropped',
     policy: { copies: 1, offsite: 0 },
     prepare: async () => {},

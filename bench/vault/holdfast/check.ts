@@ -1,13 +1,12 @@
-// Every byte of the newest snapshot read from the copy, decrypted, and compared with its digests.
+// Every byte of every snapshot read from the copy, decrypted, and compared with its digests.
 
-import { COMPONENT, COPY, newestSnapshot, type Operation, withVault } from './operation.ts';
+import { fail } from '../../../src/errors/index.ts';
+import { COMPONENT, COPY, type Operation, withVault } from './operation.ts';
 
 export const check: Operation = (places) =>
   withVault(places, async (vault) => {
-    const { id } = await newestSnapshot(vault);
-    await vault.verifyCopy(COMPONENT, id, COPY);
-    const reader = await vault.openSnapshot(id, COPY);
-    for await (const entry of reader.entries()) {
-      if (entry.type === 'file') for await (const _bytes of reader.read(entry));
-    }
+    const request = { component: COMPONENT, level: 'decrypted', copies: [COPY], run: 'check-bench' } as const;
+    const { state, copies } = await vault.verify(request);
+    if (state !== 'good')
+      fail('CHECK_FAILED', `the copy is ${state}: ${copies[0]?.findings[0]?.message ?? 'it does not answer'}`);
   });

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
+import { inspectPack } from './inspect-pack.ts';
 import type { AnswerTo, Job, JobKind, Jobs, Reply, TargetRoot } from './jobs.ts';
 import { placeFiles } from './place-files.ts';
 import { beginLarge, finishLarge, keepIfRight, LargeHash, readInto } from './target-files.ts';
@@ -25,7 +26,9 @@ function sessionOf(root: TargetRoot): Session {
   return session;
 }
 
-const handlers: { readonly [Kind in JobKind]: (job: Jobs[Kind]['job']) => AnswerTo<Kind> } = {
+const handlers: {
+  readonly [Kind in JobKind]: (job: Jobs[Kind]['job']) => AnswerTo<Kind> | Promise<AnswerTo<Kind>>;
+} = {
   keep: ({ root, files }) => {
     const { tree } = sessionOf(root);
     return { kept: files.map((file) => keepIfRight(tree, file)) };
@@ -53,6 +56,7 @@ const handlers: { readonly [Kind in JobKind]: (job: Jobs[Kind]['job']) => Answer
     finishLarge(tree, file, hash);
     return {};
   },
+  inspect: (job) => inspectPack(job),
   leave: ({ root }) => {
     const { tree } = sessionOf(root);
     tree.sync();
@@ -93,12 +97,16 @@ function ofSystem(error: unknown, job: Job): HoldfastError {
   });
 }
 
-parentPort?.on('message', ({ number, job }: { number: number; job: Job }) => {
-  let reply: Reply;
+async function answer(number: number, job: Job): Promise<Reply> {
+  type Handler = (job: Job) => Jobs[JobKind]['answer'] | Promise<Jobs[JobKind]['answer']>;
   try {
-    reply = { number, answer: (handlers[job.kind] as (job: Job) => Jobs[JobKind]['answer'])(job) };
+    // Whoever waits here waits for nothing outside, so no other job comes between.
+    return { number, answer: await (handlers[job.kind] as Handler)(job) };
   } catch (error) {
-    reply = { number, error: ofSystem(error, job).toJSON() };
+    return { number, error: ofSystem(error, job).toJSON() };
   }
-  parentPort?.postMessage(reply);
+}
+
+parentPort?.on('message', ({ number, job }: { number: number; job: Job }) => {
+  void answer(number, job).then((reply) => parentPort?.postMessage(reply));
 });

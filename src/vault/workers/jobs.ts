@@ -107,6 +107,24 @@ export interface Jobs {
     readonly job: { readonly kind: 'finish'; readonly root: TargetRoot; readonly file: TargetFile };
     readonly answer: Record<string, never>;
   };
+  /** A whole pack: its name, and with `content` its own index, every frame and every chunk. */
+  inspect: {
+    readonly job: {
+      readonly kind: 'inspect';
+      readonly bytes: ArrayBuffer;
+      readonly sha256: string;
+      readonly what: string;
+      readonly content?: {
+        readonly setup: ReadingSetup;
+        /** Path and data key of the generation. */
+        readonly path: string;
+        readonly dataKey: Uint8Array;
+        /** What an index object says of the pack. */
+        readonly index?: Uint8Array;
+      };
+    };
+    readonly answer: { readonly damage?: string };
+  };
   /** Names that were given become durable, where files are synced one by one; lets go of what is kept open. */
   leave: {
     readonly job: { readonly kind: 'leave'; readonly root: TargetRoot };

@@ -1,0 +1,153 @@
+// The closer look at one object: what the store attests, what its bytes hash to, and what is in them.
+
+import { type IntegrityLevel, isAtLeast } from '../../domain/integrity.ts';
+import type { Verdict } from '../../domain/states.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import type { Copy } from '../copies.ts';
+import type { VaultCore } from '../core.ts';
+import type { Generation } from '../generation.ts';
+import { openIndex } from '../index-object.ts';
+import type { Manifest } from '../manifest.ts';
+import { chunksOf } from '../restore/place-plan.ts';
+import { openParts, readerOf } from '../snapshot-reader.ts';
+import { readThrough } from '../versions.ts';
+import { type JobThreads, ThreadGone } from '../workers/job-threads.ts';
+import type { ReadingSetup } from '../workers/jobs.ts';
+import type { Need } from './needs.ts';
+
+/** A thread that dies is replaced; the pack is read again so often. */
+const ATTEMPTS = 3;
+
+export class Closer {
+  readonly #core: VaultCore;
+  readonly #copy: Copy;
+  readonly #level: IntegrityLevel;
+  readonly #threads: JobThreads;
+  readonly #signal: AbortSignal | undefined;
+  /** Of packs, by name, as index objects tell them. */
+  readonly #indexes = new Map<string, Buffer>();
+
+  constructor(
+    core: VaultCore,
+    copy: Copy,
+    level: IntegrityLevel,
+    threads: JobThreads,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#core = core;
+    this.#copy = copy;
+    this.#level = level;
+    this.#threads = threads;
+    this.#signal = signal;
+  }
+
+  /** Bytes that a look at it will read. */
+  cost({ kind, sizeBytes, what }: Need): number {
+    if (kind === 'pack') return isAtLeast(this.#level, 'hashed') ? sizeBytes : 0;
+    if (what.kind === 'manifest') return this.#level === 'decrypted' ? (what.manifest?.body.treeBytes ?? 0) : 0;
+    return what.kind === 'log' && !isAtLeast(this.#level, 'hashed') ? 0 : sizeBytes;
+  }
+
+  /** Whether there is more to see than the first look saw. */
+  isNeeded({ what }: Need): boolean {
+    if (this.#level === 'listed' || what.kind === 'key' || what.kind === 'gap') return false;
+    return what.kind !== 'manifest' || this.#level === 'decrypted';
+  }
+
+  /** Throws what is wrong. `not checked`: the store does not say. */
+  async look(need: Need): Promise<Verdict> {
+    const { what, key } = need;
+    if (what.kind === 'pack') return await this.#pack(key, what.sha256, what.generation);
+    if (what.kind === 'index') await this.#index(key, what.generation);
+    else if (what.kind === 'manifest') await this.#tree(what.manifest as Manifest);
+    else if (what.kind === 'log' && isAtLeast(this.#level, 'hashed')) await what.log.read(what.object);
+    else if (what.kind === 'log') await what.log.readHeader(what.object);
+    return 'good';
+  }
+
+  async #pack(key: string, sha256: string, generation: Generation | undefined): Promise<Verdict> {
+    if (this.#level === 'attested') return await this.#attested(key, sha256);
+    if (this.#level === 'decrypted' && !generation) return 'not checked';
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await readThrough(
+          this.#copy.store,
+          key,
+          async (get) => this.inspect(key, sha256, await get(), generation),
+          this.#options,
+        );
+        return 'good';
+      } catch (cause) {
+        if (!(cause instanceof ThreadGone) || attempt === ATTEMPTS) throw cause;
+      }
+    }
+  }
+
+  async #attested(key: string, sha256: string): Promise<Verdict> {
+    const info = await this.#copy.store.head(key, this.#options);
+    if (!info) fail('OBJECT_MISSING', `'${key}' is not on '${this.#copy.description.name}'`);
+    if (info.sha256 === undefined) return 'not checked';
+    if (info.sha256 === sha256) return 'good';
+    // What lies over ours may be somebody else's; an older version is looked at by reading it.
+    await readThrough(
+      this.#copy.store,
+      key,
+      async (get) => this.inspect(key, sha256, await get(), undefined),
+      this.#options,
+    );
+    return 'good';
+  }
+
+  /** `given` is gone afterwards. Throws `OBJECT_DAMAGED`, `ThreadGone`. */
+  async inspect(key: string, sha256: string, given: Buffer, generation: Generation | undefined): Promise<void> {
+    const what = `'${key}' on '${this.#copy.description.name}'`;
+    const isAlone = given.buffer instanceof ArrayBuffer && given.buffer.byteLength === given.length;
+    const bytes = (isAlone ? given.buffer : Uint8Array.from(given).buffer) as ArrayBuffer;
+    const index = this.#indexes.get(sha256);
+    const isDeep = this.#level === 'decrypted' && generation;
+    const { context } = generation ?? {};
+    const content = isDeep &&
+      context && { setup: this.#setup, path: context.path, dataKey: context.dataKey, ...(index && { index }) };
+    const job = { kind: 'inspect', bytes, sha256, what, ...(content && { content }) } as const;
+    const { damage } = await this.#threads.run<'inspect'>(job, { transfer: [bytes] });
+    if (damage !== undefined) throw new HoldfastError('OBJECT_DAMAGED', damage);
+  }
+
+  async #index(key: string, { context }: Generation): Promise<void> {
+    const packs = await readThrough(
+      this.#copy.store,
+      key,
+      async (get) => openIndex(context, key, await get()),
+      this.#options,
+    );
+    if (this.#level !== 'decrypted') return;
+    for (const { sha256, index } of packs) this.#indexes.set(sha256, index);
+  }
+
+  /** Every line of the tree, and every chunk of every file in the index, by this copy alone. */
+  async #tree(manifest: Manifest): Promise<void> {
+    const parts = await openParts(this.#core, manifest, [this.#copy]);
+    const reader = readerOf(manifest, parts);
+    try {
+      let files = 0;
+      for await (const entry of reader.entries()) {
+        this.#signal?.throwIfAborted();
+        if (entry.type !== 'file') continue;
+        files += 1;
+        chunksOf(parts.index, entry.path, entry.chunks ?? [], entry.sizeBytes);
+      }
+      if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${manifest.header.id}' holds no file`);
+    } finally {
+      reader.close();
+    }
+  }
+
+  get #setup(): ReadingSetup {
+    const { idBytes, chunkId } = this.#core.keys;
+    return { vaultId: idBytes, chunkIdKey: chunkId };
+  }
+
+  get #options(): { signal?: AbortSignal } {
+    return this.#signal ? { signal: this.#signal } : {};
+  }
+}
