@@ -10,7 +10,8 @@ import type {
   StoppedServer,
 } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
-import type { CatchUpInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import type { ComponentIntegrity } from '../src/domain/integrity.ts';
+import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
@@ -167,6 +168,10 @@ export interface RetentionRun {
 }
 
 export interface VaultActivities {
+  /** Never fails for what it finds. */
+  verifyIntegrity(
+    request: VerificationScope & { run: string; startedAt: string },
+  ): Promise<readonly ComponentIntegrity[]>;
   verifySnapshot(request: DatabaseRequest & { snapshot: string }): Promise<VerifiedSnapshot>;
   catchUpCopy(request: CatchUpInput): Promise<{ objects: number; bytes: number; remaining: number }>;
   /** Digest of what a run would do now. Throws `RETENTION_DOUBT`. */

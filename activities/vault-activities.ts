@@ -2,6 +2,7 @@
 
 import type { ComponentId } from '../src/domain/component.ts';
 import { fromErrorData, isHoldfastError } from '../src/errors/index.ts';
+import { verifyComponents } from '../src/host/integrity.ts';
 import { retentionRequest } from '../src/host/retention.ts';
 import type { SnapshotId, Vault } from '../src/vault/index.ts';
 import type { RetentionRun, VaultActivities, VerifiedSnapshot } from './contract.ts';
@@ -36,6 +37,16 @@ export function createVaultActivities(services: HostServices): VaultActivities {
         report({ note: 'naming what is not needed' });
         const { vault: opened, asked } = await retaining(request, signal);
         return await opened.retention.mark(asked);
+      }),
+
+    verifyIntegrity: ({ run, startedAt, ...scope }) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: 'reading what the copies list' });
+        return await verifyComponents(await vault(), configuration, scope, {
+          ...{ run, startedAt, signal },
+          onProgress: ({ copy, objects, bytes }) =>
+            report({ note: `${copy}: ${objects} objects, ${Math.round(bytes / 2 ** 20)} MiB` }),
+        });
       }),
 
     verifySnapshot: ({ component, snapshot }) =>

@@ -6,6 +6,7 @@ import { parseBandwidth } from '../src/domain/bandwidth.ts';
 import { componentId } from '../src/domain/component.ts';
 import { parseDuration } from '../src/domain/duration.ts';
 import type { RetentionRules } from '../src/domain/retention.ts';
+import { parseSize } from '../src/domain/size.ts';
 import { absoluteReference } from './references.ts';
 import type { ConfigurationFile } from './schema.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
   ServiceSettings,
   TemporalSettings,
   VaultSettings,
+  VerifySettings,
 } from './types.ts';
 
 type FileCopy = ConfigurationFile['vault']['copies'][string];
@@ -46,6 +48,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
     }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
     retention: effectiveRetention(content.retention),
+    ...(content.verify && { verify: effectiveVerify(content.verify) }),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
   };
   return { ...settings, path: file, digest: digestOf(settings) };
@@ -136,6 +139,12 @@ function effectiveRules(rules: NonNullable<FileDatabase['keep']>['full']): Reten
 function effectiveRetention({ schedule, grace, maximum }: ConfigurationFile['retention']): RetentionSettings {
   const bytesShare = Number.parseInt(maximum.bytes, 10) / 100;
   return { schedule, graceSeconds: parseDuration(grace), maximum: { objects: maximum.objects, bytesShare } };
+}
+
+function effectiveVerify({ schedule, level, within, bytes, time }: NonNullable<ConfigurationFile['verify']>) {
+  const withinDays = Math.max(1, Math.round(parseDuration(within) / 86_400));
+  const budgetBytes = bytes === undefined ? undefined : parseSize(bytes);
+  return defined<VerifySettings>({ schedule, level, withinDays, budgetBytes, timeSeconds: parseDuration(time) });
 }
 
 function effectiveService(service: FileService, directory: string): ServiceSettings {

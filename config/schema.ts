@@ -6,6 +6,7 @@ import { NAME_PATTERN } from '../src/domain/component.ts';
 import { durationExpected, parseDuration } from '../src/domain/duration.ts';
 import { zoneOffsetMs } from '../src/domain/moment.ts';
 import { parseSchedule, scheduleExpected } from '../src/domain/schedule.ts';
+import { parseSize, sizeExpected } from '../src/domain/size.ts';
 import { referenceProblem } from './references.ts';
 
 // Every message is the end of a sentence that begins with "expected": the loader puts place and value before it.
@@ -320,6 +321,21 @@ const retention = mapping({
     .describe('What one run may take, so that a mistake costs a part and not everything.'),
 });
 
+const verify = mapping({
+  schedule: schedule().default('daily 05:00').describe('When `holdfast test integrity` runs by itself.'),
+  level: oneOf(['listed', 'attested', 'hashed', 'decrypted'])
+    .default('hashed')
+    .describe('How closely is looked: listings, the checksums of the stores, every byte, every chunk.'),
+  within: duration()
+    .default('30d')
+    .describe('What was seen good at this level in this time is not read again; whole days.'),
+  bytes: parsed(sizeExpected, parseSize)
+    .optional()
+    .meta({ type: 'size', defaultText: 'no limit' })
+    .describe('Most bytes that one run reads, longest ago first.'),
+  time: duration().default('4h').describe('A run begins no object after so long.'),
+});
+
 const database = mapping({
   host: text('the name of a host').describe('Host that the server runs on.'),
   url: secret().describe(
@@ -400,6 +416,10 @@ export const schema = mapping({
   }).describe('The encrypted repository.'),
   database: named(database, 'databases').describe('PostgreSQL clusters, by name; `database/NAME` on the command line.'),
   retention: retention.prefault({}).describe('How what `keep` does not keep is deleted.'),
+  verify: verify
+    .optional()
+    .describe('Verification of what the copies hold, by schedule. Without it only `holdfast test integrity` does it.')
+    .meta({ defaultText: 'none: only by command' }),
   approval: mapping({
     restoreInPlace: oneOf(['never', 'always'])
       .default('never')

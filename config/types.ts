@@ -1,6 +1,7 @@
 // The effective configuration: what the loader hands to everything else, with every default filled in and secrets still as references.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import type { IntegrityLevel } from '../src/domain/integrity.ts';
 import type { RetentionRules } from '../src/domain/retention.ts';
 
 /** `env:NAME`, `file:/path` (later `aws-secret:…`): resolved inside activities, never stored, never logged. */
@@ -20,6 +21,8 @@ export interface Configuration {
   /** By name; the id is `database/<name>`. */
   readonly database: Readonly<Record<string, DatabaseSettings>>;
   readonly retention: RetentionSettings;
+  /** Absent: only by command. */
+  readonly verify?: VerifySettings;
   readonly approval: ApprovalSettings;
 }
 
@@ -153,6 +156,15 @@ export interface RetentionSettings {
   readonly graceSeconds: number;
   /** Of each copy, in one run; `bytesShare` from 0 to 1. */
   readonly maximum: { readonly objects: number; readonly bytesShare: number };
+}
+
+export interface VerifySettings {
+  /** As written: `daily 05:00`. */
+  readonly schedule: string;
+  readonly level: IntegrityLevel;
+  readonly withinDays: number;
+  readonly budgetBytes?: number;
+  readonly timeSeconds: number;
 }
 
 /** Who must approve what: `always` asks for the `approve` command before a restore in place touches anything. */

@@ -8,3 +8,4 @@ export { checkDatabase, describeEstate, planRestore, stopRecovered } from './que
 export { restoreDatabase } from './restore-database.ts';
 export { rollbackRestore } from './rollback-restore.ts';
 export { shipLog } from './ship-log.ts';
+export { verifySnapshots } from './verify-snapshots.ts';

@@ -10,6 +10,7 @@ import type {
   RestoreDatabaseInput,
   RunReferenceInput,
   ShipLogInput,
+  VerifySnapshotsInput,
 } from '../../src/domain/operations.ts';
 
 export interface InputOf {
@@ -20,6 +21,7 @@ export interface InputOf {
   readonly confirmRestore: RunReferenceInput;
   readonly catchUpCopy: CatchUpInput;
   readonly applyRetention: ApplyRetentionInput;
+  readonly verifySnapshots: VerifySnapshotsInput;
 }
 
 export interface Canonical {
@@ -42,6 +44,10 @@ const rules: Rules = {
   applyRetention: ({ estate, planDigest }) => ({
     workflowId: workflowIds.retention(estate),
     request: planDigest === undefined ? 'retention' : `retention as planned in ${planDigest}`,
+  }),
+  verifySnapshots: ({ estate, component, level, copy }) => ({
+    workflowId: workflowIds.verify(estate, component),
+    request: `${level}${copy === undefined ? '' : ` on ${copy}`}`,
   }),
 };
 

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { integrityLevels } from '../../src/domain/integrity.ts';
 import { parseTarget } from '../../src/domain/target.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { OperationName } from '../contract.ts';
@@ -46,6 +47,15 @@ const schemas = {
   confirmRestore: z.object({ ...ofComponent, run }),
   catchUpCopy: z.object({ ...common, copy: z.string() }),
   applyRetention: z.object({ ...common, planDigest: z.string().optional() }),
+  verifySnapshots: z.object({
+    ...common,
+    component: z.string().optional(),
+    level: z.enum(integrityLevels).default('hashed'),
+    copy: z.string().optional(),
+    withinDays: z.number().int().positive().optional(),
+    budgetBytes: z.number().int().positive().optional(),
+    timeSeconds: seconds.optional(),
+  }),
 } as const satisfies Record<OperationName, z.ZodType>;
 
 export interface Resolved extends Canonical {
@@ -90,7 +100,11 @@ function inWords(error: z.ZodError): string {
 }
 
 function usageHint(operation: OperationName): string {
-  const examples: Partial<Record<OperationName, string>> = { catchUpCopy: '{"copy": "us"}', applyRetention: '{}' };
+  const examples: Partial<Record<OperationName, string>> = {
+    catchUpCopy: '{"copy": "us"}',
+    applyRetention: '{}',
+    verifySnapshots: '{"level": "hashed"}',
+  };
   const example = examples[operation] ?? '{"component": "database/main", …}';
   return `one JSON object, such as ${example}; docs/cli.md lists the fields`;
 }
@@ -106,6 +120,7 @@ function checkIdentity({ name, digest }: Configuration, input: Given): void {
 
 function fill(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {
   if (operation === 'applyRetention') return fillEstate(configuration, input);
+  if (operation === 'verifySnapshots') return fillVerification(configuration, input);
   return input.copy === undefined ? fillComponent(configuration, operation, input) : fillCopy(configuration, input);
 }
 
@@ -119,6 +134,15 @@ function fillEstate(configuration: Configuration, input: Given): InputOf['applyR
     ...(digest === undefined ? {} : { digest }),
     ...(planDigest === undefined ? {} : { planDigest }),
   };
+}
+
+function fillVerification(configuration: Configuration, input: Given): InputOf['verifySnapshots'] {
+  const about =
+    input.component === undefined
+      ? { estate: configuration.name, host: input.host ?? anyHost(configuration) }
+      : fillComponent(configuration, 'verifySnapshots', input);
+  if (input.copy !== undefined) fillCopy(configuration, input);
+  return { ...input, ...about } as InputOf['verifySnapshots'];
 }
 
 function anyHost({ database, hosts }: Configuration): string {

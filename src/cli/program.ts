@@ -128,6 +128,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   keys: 'the ways to open the vault',
   schedules: 'Temporal Schedules of the configuration',
   retention: 'what is kept, what is not needed, what is deleted',
+  test: 'whether what is stored is what was stored',
   config: 'the configuration file',
   sandbox: 'real components on this machine to try things with',
 };

@@ -15,6 +15,7 @@ import type {
   StoppedServer,
   WindowSummary,
 } from '../domain/client.ts';
+import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type { HoldSummary, MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../domain/retention-report.ts';
@@ -63,6 +64,8 @@ export interface Result {
   readonly keyTests?: readonly KeyTest[];
   readonly keyChange?: KeyChange;
   readonly retention?: RetentionPlan;
+  readonly integrity?: readonly ComponentIntegrity[];
+  readonly repairs?: readonly RepairReport[];
   readonly sweep?: SweepReport;
   readonly mark?: MarkReport;
   readonly hold?: HoldSummary;
@@ -96,6 +99,8 @@ export const views = [
   'setup',
   'schedules',
   'retention',
+  'integrity',
+  'repairs',
   'configuration',
   'several',
   'message',

@@ -23,7 +23,7 @@ export function runSummary(status: RunStatus, handle?: RunHandle): RunSummary {
 
 export function runResult(status: RunStatus, handle?: RunHandle): Result {
   const data = (status.data ?? {}) as RunData;
-  const { snapshot, restore, plan, copy, progress, sweep, mark, warnings = restore?.warnings } = data;
+  const { snapshot, restore, plan, copy, progress, sweep, mark, integrity, warnings = restore?.warnings } = data;
   return {
     state: status.state,
     ...(status.error === undefined ? {} : { error: status.error }),
@@ -37,6 +37,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(progress === undefined ? {} : { progress }),
     ...(sweep === undefined ? {} : { sweep }),
     ...(mark === undefined ? {} : { mark }),
+    ...(integrity === undefined ? {} : { integrity }),
     ...(warnings === undefined ? {} : { warnings }),
   };
 }

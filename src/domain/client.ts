@@ -2,6 +2,7 @@
 
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
+import type { ComponentIntegrity } from './integrity.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   RestoreDatabaseInput,
   RunReferenceInput,
   RunStatus,
+  VerifySnapshotsInput,
 } from './operations.ts';
 import type { PlanSummary } from './plan-summary.ts';
 import type { MarkReport, RetentionPlan, SweepReport } from './retention-report.ts';
@@ -39,6 +41,7 @@ export interface HoldfastClient {
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
   startCatchUp(input: CatchUpInput): Promise<RunHandle>;
   startRetention(input: ApplyRetentionInput): Promise<RunHandle>;
+  startVerify(input: VerifySnapshotsInput): Promise<RunHandle>;
 
   /**
    * Reports the run's status whenever it changed and resolves with the final one: also for a run that failed, was rolled back or is
@@ -348,7 +351,7 @@ export interface RestoreResult {
 
 /**
  * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` (backup), `restore` and `plan` (restore; `plan` as soon as it is
- * made, so that an approval can show it), `copy` and `progress` (catch-up), `sweep` and `mark` (retention).
+ * made, so that an approval can show it), `copy` and `progress` (catch-up), `sweep` and `mark` (retention), `integrity` (verification).
  */
 export interface RunData {
   readonly sweep?: SweepReport;
@@ -358,5 +361,6 @@ export interface RunData {
   readonly plan?: PlanSummary;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
+  readonly integrity?: readonly ComponentIntegrity[];
   readonly warnings?: readonly string[];
 }

@@ -15,6 +15,9 @@ export const workflowIds = {
   confirm: (estate: string, run: string) => `${estate}/confirm/${run}`,
   catchUp: (estate: string, copy: string) => `${estate}/catch-up/${copy}`,
   retention: (estate: string) => `${estate}/retention`,
+  /** Of one component, or of all. */
+  verify: (estate: string, component?: ComponentId) =>
+    `${estate}/verify${component === undefined ? '' : `/${component}`}`,
 } as const;
 
 /** Queues: one for decisions, and per host one for the log, one for bulk work and one for recoveries, so that none starves another. */
@@ -28,6 +31,7 @@ export const taskQueues = {
 export const scheduleIds = {
   backup: (estate: string, component: ComponentId, kind: string) => `${estate}/backup/${component}/${kind}`,
   retention: (estate: string) => `${estate}/retention/daily`,
+  verify: (estate: string) => `${estate}/verify/daily`,
 } as const;
 
 /** Physical replication slot of a component (lower case, digits and underscore: PostgreSQL manual, "Replication Slots"). */
@@ -53,6 +57,7 @@ const runPrefixes = {
   confirmRestore: 'confirm',
   catchUpCopy: 'catch-up',
   applyRetention: 'retention',
+  verifySnapshots: 'verify',
 } as const;
 
 /**

@@ -2,6 +2,7 @@
 
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
+import type { IntegrityLevel } from './integrity.ts';
 import type { RunState } from './states.ts';
 
 /** Fields every input may carry. `estate` defaults to the estate in the workflow id's task queue and must match the worker's. */
@@ -59,6 +60,27 @@ export interface ApplyRetentionInput {
   readonly planDigest?: string;
 }
 
+/** What is looked at, and how closely. */
+export interface VerificationScope {
+  /** Absent: every component. */
+  readonly component?: ComponentId | undefined;
+  readonly level: IntegrityLevel;
+  /** Absent: every copy. */
+  readonly copy?: string | undefined;
+  /** What was seen good at this level in so many days is not read again. */
+  readonly withinDays?: number | undefined;
+  /** Read at most so much; what is left is `not checked`. */
+  readonly budgetBytes?: number | undefined;
+  readonly timeSeconds?: number | undefined;
+}
+
+export interface VerifySnapshotsInput extends VerificationScope {
+  readonly estate: string;
+  readonly host: string;
+  readonly digest?: string;
+  readonly by?: string;
+}
+
 /** Answer of the query `status`, and the record `result` under `runs/` at the end. */
 export interface RunStatus {
   readonly run: string;
@@ -70,7 +92,8 @@ export interface RunStatus {
     | 'rollbackRestore'
     | 'confirmRestore'
     | 'catchUpCopy'
-    | 'applyRetention';
+    | 'applyRetention'
+    | 'verifySnapshots';
   readonly component: ComponentId | string;
   readonly state: RunState;
   /** Named steps in runbook order. */

@@ -46,6 +46,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startConfirm: start('confirmRestore'),
     startCatchUp: start('catchUpCopy'),
     startRetention: start('applyRetention'),
+    startVerify: start('verifySnapshots'),
     ensureShipping: wrap(async (component) => {
       const handle = await startOperation(connected, book, 'shipLog', shipping(component));
       return { ...handle, started: handle.started };

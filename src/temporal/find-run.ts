@@ -7,7 +7,7 @@ import { isOperation } from './run-status.ts';
 
 /** The list of runs follows the runs with a delay; a run that was just started may not be in it yet. */
 const listDelayMs = 3_000;
-const runName = /^(backup|ship|restore|rollback|confirm|catch-up)-[0-9a-f]{8}$/;
+const runName = /^(backup|ship|restore|rollback|confirm|catch-up|retention|verify)-[0-9a-f]{8}$/;
 /** Newest of so many runs are looked at. */
 const listLimit = 200;
 

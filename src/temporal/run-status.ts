@@ -24,6 +24,7 @@ const operations = [
   'confirmRestore',
   'catchUpCopy',
   'applyRetention',
+  'verifySnapshots',
 ] as const;
 
 export function isOperation(type: string): type is RunStatus['operation'] {

@@ -1,11 +1,16 @@
-// The `backup:` lines and the retention of the configuration as Temporal Schedules: made, changed and removed until both say the same.
+// The `backup:` lines, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
-import type { ApplyRetentionInput, BackupDatabaseInput, RunStatus } from '../domain/operations.ts';
+import type {
+  ApplyRetentionInput,
+  BackupDatabaseInput,
+  RunStatus,
+  VerifySnapshotsInput,
+} from '../domain/operations.ts';
 import { parseSchedule } from '../domain/schedule.ts';
 import { isOperation } from './run-status.ts';
 
@@ -81,7 +86,7 @@ function wantedSchedules(configuration: Configuration): Wanted[] {
   const backups = Object.values(configuration.database).flatMap((database) =>
     Object.entries(database.backup).map(([kind, spec]) => backupSchedule(configuration, database, kind, spec)),
   );
-  return [...backups, ...retentionSchedule(configuration)];
+  return [...backups, ...retentionSchedule(configuration), ...verifySchedule(configuration)];
 }
 
 function backupSchedule(
@@ -110,6 +115,18 @@ function retentionSchedule(configuration: Configuration): Wanted[] {
   ];
 }
 
+/** Only where the configuration asks for it. */
+function verifySchedule(configuration: Configuration): Wanted[] {
+  const { name, database, verify } = configuration;
+  const [first] = Object.values(database);
+  if (verify === undefined || first === undefined) return [];
+  const { schedule: text, ...scope } = verify;
+  const input: VerifySnapshotsInput = { estate: name, host: first.host, by: 'schedule', ...scope };
+  const named = { id: scheduleIds.verify(name), component: 'vault', kind: 'verify' } as const;
+  const what = 'verification of the vault';
+  return [wantedSchedule(configuration, { ...named, text, what, workflowType: 'verifySnapshots', input })];
+}
+
 interface Timed {
   readonly id: string;
   readonly component: ScheduleStatus['component'];
@@ -118,7 +135,7 @@ interface Timed {
   readonly text: string;
   readonly what: string;
   readonly workflowType: RunStatus['operation'];
-  readonly input: BackupDatabaseInput | ApplyRetentionInput;
+  readonly input: BackupDatabaseInput | ApplyRetentionInput | VerifySnapshotsInput;
 }
 
 function wantedSchedule({ name, timezone }: Configuration, timed: Timed): Wanted {
@@ -167,7 +184,7 @@ function specOf(found: ScheduleDescription): string {
 async function presentSchedules(client: Client, estate: string): Promise<Map<string, ScheduleDescription>> {
   const present = new Map<string, ScheduleDescription>();
   for await (const { scheduleId } of client.schedule.list()) {
-    if (!['backup', 'retention'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`))) continue;
+    if (!['backup', 'retention', 'verify'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`))) continue;
     present.set(scheduleId, await client.schedule.getHandle(scheduleId).describe());
   }
   return present;
@@ -246,6 +263,7 @@ async function lastRun(
 
 function namesIn(estate: string, id: string): [ScheduleStatus['component'], string] {
   if (id === scheduleIds.retention(estate)) return ['vault', 'retention'];
+  if (id === scheduleIds.verify(estate)) return ['vault', 'verify'];
   const parts = id.slice(`${estate}/backup/`.length).split('/');
   return [parts.slice(0, -1).join('/') as ComponentId, parts.at(-1) ?? ''];
 }

@@ -45,8 +45,8 @@ export async function startOperation<Name extends OperationName>(
 }
 
 function subjectOf(input: InputOf[OperationName]): string {
-  if ('component' in input) return input.component;
-  return 'copy' in input ? input.copy : 'the vault';
+  if ('component' in input && input.component !== undefined) return input.component;
+  return 'copy' in input && input.copy !== undefined ? input.copy : 'the vault';
 }
 
 async function join(

@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after as afterAll, describe, it } from 'node:test';
 import { lsnFrom, parseLsn, type SegmentName } from '../../src/domain/lsn.ts';
 import { FileStore } from '../../src/stores/file-store.ts';
@@ -128,13 +131,11 @@ const sweeps: Sweep[] = [
     },
   },
   {
-    title: 'a repair of a copy that lost a pack',
+    title: 'a repair of a copy that lost key, packs and index',
     policy: { copies: 2, offsite: 1 },
-    prepare: async (vault, path) => {
+    prepare: async (vault, lose) => {
       await takeSnapshot(vault, after, 2);
-      const names = await readdir(path('eu'), { recursive: true });
-      const pack = names.find((name) => /packs\/..\/[0-9a-f]{64}$/.test(name)) ?? '';
-      await rm(join(path('eu'), pack));
+      await lose('eu', `${COMPONENT}/generations/`);
     },
     attempt: async (vault) => {
       const { unrepaired } = await vault.repair({ copy: 'eu', run: 'repair-1' });

@@ -4,7 +4,7 @@ import type { AnyCommand } from '../define.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { configCheck, configShow } from './config.ts';
-import { catchUp, copies } from './copies.ts';
+import { catchUp, copies, copiesRepair } from './copies.ts';
 import { approve, deny } from './decide.ts';
 import { confirm, resume, rollback } from './end-restore.ts';
 import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
@@ -16,6 +16,7 @@ import { sandboxDownCommand, sandboxUpCommand } from './sandbox.ts';
 import { schedulesApply, schedulesList } from './schedules.ts';
 import { setup } from './setup.ts';
 import { monitor, status } from './status.ts';
+import { testIntegrity } from './test.ts';
 import { worker } from './worker.ts';
 
 export const allCommands: readonly AnyCommand[] = [
@@ -38,6 +39,8 @@ export const allCommands: readonly AnyCommand[] = [
   monitor,
   copies,
   catchUp,
+  copiesRepair,
+  testIntegrity,
   keysList,
   keysAdd,
   keysRemove,

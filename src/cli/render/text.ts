@@ -5,6 +5,7 @@ import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } fro
 import { momentFromDate } from '../../domain/moment.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
+import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderPlan } from './plan.ts';
 import { retentionLines } from './retention.ts';
@@ -30,6 +31,8 @@ const printers: Readonly<Record<View, Printer>> = {
     ...(result.retention ? retentionLines(result.retention, zone) : []),
     ...messageLines(result),
   ],
+  integrity: (result) => [...integrityLines(result), ...messageLines(result)],
+  repairs: (result) => [...repairLines(result), ...messageLines(result)],
   configuration: (result) => [
     ...messageLines(result),
     ...(result.configuration ? [stringify(result.configuration).trimEnd()] : []),

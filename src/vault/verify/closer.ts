@@ -58,7 +58,8 @@ export class Closer {
   async look(need: Need): Promise<Verdict> {
     const { what, key } = need;
     if (what.kind === 'pack') return await this.#pack(key, what.sha256, what.generation);
-    if (what.kind === 'index') await this.#index(key, what.generation);
+    if (what.kind === 'index' && !what.generation) return 'not checked';
+    if (what.kind === 'index') await this.#index(key, what.generation as Generation);
     else if (what.kind === 'manifest') await this.#tree(what.manifest as Manifest);
     else if (what.kind === 'log' && isAtLeast(this.#level, 'hashed')) await what.log.read(what.object);
     else if (what.kind === 'log') await what.log.readHeader(what.object);

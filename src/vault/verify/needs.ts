@@ -28,7 +28,7 @@ export type Subject =
   | { readonly kind: 'key' }
   /** Log that no object holds. */
   | { readonly kind: 'gap' }
-  | { readonly kind: 'index'; readonly generation: Generation }
+  | { readonly kind: 'index'; readonly generation: Generation | undefined }
   | { readonly kind: 'pack'; readonly generation: Generation | undefined; readonly sha256: string }
   | { readonly kind: 'log'; readonly log: LogCopy; readonly object: LogObject };
 

@@ -8,8 +8,11 @@ import type { PutOptions } from '../../stores/store.ts';
 import type { Copy } from '../copies.ts';
 import { sealContext, type VaultCore } from '../core.ts';
 import { KEY_BYTES } from '../crypto.ts';
+import type { Generation } from '../generation.ts';
 import { openIndex } from '../index-object.ts';
+import { isKeptKey, isPackKey } from '../layout.ts';
 import { openManifest, sha256Of } from '../manifest.ts';
+import type { PackContext } from '../pack.ts';
 import { failWithWorst, requireWhole } from '../replicate.ts';
 import { namedIn, namedOn, requireNotNamed } from '../retention/named.ts';
 import { objectTypes, unseal } from '../sealed.ts';
@@ -22,8 +25,8 @@ import type { Need } from './needs.ts';
 import { putProof, seenObjects } from './proofs.ts';
 import { survey } from './survey.ts';
 
-/** Keys before what they open; a manifest last, when everything that it names is there. */
-const ORDER: readonly Need['kind'][] = ['key', 'pack', 'index', 'segment', 'extent', 'manifest'];
+/** Behind the keys; a manifest last, when everything that it names is there. */
+const ORDER: readonly Need['kind'][] = ['pack', 'index', 'segment', 'extent', 'manifest'];
 
 export async function repair(core: VaultCore, request: RepairRequest): Promise<RepairReport> {
   const target = await core.copies.require(request.copy);
@@ -65,15 +68,20 @@ class Repair {
   }
 
   async component(component: ComponentId): Promise<void> {
-    const suspects = await this.#suspects(component);
     const mended: string[] = [];
-    for (const kind of ORDER) {
-      for (const need of suspects.filter((each) => each.kind === kind)) {
+    const mend = async (needs: readonly Need[]) => {
+      for (const need of needs) {
         this.#request.signal?.throwIfAborted();
         if (await this.#one(component, need)) mended.push(need.key);
         this.#request.onProgress?.({ objects: this.#repaired.length, bytes: this.#bytes });
       }
-    }
+    };
+    const first = await this.#suspects(component);
+    const keys = first.filter(({ kind }) => kind === 'key');
+    await mend(keys);
+    // With its key, more can be said of a generation.
+    const rest = keys.length === 0 ? first : await this.#suspects(component);
+    for (const each of ORDER) await mend(rest.filter(({ kind }) => kind === each));
     await this.#prove(component, mended);
   }
 
@@ -150,7 +158,7 @@ class Repair {
     const { key, what } = need;
     const context = (type: 'generationKey' | 'segment' | 'extent') => sealContext(this.#core, objectTypes[type], key);
     if (what.kind === 'pack') await this.#closer(copy).inspect(key, what.sha256, Buffer.from(bytes), what.generation);
-    else if (what.kind === 'index') await openIndex(what.generation.context, key, bytes);
+    else if (what.kind === 'index') await openIndex(contextOf(key, what.generation), key, bytes);
     else if (what.kind === 'manifest') await openManifest(this.#core, key, bytes);
     else if (what.kind === 'key') {
       const { body } = await unseal(context('generationKey'), bytes);
@@ -168,13 +176,14 @@ class Repair {
   /** A snapshot exists from its manifest on: everything else is there before. */
   async #requireWhole(component: ComponentId, key: string, bytes: Buffer): Promise<void> {
     const manifest = await openManifest(this.#core, key, bytes);
-    await requireWhole(component, manifest.body, this.#target);
+    await requireWhole(this.#core, component, manifest.body, this.#target);
     await requireNotNamed(this.#core, [this.#target, ...this.#sources], manifest);
   }
 
   /** What is missing is put only where nothing is; what is damaged is replaced, or superseded where the store keeps versions. */
   async #put(need: Need, bytes: Buffer, was: 'damaged' | 'missing'): Promise<void> {
-    const options: PutOptions = { ...this.#options, ifAbsent: was === 'missing', bulk: need.kind === 'pack' };
+    const how = { ifAbsent: was === 'missing', bulk: isPackKey(need.key), keep: isKeptKey(need.key) };
+    const options: PutOptions = { ...this.#options, ...how };
     try {
       await this.#target.store.put(need.key, bytes, options);
     } catch (cause) {
@@ -194,4 +203,10 @@ class Repair {
   get #options(): { signal?: AbortSignal } {
     return this.#request.signal ? { signal: this.#request.signal } : {};
   }
+}
+
+function contextOf(key: string, generation: Generation | undefined): PackContext {
+  return (
+    generation?.context ?? fail('OBJECT_MISSING', `'${key}' cannot be opened: the key of its generation is not there`)
+  );
 }

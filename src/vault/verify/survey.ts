@@ -98,8 +98,8 @@ class Surveyor {
         const need = this.#needs.add(header.id, { key: packKeyOf(path, sha256), kind: 'pack', sizeBytes, what });
         this.#listed(need, holdings.packs.get(sha256), sizeBytes);
       }
-      for (const key of generation ? indexes : []) {
-        const what = { kind: 'index', generation: generation as Generation } as const;
+      for (const key of indexes) {
+        const what = { kind: 'index', generation } as const;
         const sizeBytes = holdings.indexes.get(key);
         const need = this.#needs.add(header.id, { key, kind: 'index', sizeBytes: sizeBytes ?? 0, what });
         this.#listed(need, sizeBytes, sizeBytes ?? 0);

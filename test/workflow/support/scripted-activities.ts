@@ -26,6 +26,7 @@ const canonical: Record<OperationName, (input: Input) => string> = {
   confirmRestore: (input) => workflowIds.confirm(input.estate, input.run ?? ''),
   catchUpCopy: (input) => workflowIds.catchUp(input.estate, input.copy ?? ''),
   applyRetention: (input) => workflowIds.retention(input.estate),
+  verifySnapshots: (input) => workflowIds.verify(input.estate),
 };
 
 export const snapshot = {
@@ -53,6 +54,7 @@ const defaults: Record<string, Handler> = {
   captureBaseBackup: () => snapshot,
   verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
   catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
+  verifyIntegrity: () => [],
   planRetention: () => ({ digest: 'digest-1' }),
   sweepRetention: () => ({ ...emptySweep, deleted: { local: { objects: 3, bytes: 300 } } }),
   markRetention: () => ({ heldBack: [], refused: [] }),
@@ -86,7 +88,7 @@ const names = [
     'verifySnapshot',
   ],
   ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
-  ...['planRetention', 'sweepRetention', 'markRetention'],
+  ...['verifyIntegrity', 'planRetention', 'sweepRetention', 'markRetention'],
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];

@@ -1,0 +1,88 @@
+// `test integrity`: whether what the copies hold is what was stored, as closely as asked.
+
+import { z } from 'zod';
+import { parseDuration } from '../../domain/duration.ts';
+import { type ComponentIntegrity, integrityLevels, worstVerdict } from '../../domain/integrity.ts';
+import type { VerificationScope } from '../../domain/operations.ts';
+import { parseSize } from '../../domain/size.ts';
+import { exitCodes } from '../../errors/index.ts';
+import { defineCommand } from '../define.ts';
+import { followOrDetach } from '../follow.ts';
+import { findDatabase } from '../naming.ts';
+import { outcome } from '../result.ts';
+import { checkCopy } from './copies.ts';
+import { anyComponent, COMPONENT_HELP } from './typed.ts';
+
+export const testIntegrity = defineCommand({
+  path: 'test integrity',
+  arguments: '[component...]',
+  summary: 'look at what each copy holds by its own bytes, and keep the result as proof',
+  details: `${COMPONENT_HELP} Without one, all are looked at. Levels: 'listed' (manifests open, everything is there with its size), 'attested' (the store's own checksums), 'hashed' (every byte read), 'decrypted' (every chunk opened and compared). Leaves with 4 when anything is damaged or missing.`,
+  options: [
+    { flags: '--level <LEVEL>', description: 'listed, attested, hashed (default) or decrypted' },
+    { flags: '--copy <COPY>', description: 'only this copy' },
+    {
+      flags: '--within <DAYS>',
+      description: 'what was seen good at this level in so many days counts, and is not read again',
+    },
+    {
+      flags: '--budget <SIZE>',
+      description: 'read at most so much (20GiB), longest ago first; the rest is not checked',
+    },
+    { flags: '--time <DURATION>', description: 'begin nothing more after so long (2h)' },
+  ],
+  examples: [
+    'holdfast test integrity',
+    'holdfast test integrity database/main --level decrypted --copy eu',
+    'holdfast test integrity --within 30 --budget 200GiB --time 4h --json',
+  ],
+  standalone: true,
+  input: z.object({
+    args: anyComponent,
+    level: z.enum(integrityLevels, { error: `expected one of ${integrityLevels.join(', ')}` }).default('hashed'),
+    copy: z.string().optional(),
+    within: z.coerce.number({ error: 'expected a number of days' }).int().positive().max(3650).optional(),
+    budget: z.string().optional(),
+    time: z.string().optional(),
+  }),
+  async run({ args, level, copy, within, budget, time }, context) {
+    const configuration = await context.configuration();
+    if (copy !== undefined) checkCopy(configuration, copy);
+    const database = args.length === 0 ? undefined : findDatabase(configuration, args);
+    const scope: VerificationScope = {
+      level,
+      ...(database && { component: database.id }),
+      ...(copy !== undefined && { copy }),
+      ...(within !== undefined && { withinDays: within }),
+      ...(budget !== undefined && { budgetBytes: parseSize(budget) }),
+      ...(time !== undefined && { timeSeconds: parseDuration(time) }),
+    };
+    if (context.options.dryRun) {
+      const what = `${database?.id ?? 'all components'} on ${copy ?? 'every copy'}`;
+      return outcome('message', { state: 'completed', dryRun: true, message: `would look at ${what}: ${level}` });
+    }
+    if (context.options.standalone) {
+      const { HostIntegrity } = await import('../../host/integrity.ts');
+      const host = await HostIntegrity.open(configuration, context.logger);
+      try {
+        const integrity = await host.verify(scope);
+        return outcome('integrity', { state: 'completed', integrity }, exitOf(integrity));
+      } finally {
+        await host.close();
+      }
+    }
+    const client = await context.client();
+    const { name: estate, digest } = configuration;
+    const host = (database ?? Object.values(configuration.database)[0])?.host ?? '';
+    return followOrDetach(
+      context,
+      client,
+      await client.startVerify({ estate, host, digest, by: context.by, ...scope }),
+    );
+  },
+});
+
+function exitOf(integrity: readonly ComponentIntegrity[]): number {
+  const worst = worstVerdict(integrity.map(({ state }) => state));
+  return worst === 'damaged' || worst === 'missing' ? exitCodes.found : exitCodes.done;
+}

@@ -1,0 +1,45 @@
+// How a verification runs and ends: damage is no success, what is not checked is told, and what was found is in the status.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import type { Verdict } from '../../src/domain/states.ts';
+import { failureOf } from './support/closing.ts';
+import { script } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+
+function report(state: Verdict) {
+  const objects = { good: 3, damaged: 0, missing: 0, 'not checked': 2 };
+  const findings =
+    state === 'damaged' ? [{ key: 'k', kind: 'pack', state, message: "'k' is not what its name says" }] : [];
+  const copies = [{ copy: 'eu', state, snapshots: [], objects, segments: objects, readBytes: 5, findings }];
+  return [{ component: 'database/main', level: 'hashed', state, at: '2026-11-25T05:00:00.000000Z', copies }];
+}
+
+const input = (estate: string) => ({ estate, host: 'db1', by: 'me', level: 'hashed', withinDays: 30 });
+
+test('what is left by the budget is told, and is no failure', async (t) => {
+  const { calls, requests, activities } = script({ verifyIntegrity: () => report('not checked') });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('verifySnapshots', `${estate.name}/verify`, input(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.deepEqual(calls, ['resolveOperation', 'verifyIntegrity', 'putRunRecord']);
+  const [asked] = requests.verifyIntegrity as { run: string; level: string; withinDays: number }[];
+  assert.deepEqual([asked?.run, asked?.level, asked?.withinDays], [status.run, 'hashed', 30]);
+  assert.match(status.run, /^verify-[0-9a-f]{8}$/);
+  assert.equal(status.message, '3 objects good, 2 not checked');
+});
+
+test('damage ends it badly, with the object, the way to mend it, and the whole report', async (t) => {
+  const { activities } = script({ verifyIntegrity: () => report('damaged') });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(await estate.start('verifySnapshots', `${estate.name}/verify`, input(estate.name)));
+  assert.equal(closed.type, 'CHECK_FAILED');
+  assert.match(closed.status.message, /database\/main on eu is damaged: 'k' is not what its name says/);
+  assert.match(closed.status.error?.hint ?? '', /copies repair eu/);
+  assert.ok(closed.status.data?.integrity);
+});
