@@ -13,14 +13,19 @@ export const SLAB_BYTES = 4 * 1024 * 1024;
 const JOBS_A_WORKER = 2;
 /** Beyond this many threads the stores, not the cores, are what is waited for; each costs about 50 MB. */
 const MOST_WORKERS = 8;
+/** Beside those that the workers fill: enough to keep a store busy, and the whole stays far below 512 MiB. */
+const MOST_PACKS_ALIVE = 2;
 
 export interface PipelineParts {
   readonly setup: WorkerSetup;
   readonly index: ChunkIndex;
   /** Number of threads; default the cores, at most 8. */
   readonly workers?: number | undefined;
-  /** Takes the pack over; resolves when there is room for the next one. Called for one pack at a time. `release`: nobody reads `bytes` any more. */
-  readonly onPack: (pack: { sha256: string; bytes: Buffer; index: Buffer }, release: () => void) => Promise<void>;
+  /** Takes the pack over; resolves when there is room for the next one. Called for one pack at a time. `settle`: it was stored or given up; `isFree`: nobody reads `bytes` any more. */
+  readonly onPack: (
+    pack: { sha256: string; bytes: Buffer; index: Buffer },
+    settle: (isFree: boolean) => void,
+  ) => Promise<void>;
   /** A chunk of this snapshot lies in a pack that was there before. */
   readonly onKnown: (pack: number) => void;
 }
@@ -39,6 +44,8 @@ export class ChunkPipeline {
   #failure: { readonly cause: unknown } | undefined;
   #packs: Promise<void> = Promise.resolve();
   #packsWaiting = 0;
+  /** Handed over and not settled: each is 34 MiB. */
+  #packsAlive = 0;
   #unflushed = 0;
   #isFinished = false;
   #wake: (() => void) | undefined;
@@ -113,13 +120,13 @@ export class ChunkPipeline {
     return { hashed };
   }
 
-  /** The one that has least to do; waits while all have enough, or while a pack waits for its turn to be stored: what is under way then fills at most one more each. */
+  /** The one that has least to do; waits while all have enough, or while packs are not stored as fast as they are made: what is under way then fills at most one more each. */
   async #freeWorker(): Promise<DataWorker> {
     if (this.#workers.length === 0) this.#start();
     for (;;) {
       this.#check();
       const [first] = [...this.#workers].sort((a, b) => a.jobs - b.jobs);
-      if (first && first.jobs < JOBS_A_WORKER && this.#packsWaiting === 0) return first;
+      if (first && first.jobs < JOBS_A_WORKER && this.#packsAlive < MOST_PACKS_ALIVE) return first;
       await this.#change();
     }
   }
@@ -164,16 +171,23 @@ export class ChunkPipeline {
 
   #pack(worker: DataWorker, { sha256, buffer, sizeBytes, index }: PackedPack): void {
     this.#packsWaiting++;
+    this.#packsAlive++;
     const pack = { sha256, bytes: Buffer.from(buffer, 0, sizeBytes), index: Buffer.from(index) };
     this.#packs = this.#packs.then(async () => {
       try {
-        if (!this.#failure) await this.#parts.onPack(pack, () => worker.send({ kind: 'spare', buffer }, [buffer]));
+        if (!this.#failure) await this.#parts.onPack(pack, (isFree) => this.#settled(worker, buffer, isFree));
       } catch (cause) {
         this.#fail(cause);
       }
       this.#packsWaiting--;
       this.#wakeUp();
     });
+  }
+
+  #settled(worker: DataWorker, buffer: ArrayBuffer, isFree: boolean): void {
+    this.#packsAlive--;
+    if (isFree) worker.send({ kind: 'spare', buffer }, [buffer]);
+    this.#wakeUp();
   }
 
   #fail(cause: unknown): void {

@@ -1,7 +1,6 @@
 // Reading one snapshot: its tree, and its files verified chunk by chunk and as a whole.
 
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import { ChunkSource, type SourcePack, type SourceParts } from './chunk-source.ts';
@@ -15,6 +14,7 @@ import { type PackContext, readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
 import { failWithWorst, readVerified } from './replicate.ts';
 import { restoreFiles } from './restore/restore-files.ts';
+import { parseTreeEntry } from './tree-entry.ts';
 import type {
   FileToRestore,
   RestoredFiles,
@@ -29,22 +29,6 @@ import { readThrough } from './versions.ts';
 const AHEAD = 16;
 /** Chunks looked at to find how far one ranged read can go. */
 const RUN = 160;
-
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
-const entrySchema = z.object({
-  path: z.string().min(1),
-  type: z.enum(['file', 'directory', 'symlink']),
-  mode: z.number().int().nonnegative(),
-  mtimeSeconds: z.number(),
-  mtimeNanos: z.number().int().min(0).max(999_999_999).optional(),
-  ctimeNs: z.string().optional(),
-  inode: z.string().optional(),
-  linkTarget: z.string().optional(),
-  sizeBytes: z.number().int().nonnegative(),
-  sha256: hash.optional(),
-  chunking: z.enum(['pages', 'content']).optional(),
-  chunks: z.array(hash).optional(),
-});
 
 export async function openReader(
   core: VaultCore,
@@ -92,11 +76,12 @@ class ChunkSnapshotReader implements SnapshotReader {
 
   async *entries(): AsyncGenerator<TreeEntry> {
     const { tree, treeBytes, treeSha256 } = this.#manifest.body;
+    const what = `the tree of '${this.snapshot.id}'`;
     let rest: Buffer = Buffer.alloc(0);
     for await (const bytes of this.#stream('the tree', tree, treeBytes, treeSha256)) {
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
       const end = rest.lastIndexOf(0x0a) + 1;
-      for (const line of rest.toString('utf8', 0, end).split('\n')) if (line !== '') yield this.#entry(line);
+      for (const line of rest.toString('utf8', 0, end).split('\n')) if (line !== '') yield parseTreeEntry(line, what);
       rest = rest.subarray(end);
     }
     if (rest.length > 0) fail('OBJECT_DAMAGED', `the tree of '${this.snapshot.id}' ends in the middle of a line`);
@@ -128,14 +113,6 @@ class ChunkSnapshotReader implements SnapshotReader {
     }
     if (length !== sizeBytes || digest.digest('hex') !== sha256) {
       fail('OBJECT_DAMAGED', `${what} of snapshot '${this.snapshot.id}' is not what was captured`);
-    }
-  }
-
-  #entry(line: string): TreeEntry {
-    try {
-      return entrySchema.parse(JSON.parse(line)) as TreeEntry;
-    } catch (cause) {
-      return fail('OBJECT_DAMAGED', `the tree of '${this.snapshot.id}' has a line that is no entry`, { cause });
     }
   }
 }

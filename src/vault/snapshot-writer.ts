@@ -77,7 +77,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     this.#pipeline = new ChunkPipeline({
       setup: { vaultId, path, dataKey, chunkIdKey: core.keys.chunkId, gear, compression: core.compression },
       index: this.#index,
-      onPack: (pack, release) => this.#storePack(pack, release),
+      onPack: (pack, settle) => this.#storePack(pack, settle),
       onKnown: (pack) => this.#usedStored.add(pack),
     });
     this.#tree = new TreeWriter(this.#pipeline, gear);
@@ -270,12 +270,15 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     onFile({ path: entry.path, sizeBytes, sha256, mtimeNs, ctimeNs, isTorn });
   }
 
-  async #storePack(pack: { sha256: string; bytes: Buffer; index: Buffer }, release: () => void): Promise<void> {
+  async #storePack(
+    pack: { sha256: string; bytes: Buffer; index: Buffer },
+    settle: (isFree: boolean) => void,
+  ): Promise<void> {
     const sizeBytes = pack.bytes.length;
     this.#packs.push({ sha256: pack.sha256, sizeBytes });
     this.#storedBytes += sizeBytes;
     const key = packKeyOf(this.#parts.generation.path, pack.sha256);
-    await this.#parts.uploads.add(key, pack.bytes, pack.sha256, release);
+    await this.#parts.uploads.add(key, pack.bytes, pack.sha256, settle);
     await this.#note({ sha256: pack.sha256, sizeBytes, index: pack.index });
   }
 

@@ -45,13 +45,13 @@ export class Uploads {
   }
 
   /**
-   * Resolves when there is room for the next object. `onStored`: every copy took it, so nobody reads the bytes any more; not called when one
-   * failed, because a call that was given up may still be reading them. Throws `POLICY_UNMET` when too few copies are left.
+   * Resolves when there is room for the next object. `onSettled`: no copy waits for it any more; `isFree` when every copy took it, so that nobody
+   * reads the bytes: a call that was given up may still be reading them. Throws `POLICY_UNMET` when too few copies are left.
    */
-  async add(key: string, bytes: Uint8Array, sha256?: string, onStored?: () => void): Promise<void> {
+  async add(key: string, bytes: Uint8Array, sha256?: string, onSettled?: (isFree: boolean) => void): Promise<void> {
     this.check();
     const upload = Promise.all(this.alive.map((copy) => this.#put(copy, key, bytes, sha256))).then((stored) => {
-      if (stored.every(Boolean)) onStored?.();
+      onSettled?.(stored.every(Boolean));
     });
     this.#inFlight.add(upload);
     void upload.finally(() => this.#inFlight.delete(upload));

@@ -1,6 +1,6 @@
 // Holdfast's vault on one directory, by the driver beside it, compiled as a package is.
 
-import { readFile, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../../src/errors/index.ts';
 import { run, tryRun } from '../../../src/process/index.ts';
@@ -23,6 +23,9 @@ async function compile(): Promise<void> {
   const compiler = path.join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
   const made = await tryRun(process.execPath, [compiler, '-p', 'bench/tsconfig.build.json'], { cwd: repositoryRoot });
   if (made.exitCode !== 0) fail('CHECK_FAILED', `Holdfast does not compile:\n${made.stdout}${made.stderrTail}`);
+  for (const file of ['docs/vault-format.md', 'src/rescue/rescue.mjs']) {
+    await cp(path.join(repositoryRoot, file), path.join(compiled, file)); // as `npm run build` does
+  }
 }
 
 export async function holdfast(): Promise<Contender> {

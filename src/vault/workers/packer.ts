@@ -11,7 +11,7 @@ export class Packer {
   readonly #context: PackContext;
   readonly #compression: Compression;
   readonly #onPack: (pack: FinishedPack, buffer: ArrayBuffer) => void;
-  readonly #spares: ArrayBuffer[] = [];
+  #spare: ArrayBuffer | undefined;
   #frame = Buffer.allocUnsafeSlow(FRAME_BYTES);
   #length = 0;
   #ids = Buffer.allocUnsafe(1024 * CHUNK_ID_BYTES);
@@ -41,9 +41,9 @@ export class Packer {
     if (this.#length >= FRAME_BYTES) this.#endFrame();
   }
 
-  /** Takes back the buffer of a pack that was handed over: touching fresh memory costs as much as encrypting into it. */
+  /** Takes back the buffer of a pack that was handed over: touching fresh memory costs as much as encrypting into it. One is kept. */
   reuse(buffer: ArrayBuffer): void {
-    if (buffer.byteLength >= PACK_BUFFER_BYTES) this.#spares.push(buffer);
+    if (buffer.byteLength >= PACK_BUFFER_BYTES) this.#spare = buffer;
   }
 
   /** Hands over what there is. */
@@ -55,14 +55,17 @@ export class Packer {
   #endFrame(): void {
     if (this.#length === 0) return;
     const { codec, bytes } = compressSync(this.#frame.subarray(0, this.#length), this.#compression);
-    this.#pack ??= new PackBuilder(
-      this.#context,
-      Buffer.from(this.#spares.pop() ?? new ArrayBuffer(PACK_BUFFER_BYTES)),
-    );
+    this.#pack ??= new PackBuilder(this.#context, Buffer.from(this.#takeSpare()));
     this.#pack.add(codec, bytes, this.#length, this.#ids, this.#lengths);
     this.#length = 0;
     this.#lengths = [];
     if (this.#pack.isFull) this.#endPack(this.#pack);
+  }
+
+  #takeSpare(): ArrayBuffer {
+    const buffer = this.#spare ?? new ArrayBuffer(PACK_BUFFER_BYTES);
+    this.#spare = undefined;
+    return buffer;
   }
 
   #endPack(builder: PackBuilder): void {

@@ -1,0 +1,51 @@
+// One line of a tree as an entry, by hand: a snapshot of a million files has a million of them.
+
+import { fail } from '../errors/index.ts';
+import type { TreeEntry } from './types.ts';
+
+const HASH = /^[0-9a-f]{64}$/;
+const TYPES: readonly unknown[] = ['file', 'directory', 'symlink'];
+const CHUNKINGS: readonly unknown[] = ['pages', 'content', undefined];
+
+/** `what`: names the tree. Throws `OBJECT_DAMAGED` for a line that is no entry (docs/vault-format.md, section 7); fields that it does not know are kept. */
+export function parseTreeEntry(line: string, what: string): TreeEntry {
+  try {
+    const entry = JSON.parse(line) as unknown;
+    if (isEntry(entry)) return entry;
+  } catch (cause) {
+    fail('OBJECT_DAMAGED', `${what} has a line that is no entry`, { cause });
+  }
+  return fail('OBJECT_DAMAGED', `${what} has a line that is no entry`);
+}
+
+function isEntry(value: unknown): value is TreeEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const entry = value as Readonly<Record<string, unknown>>;
+  return (
+    typeof entry.path === 'string' &&
+    entry.path !== '' &&
+    TYPES.includes(entry.type) &&
+    isCount(entry.mode) &&
+    Number.isFinite(entry.mtimeSeconds) &&
+    isCount(entry.sizeBytes) &&
+    CHUNKINGS.includes(entry.chunking) &&
+    (entry.mtimeNanos === undefined || (isCount(entry.mtimeNanos) && entry.mtimeNanos < 1_000_000_000)) &&
+    isTextOrAbsent(entry.linkTarget) &&
+    isTextOrAbsent(entry.ctimeNs) &&
+    isTextOrAbsent(entry.inode) &&
+    (entry.sha256 === undefined || isHash(entry.sha256)) &&
+    (entry.chunks === undefined || (Array.isArray(entry.chunks) && entry.chunks.every(isHash)))
+  );
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === 'string' && HASH.test(value);
+}
+
+function isTextOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
