@@ -52,8 +52,9 @@ export class FileStore implements Store {
           await this.#publish(temporary, path, key, options.ifAbsent ?? true);
         };
         await publish().catch((error: unknown) => {
-          if (codeOf(error) !== 'ENOENT' || this.#durableDirectories.size === 0) throw error;
-          this.#durableDirectories.clear(); // somebody removed a directory since we made it
+          if (codeOf(error) !== 'ENOENT') throw error;
+          // Somebody removed a directory since we made it; another put may have met the same and forgotten them already.
+          this.#durableDirectories.clear();
           return publish();
         });
       } finally {

@@ -64,4 +64,17 @@ describe('store on a directory, as a disk', () => {
     await store.put('a/b/c', Buffer.from('y'));
     assert.equal((await store.get('a/b/c')).toString(), 'y');
   });
+
+  it('makes its directories again for each of many writes that meet their removal at once', async () => {
+    const directory = await emptyDirectory();
+    const store = new FileStore('local', directory);
+    const putAll = () =>
+      Promise.all(Array.from({ length: 40 }, (_, number) => store.put(`a/${number}/c`, Buffer.from('x'))));
+    for (let round = 0; round < 5; round++) {
+      await putAll();
+      await rm(join(directory, 'a'), { recursive: true });
+    }
+    await putAll();
+    assert.equal((await readdir(join(directory, 'a'))).length, 40);
+  });
 });
