@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 export type Lie =
   /** The next put is confirmed with the checksum that was sent, and goes nowhere. */
   | 'drop'
+  /** A put under a name that is taken is confirmed, as by a store that does not know conditions. */
+  | 'unconditional'
   /** Gets answer what the first get of the same did. */
   | 'stale'
   /** Gets answer bytes of another object that was read before. */
@@ -53,16 +55,17 @@ export async function startLyingS3(t: { after(fn: () => void): void }, target: s
     const { method = '', url = '' } = incoming;
     const body = await collect(incoming);
     const lie = current?.path.test(decodeURIComponent(url)) ? current.lie : undefined;
-    if (lie === 'drop' && method === 'PUT') {
+    const confirm = () => {
       lies++;
       const sum = createHash('sha256').update(body).digest('base64');
       response.writeHead(200, { 'x-amz-checksum-sha256': sum, etag: '"0"', 'content-length': 0 }).end();
-      return;
-    }
+    };
+    if (lie === 'drop' && method === 'PUT') return confirm();
     const real = await forward(incoming, body);
+    if (lie === 'unconditional' && method === 'PUT' && real.status === 412) return confirm();
     const place = `${url} ${incoming.headers.range ?? ''}`;
     if (method === 'GET' && !remembered.has(place)) remembered.set(place, { headers: real.headers, body: real.body });
-    if (method !== 'GET' || real.status >= 300 || lie === undefined || lie === 'drop') {
+    if (method !== 'GET' || real.status >= 300 || lie === undefined || lie === 'drop' || lie === 'unconditional') {
       response.writeHead(real.status, real.headers).end(method === 'HEAD' ? undefined : real.body);
       return;
     }

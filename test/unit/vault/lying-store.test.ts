@@ -16,13 +16,14 @@ async function lyingVault(t: TestContext) {
   const proxy = await startLyingS3(t, server.endpoint);
   const { region, accessKeyId, secretAccessKey } = server;
   const credentials = async () => ({ accessKeyId, secretAccessKey });
-  const store = async () => new S3Store('eu', { bucket, region, endpoint: proxy.endpoint, credentials });
-  const test = await testVault({ copies: ['eu'], store });
+  const newStore = () => new S3Store('eu', { bucket, region, endpoint: proxy.endpoint, credentials });
+  const test = await testVault({ copies: ['eu'], store: async () => newStore() });
+  const reopen = (store: S3Store) => test.reopen({ copies: test.options.copies.map((copy) => ({ ...copy, store })) });
   t.after(async () => {
     await test.vault.close();
     await test[Symbol.asyncDispose]();
   });
-  return { proxy, vault: test.vault };
+  return { proxy, vault: test.vault, newStore, reopen };
 }
 
 describe('a store that lies', () => {
@@ -78,6 +79,22 @@ describe('a store that lies', () => {
     await takeSnapshot(vault, { other: seededBytes('other', 900_000) }, 2);
     proxy.lie('other', /\/packs\//);
     await assert.rejects(readFiles(await vault.openSnapshot(snapshotId(2))), { code: 'OBJECT_DAMAGED' });
+    assert.ok(proxy.lies > 0);
+  });
+
+  it('about conditional writes is found out by a probe: it grants no lease, and nothing is written over', async (t) => {
+    const { proxy, vault, newStore, reopen } = await lyingVault(t);
+    const lease = await vault.acquireLease('retention', 'honest', 60_000);
+    await lease.release();
+    proxy.lie('unconditional');
+    const store = newStore();
+    t.after(() => store.close());
+    assert.equal((await store.probe()).conditionalPut, false);
+    await store.put('runs/a/end', Buffer.from('first'));
+    await assert.rejects(store.put('runs/a/end', Buffer.from('second')), { code: 'OBJECT_EXISTS' });
+    assert.equal((await store.get('runs/a/end')).toString(), 'first');
+    const again = await reopen(store);
+    await assert.rejects(again.acquireLease('retention', 'deceived', 60_000), { code: 'POLICY_UNMET' });
     assert.ok(proxy.lies > 0);
   });
 });
