@@ -15,10 +15,10 @@ import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } 
 import type { RunStatus } from '../domain/operations.ts';
 import { addSeconds } from '../domain/retention.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
-import type { ProofLevel } from '../domain/states.ts';
+import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
-import type { CopyCondition, SnapshotOnCopies } from '../vault/index.ts';
+import type { CopyCondition, SnapshotOnCopies, SnapshotProof } from '../vault/index.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 
 /** What was read of one component; `history` newest first. */
@@ -30,6 +30,8 @@ export interface ComponentFacts {
   readonly windows: readonly RecoveryWindow[];
   readonly conditions: readonly CopyCondition[];
   readonly history: readonly RunStatus[];
+  /** What verifications showed, at most one for each snapshot. */
+  readonly proofs: readonly SnapshotProof[];
   readonly now: Date;
 }
 
@@ -44,7 +46,7 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
   const surviving = newest(facts.windows.filter(({ copy }) => survivesHost(facts, copy)));
   const copies = facts.conditions.map((condition) => copyState(facts, condition, best));
   const nowSeconds = surviving && Math.max(0, secondsBetween(surviving.to, momentFromDate(now)));
-  const proven = provenBy(facts.history);
+  const proven = provenBy(facts);
   const [lastSnapshot] = snapshots;
   const { rpoSeconds } = database.objective;
   const findings = [
@@ -115,11 +117,14 @@ function copyState(facts: ComponentFacts, condition: CopyCondition, best: Recove
   };
 }
 
-/** The newest run that showed something of a snapshot; a restore shows more than any verification. */
-function provenBy(history: readonly RunStatus[]): ComponentStatus['proven'] {
-  const proofs = history.flatMap((run) => proofOf(run) ?? []);
-  const restored = proofs.find(({ level }) => level === 'queried');
-  return restored ?? proofs[0];
+/** The best that is known of any snapshot, the latest of several: a restore shows more than any verification. */
+function provenBy({ history, proofs }: ComponentFacts): ComponentStatus['proven'] {
+  const shown = [
+    ...history.flatMap((run) => proofOf(run) ?? []),
+    ...proofs.map(({ level, at, snapshot }) => ({ level, at, snapshot })),
+  ];
+  const rank = ({ level }: { level: ProofLevel }) => proofLevels.indexOf(level);
+  return shown.sort((a, b) => rank(b) - rank(a) || (a.at < b.at ? 1 : -1))[0];
 }
 
 /** What a run that ended well showed of a snapshot. */

@@ -39,17 +39,24 @@ export async function retentionRequest(
     timezone,
     graceSeconds: retention.graceSeconds,
     maximum: retention.maximum,
-    proofs: await readProofs(vault, records),
+    proofs: await readProofs(vault, configuration, records),
     passing: await restoresUnderWay(vault, records),
   };
 }
 
 type Records = Awaited<ReturnType<Vault['listRecords']>>;
 
-/** Best level by snapshot, of every run whose record is kept. */
-async function readProofs(vault: Vault, records: Records): Promise<Record<string, ProofLevel>> {
+/** Best level by snapshot, of every run whose record is kept and of every verification. */
+async function readProofs(
+  vault: Vault,
+  { database }: Configuration,
+  records: Records,
+): Promise<Record<string, ProofLevel>> {
   const proofs: Record<string, ProofLevel> = {};
   const rank = (level: ProofLevel | undefined) => (level === undefined ? -1 : proofLevels.indexOf(level));
+  for (const { id } of Object.values(database)) {
+    for (const [snapshot, { level }] of Object.entries(await vault.newestProofs(id))) proofs[snapshot] = level;
+  }
   for (const { run, name } of records) {
     if (name !== 'result' || !/^(restore|backup|drill)-/.test(run)) continue;
     const proof = proofOf((await vault.getRecord(run, name)) as RunStatus);

@@ -83,6 +83,7 @@ async function readComponent(
       conditions: await vault.conditions(),
       snapshots: await vault.listSnapshots(database.id),
       windows: await windows(vault, database.id),
+      proofs: Object.values(await vault.newestProofs(database.id)),
     };
     const own = runs.filter(({ component }) => component === database.id);
     return componentStatus({ ...facts, configuration, database, history: own, now: new Date() });
