@@ -1,9 +1,11 @@
 // Activities of a backup and of the log: thin over the engine, the receivers and the vault.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stateDirectoryOf } from '../config/index.ts';
 import type { LogOutage } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import { fail } from '../src/errors/index.ts';
+import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
 import { takeBaseBackup } from '../src/postgres/backup/index.ts';
 import { identify } from '../src/postgres/identity.ts';
@@ -21,7 +23,7 @@ const soonMs = 5 * 60_000;
 const lookMs = 1_000;
 
 export function createBackupActivities(services: HostServices): Pick<PostgresActivities, Names> {
-  const { frame, receivers, host } = services;
+  const { frame, receivers, host, configuration } = services;
   return {
     identifyDatabase: ({ component }) =>
       runActivity(frame, async () => {
@@ -38,9 +40,12 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
         if (found.systemId !== systemId) {
           fail('DATABASE_IDENTITY', `the server is cluster ${found.systemId} now, it was ${systemId}`);
         }
+        const vault = await services.vault();
+        // Before anything is added: a snapshot with a higher number would hide that a copy was put back.
+        await observeHeads(vault, stateDirectoryOf(configuration, host));
         const taken = await takeBaseBackup({
           source,
-          vault: await services.vault(),
+          vault,
           request: { snapshotId: snapshot as SnapshotId, component, host },
           waitForLog: (copy, timeline, from, to, wait) =>
             receivers.waitForLog(component, copy, timeline, from, to, {

@@ -3,13 +3,13 @@
 import type {
   CheckReport,
   ComponentStatus,
-  CopyStatus,
   LogOutage,
   RestoreResult,
   SnapshotSummary,
   StoppedServer,
 } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
+import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
@@ -106,6 +106,8 @@ export interface SupervisedLog {
 export interface VerifiedSnapshot {
   readonly level: 'listed' | 'attested' | 'hashed';
   readonly copies: Readonly<Record<string, 'good' | 'damaged' | 'missing' | 'not checked'>>;
+  /** In words: copies that show less than they were seen to hold. Absent when there is none. */
+  readonly putBack?: readonly string[];
 }
 
 export interface RunOnHost extends DatabaseRequest {
@@ -186,7 +188,7 @@ export interface VaultActivities {
 export interface HostActivities {
   askSnapshots(request: { component?: ComponentId }): Promise<readonly SnapshotSummary[]>;
   askComponents(request: { component?: ComponentId }): Promise<readonly ComponentStatus[]>;
-  askCopies(request: Record<string, never>): Promise<readonly CopyStatus[]>;
+  askCopies(request: Record<string, never>): Promise<CopiesReport>;
   askHistory(request: { component?: ComponentId }): Promise<readonly RunStatus[]>;
   checkDatabase(request: DatabaseRequest): Promise<CheckReport>;
   askRetention(request: Record<string, never>): Promise<RetentionPlan>;

@@ -1,8 +1,11 @@
 // Activities on the vault alone: reading a snapshot again from every copy, bringing a copy up to the others.
 
+import { stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
+import { putBackFinding } from '../src/domain/put-back-words.ts';
 import { fromErrorData, isHoldfastError } from '../src/errors/index.ts';
 import { verifyComponents } from '../src/host/integrity.ts';
+import { observeHeads } from '../src/host/put-back.ts';
 import { retentionRequest } from '../src/host/retention.ts';
 import type { SnapshotId, Vault } from '../src/vault/index.ts';
 import type { RetentionRun, VaultActivities, VerifiedSnapshot } from './contract.ts';
@@ -10,10 +13,10 @@ import { runActivity } from './lib/activity-runner.ts';
 import type { HostServices } from './lib/host-services.ts';
 
 export function createVaultActivities(services: HostServices): VaultActivities {
-  const { frame, vault, configuration } = services;
+  const { frame, vault, configuration, host } = services;
   const retaining = async (request: RetentionRun, signal: AbortSignal) => {
     const opened = await vault();
-    return { vault: opened, asked: await retentionRequest(opened, configuration, { ...request, signal }) };
+    return { vault: opened, asked: await retentionRequest(opened, configuration, { ...request, host, signal }) };
   };
   return {
     planRetention: (request) =>
@@ -60,7 +63,9 @@ export function createVaultActivities(services: HostServices): VaultActivities {
           copies[name] =
             state === 'present' ? await readAgain(opened, component, snapshot as SnapshotId, name) : unread(state);
         }
-        return { level: 'listed', copies };
+        const { putBack } = await observeHeads(opened, stateDirectoryOf(configuration, host));
+        const words = putBack.map((each) => putBackFinding(each).message);
+        return { level: 'listed', copies, ...(words.length === 0 ? {} : { putBack: words }) };
       }),
 
     catchUpCopy: ({ copy }) =>

@@ -19,7 +19,9 @@ function ruleOfThree({ vault }: Configuration): string[] {
   const copies = Object.values(vault.copies);
   const media = new Set(copies.map((copy) => copy.medium));
   const warnings: string[] = [];
-  if (copies.length < 3) warnings.push(`3-2-1: ${counted(copies.length, 'copy', 'copies')} configured, 3 are wanted`);
+  // Production counts as one of the three, and as a disk (see `judgeRule`).
+  if (copies.length < 2)
+    warnings.push(`3-2-1: ${counted(copies.length, 'copy', 'copies')} configured, 2 are wanted beside production`);
   if (media.size < 2)
     warnings.push(`3-2-1: all copies are on the same kind of medium ('${[...media].join("', '")}'), 2 are wanted`);
   if (!copies.some((copy) => copy.offsite)) warnings.push("3-2-1: no copy has 'offsite: true', 1 is wanted");

@@ -33,7 +33,8 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     const verified = await progress.step('verify', () =>
       host.work.verifySnapshot({ component, snapshot }, `read ${snapshot} again from every copy`),
     );
-    progress.tell({ verified });
+    const warnings = verified.putBack;
+    progress.tell({ verified, ...(warnings === undefined ? {} : { warnings }) });
     const behind = copiesWithout(captured);
     await catchUpLaggards(progress, input.host, behind);
     requireGood(captured, verified);

@@ -4,6 +4,7 @@ import type {
   CheckReport,
   ComponentStatus,
   CopyStatus,
+  Finding,
   KeyChange,
   KeyStatus,
   KeyTest,
@@ -15,11 +16,13 @@ import type {
   StoppedServer,
   WindowSummary,
 } from '../domain/client.ts';
+import type { HeadsReport, SeedPlan } from '../domain/copies-report.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type { HoldSummary, MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../domain/retention-report.ts';
 import type { RunState } from '../domain/states.ts';
+import type { RuleVerdict } from '../domain/three-two-one.ts';
 import { type ErrorData, exitCodes, type HoldfastError } from '../errors/index.ts';
 
 export interface RunSummary {
@@ -56,6 +59,11 @@ export interface Result {
   readonly temporal?: { readonly state: 'reachable' | 'unreachable' | 'not asked'; readonly error?: ErrorData };
   readonly components?: readonly (ComponentStatus | CheckReport | Result)[];
   readonly copies?: readonly CopyStatus[];
+  readonly rule?: RuleVerdict;
+  readonly heads?: HeadsReport;
+  /** Of the copies as a whole; those of a component are among its own. */
+  readonly findings?: readonly Finding[];
+  readonly seed?: SeedPlan;
   readonly snapshots?: readonly SnapshotSummary[];
   readonly runs?: readonly RunSummary[];
   readonly keys?: readonly KeyStatus[];
@@ -92,6 +100,7 @@ export const views = [
   'status',
   'check',
   'copies',
+  'seed',
   'keys',
   'key tests',
   'snapshots',

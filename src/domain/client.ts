@@ -2,6 +2,7 @@
 
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
+import type { CopiesReport } from './copies-report.ts';
 import type { ComponentIntegrity } from './integrity.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
@@ -16,7 +17,7 @@ import type {
 } from './operations.ts';
 import type { PlanSummary } from './plan-summary.ts';
 import type { MarkReport, RetentionPlan, SweepReport } from './retention-report.ts';
-import type { ProofLevel, SnapshotKind } from './states.ts';
+import type { ProofLevel, SnapshotKind, Verdict } from './states.ts';
 
 // ── Runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -80,7 +81,7 @@ export interface HoldfastClient {
   // Answers that only a host with keys can give: small workflows that run the `HostService` method of the same name there.
   snapshots(component?: ComponentId): Promise<readonly SnapshotSummary[]>;
   components(): Promise<readonly ComponentStatus[]>;
-  copies(): Promise<readonly CopyStatus[]>;
+  copies(): Promise<CopiesReport>;
   check(component: ComponentId): Promise<CheckReport>;
   retention(): Promise<RetentionPlan>;
 
@@ -98,7 +99,7 @@ export interface HostService {
   snapshots(component?: ComponentId): Promise<readonly SnapshotSummary[]>;
   /** Of one component, or of every one whose `host` this is; never throws for one component's trouble: it is a finding. */
   components(component?: ComponentId): Promise<readonly ComponentStatus[]>;
-  copies(): Promise<readonly CopyStatus[]>;
+  copies(): Promise<CopiesReport>;
   /** Forces a segment switch and waits until *that* segment is on *every* copy, or `waitSeconds` (default 120) are over. */
   check(component: ComponentId, options?: { waitSeconds?: number; signal?: AbortSignal }): Promise<CheckReport>;
   /** What is kept and why, and what `retention apply` would do now. */
@@ -178,8 +179,8 @@ export interface WindowSummary {
 }
 
 export interface Finding {
-  /** `late`: the component is not what was promised. `warning`: it is, but not for long, or not everywhere. */
-  readonly severity: 'late' | 'warning';
+  /** `late`: the component is not what was promised. `warning`: it is, but not for long, or not everywhere. `hint`: it is, and could be better. */
+  readonly severity: 'late' | 'warning' | 'hint';
   readonly message: string;
   readonly hint: string;
 }
@@ -195,6 +196,7 @@ export interface ComponentCopy {
   readonly state: 'complete' | 'behind' | 'away' | 'unknown';
   readonly snapshotsBehind?: number;
   readonly logBehindBytes?: number;
+  readonly logBehindSeconds?: number;
   /** This copy's own window, when it has one. */
   readonly window?: WindowSummary;
   readonly error?: ErrorData;
@@ -223,6 +225,28 @@ export interface CopyStatus {
   readonly location: string;
   readonly state: 'ready' | 'away';
   readonly error?: ErrorData;
+  /** What it holds of everything that is configured; absent when that could not be read. */
+  readonly holds?: CopyHoldings;
+  /** Mode of Object Lock that the configuration asks for; `setup` tries it. */
+  readonly lock?: 'compliance' | 'governance';
+  readonly storageClass?: string;
+  /** Encryption by the store that the configuration asks for. */
+  readonly sse?: string;
+  /** Of the newest snapshots there, the one of which least was seen. */
+  readonly verified?: { readonly state: Verdict; readonly level: ProofLevel; readonly at: Moment };
+  /** Room on the file system of a directory; a bucket does not say. */
+  readonly freeBytes?: number;
+}
+
+export interface CopyHoldings {
+  /** Worst of the components. */
+  readonly state: ComponentCopy['state'];
+  readonly snapshots: number;
+  readonly newest?: { readonly id: string; readonly to: Moment };
+  readonly snapshotsBehind: number;
+  /** Sum over the components, and of the component that is furthest behind. */
+  readonly logBehindBytes: number;
+  readonly logBehindSeconds: number;
 }
 
 /** A way to open the vault: one slot object, or a key of the configuration that has none. */

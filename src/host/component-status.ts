@@ -9,10 +9,12 @@ import type {
   RestoreResult,
   WindowSummary,
 } from '../domain/client.ts';
+import type { HeadsReport } from '../domain/copies-report.ts';
 import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import { headFindings } from '../domain/put-back-words.ts';
 import { addSeconds } from '../domain/retention.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
@@ -79,6 +81,16 @@ export function withOutage(status: ComponentStatus, outage: LogOutage | undefine
   return { ...status, state, findings: [finding, ...status.findings] };
 }
 
+/** A copy that was put back, and numbers that occur twice; `undefined`: no copy could be asked, which is a finding already. */
+export function withHeads(status: ComponentStatus, heads: HeadsReport | undefined): ComponentStatus {
+  if (heads === undefined) return status;
+  const isOwn = ({ component }: { component: string }) => component === status.component;
+  const findings = headFindings({ putBack: heads.putBack.filter(isOwn), forks: heads.forks.filter(isOwn) });
+  const isLate = findings.some(({ severity }) => severity === 'late');
+  const state = isLate && status.state === 'ok' ? 'late' : status.state;
+  return { ...status, state, findings: [...findings, ...status.findings] };
+}
+
 export function summarizeWindow({ from, to, fromLsn, toLsn, timeline, holes }: RecoveryWindow): WindowSummary {
   return { from, to, fromLsn, toLsn, timeline, holes };
 }
@@ -113,6 +125,7 @@ function copyState(facts: ComponentFacts, condition: CopyCondition, best: Recove
     state: unasked ? 'unknown' : behind ? 'behind' : 'complete',
     snapshotsBehind,
     ...(logBehindBytes === undefined ? {} : { logBehindBytes }),
+    ...(window === undefined ? {} : { logBehindSeconds: Math.max(0, behindSeconds) }),
     ...(window === undefined ? {} : { window: summarizeWindow(window) }),
   };
 }

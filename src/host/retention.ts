@@ -2,19 +2,23 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Configuration } from '../../config/index.ts';
+import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { type Moment, momentFromDate } from '../domain/moment.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import { deletionDoubt } from '../domain/put-back-words.ts';
 import type { MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fail } from '../errors/index.ts';
 import type { Hold, PassingHold, RetentionRequest, Vault } from '../vault/index.ts';
 import { proofOf } from './component-status.ts';
 import { openConfiguredVault } from './open-vault.ts';
+import { observeHeads } from './put-back.ts';
 import { thisHost } from './this-host.ts';
 
 export interface RetentionAsker {
+  /** Whose memory of the copies counts. */
+  readonly host: string;
   readonly run: string;
   readonly by: string;
   readonly signal?: AbortSignal;
@@ -27,10 +31,11 @@ const RESTORE_DAYS = 7;
 export async function retentionRequest(
   vault: Vault,
   configuration: Configuration,
-  asker: RetentionAsker,
+  { host, ...asker }: RetentionAsker,
 ): Promise<RetentionRequest> {
   const { database, retention, timezone } = configuration;
   const records = await vault.listRecords();
+  const doubt = deletionDoubt(await observeHeads(vault, stateDirectoryOf(configuration, host)));
   return {
     ...asker,
     policies: Object.values(database).flatMap(({ id, keep }) =>
@@ -41,6 +46,7 @@ export async function retentionRequest(
     maximum: retention.maximum,
     proofs: await readProofs(vault, configuration, records),
     passing: await restoresUnderWay(vault, records),
+    ...(doubt === undefined ? {} : { doubt }),
   };
 }
 
@@ -90,19 +96,22 @@ export class HostRetention {
   readonly #vault: Vault;
   readonly #configuration: Configuration;
 
-  private constructor(vault: Vault, configuration: Configuration) {
+  readonly #host: string;
+
+  private constructor(vault: Vault, configuration: Configuration, host: string) {
     this.#vault = vault;
     this.#configuration = configuration;
+    this.#host = host;
   }
 
   static async open(configuration: Configuration, logger: Logger): Promise<HostRetention> {
     const host = thisHost(configuration);
-    return new HostRetention(await openConfiguredVault(configuration, { host, logger }), configuration);
+    return new HostRetention(await openConfiguredVault(configuration, { host, logger }), configuration, host);
   }
 
   async apply(by: string): Promise<AppliedRetention> {
     const run = `retention-${randomBytes(4).toString('hex')}`;
-    const asked = () => retentionRequest(this.#vault, this.#configuration, { run, by });
+    const asked = () => retentionRequest(this.#vault, this.#configuration, { run, by, host: this.#host });
     const sweep = await this.#vault.retention.sweep(await asked());
     return { sweep, mark: await this.#vault.retention.mark(await asked()) };
   }

@@ -1,16 +1,18 @@
 // What this host answers by itself with its keys to vault and databases; activities and, without Temporal, the command line ask here.
 
 import type { Logger } from 'pino';
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ComponentStatus, CopyStatus, HostService, LogOutage } from '../domain/client.ts';
+import { type Configuration, type DatabaseSettings, stateDirectoryOf } from '../../config/index.ts';
+import type { ComponentStatus, HostService, LogOutage } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { fail, fromErrorData, toHoldfastError } from '../errors/index.ts';
+import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
-import type { Vault } from '../vault/index.ts';
+import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
 import { type CheckOptions, checkDatabase } from './check.ts';
-import { componentStatus, withOutage } from './component-status.ts';
+import { componentStatus, withHeads, withOutage } from './component-status.ts';
+import { readCopies } from './copies-report.ts';
 import { openConfiguredVault } from './open-vault.ts';
+import { observeHeads } from './put-back.ts';
 import { retentionRequest } from './retention.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 import { thisHost } from './this-host.ts';
@@ -36,23 +38,29 @@ export async function openHostService(configuration: Configuration, options: Hos
   const find = (component: ComponentId) =>
     all.find(({ id }) => id === component) ?? fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
   const history = (component?: ComponentId) => readHistory(vault, component);
+  const observe = () => observeHeads(vault, stateDirectoryOf(configuration, host));
   return {
     history,
     snapshots: async (component) => (await vault.listSnapshots(component)).map(summarizeSnapshot),
-    copies: () => readCopies(vault),
+    copies: async () => {
+      const runs = await history().catch(() => []);
+      const components = await Promise.all(all.map((database) => readComponent(vault, configuration, database, runs)));
+      return readCopies({ vault, configuration, components, runs, heads: await observe() });
+    },
     async components(component) {
       const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
       const runs = await history(component).catch(() => []);
+      const heads = await observe().catch(() => undefined);
       return Promise.all(
         wanted.map(async (database) => {
-          const status = await readComponent(vault, configuration, database, runs);
-          return withOutage(status, options.outage?.(database.id));
+          const { status } = await readComponent(vault, configuration, database, runs);
+          return withOutage(withHeads(status, heads), options.outage?.(database.id));
         }),
       );
     },
     check: async (component, check: CheckOptions = {}) => checkDatabase(vault, configuration, find(component), check),
     retention: async () => {
-      const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan' });
+      const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan', host });
       return await vault.retention.plan(asked);
     },
     async close() {
@@ -61,23 +69,12 @@ export async function openHostService(configuration: Configuration, options: Hos
   };
 }
 
-async function readCopies(vault: Vault): Promise<CopyStatus[]> {
-  const conditions = await vault.conditions();
-  return vault.copies.map(({ name, site, medium, offsite, location }) => {
-    const condition = conditions.find((one) => one.name === name);
-    const described = { copy: name, site, medium, offsite, location };
-    if (condition?.state === 'ready') return { ...described, state: 'ready' };
-    const error = condition && fromErrorData(condition.error).toJSON();
-    return { ...described, state: 'away', ...(error === undefined ? {} : { error }) };
-  });
-}
-
 async function readComponent(
   vault: Vault,
   configuration: Configuration,
   database: DatabaseSettings,
   runs: readonly RunStatus[],
-): Promise<ComponentStatus> {
+): Promise<{ status: ComponentStatus; snapshots: readonly SnapshotOnCopies[] }> {
   try {
     const facts = {
       conditions: await vault.conditions(),
@@ -86,9 +83,10 @@ async function readComponent(
       proofs: Object.values(await vault.newestProofs(database.id)),
     };
     const own = runs.filter(({ component }) => component === database.id);
-    return componentStatus({ ...facts, configuration, database, history: own, now: new Date() });
+    const status = componentStatus({ ...facts, configuration, database, history: own, now: new Date() });
+    return { status, snapshots: facts.snapshots };
   } catch (error) {
-    return unknownStatus(database, error);
+    return { status: unknownStatus(database, error), snapshots: [] };
   }
 }
 

@@ -122,7 +122,12 @@ async function findVault(configuration: Configuration): Promise<string | undefin
   return undefined;
 }
 
-async function storeStep(configuration: Configuration, name: string, { dryRun }: SetUpOptions): Promise<Answer> {
+/** Throws `STORE_UNFIT` for a store that does not give what a copy needs and the configuration asks for. Makes the directory of a `file`. */
+export async function storeStep(
+  configuration: Configuration,
+  name: string,
+  { dryRun }: Pick<SetUpOptions, 'dryRun'>,
+): Promise<Answer> {
   const config = storeConfig(configuration, name);
   if (config.type === 'file' && !(await exists(config.path))) {
     if (dryRun) return ['planned', `the directory '${config.path}' would be made`];

@@ -1,6 +1,8 @@
 // The words of the vault as types: snapshots, manifests, log objects and the services the engines use.
 
 import type { ComponentId } from '../domain/component.ts';
+import type { SeedPlan } from '../domain/copies-report.ts';
+import type { SeenHead } from '../domain/heads.ts';
 import type { ComponentIntegrity, IntegrityLevel, RepairReport } from '../domain/integrity.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
@@ -312,10 +314,13 @@ export interface Vault {
   conditions(): Promise<readonly CopyCondition[]>;
 
   /**
-   * Gives an empty copy (`away` with `VAULT_MISSING`) this vault's descriptor and key slots. Only `setup` calls it: a disk that is not
+   * Gives an empty copy (`away` with `VAULT_MISSING`) this vault's descriptor and key slots. Only `setup` and `copies add` call it: a disk that is not
    * mounted looks just like an empty one. Throws `STORE_UNFIT` when the store holds something, `VAULT_OTHER`.
    */
   adoptCopy(name: string): Promise<void>;
+
+  /** What `adoptCopy` and a catch-up would bring to this copy; touches nothing. Throws as `adoptCopy` does. */
+  seedPlan(name: string): Promise<SeedPlan>;
 
   writeSnapshot(request: SnapshotRequest): Promise<SnapshotWriter>;
   /**
@@ -325,6 +330,8 @@ export interface Vault {
   completeSnapshot(component: ComponentId, id: SnapshotId, ready?: CommitReady): Promise<SnapshotOnCopies | undefined>;
   /** Newest first, merged over the copies that answer. Throws `POLICY_UNMET` only when no copy answers. */
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
+  /** What each copy that answers shows of every component it has anything of. Throws `POLICY_UNMET` when no copy answers. */
+  heads(): Promise<ReadonlyMap<string, ReadonlyMap<ComponentId, SeenHead>>>;
   /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */
   openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader>;
   /**

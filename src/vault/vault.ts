@@ -1,18 +1,21 @@
 // The opened vault: the service that engines use, each part of it in its own file.
 
 import type { ComponentId } from '../domain/component.ts';
+import type { SeedPlan } from '../domain/copies-report.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import { adoptCopy } from './adopt.ts';
 import { copiesBehind } from './behind.ts';
 import { type CatchUpOptions, catchUp } from './catch-up.ts';
 import { completeSnapshot } from './commit.ts';
 import type { VaultCore } from './core.ts';
+import { type CopyHeads, type HeadCache, readHeads } from './heads.ts';
 import { VaultKeySlots } from './key-ring.ts';
 import { logsPrefix } from './layout.ts';
 import { acquireLease, type Observations } from './lease.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { getRecord, listRecords, putRecord } from './records.ts';
 import { OpenedRetention, type VaultRetention } from './retention/index.ts';
+import { seedPlan } from './seed-plan.ts';
 import { firstKey, type HeaderCache, listSnapshots, openSnapshot, writeSnapshot } from './snapshots.ts';
 import type {
   CatchUpProgress,
@@ -44,6 +47,7 @@ export class OpenedVault implements Vault {
   readonly slots: KeySlots;
   readonly retention: VaultRetention;
   readonly #headers: HeaderCache = new Map();
+  readonly #heads: HeadCache = new Map();
   readonly #observations: Observations = new Map();
 
   constructor(core: VaultCore) {
@@ -72,6 +76,10 @@ export class OpenedVault implements Vault {
     return adoptCopy(this.core, name);
   }
 
+  seedPlan(name: string): Promise<SeedPlan> {
+    return seedPlan(this.core, name);
+  }
+
   writeSnapshot(request: SnapshotRequest): Promise<SnapshotWriter> {
     return writeSnapshot(this.core, request);
   }
@@ -82,6 +90,10 @@ export class OpenedVault implements Vault {
 
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]> {
     return listSnapshots(this.core, this.#headers, component);
+  }
+
+  heads(): Promise<ReadonlyMap<string, CopyHeads>> {
+    return readHeads(this.core, this.#heads);
   }
 
   openSnapshot(id: SnapshotId, from?: string): Promise<SnapshotReader> {

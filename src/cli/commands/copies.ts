@@ -1,31 +1,105 @@
-// `copies`: the copies of the vault, and bringing one that was away up to date.
+// `copies`: the copies of the vault, a new one, bringing one that was away up to date, and accepting one that was put back.
 
 import { z } from 'zod';
 import type { Configuration } from '../../../config/index.ts';
 import { closest } from '../../domain/closest.ts';
+import type { CopiesReport } from '../../domain/copies-report.ts';
 import { exitCodes, fail } from '../../errors/index.ts';
+import { confirmByTyping } from '../ask.ts';
+import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
 import { followOrDetach } from '../follow.ts';
+import { putBackLines, seedLines } from '../render/copies.ts';
 import { outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
 
 export const copies = defineCommand({
   path: 'copies',
   arguments: '',
-  summary: 'show the copies of the vault and whether each can be reached',
-  details: 'Leaves with 4 when a copy is away.',
+  summary: 'show what each copy of the vault holds and lacks, and which digits of 3-2-1-1-0 they keep together',
+  details:
+    'Leaves with 4 when a copy is away, behind or was put back. A copy that was put back to an older state is noticed by what the host that answers has seen it hold.',
   examples: ['holdfast copies', 'holdfast copies --json'],
   standalone: true,
   input: z.object({ args: noArguments }),
   async run(_, context) {
-    const { value, temporal } = await answerFrom(
-      context,
-      (client) => client.copies(),
-      (host) => host.copies(),
+    const { timezone } = await context.configuration();
+    const { value, temporal } = await askCopies(context);
+    const good =
+      value.copies.every(({ state, holds }) => state === 'ready' && holds?.state === 'complete') &&
+      value.heads.putBack.length === 0;
+    return outcome(
+      'copies',
+      { state: 'completed', timezone, temporal, ...value },
+      good ? exitCodes.done : exitCodes.found,
     );
-    const good = value.every((copy) => copy.state === 'ready');
-    return outcome('copies', { state: 'completed', temporal, copies: value }, good ? exitCodes.done : exitCodes.found);
+  },
+});
+
+function askCopies(context: Context) {
+  return answerFrom<CopiesReport>(
+    context,
+    (client) => client.copies(),
+    (host) => host.copies(),
+  );
+}
+
+export const copiesAdd = defineCommand({
+  path: 'copies add',
+  arguments: '<copy>',
+  summary:
+    'make an empty store of the configuration a copy of this vault, and bring it everything that the others have',
+  details:
+    'Shows first how much that is, and asks. Refused when the store holds anything, or another vault. The store is tried as `setup` does. Can be repeated after any failure: what is there is not copied again.',
+  examples: ['holdfast copies add us --dry-run', 'holdfast copies add us'],
+  input: z.object({ args: z.array(z.string()).length(1, { error: 'name one copy' }) }),
+  async run({ args: [copy = ''] }, context) {
+    const configuration = await context.configuration();
+    checkCopy(configuration, copy);
+    const { SeedHere } = await import('../../host/seed-copy.ts');
+    const here = await SeedHere.open(configuration, context.logger, copy);
+    try {
+      const { dryRun } = context.options;
+      const seed = await here.plan();
+      if (dryRun) return outcome('seed', { state: 'completed', dryRun: true, seed });
+      if (!context.options.yes) for (const line of seedLines({ state: 'completed', seed })) context.note(line);
+      await confirmByTyping(context, 'proceed? type the name of the copy: ', [copy]);
+      const client = await context.client();
+      await here.adopt();
+      const input = { estate: configuration.name, host: catchUpHost(configuration, copy), copy };
+      return await followOrDetach(context, client, await client.startCatchUp(input));
+    } finally {
+      await here.close();
+    }
+  },
+});
+
+export const copiesAccept = defineCommand({
+  path: 'copies accept',
+  arguments: '<copy>',
+  summary: 'say that a copy was put back to an older state on purpose, so that deletions go on',
+  details:
+    "'all' names every copy. Shows what was lost and asks. Kept in the vault for every host; the next loss is another one. Needs the vault and a key that opens it.",
+  examples: ['holdfast copies accept us', 'holdfast copies accept all --yes'],
+  input: z.object({ args: z.array(z.string()).length(1, { error: "name one copy, or 'all'" }) }),
+  async run({ args: [copy = ''] }, context) {
+    const configuration = await context.configuration();
+    if (copy !== 'all') checkCopy(configuration, copy);
+    const { value } = await askCopies(context);
+    const lost = value.heads.putBack.filter((each) => copy === 'all' || each.copy === copy);
+    if (lost.length === 0) {
+      fail('NOT_FOUND', `nothing is known of copy '${copy}' that was put back`, { hint: 'see `holdfast copies`' });
+    }
+    for (const line of putBackLines(lost)) context.note(line);
+    const words = lost.map((each) => `${each.copy} ${each.component}`).join(', ');
+    if (context.options.dryRun) {
+      return outcome('message', { state: 'completed', dryRun: true, message: `would accept: ${words}` });
+    }
+    await confirmByTyping(context, 'accept this? type the name again: ', [copy]);
+    const { acceptHere } = await import('../../host/accept-put-back.ts');
+    await acceptHere(configuration, context.logger, lost, context.by);
+    return outcome('message', { state: 'completed', message: `accepted: ${words}` });
   },
 });
 

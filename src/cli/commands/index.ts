@@ -4,7 +4,7 @@ import type { AnyCommand } from '../define.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { configCheck, configShow } from './config.ts';
-import { catchUp, copies, copiesRepair } from './copies.ts';
+import { catchUp, copies, copiesAccept, copiesAdd, copiesRepair } from './copies.ts';
 import { approve, deny } from './decide.ts';
 import { confirm, resume, rollback } from './end-restore.ts';
 import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
@@ -41,6 +41,8 @@ export const allCommands: readonly AnyCommand[] = [
   catchUp,
   copiesRepair,
   testIntegrity,
+  copiesAdd,
+  copiesAccept,
   keysList,
   keysAdd,
   keysRemove,

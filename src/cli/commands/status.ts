@@ -89,7 +89,7 @@ async function readStatus(context: Context): Promise<Outcome> {
   const runs = known.running.filter(({ operation }) => operation !== 'shipLog').map((run) => runSummary(run));
   const good = components.length > 0 && components.every(({ state }) => state === 'ok');
   const warnings = known.warnings.length > 0 ? { warnings: known.warnings } : {};
-  const result = { state: 'completed', estate, timezone, temporal, components, copies: value.copies, runs } as const;
+  const result = { state: 'completed', estate, timezone, temporal, components, ...value.copies, runs } as const;
   return outcome('status', { ...result, ...warnings }, good ? exitCodes.done : exitCodes.found);
 }
 

@@ -15,6 +15,8 @@ export function renderStatus(result: Result, now: Date): string[] {
     lines.push(rows[index + 1] ?? '', ...findings(component));
   }
   lines.push(...copyNotes(components, result.copies ?? []));
+  for (const { severity, message, hint } of result.findings ?? [])
+    lines.push(`${severity}: ${message}`, `    hint: ${hint}`);
   for (const run of result.runs ?? [])
     lines.push(`running: ${run.id} ${run.component ?? ''}, ${run.message ?? run.state}`);
   if (result.temporal?.state === 'unreachable') {
@@ -46,10 +48,7 @@ function row(status: ComponentStatus, zone: string, now: Date): string[] {
 }
 
 function findings(status: ComponentStatus): string[] {
-  return status.findings.flatMap(({ severity, message, hint }) => [
-    `    ${severity === 'late' ? 'late' : 'warning'}: ${message}`,
-    `    hint: ${hint}`,
-  ]);
+  return status.findings.flatMap(({ severity, message, hint }) => [`    ${severity}: ${message}`, `    hint: ${hint}`]);
 }
 
 function copyNotes(components: readonly ComponentStatus[], copies: readonly CopyStatus[]): string[] {

@@ -5,6 +5,7 @@ import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } fro
 import { momentFromDate } from '../../domain/moment.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
+import { copyLines, seedLines } from './copies.ts';
 import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderPlan } from './plan.ts';
@@ -21,6 +22,7 @@ const printers: Readonly<Record<View, Printer>> = {
   status: (result, _zone, now) => renderStatus(result, now),
   check: checkLines,
   copies: copyLines,
+  seed: (result) => [...seedLines(result), ...messageLines(result)],
   keys: keyLines,
   'key tests': keyTestLines,
   snapshots: snapshotLines,
@@ -81,21 +83,6 @@ function checkLines(result: Result): string[] {
       ]),
     ];
   });
-}
-
-function copyLines(result: Result): string[] {
-  const rows = (result.copies ?? []).map((copy) => [
-    copy.copy,
-    copy.state,
-    copy.site,
-    copy.medium,
-    copy.offsite ? 'off-site' : 'on site',
-    copy.location,
-  ]);
-  const errors = (result.copies ?? []).flatMap(({ copy, error }) =>
-    error ? [`${copy}: ${error.message} (${error.code})`, `    hint: ${error.hint}`] : [],
-  );
-  return [...table([['copy', 'state', 'site', 'medium', '', 'location'], ...rows]), ...errors];
 }
 
 function snapshotLines(result: Result, zone: string): string[] {

@@ -4,6 +4,7 @@ import type { ComponentId } from '../../domain/component.ts';
 import type { Moment } from '../../domain/moment.ts';
 import type { RetentionRules } from '../../domain/retention.ts';
 import type { ProofLevel } from '../../domain/states.ts';
+import type { HoldfastError } from '../../errors/index.ts';
 
 export interface ComponentPolicy {
   readonly component: ComponentId;
@@ -32,6 +33,8 @@ export interface RetentionRequest {
   /** Best level that was ever shown, by snapshot. */
   readonly proofs: Readonly<Record<string, ProofLevel>>;
   readonly passing: readonly PassingHold[];
+  /** Why nothing may be deleted, whatever the copies say: a copy that was put back shows less than there was. */
+  readonly doubt?: HoldfastError;
   /** This host's clock; default the real one. */
   readonly now?: () => Moment;
   readonly signal?: AbortSignal;

@@ -35,8 +35,9 @@ export interface World {
   readonly components: ReadonlyMap<ComponentId, JudgeParts | HoldfastError>;
 }
 
-/** Throws `RETENTION_DOUBT` when a copy is away, a clock is off, or a tombstone comes from the future. */
+/** Throws `RETENTION_DOUBT` when the request itself has one, a copy is away, a clock is off, or a tombstone comes from the future. */
 export async function readWorld(core: VaultCore, request: RetentionRequest, caches: Caches): Promise<World> {
+  if (request.doubt !== undefined) throw request.doubt;
   const copies = await requireEveryCopy(core);
   await requireClocks(copies);
   const now = nowOf(request);

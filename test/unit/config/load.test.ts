@@ -530,7 +530,7 @@ describe('a file on disk', () => {
     await writeFile(own('b.yaml'), minimal);
     const { warnings } = await loadConfiguration(own('b.yaml'));
     for (const expected of [
-      /^3-2-1: 1 copy is configured, 3 are wanted$/,
+      /^3-2-1: 1 copy is configured, 2 are wanted beside production$/,
       /^3-2-1: all copies are on the same kind of medium/,
       /^3-2-1: no copy has 'offsite: true'/,
       /one key only/,
