@@ -49,6 +49,7 @@ export class Intake {
     return last && { timeline: last.stretch.timeline, end: lsnValue(last.walker.position) };
   }
 
+  /** After it threw nothing here is to be relied on: the log begins again from what the copies have. */
   async append(at: bigint, bytes: Buffer): Promise<void> {
     const last = this.understood.at(-1);
     const end = last === undefined ? undefined : lsnValue(last.walker.position);
@@ -58,8 +59,9 @@ export class Intake {
         `the server sent log from ${lsnFrom(at)} where ${end === undefined ? 'none' : lsnFrom(end)} was expected`,
       );
     }
-    last.walker.feed(bytes);
+    // Understood is only what can be read again: a copy gets its bytes from the spool.
     await this.spool.write(last.stretch.timeline, at, bytes);
+    last.walker.feed(bytes);
   }
 
   /** The stretch that is being received is over. Gives where it ends. */

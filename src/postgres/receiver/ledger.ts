@@ -73,7 +73,7 @@ export class Ledger {
     this.shippers = [];
     this.opened = undefined;
     await Promise.all(shippers.map((shipper) => shipper.stop()));
-    await opened?.spool.close();
+    await opened?.spool.close().catch((error) => this.logger.warn({ error }, 'the spool cannot be removed'));
   }
 
   /** Something was received that may be worth sending. */

@@ -1,8 +1,9 @@
 // Received log on disk on its way to the copies: a convenience that may be lost at any moment, never a promise.
 
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { type SegmentName, segmentName } from '../../domain/lsn.ts';
+import { lsnFrom, type SegmentName, segmentName } from '../../domain/lsn.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
 
 interface SpooledSegment {
   readonly timeline: number;
@@ -24,10 +25,17 @@ export class Spool {
     this.segmentSizeBytes = segmentSizeBytes;
   }
 
-  /** Empty, whatever an earlier process left there: what counts is on the copies and in the slot. */
+  /**
+   * Empty, whatever an earlier process left there: what counts is on the copies and in the slot. Throws `NO_SPACE` where not even one
+   * segment fits, and `STORE_UNAVAILABLE`.
+   */
   static async open(directory: string, segmentSizeBytes: number): Promise<Spool> {
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { bavail, bsize } = await orUnwritable(directory, async () => {
+      await rm(directory, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      return await statfs(directory);
+    });
+    if (bavail * bsize < segmentSizeBytes) fail('NO_SPACE', `no room for a segment of received log in '${directory}'`);
     return new Spool(directory, segmentSizeBytes);
   }
 
@@ -37,18 +45,23 @@ export class Spool {
     return total;
   }
 
-  /** `bytes` follow on what was written for this timeline before, or begin a run. */
+  /**
+   * `bytes` follow on what was written for this timeline before, or begin a run. Throws `NO_SPACE`, `STORE_UNAVAILABLE`, and
+   * `OBJECT_DAMAGED` when they do not follow: between them and the rest the file holds zeros, which are no log.
+   */
   async write(timeline: number, at: bigint, bytes: Buffer): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const position = at + BigInt(done);
       const offset = Number(position % BigInt(this.segmentSizeBytes));
       const part = bytes.subarray(done, done + this.segmentSizeBytes - offset);
-      const segment = await this.segmentFor(timeline, position - BigInt(offset), offset);
-      for (let written = 0; written < part.length; ) {
-        const { bytesWritten } = await segment.handle.write(part, written, part.length - written, offset + written);
-        written += bytesWritten;
-      }
-      segment.endOffset = offset + part.length;
+      await orUnwritable(this.directory, async () => {
+        const segment = await this.segmentFor(timeline, position - BigInt(offset), offset);
+        if (offset !== segment.endOffset) {
+          fail('OBJECT_DAMAGED', `log from ${lsnFrom(position)} does not follow on what the spool holds`);
+        }
+        await writeAll(segment.handle, part, offset);
+        segment.endOffset = offset + part.length;
+      });
       done += part.length;
     }
   }
@@ -103,5 +116,28 @@ export class Spool {
     const segment = { timeline, start, file, handle, firstOffset: offset, endOffset: offset };
     this.segments.set(name, segment);
     return segment;
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    if (bytesWritten === 0) fail('STORE_UNAVAILABLE', 'the spool took no bytes');
+    done += bytesWritten;
+  }
+}
+
+async function orUnwritable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      fail('NO_SPACE', `no room for received log in '${directory}'`, { cause });
+    return fail('STORE_UNAVAILABLE', `received log cannot be written to '${directory}': ${message}`, {
+      hint: 'look at the disk of the state directory, and at how many files the worker may open',
+      cause,
+    });
   }
 }

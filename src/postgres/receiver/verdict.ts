@@ -13,10 +13,13 @@ const hopeless: readonly ErrorCode[] = [
   'SECRET_UNRESOLVED',
 ];
 
-/** `forget`: what was received makes no sense, and is read again from what the copies have. */
+/** What was received makes no sense, or its spool cannot be written; no store but the spool is spoken to on the receiver's own way. */
+const unreliable: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'NO_SPACE', 'STORE_UNAVAILABLE'];
+
+/** `forget`: what was received is not relied on, and read again from what the copies have. */
 export function verdictOf(error: HoldfastError): 'end' | 'forget' | 'again' {
   if (isHoldfastError(error, ...hopeless)) return 'end';
-  return isHoldfastError(error, 'OBJECT_DAMAGED') ? 'forget' : 'again';
+  return isHoldfastError(error, ...unreliable) ? 'forget' : 'again';
 }
 
 /** The object that an alarm of a copy names, so that the next receiver can look whether it is still there. */
