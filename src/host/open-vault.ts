@@ -1,7 +1,14 @@
 // From the configuration to the opened vault: secrets resolved, stores made, keys tried.
 
+import path from 'node:path';
 import type { Logger } from 'pino';
-import { type Configuration, type KeySettings, resolveSecret, type SecretReference } from '../../config/index.ts';
+import {
+  type Configuration,
+  type KeySettings,
+  resolveSecret,
+  type SecretReference,
+  stateDirectoryOf,
+} from '../../config/index.ts';
 import { AwsKms } from '../kms/index.ts';
 import { openStore } from '../stores/open-store.ts';
 import type { Store } from '../stores/store.ts';
@@ -30,7 +37,9 @@ export async function vaultOptions(
     return { store, description: { name: copy, site, medium, offsite, location: store.location } };
   });
   const { commit: policy, compression } = vault;
-  return { estate: name, copies, policy, compression, keys: vault.keys.map(keySource), logger, host };
+  const scratchDirectory = path.join(stateDirectoryOf(configuration, host), 'scratch');
+  const keys = vault.keys.map(keySource);
+  return { estate: name, copies, policy, compression, keys, logger, host, scratchDirectory };
 }
 
 /** Nothing is asked yet. Throws `USAGE` for a name that is no copy's. */

@@ -5,10 +5,17 @@ import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import type { CallOptions } from './store.ts';
 
 export const DEFAULT_DEADLINE_MS = 60_000;
+/** A stream slower than this is taken for one that stands still: six of them at once are 1.6 Mbit/s. */
+const SLOWEST_BYTES_A_SECOND = 32 * 1024;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** A store that keeps refusing for so long is away; a longer deadline is for bytes that take long. */
 const RETRY_WINDOW_MS = 20_000;
+
+/** For a call that moves so many bytes over a link that others share. A dead connection is noticed sooner, by a socket on which nothing moves. */
+export function transferDeadlineMs(sizeBytes: number): number {
+  return DEFAULT_DEADLINE_MS + Math.ceil(sizeBytes / SLOWEST_BYTES_A_SECOND) * 1000;
+}
 
 /** Waits for something of our own making (a bandwidth limit) while no time passes for the deadline. */
 export type Hold = <T>(wait: () => Promise<T>) => Promise<T>;

@@ -1,6 +1,8 @@
 // Which chunks are known and where each lies: the newest in memory, the rest in sorted runs on disk, so that memory is bounded whatever the size.
 
+import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { fail } from '../errors/index.ts';
 import type { ChunkRecord } from './chunk-record.ts';
 import { ChunkTable } from './chunk-table.ts';
 import { SortedRun } from './sorted-run.ts';
@@ -47,8 +49,20 @@ export class ChunkIndex {
     this.#table = new ChunkTable();
   }
 
+  /** Throws `NO_SPACE` when the directory has no room for it. */
+  #newRun(): SortedRun {
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      return new SortedRun(this.#table, this.#directory);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+      return fail('NO_SPACE', `no room in '${this.#directory}' for the index of a large snapshot`, { cause });
+    }
+  }
+
   #spill(): void {
-    this.#runs.unshift(new SortedRun(this.#table, this.#directory));
+    this.#runs.unshift(this.#newRun());
     this.#table = new ChunkTable();
   }
 }

@@ -134,7 +134,13 @@ export class ChunkPipeline {
   #start(): void {
     const count = this.#parts.workers ?? Math.min(MOST_WORKERS, availableParallelism());
     const events = {
-      onHashed: (worker: DataWorker, message: Hashed) => this.#hashed(worker, message),
+      onHashed: (worker: DataWorker, message: Hashed) => {
+        try {
+          this.#hashed(worker, message);
+        } catch (cause) {
+          this.#fail(cause); // nobody above a message would: the process would end
+        }
+      },
       onTaken: (_worker: DataWorker, message: Taken) => this.#taken(message),
       onPack: (worker: DataWorker, message: PackedPack) => this.#pack(worker, message),
       onFlushed: () => {

@@ -1,7 +1,7 @@
 // The commit of a snapshot: everything confirmed on a copy, then its manifest there; and the same again for an attempt that repeats it.
 
 import type { ComponentId } from '../domain/component.ts';
-import { fail, HoldfastError } from '../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { type Copy, meetsPolicy, requirePolicy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
 import type { Generation, Holdings } from './generation.ts';
@@ -121,10 +121,9 @@ export async function manifestKeys(copy: Copy, component: ComponentId): Promise<
 async function nextHeader(core: VaultCore, parts: CommitParts): Promise<ManifestHeader> {
   const { request, generation, statistics, end } = parts;
   const listings = await core.copies.fromEach('numbering a snapshot', (copy) => manifestKeys(copy, request.component));
-  const last = [...listings.values()].flat().sort().at(-1);
-  const holders = core.copies.all.filter((copy) => last && listings.get(copy.description.name)?.includes(last));
-  const previous = last === undefined ? null : sha256Of(await readVerified(core, holders, last, () => {}));
-  const sequence = (last === undefined ? 0 : (parseManifestKey(last)?.sequence ?? 0)) + 1;
+  const predecessor = await newestManifest(core, request.component, listings);
+  const previous = predecessor === undefined ? null : sha256Of(predecessor.bytes);
+  const sequence = (predecessor?.header.sequence ?? 0) + 1;
   return {
     id: request.id,
     component: request.component,
@@ -140,6 +139,28 @@ async function nextHeader(core: VaultCore, parts: CommitParts): Promise<Manifest
     statistics,
     engine: end.engine,
   };
+}
+
+/** The one with the highest number that is a manifest: whoever may write can put anything under any number. */
+async function newestManifest(
+  core: VaultCore,
+  component: ComponentId,
+  listings: ReadonlyMap<string, readonly string[]>,
+): Promise<Manifest | undefined> {
+  for (const key of [...new Set([...listings.values()].flat())].sort().reverse()) {
+    const holders = core.copies.all.filter((copy) => listings.get(copy.description.name)?.includes(key));
+    try {
+      return await openManifest(
+        core,
+        key,
+        await readVerified(core, holders, key, (each) => openManifest(core, key, each)),
+      );
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_DAMAGED')) throw error;
+      core.logger.error({ component, key }, `this is no manifest of ours and is passed over: ${error.message}`);
+    }
+  }
+  return undefined;
 }
 
 /** Every copy that keeps up gets what it lacks of older packs; those that lack much only when the policy needs them. */

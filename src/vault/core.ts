@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { ComponentId, ComponentKind } from '../domain/component.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
+import { transferDeadlineMs } from '../stores/deadline.ts';
 import type { CallOptions, ObjectInfo, PutOptions, Store } from '../stores/store.ts';
 import type { Compression } from './codec.ts';
 import type { Copies } from './copies.ts';
@@ -91,7 +92,8 @@ export async function getHeader(
  */
 export async function putSame(store: Store, key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
   try {
-    await store.put(key, bytes, { bulk: isPackKey(key), keep: isKeptKey(key), ...options });
+    const defaults = { bulk: isPackKey(key), keep: isKeptKey(key), deadlineMs: transferDeadlineMs(bytes.length) };
+    await store.put(key, bytes, { ...defaults, ...options });
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
     await requireSame(store, key, bytes, error, options);

@@ -3,6 +3,7 @@
 import type { ComponentId } from '../domain/component.ts';
 import type { HoldfastError } from '../errors/index.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { transferDeadlineMs } from '../stores/deadline.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, putSame, type VaultCore } from './core.ts';
 import { type Holdings, holdingsOf, openGeneration, putGenerationKey } from './generation.ts';
@@ -22,18 +23,20 @@ export interface Transfer {
   readonly onObject?: ((sizeBytes: number) => void) | undefined;
 }
 
-/** Reads `key` from the first source whose bytes pass `verify`. Throws what says most when none does. */
+/** Reads `key` from the first source whose bytes pass `verify`. `sizeBytes`: of a large object, for the time that it may take. Throws what says most when none does. */
 export async function readVerified(
   core: VaultCore,
   sources: readonly Copy[],
   key: string,
   verify: (bytes: Buffer) => unknown,
   signal?: AbortSignal,
+  sizeBytes = 0,
 ): Promise<Buffer> {
+  const options = { deadlineMs: transferDeadlineMs(sizeBytes), ...(signal && { signal }) };
   const errors: HoldfastError[] = [];
   for (const copy of sources) {
     try {
-      return await getThrough(copy.store, key, verify, signal ? { signal } : {});
+      return await getThrough(copy.store, key, verify, options);
     } catch (cause) {
       signal?.throwIfAborted();
       const error = toHoldfastError(cause);
@@ -57,8 +60,9 @@ export async function replicateObject(
   transfer: Transfer,
   key: string,
   verify: (bytes: Buffer) => unknown,
+  sizeBytes = 0,
 ): Promise<void> {
-  const bytes = await readVerified(core, transfer.sources, key, verify, transfer.signal);
+  const bytes = await readVerified(core, transfer.sources, key, verify, transfer.signal, sizeBytes);
   await putSame(transfer.target.store, key, bytes, transfer.signal ? { signal: transfer.signal } : {});
   transfer.onObject?.(bytes.length);
 }
@@ -101,11 +105,12 @@ export async function fill(
   for (const part of parts) {
     const generation = await openGeneration(core, component, part.generation, transfer.sources);
     await putGenerationKey(generation, transfer.target);
-    await forEachLimited(part.packs, WIDTH, async ([sha256]) => {
+    await forEachLimited(part.packs, WIDTH, async ([sha256, sizeBytes]) => {
       const key = packKeyOf(generation.path, sha256);
-      await replicateObject(core, transfer, key, (bytes) => {
+      const requireName = (bytes: Buffer) => {
         if (sha256Of(bytes) !== sha256) fail('OBJECT_DAMAGED', `'${key}' is not what its name says`);
-      });
+      };
+      await replicateObject(core, transfer, key, requireName, sizeBytes);
     });
     await forEachLimited(part.indexes, WIDTH, (key) =>
       replicateObject(core, transfer, key, (bytes) => openIndex(generation.context, key, bytes)),

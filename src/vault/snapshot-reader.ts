@@ -67,7 +67,7 @@ class ChunkSnapshotReader implements SnapshotReader {
     files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
     options: RestoreFilesOptions,
   ): Promise<RestoredFiles> {
-    return restoreFiles(this.#parts, files, options);
+    return restoreFiles(this.#parts, this.snapshot.id, files, options);
   }
 
   close(): void {

@@ -31,7 +31,12 @@ export class SortedRun {
     this.#size = table.size;
     this.#fences = Buffer.allocUnsafe(Math.ceil(this.#size / FENCE_RECORDS) * CHUNK_ID_BYTES);
     this.#filter = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, (this.#size * FILTER_BITS) / 32))));
-    this.#write(table, sortedNumbers(table));
+    try {
+      this.#write(table, sortedNumbers(table));
+    } catch (error) {
+      closeSync(this.#file);
+      throw error;
+    }
   }
 
   find(id: Buffer): ChunkRecord | undefined {

@@ -1,13 +1,12 @@
 // Objects on their way to all copies at once: bounded memory, a copy that fails is left behind, the rest goes on while the policy can hold.
 
+import { transferDeadlineMs } from '../stores/deadline.ts';
 import { type Copies, type Copy, requirePolicy } from './copies.ts';
 import { putSame } from './core.ts';
 import type { CommitPolicy } from './types.ts';
 
 /** With packs of 32 MiB: 96 MiB on their way, beside those that the workers fill. */
 const MOST_IN_MEMORY = 3;
-/** Per object; a store that refuses for longer than its retry window fails earlier. 32 MiB in this time is 2.2 Mbit/s. */
-const DEADLINE_MS = 120_000;
 
 export class Uploads {
   readonly #copies: Copies;
@@ -81,7 +80,7 @@ export class Uploads {
   }
 
   async #put(copy: Copy, key: string, bytes: Uint8Array, sha256?: string): Promise<boolean> {
-    const options = { signal: this.#stop.signal, deadlineMs: DEADLINE_MS };
+    const options = { signal: this.#stop.signal, deadlineMs: transferDeadlineMs(bytes.length) };
     try {
       await putSame(copy.store, key, bytes, { ...options, ...(sha256 !== undefined && { sha256 }) });
       this.#onStored(copy, key, bytes.length);

@@ -177,6 +177,15 @@ describe('vault mutants: sealed objects', () => {
     assert.equal((await (await test.reopen()).listSnapshots('database/other')).length, 1);
   });
 
+  it('numbers the next snapshot by real manifests, whatever rubbish has a higher number', async () => {
+    await using test = await one();
+    const manifest = await only(test, MANIFEST);
+    await writeFile(join(dirname(manifest), `99999999.${snapshotId(9)}`), 'rubbish');
+    const taken = await takeSnapshot(await test.reopen(), others, 2);
+    assert.equal(taken.sequence, 2);
+    await readAll(await test.reopen(), 2);
+  });
+
   it('does not take a manifest from another vault', async () => {
     await using test = await one();
     await using other = await one();

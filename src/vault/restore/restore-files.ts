@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import type { SourceParts } from '../chunk-source.ts';
-import type { FileToRestore, RestoredFiles, RestoreFilesOptions } from '../types.ts';
+import type { FileToRestore, RestoredFiles, RestoreFilesOptions, SnapshotId } from '../types.ts';
 import { JobThreads, ThreadGone } from '../workers/job-threads.ts';
 import type { AnswerTo, ReadingSetup, TargetFile, TargetRoot } from '../workers/jobs.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -27,14 +27,18 @@ interface Wanted {
   readonly chunkIds: readonly string[];
 }
 
+/** The random end of a snapshot's id. */
+const MARK_LENGTH = 8;
+
 /** See `SnapshotReader.restoreFiles`. */
 export async function restoreFiles(
   parts: SourceParts,
+  snapshot: SnapshotId,
   files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
   options: RestoreFilesOptions,
 ): Promise<RestoredFiles> {
   const isSynced = options.sync === 'each' || !canSyncFileSystem();
-  const run = new RestoreRun(parts, options, isSynced);
+  const run = new RestoreRun(parts, snapshot, options, isSynced);
   const restored = await run.run(files);
   if (!isSynced) await syncFileSystem(options.directory);
   return restored;
@@ -54,12 +58,12 @@ class RestoreRun {
   #plan = new PlacePlan();
   #done: RestoredFiles = { files: 0, bytes: 0, keptFiles: 0, keptBytes: 0 };
 
-  constructor(parts: SourceParts, options: RestoreFilesOptions, isSynced: boolean) {
+  constructor(parts: SourceParts, snapshot: SnapshotId, options: RestoreFilesOptions, isSynced: boolean) {
     const signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
     this.#parts = parts;
     this.#options = options;
     this.#isSynced = isSynced;
-    this.#root = { directory: options.directory, session: randomUUID() };
+    this.#root = { directory: options.directory, session: randomUUID(), mark: snapshot.slice(-MARK_LENGTH) };
     this.#threads = new JobThreads(options.threads);
     this.#fetcher = new FrameFetcher(
       parts.packs,

@@ -15,6 +15,8 @@ export interface TargetRoot {
   readonly directory: string;
   /** Tells one restore from the next into the same directory, which may be another one by then. */
   readonly session: string;
+  /** Of the snapshot, in the names of unfinished files: the same for its next attempt, and in no snapshot that was taken before this one was restored. */
+  readonly mark: string;
 }
 
 export interface TargetFile {

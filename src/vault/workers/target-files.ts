@@ -38,9 +38,10 @@ export interface Places {
 
 export function placesOf(tree: TargetTree, path: string): Places {
   const { directory, name } = tree.locate(path);
-  const isLong = Buffer.byteLength(name) + SUFFIX.length > LONGEST_NAME;
+  const suffix = `.${tree.root.mark}${SUFFIX}`;
+  const isLong = Buffer.byteLength(name) + suffix.length > LONGEST_NAME;
   const stem = isLong ? `.${createHash('sha256').update(name).digest('hex')}` : name;
-  return { part: `${directory}/${stem}${SUFFIX}`, final: `${directory}/${name}` };
+  return { part: `${directory}/${stem}${suffix}`, final: `${directory}/${name}` };
 }
 
 /** The file at `place` when it is one, and nobody reaches it by another name; the caller closes it. */

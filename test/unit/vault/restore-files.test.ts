@@ -33,6 +33,8 @@ const small = Object.fromEntries(
 );
 const files: Files = {
   ...small,
+  // What an earlier restore left unfinished, and a later snapshot took along.
+  'small/7.00000009.holdfast-part': seededBytes('left', 5000),
   'base/1/16384': seededBytes('relation', 3 * MiB),
   'base/1/16385': Buffer.alloc(20 * MiB, seededBytes('repeated', 70_000)),
   'base/1/16386': seededBytes('large', 30 * MiB),
@@ -147,7 +149,7 @@ describe('restoring files', () => {
     for (const name of ['small/6', 'small/7']) await rm(join(directory, name));
     await symlink(outside, join(directory, 'small/6'));
     await link(outside, join(directory, 'small/7'));
-    await writeFile(join(directory, 'small/8.holdfast-part'), 'x');
+    await writeFile(join(directory, 'small/8.00000001.holdfast-part'), 'x');
     await rm(join(directory, 'small/8'));
     await chmod(join(directory, 'small/9'), 0o644);
     const kept = await lstat(join(directory, 'base/1/16386'));
@@ -169,7 +171,7 @@ describe('restoring files', () => {
     await mkdir(join(directory, 'base/1'), { recursive: true });
     const part = Buffer.from(files['base/1/16386'] as Buffer);
     part.fill(0, 10 * MiB, 12 * MiB);
-    await writeFile(join(directory, 'base/1/16386.holdfast-part'), part);
+    await writeFile(join(directory, 'base/1/16386.00000001.holdfast-part'), part);
     const watched = store as WatchedStore;
     watched.readBytes = 0;
     await restore(test.vault, directory);
