@@ -373,7 +373,7 @@ const database = mapping({
     log: parsed(`${durationExpected}; ${wholeExpected}`, parseDuration)
       .meta({ type: 'duration' })
       .describe(
-        'The continuous window: any moment that lies in it can be recovered to. What each kept backup needs is kept as long as the backup. The example’s is `24h`.',
+        'The continuous window: any moment that lies in it can be recovered to. Two backups stay for it where `full` keeps too few. What each kept backup needs is kept as long as the backup. The example’s is `24h`.',
       ),
   })
     .optional()

@@ -1,8 +1,9 @@
-// Which log must stay: what each kept snapshot needs to become consistent, and the continuous window on every timeline that lived in it.
+// Which log must stay: what each kept snapshot needs to become consistent, and the continuous window on every timeline that lived in it; and the bases that this window counts on.
 
 import { later, pathParts } from './log-path.ts';
 import { type Lsn, lsnFrom, lsnValue } from './lsn.ts';
-import { type Moment, momentFromUnixMicros, unixMicros } from './moment.ts';
+import type { Moment } from './moment.ts';
+import { addSeconds, type WindowVerdict } from './retention.ts';
 import { isOnPath, type TimelineHistory } from './timeline.ts';
 
 /** A physical snapshot that stays. */
@@ -25,8 +26,8 @@ export interface LoggedTimeline {
   readonly newest?: Moment;
 }
 
-export interface LogQuestion {
-  readonly bases: readonly LogBase[];
+export interface LogQuestion<B extends LogBase = LogBase> {
+  readonly bases: readonly B[];
   readonly timelines: readonly LoggedTimeline[];
   readonly segmentSizeBytes: number;
   readonly windowSeconds: number;
@@ -52,14 +53,8 @@ export interface LogDemand {
  * last moment must not end. What cannot be judged is needed.
  */
 export function neededLog(question: LogQuestion): LogDemand {
-  const { bases, timelines, windowSeconds, now } = question;
-  const known = timelines
-    .flatMap(({ newest }) => newest ?? [])
-    .sort()
-    .at(-1);
-  const reference = known === undefined || known > now ? now : known;
-  const windowFrom = momentFromUnixMicros(unixMicros(reference) - BigInt(windowSeconds) * 1_000_000n);
-  const alive = timelines.filter(({ newest }) => newest === undefined || newest >= windowFrom);
+  const { bases, timelines } = question;
+  const { windowFrom, alive } = windowOf(question);
   const needed = [
     ...bases.map(({ timeline, startLsn, stopLsn, to }) => ({
       timeline,
@@ -86,11 +81,79 @@ export function isNeededLog(
   );
 }
 
+/**
+ * Of each timeline that lived in the window: the newest clean base in front of it, from which its first moments are recovered, and the
+ * oldest one in it. That one is the base once the window has passed it: without it the old base, and all log from there, would stay for ever
+ * where the rules keep few snapshots. Asked of the bases that every copy has, and of all. What cannot be judged is needed.
+ */
+export function windowBases<B extends LogBase>(question: LogQuestion<B>): ReadonlyMap<B, WindowVerdict> {
+  const { bases, windowSeconds } = question;
+  const { windowFrom, alive } = windowOf(question);
+  const verdicts = new Map<B, WindowVerdict>();
+  for (const { timeline, history } of alive) {
+    const usable = history === undefined ? bases.filter(isClean) : usableOn(history, bases);
+    for (const some of [usable.filter(({ everywhere }) => everywhere), usable]) {
+      const front = newestBefore(some, windowFrom);
+      for (const base of some) {
+        const words =
+          history === undefined
+            ? `base of log whose timeline ${timeline} nobody knows`
+            : windowWords(base, front, oldestAfter(some, windowFrom));
+        const next = oldestAfter(some, base.to);
+        const lostAt = next !== undefined && next.to <= windowFrom ? addSeconds(next.to, windowSeconds) : undefined;
+        verdicts.set(base, merged(verdicts.get(base), { ...(words && { words }), ...(lostAt && { lostAt }) }));
+      }
+    }
+  }
+  return verdicts;
+}
+
+function windowWords(base: LogBase, front: LogBase | undefined, oldest: LogBase | undefined): string | undefined {
+  if (base === front) return 'base of the log window';
+  if (base !== oldest) return undefined;
+  return front === undefined ? 'first base in the log window' : 'next base of the log window';
+}
+
+function merged(known: WindowVerdict | undefined, more: WindowVerdict): WindowVerdict {
+  const lostAt = [known?.lostAt, more.lostAt]
+    .flatMap((at) => at ?? [])
+    .sort()
+    .at(-1);
+  return { ...more, ...known, ...(lostAt && { lostAt }) };
+}
+
+function newestBefore<B extends LogBase>(bases: readonly B[], moment: Moment): B | undefined {
+  return bases.filter(({ to }) => to <= moment).reduce<B | undefined>((a, b) => (a && a.to >= b.to ? a : b), undefined);
+}
+
+function oldestAfter<B extends LogBase>(bases: readonly B[], moment: Moment): B | undefined {
+  return bases.filter(({ to }) => to > moment).reduce<B | undefined>((a, b) => (a && a.to <= b.to ? a : b), undefined);
+}
+
+function isClean({ state }: LogBase): boolean {
+  return state === 'clean';
+}
+
+/** Clean ones on the way to `history.timeline`. */
+function usableOn<B extends LogBase>(history: TimelineHistory, bases: readonly B[]): B[] {
+  return bases.filter((base) => isClean(base) && isOnPath(history, base.timeline, base.stopLsn));
+}
+
+/** Counted back from the last sign of life; what nobody knows the age of is alive. */
+function windowOf({ timelines, windowSeconds, now }: LogQuestion) {
+  const known = timelines
+    .flatMap(({ newest }) => newest ?? [])
+    .sort()
+    .at(-1);
+  const reference = known === undefined || known > now ? now : known;
+  const windowFrom = addSeconds(reference, -windowSeconds);
+  const alive = timelines.filter(({ newest }) => newest === undefined || newest >= windowFrom);
+  return { windowFrom, alive };
+}
+
 /** The way to `history.timeline` from the newest base in front of the window; all of it when there is no base at all. */
 function windowOn(history: TimelineHistory, bases: readonly LogBase[], windowFrom: Moment): NeededLog[] {
-  const usable = bases.filter(
-    ({ state, timeline, stopLsn }) => state === 'clean' && isOnPath(history, timeline, stopLsn),
-  );
+  const usable = usableOn(history, bases);
   const before = usable
     .filter(({ everywhere, to }) => everywhere && to <= windowFrom)
     .map(({ startLsn }) => lsnValue(startLsn))

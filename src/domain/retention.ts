@@ -37,8 +37,11 @@ export interface SnapshotHold {
   readonly until?: Moment;
 }
 
+/** What keeps a snapshot whatever the rules of its class say. */
+type StandingRule = 'newest' | 'newest clean' | 'newest proven' | 'hold' | 'log window' | 'no policy';
+
 export interface KeepReason {
-  readonly rule: 'newest' | 'newest clean' | 'newest proven' | 'hold' | 'no policy' | 'age' | 'last' | Period;
+  readonly rule: StandingRule | 'age' | 'last' | Period;
   /** For people: `daily 3 of 14: 2026-11-23`. */
   readonly words: string;
   /** Until when this reason holds for sure, where it ends by time. */
@@ -53,10 +56,18 @@ export interface Judgement<S extends JudgedSnapshot> {
   readonly since?: Moment;
 }
 
+/** What the continuous window of the log says of a snapshot: why it needs it, or since when it does not (neither: it never did). */
+export interface WindowVerdict {
+  readonly words?: string;
+  readonly lostAt?: Moment;
+}
+
 export interface RetentionQuestion {
   /** By class. A class that has no rules keeps everything: silence never means that something may go. */
   readonly rules: Readonly<Record<string, RetentionRules>>;
   readonly holds: readonly SnapshotHold[];
+  /** By snapshot; without it no window counts on any. */
+  readonly logWindow?: ReadonlyMap<string, WindowVerdict>;
   readonly timezone: string;
   readonly now: Moment;
 }
@@ -76,7 +87,7 @@ export function judgeSnapshots<S extends JudgedSnapshot>(
   question: RetentionQuestion,
 ): readonly Judgement<S>[] {
   const sorted = newestFirst(snapshots);
-  const verdicts = [newestProven(sorted), held(sorted, question)];
+  const verdicts = [newestProven(sorted), held(sorted, question), ofLogWindow(sorted, question)];
   for (const group of groupBy(sorted, ({ kind, class: name }) => `${kind} ${name}`)) {
     const rules = question.rules[group[0]?.class ?? ''];
     verdicts.push(newest(group), newestClean(group));
@@ -159,6 +170,14 @@ function held<S extends JudgedSnapshot>(sorted: readonly S[], { holds, now }: Re
     if (active !== undefined) return kept('hold', `held by ${active.id}: ${active.reason}`, active.until);
     const ended = latest(own.flatMap(({ until }) => until ?? []));
     return ended === undefined ? {} : { lostAt: ended };
+  });
+}
+
+function ofLogWindow<S extends JudgedSnapshot>(sorted: readonly S[], { logWindow }: RetentionQuestion): Verdicts<S> {
+  return forEach(sorted, ({ id }) => {
+    const { words, lostAt } = logWindow?.get(id) ?? {};
+    if (words !== undefined) return kept('log window', words);
+    return lostAt === undefined ? {} : { lostAt };
   });
 }
 

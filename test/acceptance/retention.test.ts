@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { estateSandbox, type Json } from '../support/estate-sandbox.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const estate = await estateSandbox();
 const { sandbox } = estate;
@@ -49,12 +50,14 @@ test('a schedule runs it daily, because the configuration keeps something for a 
 
 test('a shorter policy marks the older snapshot and deletes nothing yet, on any copy', async () => {
   const text = await readFile(sandbox.configuration, 'utf8');
-  await writeFile(short, text.replace('keep: { full: 90d, log: 24h }', 'keep: { full: { last: 1 }, log: 24h }'));
+  await writeFile(short, text.replace('keep: { full: 90d, log: 24h }', 'keep: { full: { last: 1 }, log: 1s }'));
   // What a person saw with one file is not done by a worker that has another.
   const { exit, json } = await estate.holdfast(['retention', 'apply', '--yes'], short);
   assert.deepEqual([exit, json.error.code], [3, 'CONFIG_MISMATCH'], JSON.stringify(json));
   await estate.killWorker();
   await estate.startWorker(short);
+  // Both are within the window until the log shows a later moment: until then it needs the older one.
+  await waitFor('the window to pass both', async () => rulesOf(await done('retention', 'plan'))[1].length === 0);
   const { mark, sweep } = await done('retention', 'apply', '--yes');
   assert.deepEqual(mark.tombstone.snapshots, snapshots.slice(1));
   assert.deepEqual([mark.tombstone.state, sweep.snapshots], ['waiting', []]);

@@ -10,7 +10,7 @@ import { COMPONENT, readFiles } from '../support/vault.ts';
 const STRIDE = process.env.HOLDFAST_SWEEP === 'full' ? 1 : 9;
 const KINDS: readonly FaultKind[] = ['refused', 'answer lost'];
 
-/** Two snapshots that are not needed, alone in their generation, with log; and one that is. */
+/** Two snapshots that are not needed, alone in their generation, with log; and one that is, which the log window has passed. */
 async function prepare(test: RetentionVault): Promise<void> {
   for (const [number, days] of [
     [1, 1],
@@ -24,6 +24,7 @@ async function prepare(test: RetentionVault): Promise<void> {
     await test.backup(number, { log: [segment, segment + 1] });
     test.pass(days);
   }
+  for (const copy of ['local', 'eu']) await putSegment(test.vault, copy, 14, test.clock.now);
 }
 
 async function requireNeeded(test: RetentionVault): Promise<void> {
@@ -74,7 +75,7 @@ async function visit(phase: 'mark' | 'sweep', point: number, kind: FaultKind): P
       assert.deepEqual(await test.numbersOn(copy), [3]);
       const generations = await test.keysOn(copy, `${COMPONENT}/generations/`);
       assert.equal(new Set(generations.map((key) => key.split('/')[3])).size, 1);
-      assert.equal((await test.keysOn(copy, `${COMPONENT}/log/`)).length, 2);
+      assert.equal((await test.keysOn(copy, `${COMPONENT}/log/`)).length, 3);
     }
   } catch (cause) {
     throw new Error(`after ${where}`, { cause });

@@ -1,8 +1,8 @@
 // What of one component is not needed: pure rules over what was read, with the references between manifests, generations and log.
 
-import { isNeededLog, type LogBase, neededLog } from '../../domain/log-retention.ts';
+import { isNeededLog, type LogBase, neededLog, windowBases } from '../../domain/log-retention.ts';
 import { type Moment, momentFromDate, unixMicros } from '../../domain/moment.ts';
-import { type Judgement, judgeSnapshots, type SnapshotHold } from '../../domain/retention.ts';
+import { type Judgement, judgeSnapshots, type SnapshotHold, type WindowVerdict } from '../../domain/retention.ts';
 import type { ProofLevel } from '../../domain/states.ts';
 import { logOf } from '../require-log.ts';
 import type { ComponentFacts, GenerationFacts, LogObjectFacts, ManifestFacts, SystemLogFacts } from './facts.ts';
@@ -44,7 +44,22 @@ export function judgeManifests(parts: JudgeParts): readonly Judgement<JudgedMani
     return { id, kind, class: name, to, state, manifest, ...(proof === undefined ? {} : { proof }) };
   });
   const { timezone } = request;
-  return judgeSnapshots(snapshots, { rules: policy.rules, holds: holdsOn(parts), timezone, now });
+  const [holds, logWindow] = [holdsOn(parts), windowVerdicts(parts)];
+  return judgeSnapshots(snapshots, { rules: policy.rules, holds, logWindow, timezone, now });
+}
+
+/** Also of snapshots that a tombstone names: what the window needs is released. */
+function windowVerdicts({ facts, policy, copies, now }: JudgeParts): ReadonlyMap<string, WindowVerdict> {
+  const windowSeconds = policy.logWindowSeconds;
+  if (windowSeconds === undefined) return new Map();
+  return new Map(
+    facts.logs.flatMap((log) => {
+      const { segmentSizeBytes, timelines } = log;
+      const bases = facts.manifests.flatMap((manifest) => baseOf(manifest, log, copies) ?? []);
+      const verdicts = windowBases({ bases, timelines, segmentSizeBytes, windowSeconds, now });
+      return [...verdicts].map(([{ id }, verdict]) => [id, verdict] as const);
+    }),
+  );
 }
 
 function holdsOn({ facts, holds, request }: JudgeParts): SnapshotHold[] {
@@ -110,7 +125,8 @@ function baseOf({ header, copies }: ManifestFacts, { systemId }: SystemLogFacts,
   if (needs?.systemId !== systemId) return undefined;
   const { timeline, startLsn, stopLsn } = needs;
   const everywhere = all.every((copy) => copies.includes(copy));
-  const base: LogBase = { timeline, startLsn, stopLsn, to: header.to, everywhere, state: header.state };
+  const { id, to, state } = header;
+  const base: LogBase & { readonly id: string } = { id, timeline, startLsn, stopLsn, to, everywhere, state };
   return base;
 }
 
