@@ -4,7 +4,10 @@ import tseslint from 'typescript-eslint';
 /** The runner itself waits for what these return. */
 const nodeTest = { from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite'] };
 
-export default tseslint.config({
+/** What builds make. */
+const ignored = { ignores: ['**/dist/**'] };
+
+export default tseslint.config(ignored, {
   files: ['config/**/*.ts', 'workflows/**/*.ts', 'activities/**/*.ts', 'src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
   extends: [tseslint.configs.base],
   languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
