@@ -116,6 +116,16 @@ export function decideLog(parts: JudgeParts, going: ReadonlySet<string>): readon
   });
 }
 
+/** Keys of the log that a window or a snapshot that is needed needs; all of it, where anything is not known or nothing may go. */
+export function neededLogKeys(parts: JudgeParts): ReadonlySet<string> {
+  const unneeded = judgeManifests(parts).filter(({ reasons }) => reasons.length === 0);
+  const going = new Set(unneeded.map(({ snapshot }) => snapshot.manifest.key));
+  const decisions = decideLog(parts, going);
+  const free = new Set(decisions.flatMap((each) => each.unneeded.map(({ key }) => key)));
+  const all = parts.facts.logs.flatMap(({ objects }) => objects.map(({ key }) => key));
+  return new Set(all.filter((key) => !free.has(key)));
+}
+
 function isWithoutLogFacts({ header }: ManifestFacts): boolean {
   return logOf(header) === undefined;
 }

@@ -8,7 +8,7 @@ import { listAll, type VaultCore } from '../core.ts';
 import { parseManifestKey } from '../layout.ts';
 import type { Lease } from '../types.ts';
 import { Budget, costOf } from './budget.ts';
-import { decideLog, isClosed, type JudgeParts, judgeManifests, wholeHold } from './decide.ts';
+import { decideLog, isClosed, type JudgeParts, judgeManifests, neededLogKeys, wholeHold } from './decide.ts';
 import { Deleting } from './deleting.ts';
 import { isDue, isOver } from './due.ts';
 import { findGarbage } from './garbage.ts';
@@ -112,6 +112,20 @@ class Sweep {
         await putRelease(this.#core, this.#world.copies, { id: tombstone.id, by, at: this.#world.now, reason }, keys);
         if (keys.includes(snapshot.manifest.key)) this.#released.push(snapshot.id);
       }
+    }
+    await this.#releaseNeededLog(parts);
+  }
+
+  /** Log hangs on no manifest when a longer window needs it: named for ever, it would never be swept, and no copy would get it again. */
+  async #releaseNeededLog(parts: JudgeParts): Promise<void> {
+    const needed = neededLogKeys(parts);
+    for (const { id, list } of await this.#tombstones()) {
+      const keys = list.log.map(([key]) => key).filter((key) => needed.has(key));
+      if (keys.length === 0) continue;
+      await this.#lease.check();
+      const release = { id, by: this.#request.by, at: this.#world.now, reason: 'log that is needed again' };
+      await putRelease(this.#core, this.#world.copies, release, keys);
+      this.#released.push(`${keys.length} objects of the log of ${parts.facts.component}`);
     }
   }
 

@@ -272,6 +272,29 @@ describe('retention of log', () => {
     assert.equal((await readHoldings(log)).objects.length, 20);
   });
 
+  it('takes log back that a longer window needs: it is named no more, caught up again, and its tombstone ends', async () => {
+    await using test = await retentionVault({ rules: { full: { ageSeconds: 100 * DAY } } });
+    await tenDays(test);
+    const { marked } = await test.apply();
+    assert.equal(marked.tombstone?.logObjects, 12);
+    test.pass(7);
+    const policies = [
+      { component: COMPONENT, rules: { full: { ageSeconds: 100 * DAY } }, logWindowSeconds: 20 * DAY },
+    ] as const;
+    const { swept } = await test.apply({ policies });
+    assert.deepEqual(swept.released, ['12 objects of the log of database/main']);
+    const [tombstone] = (await test.vault.retention.plan(test.request({ policies }))).tombstones;
+    assert.deepEqual([tombstone?.logObjects, tombstone?.state], [0, 'swept']);
+    const everything = Array.from({ length: 20 }, (_, n) => n);
+    assert.deepEqual(await segmentsOn(test, 'eu'), everything);
+    const [lost = ''] = (await test.keysOn('eu', `${COMPONENT}/log/`)).filter((key) => key.endsWith(segmentOf(1)));
+    await rm(join(test.path('eu'), lost));
+    await (await test.reopen()).catchUp('eu');
+    assert.deepEqual(await segmentsOn(test, 'eu'), everything);
+    test.pass(7);
+    assert.deepEqual((await test.apply({ policies })).swept.finished, [marked.tombstone?.id]);
+  });
+
   it('deletes none without a window in the policy, and none where a snapshot does not say what it needs', async () => {
     await using test = await retentionVault({ rules: { full: { ageSeconds: 100 * DAY } } });
     await tenDays(test);
