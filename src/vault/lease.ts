@@ -182,6 +182,10 @@ class ChainLease implements Lease {
     return this.link.token;
   }
 
+  get leftMs(): number {
+    return Math.max(0, this.#renewedMs + this.link.ttlMs - performance.now());
+  }
+
   check(): Promise<void> {
     return this.#inTurn(async () => {
       if (performance.now() - this.#renewedMs >= this.link.ttlMs / 2) return this.#renew();

@@ -509,6 +509,8 @@ export interface Lease {
   readonly resource: string;
   /** Grows with every holder; a step that destroys compares it. */
   readonly token: number;
+  /** How long nobody else can take it, counted on a clock that only runs forward; `check` leaves at least half of the whole time. */
+  readonly leftMs: number;
   /** Throws `FENCED` when somebody else holds it by now. Called before every destructive step. */
   check(): Promise<void>;
   renew(): Promise<void>;
