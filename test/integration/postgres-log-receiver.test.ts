@@ -17,6 +17,7 @@ import {
   readSlot,
   startReceiver,
 } from '../../src/postgres/receiver/index.ts';
+import { SlotGuard } from '../../src/postgres/receiver/slot-guard.ts';
 import { createWalWalker, describeLog } from '../../src/postgres/wal/index.ts';
 import { run, start } from '../../src/process/index.ts';
 import type { Vault } from '../../src/vault/index.ts';
@@ -299,6 +300,60 @@ test('a slot that is dropped by hand is a named hole and an alarm, never silence
   await third.receiver.waitFor('policy', 1, await flushLsn(server));
   assert.ok(third.events.every(({ type }) => type !== 'slot lost'));
   assert.equal(coverage((await readHoldings(log)).stretches)[0]!.holes.length, 1);
+});
+
+test('a slot that was made again by a process that died before it told so is no beginning, and the hole is told by the next', async (t) => {
+  const server = await bank(t, 17, { max_wal_size: '2MB', wal_keep_size: 0 });
+  const stores = blockable();
+  const { vault } = await vaultFor(t, { copies: ['local', 'eu'], wrap: stores.wrap });
+  const source = { component: COMPONENT, url: server.url() } as const;
+  const stateDirectory = await temporaryDirectory(t);
+  await ensureSlot(source, slot, { immediatelyReserve: true });
+  const first = await receive(t, server, vault, { stateDirectory });
+  await run(server.bin('pgbench'), ['-i', '-s', '1', '-q'], { env: server.environment });
+  for (const copy of ['local', 'eu']) await first.receiver.waitFor(copy, 1, await flushLsn(server));
+  await first.receiver.stop();
+  const before = first.receiver.state().durableLsn!;
+  await server.query(`select pg_drop_replication_slot('${slot}')`);
+  for (let round = 0; round < 6; round += 1) {
+    await bench(server, 100);
+    await server.query('select pg_switch_wal()');
+    await server.query('checkpoint');
+  }
+  const { policy, copies } = vault;
+  const options: ReceiverOptions = {
+    source,
+    component: COMPONENT,
+    slot,
+    vault,
+    policy,
+    copies,
+    stateDirectory,
+    logger,
+  };
+  const died: ReceiverEvent[] = [];
+  await new SlotGuard(options, (event) => died.push(event)).require();
+  assert.equal((await readSlot(source, slot))?.state, 'ok');
+  assert.deepEqual(died, []);
+
+  for (const copy of ['local', 'eu']) stores.block(copy);
+  const second = await receive(t, server, vault, { stateDirectory });
+  await waitFor('the loss to be seen', () => second.receiver.state().error?.code === 'SLOT_LOST');
+  assert.equal(second.receiver.state().receivedLsn, undefined, 'log was received as if there had never been any');
+  for (const copy of ['local', 'eu']) stores.open(copy);
+  const lost = await waitFor('the event', () => second.events.find((event) => event.type === 'slot lost'));
+  assert.equal(lost.hole?.fromLsn, before);
+  for (const copy of ['local', 'eu']) await second.receiver.waitFor(copy, 1, await flushLsn(server));
+  await second.receiver.stop();
+
+  // Once it is told, the slot alone is a beginning again.
+  for (const copy of ['local', 'eu']) stores.block(copy);
+  const third = await receive(t, server, vault, { stateDirectory });
+  await waitFor('the stream', () => third.receiver.state().phase === 'streaming');
+  for (const copy of ['local', 'eu']) stores.open(copy);
+  await bench(server, 50);
+  await third.receiver.waitFor('policy', 1, await flushLsn(server));
+  assert.ok(third.events.every(({ type }) => type !== 'slot lost'));
 });
 
 for (const major of [15, 17]) {

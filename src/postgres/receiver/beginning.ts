@@ -13,7 +13,7 @@ import { Intake } from './intake.ts';
 import type { Opening } from './ledger.ts';
 import { type LogPosition, type Route, routeOf } from './route.ts';
 import type { ServerView } from './server-view.ts';
-import { type KeepingSlot, keeps, type SlotGuard } from './slot-guard.ts';
+import type { SlotGuard } from './slot-guard.ts';
 import { Spool } from './spool.ts';
 import type { ReceiverOptions } from './types.ts';
 import { segmentFloor } from './wal-stream.ts';
@@ -69,12 +69,11 @@ export async function survey(
   return { logs, holdings, route, durable: policyPosition(cursors, copies, policy), isNew };
 }
 
-/** Throws `SLOT_LOST` when the slot is gone and too few copies say what they have: then nobody knows what is missing. */
+/** Throws `SLOT_LOST` when the slot is gone, or was made again and nobody told yet, and too few copies say what they have: then nobody knows what is missing. */
 export async function findBeginning(options: ReceiverOptions, server: ServerView, guard: SlotGuard): Promise<Opening> {
   const found = await survey(options, server);
   const { route, durable, logs, holdings } = found;
-  const slot = await guard.look();
-  const reached = durable ?? (await slotPosition(server, guard, keeps(slot) ? slot : undefined, found.isNew));
+  const reached = durable ?? (await slotPosition(server, guard, found.isNew));
   const size = server.segmentSizeBytes;
   // Nothing of a timeline that was left exactly at a segment's start is still to come: its next one is received.
   const start = segmentFloor(reached.at, size) === reached.at ? route.settle(reached) : reached;
@@ -87,17 +86,17 @@ export async function findBeginning(options: ReceiverOptions, server: ServerView
 }
 
 /** No position is durable by the policy: what the slot keeps is where everything that counts begins. */
-async function slotPosition(
-  server: ServerView,
-  guard: SlotGuard,
-  slot: KeepingSlot | undefined,
-  isNew: boolean,
-): Promise<LogPosition> {
+async function slotPosition(server: ServerView, guard: SlotGuard, isNew: boolean): Promise<LogPosition> {
+  const slot = await guard.lookForStart();
   if (slot !== undefined) return positionOf(server.history, slot.restartLsn);
   if (isNew) return positionOf(server.history, await guard.makeFirst());
-  return fail('SLOT_LOST', `the replication slot '${guard.name}' is gone, and too few copies say what they have`, {
-    hint: 'bring the copies back; then the log goes on from what they have',
-  });
+  return fail(
+    'SLOT_LOST',
+    `the replication slot '${guard.name}' is gone or was just made again, and too few copies say what they have`,
+    {
+      hint: 'bring the copies back; then the log goes on from what they have',
+    },
+  );
 }
 
 /** The latest transaction time that any copy knows in front of a position. */

@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts';
 import type { LogPosition } from './route.ts';
 import { dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
 import type { ReceiverEvent, ReceiverOptions } from './types.ts';
+import { UntoldLoss } from './untold-loss.ts';
 import { segmentFloor } from './wal-stream.ts';
 
 /** A slot that holds the server's log back for us. */
@@ -20,10 +21,14 @@ export class SlotGuard {
   private isRemoved = false;
   /** The slot was made again; whether log is missing shows with the first answer of the stream. */
   private untoldLoss = false;
+  /** The same for whoever comes after this process. */
+  private readonly onDisk: UntoldLoss;
+  private isDiskRead = false;
 
   constructor(options: ReceiverOptions, emit: (event: ReceiverEvent) => void) {
     this.options = options;
     this.emit = emit;
+    this.onDisk = new UntoldLoss(options.stateDirectory, options.slot);
     this.seen = { name: options.slot, state: 'unknown' };
   }
 
@@ -49,6 +54,12 @@ export class SlotGuard {
     });
   }
 
+  /** What the slot keeps, where it says where our log goes on; `undefined` for one that was made again by a process that died before it told so. */
+  async lookForStart(): Promise<KeepingSlot | undefined> {
+    const slot = await this.look();
+    return keeps(slot) && !(await this.onDisk.exists()) ? slot : undefined;
+  }
+
   /** For the first log of a cluster: nothing could be missing. Gives where the server's log begins for us. */
   async makeFirst(): Promise<Lsn> {
     const made = await ensureSlot(this.options.source, this.name, { immediatelyReserve: true });
@@ -61,11 +72,13 @@ export class SlotGuard {
    * recovery under way decides where the log resumes.
    */
   async require(): Promise<KeepingSlot> {
+    await this.readDisk();
     const slot = await this.look();
     if (keeps(slot)) return slot;
     this.requireLeave(
       `the replication slot '${this.name}' is gone; a recovery under way decides where the log resumes`,
     );
+    await this.onDisk.note();
     if (slot !== undefined) await dropSlot(this.options.source, this.name);
     await ensureSlot(this.options.source, this.name, { immediatelyReserve: true });
     this.untoldLoss = true;
@@ -117,6 +130,13 @@ export class SlotGuard {
     });
   }
 
+  /** Once: what this process could not write down it has told all the same. */
+  private async readDisk(): Promise<void> {
+    if (this.isDiskRead) return;
+    this.untoldLoss = await this.onDisk.exists();
+    this.isDiskRead = true;
+  }
+
   private requireLeave(words: string): void {
     if (this.options.mayDeclareLoss?.() === false) fail('SLOT_LOST', words);
   }
@@ -125,12 +145,16 @@ export class SlotGuard {
     const { component, slot, vault, logger } = this.options;
     logger.error({ component, slot, hole }, 'the replication slot was lost and made again');
     this.emit({ type: 'slot lost', slot, hole });
-    if (hole === undefined) return;
+    if (hole === undefined) return await this.onDisk.clear();
     const name = `hole-${hole.timeline}-${hole.fromLsn.replace('/', '-')}-${hole.toLsn.replace('/', '-')}`;
     // The hole shows in the listings anyway; the record says that it was noticed, and when.
-    await vault.putRecord(`log-${component.replace('/', '-')}`, name, { slot, hole }).catch((error) => {
+    try {
+      await vault.putRecord(`log-${component.replace('/', '-')}`, name, { slot, hole });
+    } catch (error) {
       logger.error({ error: toHoldfastError(error).message }, 'the record of the hole cannot be kept');
-    });
+      return;
+    }
+    await this.onDisk.clear();
   }
 }
 
