@@ -18,7 +18,7 @@ export interface Receivers {
   ensure(component: ComponentId, signal?: AbortSignal): Promise<EnsuredLog>;
   /** `undefined` while it has not been started. */
   state(component: ComponentId): ReceiverState | undefined;
-  /** Times the slot was lost since the worker started; `id` and hole are of the last time. */
+  /** Times the slot was lost since the worker started; `id` and hole are of the last time, also one that an earlier worker recorded. */
   losses(component: ComponentId): {
     readonly count: number;
     readonly id?: string;

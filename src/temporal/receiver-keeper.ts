@@ -6,7 +6,14 @@ import type { Receivers } from '../../activities/lib/host-services.ts';
 import { type Configuration, type DatabaseSettings, resolveSecret, stateDirectoryOf } from '../../config/index.ts';
 import { slotName } from '../domain/ids.ts';
 import { fail, fromErrorData, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
-import { type ForeignLog, type Receiver, type ReceiverEvent, startReceiver } from '../postgres/receiver/index.ts';
+import {
+  type ForeignLog,
+  latestLoss,
+  type Receiver,
+  type ReceiverEvent,
+  type SlotLoss,
+  startReceiver,
+} from '../postgres/receiver/index.ts';
 import { refusedLogin } from '../postgres/recovery/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { Reception, type ReceptionLimits, type Seen } from './reception.ts';
@@ -25,6 +32,8 @@ const firstPauseMs = 1_000;
 /** How often a cause is looked at again that only a person can mend. */
 const longestPauseMs = 60_000;
 const lookMs = 2_000;
+/** Records of losses are read again: a copy that was away may hold one that no other has. */
+const recallEveryMs = 10 * 60_000;
 const streamingWithinMs = 5 * 60_000;
 
 export class ReceiverKeeper {
@@ -47,6 +56,9 @@ export class ReceiverKeeper {
   /** What a receiver that failed knew, and the next one must not forget. */
   #systemId: string | undefined;
   #foreign: ForeignLog | undefined;
+  #lostAt = '';
+  #recalling: Promise<void> | undefined;
+  #recallDueAt = 0;
 
   constructor(options: KeeperOptions, database: DatabaseSettings) {
     this.#options = options;
@@ -109,6 +121,7 @@ export class ReceiverKeeper {
 
   async stop(): Promise<void> {
     await this.#running;
+    await this.#recalling;
     await this.receiver?.stop();
   }
 
@@ -125,6 +138,7 @@ export class ReceiverKeeper {
         logger.warn({ reason: String(error) }, 'the journal cannot be read');
       }
       this.#noteReception();
+      this.#recallWhenDue();
       await sleep(lookMs, undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => undefined);
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
@@ -207,12 +221,34 @@ export class ReceiverKeeper {
     logger.info({ component: this.#database.id, ...event }, `log: ${event.type}`);
     if (event.type === 'failed') this.#foreign = event.foreign ?? this.#foreign;
     if (event.type !== 'slot lost') return;
-    const hole = event.hole && { from: event.hole.fromLsn, to: event.hole.toLsn };
-    this.losses = {
-      count: this.losses.count + 1,
-      id: new Date().toISOString(),
-      ...(hole === undefined ? {} : { hole }),
-    };
+    this.#noteLoss(event, this.losses.count + 1);
+  }
+
+  #noteLoss({ id, at, hole }: SlotLoss, count: number): void {
+    this.#lostAt = at;
+    this.losses = { count, id, ...(hole === undefined ? {} : { hole: { from: hole.fromLsn, to: hole.toLsn } }) };
+  }
+
+  /** Beside everything else: the log does not wait for a copy that does not answer. */
+  #recallWhenDue(): void {
+    if (this.#recalling !== undefined || performance.now() < this.#recallDueAt) return;
+    this.#recalling = this.#recall().finally(() => {
+      this.#recalling = undefined;
+    });
+  }
+
+  /** A worker may die between a loss and the look of whoever raises the alarm: the vault remembers it. */
+  async #recall(): Promise<void> {
+    const { logger, vault } = this.#options;
+    const component = this.#database.id;
+    try {
+      const latest = await latestLoss(await vault(), component);
+      if (latest !== undefined && latest.at > this.#lostAt) this.#noteLoss(latest, this.losses.count);
+      this.#recallDueAt = performance.now() + recallEveryMs;
+    } catch (error) {
+      this.#recallDueAt = performance.now() + longestPauseMs;
+      logger.warn({ component, error: toHoldfastError(error).message }, 'the records of lost slots cannot be read');
+    }
   }
 
   #noteReception(): void {

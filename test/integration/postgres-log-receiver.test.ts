@@ -11,6 +11,7 @@ import { compareLsn, type Lsn, lsnValue, parseLsn } from '../../src/domain/lsn.t
 import { readHoldings } from '../../src/postgres/receiver/holdings.ts';
 import {
   ensureSlot,
+  latestLoss,
   type Receiver,
   type ReceiverEvent,
   type ReceiverOptions,
@@ -299,6 +300,7 @@ test('a slot that is dropped by hand is a named hole and an alarm, never silence
   await bench(server, 50);
   await third.receiver.waitFor('policy', 1, await flushLsn(server));
   assert.ok(third.events.every(({ type }) => type !== 'slot lost'));
+  assert.equal((await latestLoss(vault, COMPONENT))?.id, lost.id);
   assert.equal(coverage((await readHoldings(log)).stretches)[0]!.holes.length, 1);
 });
 

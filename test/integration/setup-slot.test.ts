@@ -62,9 +62,19 @@ test('a slot that is gone with log that the vault lacks is not made silently: th
   const receivers = host.start();
   await receivers.ensure(COMPONENT);
   await receivers.drain(COMPONENT, 1, await host.flushed(), AbortSignal.timeout(60_000));
-  const { count, hole } = receivers.losses(COMPONENT);
+  const { count, id, hole } = receivers.losses(COMPONENT);
   assert.equal(count, 1);
   assert.notEqual(hole?.from, undefined);
+  assert.equal((await vault.listRecords('log-database-main')).length, 1);
+
+  // Whoever raises the alarm may not have looked before the worker died: the next one tells the same loss, once.
+  await host.stop();
+  const next = host.start();
+  const told = await waitFor('the loss', () => next.losses(COMPONENT).id !== undefined && next.losses(COMPONENT));
+  assert.deepEqual(told, { count: 0, id, hole });
+  await next.ensure(COMPONENT);
+  await next.drain(COMPONENT, 1, await host.flushed(), AbortSignal.timeout(60_000));
+  assert.equal(next.losses(COMPONENT).id, id);
   assert.equal((await vault.listRecords('log-database-main')).length, 1);
 });
 

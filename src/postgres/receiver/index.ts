@@ -1,5 +1,6 @@
 // The log's receiver as the worker uses it.
 
+export { latestLoss, type SlotLoss } from './loss-record.ts';
 export { type PreparedSlot, prepareSlot } from './prepare-slot.ts';
 export { startReceiver } from './receiver.ts';
 export { comparePositions, type LogPosition } from './route.ts';

@@ -4,6 +4,7 @@ import { type Lsn, lsnFrom } from '../../domain/lsn.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { LogHole, ReceiverState } from '../types.ts';
 import type { Ledger } from './ledger.ts';
+import { keepLoss, slotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
 import { dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
 import type { ReceiverEvent, ReceiverOptions } from './types.ts';
@@ -144,14 +145,13 @@ export class SlotGuard {
   private async tell(hole?: LogHole): Promise<void> {
     const { component, slot, vault, logger } = this.options;
     logger.error({ component, slot, hole }, 'the replication slot was lost and made again');
-    this.emit({ type: 'slot lost', slot, hole });
-    if (hole === undefined) return await this.onDisk.clear();
-    const name = `hole-${hole.timeline}-${hole.fromLsn.replace('/', '-')}-${hole.toLsn.replace('/', '-')}`;
-    // The hole shows in the listings anyway; the record says that it was noticed, and when.
+    const loss = slotLoss(hole);
+    this.emit({ type: 'slot lost', slot, ...loss, hole });
+    // The hole shows in the listings anyway; the record says that it was noticed, and when, to whoever has not been told.
     try {
-      await vault.putRecord(`log-${component.replace('/', '-')}`, name, { slot, hole });
+      await keepLoss(vault, component, slot, loss);
     } catch (error) {
-      logger.error({ error: toHoldfastError(error).message }, 'the record of the hole cannot be kept');
+      logger.error({ error: toHoldfastError(error).message }, 'the record of the lost slot cannot be kept');
       return;
     }
     await this.onDisk.clear();

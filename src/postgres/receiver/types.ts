@@ -6,13 +6,14 @@ import type { Lsn } from '../../domain/lsn.ts';
 import type { HoldfastError } from '../../errors/index.ts';
 import type { CommitPolicy, CopyDescription, Vault } from '../../vault/types.ts';
 import type { LogHole, ReceiverState, Source } from '../types.ts';
+import type { SlotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
 
 export interface ReceiverOptions {
   readonly source: Source;
   readonly component: ComponentId;
   readonly slot: string;
-  readonly vault: Pick<Vault, 'log' | 'putRecord'>;
+  readonly vault: Pick<Vault, 'log' | 'putRecord' | 'listRecords'>;
   readonly policy: CommitPolicy;
   readonly copies: readonly CopyDescription[];
   /** The spool lives below; its content may be lost at any time. */
@@ -48,7 +49,7 @@ export type ReceiverEvent =
   | { readonly type: 'streaming'; readonly timeline: number; readonly fromLsn: Lsn }
   | { readonly type: 'timeline'; readonly from: number; readonly to: number; readonly switchLsn: Lsn }
   /** The slot was gone or had lost log and was made again; a full backup is due. `hole` absent: the server still had all the log. */
-  | { readonly type: 'slot lost'; readonly slot: string; readonly hole: LogHole | undefined }
+  | ({ readonly type: 'slot lost'; readonly slot: string; readonly hole: LogHole | undefined } & SlotLoss)
   | { readonly type: 'copy behind'; readonly copy: string; readonly code: string; readonly message: string }
   | { readonly type: 'copy back'; readonly copy: string }
   /** This receiver has ended, because trying again with the same means cannot help. `foreign`: what it found on a copy. */
