@@ -37,9 +37,11 @@ export async function vaultOptions(
     return { store, description: { name: copy, site, medium, offsite, location: store.location } };
   });
   const { commit: policy, compression } = vault;
-  const scratchDirectory = path.join(stateDirectoryOf(configuration, host), 'scratch');
+  // A machine that is no host of the estate reads keys and copies too; it has no state directory.
+  const isHost = Object.hasOwn(configuration.hosts, host);
+  const scratch = isHost ? { scratchDirectory: path.join(stateDirectoryOf(configuration, host), 'scratch') } : {};
   const keys = vault.keys.map(keySource);
-  return { estate: name, copies, policy, compression, keys, logger, host, scratchDirectory };
+  return { estate: name, copies, policy, compression, keys, logger, host, ...scratch };
 }
 
 /** Nothing is asked yet. Throws `USAGE` for a name that is no copy's. */
