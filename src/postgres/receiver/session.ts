@@ -2,18 +2,20 @@
 
 import { type Lsn, lsnFrom, lsnValue } from '../../domain/lsn.ts';
 import { parseTimelineHistory } from '../../domain/timeline.ts';
-import { isHoldfastError } from '../../errors/index.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { ReplicationConnection } from '../connection/index.ts';
 import { positionOf } from './beginning.ts';
+import { GoingDown } from './going-down.ts';
 import type { Ledger } from './ledger.ts';
 import { Nap } from './nap.ts';
 import type { LogPosition } from './route.ts';
 import type { ServerView } from './server-view.ts';
 import type { KeepingSlot, SlotGuard } from './slot-guard.ts';
 import type { ReceiverEvent, ReceiverOptions } from './types.ts';
-import { readTimelineHistory, type StreamMessage, segmentFloor, WalStream } from './wal-stream.ts';
+import { readTimelineHistory, type StreamMessage, type StreamPosition, segmentFloor, WalStream } from './wal-stream.ts';
 
 const STATUS_EVERY_MS = 1_000;
+const ANSWER_AGAIN_MS = 250;
 const LOOK_FOR_ROOM_MS = 1_000;
 const DEFAULT_SPOOL_BYTES = 4 * 1024 ** 3;
 
@@ -36,6 +38,9 @@ export class Session {
   /** The slot knows at least this: reporting less would move it back. */
   private floor: LogPosition | undefined;
   private readonly room = new Nap();
+  private readonly goingDown = new GoingDown();
+  /** The last report. */
+  private told: (StreamPosition & { readonly atMs: number }) | undefined;
 
   constructor(parts: SessionParts) {
     this.parts = parts;
@@ -64,7 +69,7 @@ export class Session {
           ledger.wake();
         } else if (message.type === 'keepalive') {
           if (message.end === this.intake.receiving!.end) this.noteClock(message.clockMicros);
-          if (message.replyWanted) this.report(false);
+          if (message.replyWanted) this.answer(message.end);
         } else {
           await this.changeTimeline(message.nextTimeline, message.switchLsn);
         }
@@ -158,10 +163,31 @@ export class Session {
     }
   }
 
+  /** A server that goes down asks anew with every answer: what it was just told is left to the beat. */
+  private answer(end: bigint): void {
+    const { timeline, end: received } = this.intake.receiving!;
+    const durable = this.reportable(timeline);
+    const isAllSent = end === received && durable !== received;
+    if (isAllSent && this.goingDown.asked(durable, performance.now())) {
+      fail(
+        'DATABASE_UNREACHABLE',
+        'the server goes down: the copies do not take the last of its log, which its slot keeps',
+        {
+          hint: 'see `holdfast copies`; the log goes on when the server is back',
+        },
+      );
+    }
+    const { told } = this;
+    const isNews = told === undefined || durable !== told.durable || received !== told.received;
+    if (isNews || performance.now() - told.atMs > ANSWER_AGAIN_MS) this.report(false);
+  }
+
   private report(replyWanted: boolean): void {
     const receiving = this.parts.ledger.intake?.receiving;
     if (this.stream === undefined || receiving === undefined) return;
-    this.stream.report({ received: receiving.end, durable: this.reportable(receiving.timeline) }, replyWanted);
+    const position = { received: receiving.end, durable: this.reportable(receiving.timeline) };
+    this.stream.report(position, replyWanted);
+    this.told = { ...position, atMs: performance.now() };
   }
 
   /** The policy's position as the slot may be told: never in front of what it knows, never of another timeline's future. */
