@@ -92,10 +92,10 @@ async function giveAll(root: string): Promise<void> {
 /** As the printed commands say, with the programs of this host. */
 async function startServer({ server, ends, directory: parent }: Awaited<ReturnType<typeof bare>>) {
   const directory = path.join(parent, 'data');
-  await giveAll(directory);
-  await giveAll(path.join(parent, 'wal'));
   const log = path.join(directory, 'recovery.log');
   await keepLog(log);
+  await giveAll(directory);
+  await giveAll(path.join(parent, 'wal'));
   const control = (...args: string[]) =>
     run(server.bin('pg_ctl'), ['-D', directory, ...args], { ...serverUser, cwd: '/' });
   await control('-l', log, '-t', '600', 'start');

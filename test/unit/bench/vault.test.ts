@@ -42,7 +42,7 @@ describe('the driver of the vault', () => {
     const pack = await open(path.join(places.copy, largest?.name as string), 'r+');
     await pack.write(Buffer.from('damaged'), 0, 7, 100_000);
     await pack.close();
-    await assert.rejects(check(places), { code: 'OBJECT_DAMAGED' });
+    await assert.rejects(check(places), { code: 'CHECK_FAILED', message: /the copy is damaged: .*packs/ });
   });
 });
 
