@@ -32,7 +32,7 @@ async function runChecks(node) {
   );
 }
 
-/** @returns {Promise<{ ok: boolean, passed: number, failed: number, skipped: string[], empty: string[], failedFiles: string[] }>} */
+/** @returns {Promise<{ ok: boolean, passed: number, failed: number, skipped: string[], empty: string[], failures: { file: string, name: string, error: string }[], failedFiles: string[] }>} */
 async function runTests(node, files, env, runDirectory) {
   const summaryFile = path.join(runDirectory, 'summary.json');
   const args = ['--test', `--test-concurrency=${concurrency}`, `--test-timeout=${testTimeoutMs}`];
@@ -47,7 +47,7 @@ async function runTests(node, files, env, runDirectory) {
   const code = await new Promise((resolve) => child.once('close', resolve));
   running.delete(child);
   const summary = await readFile(summaryFile, 'utf8').then(JSON.parse, () => undefined);
-  if (!summary) return { ok: false, passed: 0, failed: 1, skipped: [], empty: [], failedFiles: files };
+  if (!summary) return { ok: false, passed: 0, failed: 1, skipped: [], empty: [], failures: [], failedFiles: files };
   return { ...summary, ok: code === 0 };
 }
 
@@ -82,6 +82,8 @@ async function main(files) {
   const { passed, failed } = judge(tests, checked);
   if (failed > 0) {
     await printLogTails(path.join(runDirectory, 'logs'), tests.failedFiles);
+    // Last, because the end of the output is what is kept where a run cannot be watched.
+    for (const { file, name, error } of tests.failures) process.stdout.write(`\n✖ ${file}: ${name}\n${error}\n`);
     process.stdout.write(`\nthe logs of this run are kept in ${runDirectory}\n`);
   } else {
     await rm(runDirectory, { recursive: true, force: true });

@@ -1,13 +1,15 @@
 // A reporter for node:test that counts what ran, and names the tests that take long while they run.
 import path from 'node:path';
+import { inspect } from 'node:util';
 
 const reminderMs = 30_000;
+const errorLines = 25;
 
 /** @param {AsyncIterable<{ type: string, data: any }>} events @yields {string} one JSON object, at the end */
 export default async function* summaryReporter(events) {
   const running = new Map();
   const failedFiles = new Set();
-  const tally = { passed: 0, failed: 0, skipped: [], empty: [] };
+  const tally = { passed: 0, failed: 0, skipped: [], empty: [], failures: [] };
   const reminder = setInterval(() => remind(running), reminderMs);
   for await (const { type, data } of events) {
     const file = data.file && path.relative(process.cwd(), data.file);
@@ -15,7 +17,12 @@ export default async function* summaryReporter(events) {
     if (type === 'test:dequeue' && data.name !== file)
       running.set(key, { name: data.name, file, since: performance.now() });
     if (type === 'test:complete') running.delete(key);
-    if (type === 'test:fail' && file) failedFiles.add(file);
+    if (type === 'test:fail' && file) {
+      failedFiles.add(file);
+      const { error } = data.details;
+      // A suite fails because of its tests: they say why.
+      if (error.failureType !== 'subtestsFailed') tally.failures.push({ file, name: data.name, error: told(error) });
+    }
     if (type === 'test:pass' && data.details?.type === 'test') {
       // A file in which no test was registered passes as if it were one.
       if (data.nesting === 0 && data.name === file) tally.empty.push(file);
@@ -31,6 +38,12 @@ export default async function* summaryReporter(events) {
   }
   clearInterval(reminder);
   yield JSON.stringify({ ...tally, failedFiles: [...failedFiles] });
+}
+
+/** The beginning of an error as a person reads it: what was thrown, not what the runner wraps around it. */
+function told(error) {
+  const text = inspect(error.cause ?? error, { depth: 3, breakLength: 120, maxStringLength: 2_000 });
+  return text.split('\n').slice(0, errorLines).join('\n');
 }
 
 function remind(running) {
