@@ -45,10 +45,12 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
       const plan = await loadPlan(services, request);
       const { dataDirectory } = plan.place;
       const place = { dataDirectory, run: plan.run, owner: plan.run, undo: false };
-      const { signal } = running;
-      return await guarded(services, place, (guard) => work({ plan, guard, running: leaving(running, guard) }), {
+      const { signal, report } = running;
+      const wait = {
         signal,
-      });
+        onWaiting: () => report({ note: 'an earlier attempt is still at it: it has to leave first' }),
+      };
+      return await guarded(services, place, (guard) => work({ plan, guard, running: leaving(running, guard) }), wait);
     });
   return {
     planRestore: ({ run, input, keep }) => runActivity(frame, () => makePlan(services, run, input, keep)),

@@ -2,17 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { test } from 'node:test';
 import { estateSandbox } from '../support/estate-sandbox.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const estate = await estateSandbox();
 const { sandbox } = estate;
-const connection = await Connection.connect({ address: sandbox.temporal.address });
-after(() => connection.close());
-const temporal = new Client({ connection });
 const patient = { limitMs: 600_000, pauseMs: 200 };
 
 const journalOf = async (run: string) => {
@@ -24,14 +19,7 @@ const journalOf = async (run: string) => {
     .map((line) => JSON.parse(line) as { step: string; state: string; token: number });
 };
 
-/** Attempts of the step that the restore is at, as Temporal counts them. */
-async function attemptUnderWay(activity: string): Promise<number> {
-  const handle = temporal.workflow.getHandle('sandbox/restore/database/main');
-  const { raw } = await handle.describe();
-  const pending = (raw.pendingActivities ?? []).find(({ activityType }) => activityType?.name === activity);
-  // `PENDING_ACTIVITY_STATE_STARTED`
-  return pending?.state === 2 ? (pending.attempt ?? 1) : 0;
-}
+const waiting = 'an earlier attempt is still at it';
 
 const isStopped = async (pid: number) => (await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') T ');
 
@@ -53,9 +41,8 @@ test('the retry of a fetch waits until its zombie has left, and the restore is r
   await waitFor('the first worker to stand still', () => isStopped(zombie), patient);
   const other = await estate.startWorker();
   assert.notEqual(other, zombie);
-  await waitFor('a second attempt', async () => (await attemptUnderWay('fetchBaseBackup')) >= 2, patient);
-  // It is at its step for a while, and touches nothing: the zombie has the lock.
-  await sleep(3_000);
+  // It has taken the lease, and touches nothing: the zombie has the lock.
+  await waitFor('a later attempt to wait', async () => (await estate.shown(run)).includes(waiting), patient);
   const before = await journalOf(run);
   assert.deepEqual(before.at(-1), { ...before.at(-1), step: 'fetch', state: 'begin' });
   assert.equal(before.filter(({ step }) => step === 'fetch').length, 1);
@@ -63,12 +50,16 @@ test('the retry of a fetch waits until its zombie has left, and the restore is r
   const shown = await estate.completed(run);
   const fetches = (await journalOf(run)).filter(({ step }) => step === 'fetch');
   t.diagnostic(fetches.map(({ state, token }) => `${state} ${token}`).join(', '));
-  // The zombie neither finished nor undid anything: it was told that it is one.
+  // The zombie neither finished nor undid anything: it was told that it is one. Several attempts may have begun, because what was
+  // given to a process that stands still is given to the next one.
   assert.deepEqual(
     fetches.map(({ state }) => state),
-    ['begin', 'begin', 'done'],
+    [...Array.from({ length: fetches.length - 1 }, () => 'begin'), 'done'],
   );
-  assert.ok((fetches[1]?.token ?? 0) > (fetches[0]?.token ?? 0));
+  const [first, ...later] = fetches.map(({ token }) => token);
+  assert.ok(
+    later.length >= 2 && later.every((token, index) => token > (first ?? 0) && token >= (later[index - 1] ?? 0)),
+  );
   assert.equal(await estate.value('select count(*) from pgbench_accounts'), '500000');
   assert.equal(shown.state, 'completed');
 });

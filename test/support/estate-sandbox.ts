@@ -81,6 +81,11 @@ export class EstateSandbox {
     );
   }
 
+  /** What `show` prints of a run, as text. */
+  async shown(run: string): Promise<string> {
+    return (await this.holdfast(['show', run])).stdout;
+  }
+
   async completed(run: string): Promise<Json> {
     const shown = await this.ended(run);
     assert.equal(shown.run.state, 'completed', JSON.stringify(shown));

@@ -11,6 +11,8 @@ export interface LockWait {
   /** How long another holder is waited for; default 30 s: one that was killed a moment ago may still be on its way out. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
+  /** Told once, when there is another holder. */
+  readonly onWaiting?: () => void;
 }
 
 const defaultWaitMs = 30_000;
@@ -45,13 +47,16 @@ export async function underLock<T>(
   }
 }
 
-async function takeLock(file: string, { waitMs = defaultWaitMs, signal }: LockWait): Promise<HeldLock> {
+async function takeLock(file: string, { waitMs = defaultWaitMs, signal, onWaiting }: LockWait): Promise<HeldLock> {
+  let told = false;
   for (const giveUpAt = performance.now() + waitMs; ; await sleep(200)) {
     try {
       return await holdLock(file);
     } catch (error) {
       if (!isHoldfastError(error, 'LOCKED') || performance.now() > giveUpAt) throw error;
     }
+    if (!told) onWaiting?.();
+    told = true;
     if (signal?.aborted) fail('CANCELLED', `waiting for the lock '${file}' was cancelled`);
   }
 }
