@@ -167,6 +167,8 @@ export interface RestoreEnd {
 export interface RetentionRun {
   readonly run: string;
   readonly by: string;
+  /** Also marks what is more than `retention.maximum` allows. */
+  readonly beyondMaximum?: boolean;
 }
 
 export interface VaultActivities {
@@ -180,7 +182,7 @@ export interface VaultActivities {
   planRetention(request: RetentionRun): Promise<{ digest: string }>;
   /** Deletes what is due. Throws `RETENTION_DOUBT`, `LOCKED`. */
   sweepRetention(request: RetentionRun): Promise<SweepReport>;
-  /** Names what is not needed. Throws `RETENTION_DOUBT`, `LOCKED`. */
+  /** Names what is not needed; of a component with more than one run may name, nothing. Throws `RETENTION_DOUBT`, `LOCKED`. */
   markRetention(request: RetentionRun): Promise<MarkReport>;
 }
 

@@ -137,8 +137,8 @@ function effectiveRules(rules: NonNullable<FileDatabase['keep']>['full']): Reten
 }
 
 function effectiveRetention({ schedule, grace, maximum }: ConfigurationFile['retention']): RetentionSettings {
-  const bytesShare = Number.parseInt(maximum.bytes, 10) / 100;
-  return { schedule, graceSeconds: parseDuration(grace), maximum: { objects: maximum.objects, bytesShare } };
+  const share = Number.parseInt(maximum.share, 10) / 100;
+  return { schedule, graceSeconds: parseDuration(grace), maximum: { share, snapshots: maximum.snapshots } };
 }
 
 function effectiveVerify({ schedule, level, within, bytes, time }: NonNullable<ConfigurationFile['verify']>) {

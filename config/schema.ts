@@ -291,7 +291,7 @@ const keepRules = () =>
     )
     .meta({ type: 'duration or rules' });
 
-const shareExpected = "a share of a copy's bytes from 1% to 100%, such as 10%";
+const shareExpected = 'a share of the snapshots of a class from 1% to 100%, such as 35%';
 
 const retention = mapping({
   schedule: schedule().default('daily 04:00').describe('When `holdfast retention apply` runs by itself.'),
@@ -304,21 +304,21 @@ const retention = mapping({
       'Time between naming what is not needed and deleting it, on every copy. In it, everything can be had back.',
     ),
   maximum: mapping({
-    objects: count('a number of objects, at least 1', 1)
-      .default(20_000)
-      .describe('Most objects that one run may mark, or delete, on each copy.'),
-    bytes: parsed(shareExpected, (text) => {
+    share: parsed(shareExpected, (text) => {
       if (!/^\d{1,3}%$/.test(text) || Number.parseInt(text, 10) < 1 || Number.parseInt(text, 10) > 100) {
         throw new RangeError('no share');
       }
     })
-      .default('10%')
-      .describe(
-        'Most bytes that one run may mark, or delete, as a share of what the copy holds. A generation that is larger waits: `retention plan` says so.',
-      ),
+      .default('35%')
+      .describe('Most snapshots of a class of one component, as a share of those that are not marked yet.'),
+    snapshots: count('a number of snapshots, at least 1', 1)
+      .default(3)
+      .describe('So many may be marked in any case, whatever their share.'),
   })
     .prefault({})
-    .describe('What one run may take, so that a mistake costs a part and not everything.'),
+    .describe(
+      'What one run may mark for deletion. A mistake (a rule that is too short, a clock that jumped) asks for much at once: then nothing of the component is marked and the run is refused, until somebody has looked and says `retention apply --beyond-maximum`.',
+    ),
 });
 
 const verify = mapping({

@@ -154,8 +154,8 @@ export interface RetentionSettings {
   /** As written: `daily 04:00`. */
   readonly schedule: string;
   readonly graceSeconds: number;
-  /** Of each copy, in one run; `bytesShare` from 0 to 1. */
-  readonly maximum: { readonly objects: number; readonly bytesShare: number };
+  /** Of the snapshots of a class, in one run, whichever is more; `share` from 0 to 1. */
+  readonly maximum: { readonly share: number; readonly snapshots: number };
 }
 
 export interface VerifySettings {

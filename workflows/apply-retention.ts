@@ -18,7 +18,8 @@ export async function applyRetention(input: ApplyRetentionInput): Promise<RunSta
     }
     const sweep = await progress.step('sweep', () => host.work.sweepRetention(request, 'delete what is due'));
     progress.tell({ sweep });
-    const mark = await progress.step('mark', () => host.work.markRetention(request, 'name what is not needed'));
+    const marking = input.beyondMaximum ? { ...request, beyondMaximum: true } : request;
+    const mark = await progress.step('mark', () => host.work.markRetention(marking, 'name what is not needed'));
     progress.tell({ mark });
     requireJudged([...sweep.refused, ...mark.refused]);
     return describe(sweep, mark);
@@ -41,6 +42,5 @@ function describe(sweep: SweepReport, mark: MarkReport): string {
     mark.tombstone === undefined
       ? 'nothing new marked'
       : `${mark.tombstone.snapshots.length} snapshots and ${mark.tombstone.logObjects} objects of log marked until ${mark.tombstone.due ?? 'every copy has the tombstone'}`;
-  const waiting = sweep.heldBack.length + mark.heldBack.length;
-  return `${gone}; ${marked}${waiting === 0 ? '' : `; ${waiting} wait because of retention.maximum`}`;
+  return `${gone}; ${marked}`;
 }

@@ -46,7 +46,7 @@ const schemas = {
   rollbackRestore: z.object({ ...ofComponent, run }),
   confirmRestore: z.object({ ...ofComponent, run }),
   catchUpCopy: z.object({ ...common, copy: z.string() }),
-  applyRetention: z.object({ ...common, planDigest: z.string().optional() }),
+  applyRetention: z.object({ ...common, planDigest: z.string().optional(), beyondMaximum: z.boolean().optional() }),
   verifySnapshots: z.object({
     ...common,
     component: z.string().optional(),
@@ -87,6 +87,7 @@ type Given = {
   readonly copy?: string | undefined;
   readonly by?: string | undefined;
   readonly planDigest?: string | undefined;
+  readonly beyondMaximum?: boolean | undefined;
   readonly to?: string | undefined;
   readonly approval?: 'never' | 'always' | undefined;
   readonly approveWithinSeconds?: number | undefined;
@@ -126,13 +127,14 @@ function fill(configuration: Configuration, operation: OperationName, input: Giv
 
 /** Any host with the keys will do; the first that has a database is one. */
 function fillEstate(configuration: Configuration, input: Given): InputOf['applyRetention'] {
-  const { by, planDigest, digest } = input;
+  const { by, planDigest, beyondMaximum, digest } = input;
   return {
     estate: configuration.name,
     host: input.host ?? anyHost(configuration),
     ...(by === undefined ? {} : { by }),
     ...(digest === undefined ? {} : { digest }),
     ...(planDigest === undefined ? {} : { planDigest }),
+    ...(beyondMaximum === undefined ? {} : { beyondMaximum }),
   };
 }
 

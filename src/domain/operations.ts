@@ -58,6 +58,8 @@ export interface ApplyRetentionInput {
   readonly by?: string;
   /** Digest of the plan that a person saw; when it is another one by now, nothing is touched (`PLAN_CHANGED`). */
   readonly planDigest?: string;
+  /** Also marks what is more than `retention.maximum` allows. */
+  readonly beyondMaximum?: boolean;
 }
 
 /** What is looked at, and how closely. */

@@ -32,7 +32,7 @@ export interface ComponentRetention {
   readonly snapshots: readonly PlannedSnapshot[];
   /** Since when the continuous log is kept, by cluster. */
   readonly window: Readonly<Record<string, Moment>>;
-  /** Why nothing of this component may be marked or deleted now. */
+  /** Why nothing of this component may be marked or deleted now; with the code `RETENTION_MAXIMUM`, only why nothing more is marked. */
   readonly refused?: ErrorData;
   /** Generations that no snapshot will need once what is marked now is gone; bytes are freed with them. */
   readonly generations: readonly { readonly path: string; readonly bytes: number }[];
@@ -69,8 +69,6 @@ export interface HoldSummary {
 
 export interface CopyRetention {
   readonly total: Amount;
-  /** What one run may mark or delete there. */
-  readonly maximum: Amount;
   /** What would be marked now: freed after the grace. */
   readonly mark: Amount;
   /** What tombstones that are due still name there: freed by the next run. */
@@ -86,9 +84,7 @@ export interface RetentionPlan {
   readonly tombstones: readonly TombstoneSummary[];
   readonly holds: readonly HoldSummary[];
   readonly copies: Readonly<Record<string, CopyRetention>>;
-  /** What would go and waits, because of `retention.maximum`. */
-  readonly heldBack: readonly string[];
-  /** Of what a person decides about: snapshots, generations and garbage to be marked, and tombstones that are due. */
+  /** Of what a person decides about: snapshots (also those beyond the maximum), generations and garbage to be marked, and tombstones that are due. */
   readonly digest: string;
 }
 
@@ -100,7 +96,6 @@ export interface Refusal {
 export interface MarkReport {
   /** Absent when there was nothing to mark. */
   readonly tombstone?: TombstoneSummary;
-  readonly heldBack: readonly string[];
   readonly refused: readonly Refusal[];
 }
 
@@ -114,7 +109,6 @@ export interface SweepReport {
   readonly kept: Readonly<Record<string, number>>;
   /** What was needed again and is not named any more. */
   readonly released: readonly string[];
-  readonly heldBack: readonly string[];
   readonly refused: readonly Refusal[];
   /** Tombstones that are over and were deleted themselves. */
   readonly finished: readonly string[];

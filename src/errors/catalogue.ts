@@ -166,6 +166,12 @@ export const catalogue = {
     'what may be deleted cannot be told for certain, so nothing is',
     'mend what is named, then run `holdfast retention plan`',
   ),
+  RETENTION_MAXIMUM: entry(
+    refused,
+    false,
+    'more snapshots of a class would be marked for deletion at once than `retention.maximum` allows, so none is',
+    "compare 'keep' and the clocks with what `holdfast retention plan` shows; if all of it is meant, `holdfast retention apply --beyond-maximum`",
+  ),
   POLICY_UNMET: entry(
     failed,
     true,

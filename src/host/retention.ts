@@ -21,6 +21,8 @@ export interface RetentionAsker {
   readonly host: string;
   readonly run: string;
   readonly by: string;
+  /** Somebody saw what goes beyond the maximum of one run, and means it. */
+  readonly beyondMaximum?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -109,9 +111,10 @@ export class HostRetention {
     return new HostRetention(await openConfiguredVault(configuration, { host, logger }), configuration, host);
   }
 
-  async apply(by: string): Promise<AppliedRetention> {
+  async apply(by: string, options: Pick<RetentionAsker, 'beyondMaximum'> = {}): Promise<AppliedRetention> {
     const run = `retention-${randomBytes(4).toString('hex')}`;
-    const asked = () => retentionRequest(this.#vault, this.#configuration, { run, by, host: this.#host });
+    const asker = { ...options, run, by, host: this.#host };
+    const asked = () => retentionRequest(this.#vault, this.#configuration, asker);
     const sweep = await this.#vault.retention.sweep(await asked());
     return { sweep, mark: await this.#vault.retention.mark(await asked()) };
   }

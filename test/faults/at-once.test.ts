@@ -130,7 +130,7 @@ describe('processes at one vault at once', () => {
     const { tombstone } = await test.vault.retention.mark({
       ...{ run: 'retention-0', by: 'test', timezone: 'UTC', graceSeconds: 3600, proofs: {}, passing: [] },
       policies: [{ component: COMPONENT, rules: { full: { ageSeconds: 86_400 } } }],
-      maximum: { objects: 10_000, bytesShare: 1 },
+      maximum: { share: 1, snapshots: 1000 },
       now: () => momentFromDate(new Date(Date.now() - 2 * HOUR_MS)),
     });
     assert.equal(tombstone?.snapshots.length, 3);

@@ -139,7 +139,7 @@ describe('the golden vault of version 1', () => {
     const plan = await vault.retention.plan({
       ...{ run: 'retention-2', by: 'test', timezone: 'UTC', graceSeconds: 7 * 86_400, proofs: {}, passing: [] },
       policies: [{ component: 'files/uploads', rules: { daily: { ageSeconds: 5 * 86_400 } } }],
-      maximum: { objects: 1000, bytesShare: 1 },
+      maximum: { share: 1, snapshots: 1000 },
       now: () => clock.now,
     });
     const told = JSON.stringify(plan);

@@ -70,7 +70,7 @@ const marked = await vault.retention.mark({
   policies: [{ component: 'files/uploads', rules: { daily: { ageSeconds: 5 * 86_400 } } }],
   timezone: 'UTC',
   graceSeconds: 7 * 86_400,
-  maximum: { objects: 1000, bytesShare: 1 },
+  maximum: { share: 1, snapshots: 1000 },
   proofs: {},
   passing: [],
   now: () => clock.now,

@@ -42,7 +42,7 @@ export function configurationFor(source: RecoverySource): Configuration {
     hosts: { db1: { site: 'home', ...serverUser } },
     vault: { keys: [], copies, commit: source.vault.policy, compression: 'zstd' },
     database: {},
-    retention: { schedule: 'daily 04:00', graceSeconds: 604_800, maximum: { objects: 20_000, bytesShare: 0.1 } },
+    retention: { schedule: 'daily 04:00', graceSeconds: 604_800, maximum: { share: 0.35, snapshots: 3 } },
     approval: { restoreInPlace: 'never', withinSeconds: 3600 },
   };
 }

@@ -70,7 +70,7 @@ export async function retentionVault(setup: RetentionVaultOptions = {}): Promise
     policies: [{ component: COMPONENT, rules, logWindowSeconds: DAY }],
     timezone: 'UTC',
     graceSeconds: setup.graceSeconds ?? 7 * DAY,
-    maximum: { objects: 10_000, bytesShare: 1 },
+    maximum: { share: 1, snapshots: 1000 },
     proofs: {},
     passing: [],
     now: () => clock.now,

@@ -30,7 +30,7 @@ const doings: Record<string, (vault: Vault) => Promise<void>> = {
     for (let round = 0; round < 4; round++) {
       const request = {
         ...{ run: `retention-${round}`, by: 'test', policies, timezone: 'UTC', graceSeconds: 3600 },
-        ...{ maximum: { objects: 10_000, bytesShare: 1 }, proofs: {}, passing: [] },
+        ...{ maximum: { share: 1, snapshots: 1000 }, proofs: {}, passing: [] },
       };
       const { refused } = await vault.retention.sweep(request);
       const marked = await vault.retention.mark(request);

@@ -59,3 +59,14 @@ test('one component that cannot be judged does not stop the others, and the run 
   assert.deepEqual([closed.type, closed.status.error?.hint], ['RETENTION_DOUBT', 'mend it']);
   assert.ok(calls.includes('markRetention'));
 });
+
+test('only a person who says so marks beyond the maximum, and only the marking hears it', async (t) => {
+  const { requests, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const input = request(estate.name, { beyondMaximum: true });
+  const handle = await estate.start('applyRetention', `${estate.name}/retention`, input);
+  const { run } = (await handle.result()) as RunStatus;
+  assert.deepEqual(requests.sweepRetention, [{ run, by: 'me' }]);
+  assert.deepEqual(requests.markRetention, [{ run, by: 'me', beyondMaximum: true }]);
+});

@@ -42,20 +42,27 @@ export const retentionApply = defineCommand({
   summary: 'delete what was marked long enough ago, and mark what is not needed now',
   details:
     "Shows the plan and asks first. Runs daily by itself where 'keep' is configured. Only what a tombstone on every copy has named for the grace is deleted, after everything was read and judged again.",
+  options: [
+    {
+      flags: '--beyond-maximum',
+      description: "also mark what is more than 'retention.maximum' allows one run; look at the plan first",
+    },
+  ],
   examples: ['holdfast retention apply', 'holdfast retention apply --yes --json', 'holdfast retention apply --dry-run'],
   standalone: true,
-  input: z.object({ args: noArguments }),
-  async run(_, context) {
+  input: z.object({ args: noArguments, beyondMaximum: z.boolean().default(false) }),
+  async run({ beyondMaximum }, context) {
     const configuration = await context.configuration();
     const { value: plan } = await askPlan(context);
     if (context.options.dryRun) return outcome('retention', { state: 'completed', dryRun: true, retention: plan });
     if (plan.refused !== undefined) throw fromErrorData(plan.refused);
     if (!context.options.yes) for (const line of retentionLines(plan, configuration.timezone)) context.note(line);
     await confirmByTyping(context, 'proceed? type the name of the estate: ', [configuration.name]);
-    if (context.options.standalone) return withRetention(context, (retention) => applyHere(context, retention));
+    const beyond = beyondMaximum ? { beyondMaximum } : {};
+    if (context.options.standalone) return withRetention(context, (retention) => applyHere(context, retention, beyond));
     const client = await context.client();
     const { name: estate, digest } = configuration;
-    const input = { estate, host: hostOf(configuration), digest, by: context.by, planDigest: plan.digest };
+    const input = { estate, host: hostOf(configuration), digest, by: context.by, planDigest: plan.digest, ...beyond };
     return followOrDetach(context, client, await client.startRetention(input));
   },
 });
@@ -134,8 +141,12 @@ function askPlan(context: Context) {
   );
 }
 
-async function applyHere(context: Context, retention: HostRetention): Promise<Outcome> {
-  const { sweep, mark } = await retention.apply(context.by);
+async function applyHere(
+  context: Context,
+  retention: HostRetention,
+  beyond: { readonly beyondMaximum?: boolean },
+): Promise<Outcome> {
+  const { sweep, mark } = await retention.apply(context.by, beyond);
   const [refused] = [...sweep.refused, ...mark.refused];
   const result = { state: refused === undefined ? 'completed' : 'refused', sweep, mark } as const;
   if (refused === undefined) return outcome('run', result);

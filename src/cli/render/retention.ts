@@ -23,7 +23,6 @@ export function retentionLines(plan: RetentionPlan, zone: string): string[] {
       return `hold ${id} on ${snapshot ?? `all of ${component}`}${end} by ${by}: ${reason}`;
     }),
     ...copyLines(plan),
-    ...plan.heldBack.map((what) => `waits because of 'retention.maximum': ${what}`),
   ];
 }
 
@@ -31,8 +30,10 @@ function componentLines(component: ComponentRetention, zone: string): string[] {
   const { component: id, policy, snapshots, window, refused, generations, logObjects, garbagePacks } = component;
   const words = Object.entries(policy).map(([name, rules]) => `${name} ${rules}`);
   const head = `${id}  keeps ${words.join('; ')}`;
-  if (refused !== undefined) return [head, `  REFUSED: ${refused.message}`, `    hint: ${refused.hint}`];
   const rows = table(snapshots.map((snapshot) => snapshotRow(snapshot, zone)));
+  if (refused !== undefined) {
+    return [head, ...rows.map((row) => `  ${row}`), `  REFUSED: ${refused.message}`, `    hint: ${refused.hint}`];
+  }
   const windows = Object.entries(window).map(
     ([system, from]) =>
       `  log of cluster ${system}: all from the base before ${localTime(from, zone)}, and around each snapshot`,
@@ -78,18 +79,14 @@ function tombstoneLine(tombstone: TombstoneSummary, zone: string): string {
 }
 
 function copyLines({ copies, graceSeconds }: RetentionPlan): string[] {
-  const rows = Object.entries(copies).map(([copy, { total, maximum, mark, due }]) => [
+  const rows = Object.entries(copies).map(([copy, { total, mark, due }]) => [
     copy,
     bytesText(total.bytes),
     `${bytesText(due.bytes)} (${due.objects})`,
     `${bytesText(mark.bytes)} (${mark.objects})`,
-    `${bytesText(maximum.bytes)} (${maximum.objects})`,
   ]);
   const grace = writeDuration(graceSeconds);
-  return table([
-    ['copy', 'holds', 'deleted now (objects)', `marked, deleted after ${grace}`, 'most in one run'],
-    ...rows,
-  ]);
+  return table([['copy', 'holds', 'deleted now (objects)', `marked, deleted after ${grace}`], ...rows]);
 }
 
 export function sweepLines({ sweep }: Result): string[] {
@@ -104,7 +101,6 @@ export function sweepLines({ sweep }: Result): string[] {
         `  ${copy} refused to delete ${counted(count, 'object')} (locked?): tried again by the next run`,
     ),
     ...(sweep.released.length === 0 ? [] : [`  needed again and kept: ${sweep.released.join(', ')}`]),
-    ...sweep.heldBack.map((what) => `  waits because of 'retention.maximum': ${what}`),
     ...sweep.refused.map(({ error }) => `  REFUSED: ${error.message}`),
   ];
 }
@@ -113,7 +109,6 @@ export function markLines({ mark, timezone = 'UTC' }: Result): string[] {
   if (mark === undefined) return [];
   return [
     ...(mark.tombstone === undefined ? ['  nothing new to mark'] : [`  ${tombstoneLine(mark.tombstone, timezone)}`]),
-    ...mark.heldBack.map((what) => `  waits because of 'retention.maximum': ${what}`),
     ...mark.refused.map(({ error }) => `  REFUSED: ${error.message}`),
   ];
 }

@@ -20,10 +20,10 @@ export async function mark(
   const own = world.tombstones.find(({ run }) => run === request.run);
   if (own !== undefined) {
     await completeTombstones(world, [own], lease);
-    return { tombstone: await summary(core, world, own.id), heldBack: [], refused: [] };
+    return { tombstone: await summary(core, world, own.id), refused: [] };
   }
-  const { list, heldBack, refused } = await select(core, world, request);
-  if (isEmptyList(list)) return { heldBack, refused };
+  const { list, refused } = await select(core, world, request);
+  if (isEmptyList(list)) return { refused };
   const { run, by, graceSeconds } = request;
   const id = tombstoneId(world.now, run);
   const header = { id, run, by, reason: 'not needed by the policy', at: world.now, graceSeconds };
@@ -31,7 +31,7 @@ export async function mark(
   await lease.check();
   await putTombstone(world.copies, id, bytes);
   core.logger.info({ tombstone: id, manifests: list.manifests.length, generations: list.generations.length }, 'marked');
-  return { tombstone: await summary(core, world, id), heldBack, refused };
+  return { tombstone: await summary(core, world, id), refused };
 }
 
 /** Puts every tombstone on the copies that lack it: until then none is due. */

@@ -28,7 +28,7 @@ export async function plan(core: VaultCore, request: RetentionRequest, caches: C
     return await describe(request, world, selection);
   } catch (error) {
     if (!isHoldfastError(error, 'RETENTION_DOUBT')) throw error;
-    const empty = { components: [], tombstones: [], holds: [], copies: {}, heldBack: [], digest: '' };
+    const empty = { components: [], tombstones: [], holds: [], copies: {}, digest: '' };
     const { graceSeconds } = request;
     return { at: nowOf(request), graceSeconds, refused: toHoldfastError(error).toJSON(), ...empty };
   }
@@ -45,8 +45,7 @@ async function describe(request: RetentionRequest, world: World, selection: Sele
     tombstones: tombstones.map((each) => summarizeTombstone(each, names, now)),
     holds,
     copies: await describeCopies(world, selection, due),
-    heldBack: selection.heldBack,
-    digest: digestOf(selection.list, due),
+    digest: digestOf(selection, due),
   };
 }
 
@@ -109,7 +108,7 @@ function rulesInWords({ ageSeconds, ...counts }: RetentionRules): string {
 
 async function describeCopies(
   { inventories }: World,
-  { budget, list }: Selection,
+  { list }: Selection,
   due: readonly Tombstone[],
 ): Promise<Record<string, CopyRetention>> {
   const marked = sizesOf([list]);
@@ -119,13 +118,12 @@ async function describeCopies(
       inventories.map(async (inventory) => {
         const { copy, objects, bytes } = inventory;
         const { name } = copy.description;
-        const maximum = budget.maximum.get(name) ?? { objects: 0, bytes: 0 };
         const here = marked.size + named.size === 0 ? new Map<string, number>() : await sizesOn(inventory.copy);
         const present = (keys: ReadonlySet<string>): Amount => {
           const found = [...keys].flatMap((key) => here.get(key) ?? []);
           return { objects: found.length, bytes: found.reduce((sum, size) => sum + size, 0) };
         };
-        return [name, { total: { objects, bytes }, maximum, mark: present(marked), due: present(named) }] as const;
+        return [name, { total: { objects, bytes }, mark: present(marked), due: present(named) }] as const;
       }),
     ),
   );
@@ -143,10 +141,14 @@ function sizesOf(lists: readonly TombstoneList[]): ReadonlySet<string> {
   return new Set(lists.flatMap((list) => [...keysOf(list)].map(([key]) => key)));
 }
 
-/** Log is left out: with every segment that is closed some older one is not needed any more. */
-function digestOf({ manifests, generations, packs }: TombstoneList, due: readonly Tombstone[]): string {
+/**
+ * Log is left out: with every segment that is closed some older one is not needed any more. What waits because of the maximum is in it: whoever
+ * says that it is meant has seen it.
+ */
+function digestOf({ list, waiting }: Selection, due: readonly Tombstone[]): string {
+  const { manifests, generations, packs } = list;
   const decided = {
-    manifests: manifests.map(([key]) => key).sort(),
+    manifests: [...manifests.map(([key]) => key), ...waiting].sort(),
     generations: generations.map(({ path }) => path).sort(),
     packs: packs.map(([key]) => key).sort(),
     due: due.map(({ id }) => id).sort(),

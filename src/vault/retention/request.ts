@@ -29,7 +29,10 @@ export interface RetentionRequest {
   readonly timezone: string;
   /** At least an hour: see docs/vault-format.md, section 13. */
   readonly graceSeconds: number;
-  readonly maximum: { readonly objects: number; readonly bytesShare: number };
+  /** Of the snapshots of a class, the most that one run may name: this share (0 to 1) of them, or so many, whichever is more. */
+  readonly maximum: { readonly share: number; readonly snapshots: number };
+  /** Somebody saw what would go, and means it. */
+  readonly beyondMaximum?: boolean;
   /** Best level that was ever shown, by snapshot. */
   readonly proofs: Readonly<Record<string, ProofLevel>>;
   readonly passing: readonly PassingHold[];

@@ -1,20 +1,19 @@
-// What would be marked now: the unneeded things of every component that are not named yet, as far as one run may go.
+// What would be marked now: the unneeded things of every component that are not named yet, unless that is more than one run may take.
 
 import type { Refusal } from '../../domain/retention-report.ts';
-import { isHoldfastError } from '../../errors/index.ts';
+import { type HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { listAll, type VaultCore } from '../core.ts';
-import { Budget, type Cost, costOf } from './budget.ts';
 import { decideLog, freeGenerations, type JudgeParts, judgeManifests, wholeHold } from './decide.ts';
-import type { ManifestFacts } from './facts.ts';
 import { findGarbage } from './garbage.ts';
+import { beyondMaximum } from './maximum.ts';
 import type { RetentionRequest } from './request.ts';
 import type { NamedGeneration, SizedKey, Tombstone, TombstoneList } from './tombstone.ts';
 import { doubt, type World } from './world.ts';
 
 export interface Selection {
   readonly list: TombstoneList;
-  readonly budget: Budget;
-  readonly heldBack: readonly string[];
+  /** Manifests that only `beyondMaximum` would take. */
+  readonly waiting: readonly string[];
   readonly refused: readonly Refusal[];
 }
 
@@ -29,35 +28,40 @@ export function namedKeys(tombstones: readonly Tombstone[]): ReadonlySet<string>
 }
 
 export async function select(core: VaultCore, world: World, request: RetentionRequest): Promise<Selection> {
-  const selecting = new Selecting(core, world, new Budget(world.inventories, request));
+  const selecting = new Selecting(core, world, request);
   const refused: Refusal[] = [];
   for (const [component, parts] of world.components) {
     if (isHoldfastError(parts)) refused.push({ component, error: parts.toJSON() });
     else if (wholeHold(parts) === undefined) {
       await selecting.add(parts).catch((error: unknown) => {
-        refused.push({ component, error: doubt(`'${component}' cannot be judged`, error).toJSON() });
+        const reason = isHoldfastError(error, 'RETENTION_MAXIMUM') ? error : doubtAbout(component, error);
+        refused.push({ component, error: reason.toJSON() });
       });
     }
   }
-  const { list, budget, heldBack } = selecting;
-  return { list, budget, heldBack, refused };
+  const { list, waiting } = selecting;
+  return { list, waiting, refused };
+}
+
+function doubtAbout(component: string, error: unknown): HoldfastError {
+  return doubt(`'${component}' cannot be judged`, error);
 }
 
 class Selecting {
-  readonly budget: Budget;
-  readonly heldBack: string[] = [];
+  readonly waiting: string[] = [];
   readonly #core: VaultCore;
   readonly #world: World;
+  readonly #request: RetentionRequest;
   readonly #named: ReadonlySet<string>;
   readonly #manifests: SizedKey[] = [];
   readonly #generations: NamedGeneration[] = [];
   readonly #packs: SizedKey[] = [];
   readonly #log: SizedKey[] = [];
 
-  constructor(core: VaultCore, world: World, budget: Budget) {
+  constructor(core: VaultCore, world: World, request: RetentionRequest) {
     this.#core = core;
     this.#world = world;
-    this.budget = budget;
+    this.#request = request;
     this.#named = namedKeys(world.tombstones);
   }
 
@@ -65,6 +69,7 @@ class Selecting {
     return { manifests: this.#manifests, generations: this.#generations, packs: this.#packs, log: this.#log };
   }
 
+  /** Throws `RETENTION_MAXIMUM` before anything of it is taken. */
   async add(parts: JudgeParts): Promise<void> {
     const going = this.#takeManifests(parts);
     await this.#takeGenerations(parts, going);
@@ -74,24 +79,26 @@ class Selecting {
 
   /** Keys of the manifests that go, by this or an earlier tombstone. */
   #takeManifests(parts: JudgeParts): ReadonlySet<string> {
-    const going = new Set(parts.facts.manifests.map(({ key }) => key).filter((key) => this.#named.has(key)));
+    const { manifests } = parts.facts;
     const unneeded = judgeManifests(parts)
       .filter(({ reasons }) => reasons.length === 0)
       .map(({ snapshot }) => snapshot.manifest)
-      .filter(({ key }) => !going.has(key))
+      .filter(({ key }) => !this.#named.has(key))
       .reverse();
-    for (const manifest of unneeded) {
-      if (!this.#take(manifestCost(manifest), `snapshot ${manifest.header.id}`)) continue;
-      this.#manifests.push([manifest.key, manifest.sizeBytes]);
-      going.add(manifest.key);
+    const present = manifests.filter(({ key }) => !this.#named.has(key));
+    const beyond = this.#request.beyondMaximum ? undefined : beyondMaximum(unneeded, present, this.#request);
+    if (beyond !== undefined) {
+      this.waiting.push(...unneeded.map(({ key }) => key));
+      throw beyond;
     }
-    return going;
+    for (const { key, sizeBytes } of unneeded) this.#manifests.push([key, sizeBytes]);
+    const named = manifests.map(({ key }) => key).filter((key) => this.#named.has(key));
+    return new Set([...named, ...unneeded.map(({ key }) => key)]);
   }
 
   async #takeGenerations(parts: JudgeParts, going: ReadonlySet<string>): Promise<void> {
     const free = freeGenerations(parts, going).filter(({ path }) => !this.#named.has(path));
-    for (const { path, onCopies } of [...free].sort((a, b) => a.startMs - b.startMs)) {
-      if (!this.#take(new Map(onCopies), `generation ${path}`)) continue;
+    for (const { path } of [...free].sort((a, b) => a.startMs - b.startMs)) {
       this.#generations.push({ path, objects: await this.#objectsBelow(path) });
     }
   }
@@ -107,30 +114,17 @@ class Selecting {
   }
 
   #takeLog(parts: JudgeParts, going: ReadonlySet<string>): void {
-    for (const { systemId, unneeded } of decideLog(parts, going)) {
-      const open = unneeded.filter(({ key }) => !this.#named.has(key));
-      const taken = open.filter(({ onCopies }) => this.budget.take(costOf(onCopies)));
-      for (const { key, onCopies } of taken) this.#log.push([key, Math.max(...onCopies.values())]);
-      const left = open.length - taken.length;
-      if (left > 0) this.heldBack.push(`${left} objects of the log of ${parts.facts.component} (${systemId})`);
+    for (const { unneeded } of decideLog(parts, going)) {
+      for (const { key, onCopies } of unneeded) {
+        if (!this.#named.has(key)) this.#log.push([key, Math.max(...onCopies.values())]);
+      }
     }
   }
 
   async #takeGarbage(parts: JudgeParts): Promise<void> {
     const packs = await findGarbage(this.#core, this.#world.copies, parts, ({ path }) => !this.#named.has(path));
     for (const { key, onCopies } of packs) {
-      if (this.#named.has(key) || !this.#take(costOf(onCopies), `pack ${key}`)) continue;
-      this.#packs.push([key, Math.max(...onCopies.values())]);
+      if (!this.#named.has(key)) this.#packs.push([key, Math.max(...onCopies.values())]);
     }
   }
-
-  #take(cost: Cost, what: string): boolean {
-    const taken = this.budget.take(cost);
-    if (!taken) this.heldBack.push(what);
-    return taken;
-  }
-}
-
-function manifestCost({ copies, sizeBytes }: ManifestFacts): Cost {
-  return costOf(copies.map((copy) => [copy, sizeBytes] as const));
 }

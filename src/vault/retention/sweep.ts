@@ -5,9 +5,7 @@ import type { Refusal, SweepReport } from '../../domain/retention-report.ts';
 import { HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import type { Copy } from '../copies.ts';
 import { listAll, type VaultCore } from '../core.ts';
-import { parseManifestKey } from '../layout.ts';
 import type { Lease } from '../types.ts';
-import { Budget, costOf } from './budget.ts';
 import { decideLog, isClosed, type JudgeParts, judgeManifests, neededLogKeys, wholeHold } from './decide.ts';
 import { Deleting } from './deleting.ts';
 import { isDue, isOver } from './due.ts';
@@ -37,9 +35,7 @@ class Sweep {
   readonly #lease: Lease;
   readonly #world: World;
   readonly #names: readonly string[];
-  readonly #budget: Budget;
   readonly #deleting: Deleting;
-  readonly #heldBack: string[] = [];
   readonly #refused: Refusal[] = [];
   readonly #released: string[] = [];
   readonly #snapshots: string[] = [];
@@ -51,7 +47,6 @@ class Sweep {
     this.#lease = lease;
     this.#world = world;
     this.#names = world.copies.map(({ description }) => description.name);
-    this.#budget = new Budget(world.inventories, request);
     this.#deleting = new Deleting(core, lease, request.signal);
   }
 
@@ -73,7 +68,6 @@ class Sweep {
       deleted: Object.fromEntries(this.#names.map((copy) => [copy, this.#deleting.deleted(copy)] as const)),
       kept: this.#deleting.kept,
       released: this.#released,
-      heldBack: this.#heldBack,
       refused: this.#refused,
       finished,
     };
@@ -137,11 +131,6 @@ class Sweep {
     );
     for (const { key, sizeBytes, copies } of parts.facts.manifests) {
       if (!manifests.has(key) || !unneeded.has(key)) continue;
-      const id = parseManifestKey(key)?.id ?? key;
-      if (!this.#budget.take(costOf(copies.map((copy) => [copy, sizeBytes] as const)))) {
-        this.#heldBack.push(`snapshot ${id}`);
-        continue;
-      }
       for (const copy of this.#on(copies)) await this.#deleting.delete(copy, [[key, sizeBytes]]);
     }
   }
@@ -153,10 +142,6 @@ class Sweep {
       const { path, onCopies } = generation;
       const objects = generations.get(path);
       if (objects === undefined || needed.has(path) || !isClosed(after, generation)) continue;
-      if (!this.#budget.take(new Map(onCopies))) {
-        this.#heldBack.push(`generation ${path}`);
-        continue;
-      }
       for (const copy of this.#on([...onCopies.keys()])) await this.#deleteBelow(copy, path, objects);
     }
   }
@@ -174,13 +159,8 @@ class Sweep {
 
   async #deleteLog(after: JudgeParts, { log }: Named): Promise<void> {
     // Every manifest that is left counts, also one that a tombstone names: it may be released.
-    for (const { unneeded, systemId } of decideLog(after, new Set())) {
-      const taken = unneeded
-        .filter(({ key }) => log.has(key))
-        .filter(({ onCopies }) => this.#budget.take(costOf(onCopies)));
-      const left = unneeded.filter(({ key }) => log.has(key)).length - taken.length;
-      if (left > 0) this.#heldBack.push(`${left} objects of the log of ${after.facts.component} (${systemId})`);
-      await this.#deleteEach(taken);
+    for (const { unneeded } of decideLog(after, new Set())) {
+      await this.#deleteEach(unneeded.filter(({ key }) => log.has(key)));
     }
   }
 
@@ -188,8 +168,7 @@ class Sweep {
     if (packs.size === 0) return;
     const paths = new Set([...packs].map((key) => key.split('/').slice(0, 4).join('/')));
     const found = await findGarbage(this.#core, this.#world.copies, after, ({ path }) => paths.has(path));
-    const taken = found.filter(({ key, onCopies }) => packs.has(key) && this.#budget.take(costOf(onCopies)));
-    await this.#deleteEach(taken);
+    await this.#deleteEach(found.filter(({ key }) => packs.has(key)));
   }
 
   async #deleteEach(objects: readonly { key: string; onCopies: ReadonlyMap<string, number> }[]): Promise<void> {

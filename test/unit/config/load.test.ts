@@ -145,7 +145,7 @@ describe('a good file', () => {
     assert.deepEqual(silent.retention, {
       schedule: 'daily 04:00',
       graceSeconds: 7 * 86_400,
-      maximum: { objects: 20_000, bytesShare: 0.1 },
+      maximum: { share: 0.35, snapshots: 3 },
     });
     const rules = 'keep: { full: { age: 90d, daily: 14, yearly: 5 }, log: 24h } }';
     const said = parseConfiguration(changed('url: "env:DATABASE_URL" }', `url: "env:DATABASE_URL", ${rules}`), FILE);
@@ -228,8 +228,8 @@ describe('a bad file', () => {
     [
       'a maximum that is no share',
       'database:',
-      'retention: { maximum: { bytes: 10GiB } }\ndatabase:',
-      /^8:32: retention\.maximum\.bytes: '10GiB', expected a share of a copy's bytes from 1% to 100%/,
+      'retention: { maximum: { share: 0% } }\ndatabase:',
+      /^8:32: retention\.maximum\.share: '0%', expected a share of the snapshots of a class from 1% to 100%/,
     ],
     ['a wrong type', 'name: acme', 'name: 17', /^1:7: name: 17, expected a name of small letters/],
     ['a name in capitals', 'name: acme', 'name: Acme', /^1:7: name: 'Acme', expected a name/],

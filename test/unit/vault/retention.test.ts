@@ -410,29 +410,51 @@ describe('retention refuses', () => {
     assert.deepEqual(await test.numbersOn('eu'), [3]);
   });
 
-  it('to take more than its maximum in one run, and goes on with the next', async () => {
-    await using test = await retentionVault({ rules: short });
-    await due(test);
-    const objects = { maximum: { objects: 1, bytesShare: 1 } };
-    const first = await test.apply(objects);
-    assert.deepEqual([first.swept.snapshots.length, first.swept.heldBack.length], [1, 1]);
-    assert.deepEqual(await test.numbersOn('local'), [2, 3]);
-    const second = await test.apply({ maximum: { objects: 2, bytesShare: 1 } });
-    assert.deepEqual(second.swept.snapshots.length, 1);
-    assert.match(second.swept.heldBack.join(), /generation database\/main\/generations\/full-20260101/);
-    assert.equal(await generationsOn(test, 'local'), 2);
-    const third = await test.apply({ maximum: { objects: 100, bytesShare: 0.0001 } });
-    assert.match(third.swept.heldBack.join(), /generation/);
-    await test.apply();
-    assert.equal(await generationsOn(test, 'local'), 1);
+  it('to mark more of a class at once than its maximum: a rule that is too short by mistake takes nothing', async () => {
+    await using test = await retentionVault({ rules: { full: { ageSeconds: 30 * DAY } } });
+    for (let number = 1; number <= 12; number++) {
+      await test.backup(number);
+      test.pass(1);
+    }
+    await test.backup(13, { class: 'other' });
+    const maximum = { share: 0.35, snapshots: 3 };
+    const mistaken = [{ component: COMPONENT, rules: { full: { last: 1 } } }] as const;
+    const { marked } = await test.apply({ maximum, policies: mistaken });
+    const [refused] = marked.refused;
+    assert.deepEqual([marked.tombstone, refused?.error.code], [undefined, 'RETENTION_MAXIMUM']);
+    assert.deepEqual(refused?.error.details, { class: 'full', would: 11, all: 12, most: 4 });
+    assert.match(refused?.error.hint ?? '', /retention plan.*--beyond-maximum/);
+    // Nor a part of it on each later day.
+    for (let day = 0; day < 10; day++) {
+      test.pass(1);
+      await test.apply({ maximum, policies: mistaken });
+    }
+    assert.deepEqual(await test.keysOn('local', 'tombstones/'), []);
+    const plan = await test.vault.retention.plan(test.request({ maximum, policies: mistaken }));
+    assert.equal(plan.components[0]?.refused?.code, 'RETENTION_MAXIMUM');
+    assert.equal(plan.components[0]?.snapshots.filter(({ reasons }) => reasons.length === 0).length, 11);
+    // The rule mended, nothing was lost; meant, all of it goes, and what was seen is what is marked.
+    assert.equal((await test.apply({ maximum })).marked.tombstone, undefined);
+    const meant = await test.apply({ maximum, policies: mistaken, beyondMaximum: true });
+    assert.equal(meant.marked.tombstone?.snapshots.length, 11);
+    const { digest } = plan;
+    assert.notEqual(digest, (await test.vault.retention.plan(test.request({ maximum }))).digest);
   });
 
-  it('to mark more than its maximum', async () => {
-    await using test = await retentionVault({ rules: short });
-    await threeSnapshots(test);
-    const { marked } = await test.apply({ maximum: { objects: 1, bytesShare: 1 } });
-    assert.equal(marked.tombstone?.snapshots.length, 1);
-    assert.ok(marked.heldBack.length > 0);
+  it('nothing for being large: in a young vault one generation of three goes, whatever its share of the bytes', async () => {
+    await using test = await retentionVault({ rules: { full: { ageSeconds: 20 * DAY } } });
+    const maximum = { share: 0.01, snapshots: 1 };
+    for (const number of [1, 2, 3]) {
+      await test.backup(number);
+      test.pass(9);
+    }
+    const before = await generationsOn(test, 'local');
+    const { marked } = await test.apply({ maximum });
+    assert.deepEqual([before, marked.refused, marked.tombstone?.generations], [3, [], 1]);
+    test.pass(7);
+    const { swept } = await test.apply({ maximum });
+    assert.equal(swept.snapshots.length, 1);
+    assert.equal(await generationsOn(test, 'local'), 2);
   });
 
   it('a second run at the same time', async () => {

@@ -41,7 +41,7 @@ export const facts = { recoveredTo: '2026-11-23T05:59:59.000000Z', recoveredLsn:
 
 export const emptySweep = {
   ...{ tombstones: [], snapshots: [], deleted: {}, kept: {} },
-  ...{ released: [], heldBack: [], refused: [], finished: [] },
+  ...{ released: [], refused: [], finished: [] },
 };
 
 const defaults: Record<string, Handler> = {
@@ -57,7 +57,7 @@ const defaults: Record<string, Handler> = {
   verifyIntegrity: () => [],
   planRetention: () => ({ digest: 'digest-1' }),
   sweepRetention: () => ({ ...emptySweep, deleted: { local: { objects: 3, bytes: 300 } } }),
-  markRetention: () => ({ heldBack: [], refused: [] }),
+  markRetention: () => ({ refused: [] }),
   planRestore: ({ run, input }: { run: string; input: Input }) => ({
     run,
     component: input.component,
