@@ -149,7 +149,8 @@ export async function storeStep(
     const seen = [
       'puts only if absent',
       ...(checksumVerified ? ['verifies checksums'] : []),
-      ...(versioned ? ['keeps versions'] : []),
+      ...(versioned === true ? ['keeps versions'] : []),
+      ...(versioned === 'unknown' ? ['may keep versions (asking was refused)'] : []),
       ...guarantees.map(({ setting, got }) => `${setting}: ${got}`),
     ];
     return ['present', `${store.location} ${seen.join(', ')}`];

@@ -10,7 +10,8 @@ import type { ObjectVersion } from './store.ts';
 const WIDTH = 8;
 
 export interface DeleteCalls {
-  isVersioned(): Promise<boolean>;
+  /** Also when it is not known: a plain deletion would then perhaps only cover the object. */
+  mayKeepVersions(): Promise<boolean>;
   versions(key: string): Promise<readonly ObjectVersion[]>;
   /** With the store's deadline and retries. */
   call<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T>;
@@ -18,7 +19,7 @@ export interface DeleteCalls {
 
 /** Throws `OBJECT_LOCKED` or `STORE_DENIED` for the first that was refused, after everything else is deleted. */
 export async function deleteObjects(bucket: S3Bucket, keys: readonly string[], calls: DeleteCalls): Promise<void> {
-  const targets = (await calls.isVersioned()) ? await versionsOf(keys, calls) : keys.map((key) => ({ key }));
+  const targets = (await calls.mayKeepVersions()) ? await versionsOf(keys, calls) : keys.map((key) => ({ key }));
   const refused: Refused[] = [];
   for (let at = 0; at < targets.length; at += DELETE_BATCH) {
     const batch = targets.slice(at, at + DELETE_BATCH);

@@ -21,7 +21,7 @@ import {
   retentionOf,
   type S3Guarantees,
 } from './s3-guarantees.ts';
-import { isVersioned } from './s3-versions.ts';
+import { askVersioning } from './s3-versions.ts';
 import type { Guarantee, StoreProperties } from './store.ts';
 
 /** Where scratch objects are made and removed again; `prune`: who may delete, if anybody. */
@@ -48,7 +48,7 @@ export async function probeS3(scratch: Scratch, abortSignal: AbortSignal): Promi
       conditionalPut: await isConditional(bucket, where, versions, abortSignal),
       checksumVerified: await isVerified(bucket, where, versions, abortSignal),
       checksumAttested: head.ChecksumSHA256 === base64('first'),
-      versioned: await isVersioned(bucket, abortSignal),
+      versioned: await keepsVersions(bucket, versions, abortSignal),
       objectLock: await canLock(bucket, abortSignal),
       clockSkewMs: skewMs(startedMs, storedMs, head.LastModified),
     };
@@ -101,6 +101,13 @@ async function isVerified({ client }: S3Bucket, where: S3Where, versions: Versio
     if (statusOf(error) !== 400) throw error;
     return true;
   }
+}
+
+/** A put that is answered with an id of its own says more than a setting that nobody may read. A suspended bucket answers `null`. */
+async function keepsVersions(bucket: S3Bucket, versions: Versions, abortSignal: AbortSignal) {
+  if (versions.some((id) => id !== undefined && id !== 'null')) return true;
+  const versioning = await askVersioning(bucket, abortSignal);
+  return versioning === 'unknown' ? versioning : versioning === 'kept';
 }
 
 /** Reading a bucket's settings is a permission that a writer need not have: without it the answer is no. */

@@ -24,7 +24,7 @@ import {
 import { listCurrent, type Page } from './s3-list.ts';
 import { probeGuarantees, probeS3 } from './s3-probe.ts';
 import { readObject } from './s3-read.ts';
-import { firstStored, isVersioned, type KeyVersions, listVersions } from './s3-versions.ts';
+import { askVersioning, firstStored, type KeyVersions, listVersions } from './s3-versions.ts';
 import { type S3Write, writeObject } from './s3-write.ts';
 import type {
   ByteRange,
@@ -49,8 +49,8 @@ export class S3Store implements Store {
   readonly #guarantees: S3Guarantees;
   /** Whether `If-None-Match` does what it says here; found out before the first put that relies on it. */
   readonly #conditionalPut = new Once(() => this.probe().then((properties) => properties.conditionalPut));
-  readonly #versioned = new Once(() =>
-    this.#call('asking for versioning', {}, (signal) => isVersioned(this.#access.read, signal)),
+  readonly #versioning = new Once(() =>
+    this.#call('asking for versioning', {}, (signal) => askVersioning(this.#access.read, signal)),
   );
 
   constructor(name: string, options: S3StoreOptions) {
@@ -102,7 +102,7 @@ export class S3Store implements Store {
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
-    if (!(await this.#isVersioned(options))) {
+    if (!(await this.#mayKeepVersions(options))) {
       const page: Page = (request) => this.#call(`listing '${prefix}'`, options, request);
       return yield* listCurrent(this.#access.read, prefix, options.after, page);
     }
@@ -116,7 +116,7 @@ export class S3Store implements Store {
 
   async versions(key: string, options: CallOptions = {}): Promise<readonly ObjectVersion[]> {
     checkKey(key);
-    if (!(await this.#isVersioned(options))) return [];
+    if (!(await this.#mayKeepVersions(options))) return [];
     for await (const each of this.#listVersions(key, options)) return each.key === key ? each.versions : [];
     return [];
   }
@@ -127,7 +127,8 @@ export class S3Store implements Store {
     const bucket = requireAccess(this.#access, 'prune');
     const calls = {
       // Asked anew while the answer was no: a plain deletion in a bucket that became versioned would only cover the object.
-      isVersioned: async () => (await this.#isVersioned(options)) || this.#versioned.again(),
+      mayKeepVersions: async () =>
+        (await this.#mayKeepVersions(options)) || (await this.#versioning.again()) !== 'none',
       versions: (key: string) => this.versions(key, options),
       call: <T>(what: string, call: (signal: AbortSignal) => Promise<T>) => this.#call(what, options, call),
     };
@@ -152,6 +153,7 @@ export class S3Store implements Store {
     const scratch = { bucket, prune, next: () => whereOf(bucket, `probe/${randomBytes(8).toString('hex')}`) };
     const basic = await this.#call('probing', options, (signal) => probeS3(scratch, signal));
     if (!options.guarantees) return { ...basic, guarantees: [] };
+    await this.#requireVersionsReadable(basic.versioned, options);
     const patient = { ...options, deadlineMs: options.deadlineMs ?? PROBE_DEADLINE_MS };
     const guarantees = await this.#call('probing', patient, (signal) =>
       probeGuarantees(scratch, this.#guarantees, basic, signal),
@@ -164,8 +166,12 @@ export class S3Store implements Store {
   }
 
   /** Known for all callers, waited for as long as this one wants. */
-  #isVersioned(options: CallOptions): Promise<boolean> {
-    return withDeadline(`asking for versioning at ${this.location}`, options, () => this.#versioned.get());
+  #mayKeepVersions(options: CallOptions): Promise<boolean> {
+    return withDeadline(
+      `asking for versioning at ${this.location}`,
+      options,
+      async () => (await this.#versioning.get()) !== 'none',
+    );
   }
 
   async #info(bucket: S3Bucket, key: string, signal: AbortSignal): Promise<ObjectInfo | undefined> {
@@ -192,11 +198,26 @@ export class S3Store implements Store {
         return await this.#call(`listing versions of '${prefix}'`, options, request);
       } catch (error) {
         if (!isHoldfastError(error, 'STORE_DENIED')) throw error;
-        const hint =
-          'a versioned bucket needs the permission s3:ListBucketVersions; without it a deletion would look like absence';
-        throw new HoldfastError('STORE_DENIED', error.message, { cause: error, hint });
+        throw new HoldfastError('STORE_DENIED', error.message, { cause: error, hint: await this.#versionsHint() });
       }
     });
+  }
+
+  /** Throws `STORE_DENIED`, naming the permission, when what is asked for could not be relied on by these credentials. */
+  async #requireVersionsReadable(versioned: StoreProperties['versioned'], options: CallOptions): Promise<void> {
+    if (versioned === false) return;
+    await this.#listVersions('probe/', options).next();
+    if (versioned === true || this.#guarantees.lock === undefined) return;
+    fail('STORE_DENIED', `whether ${this.location} keeps versions, as 'lock' needs, is not known: asking was refused`, {
+      hint: 'give the credentials the permission s3:GetBucketVersioning',
+    });
+  }
+
+  async #versionsHint(): Promise<string> {
+    if ((await this.#versioning.get()) === 'kept') {
+      return 'a versioned bucket needs the permission s3:ListBucketVersions; without it a deletion would look like absence';
+    }
+    return 'give the credentials the permission s3:GetBucketVersioning, and for a versioned bucket s3:ListBucketVersions: without them nobody can tell whether versions are kept';
   }
 
   /** The answer to an earlier attempt of this call may have been lost on its way. */

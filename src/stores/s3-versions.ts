@@ -17,15 +17,19 @@ import type { ObjectVersion } from './store.ts';
 /** The most that one request may delete (Amazon S3 API, DeleteObjects). */
 export const DELETE_BATCH = 1000;
 
-/** A bucket whose versioning is suspended still has the versions from before. Without the permission to ask it counts as none. */
-export async function isVersioned({ client, bucket }: S3Bucket, abortSignal: AbortSignal): Promise<boolean> {
+/** `unknown`: nobody may ask with these credentials. Such a bucket is gone through by versions, which an unversioned one has too, one a key. */
+export type Versioning = 'kept' | 'none' | 'unknown';
+
+/** A bucket whose versioning is suspended still has the versions from before. */
+export async function askVersioning({ client, bucket }: S3Bucket, abortSignal: AbortSignal): Promise<Versioning> {
   try {
     const answer = await client.send(new GetBucketVersioningCommand({ Bucket: bucket }), { abortSignal });
-    return answer.Status === 'Enabled' || answer.Status === 'Suspended';
+    return answer.Status === 'Enabled' || answer.Status === 'Suspended' ? 'kept' : 'none';
   } catch (error) {
     const status = statusOf(error);
-    // 403: not permitted; 501, 405, 400: not known to this server. Anything else is no answer.
-    if (status === 403 || status === 501 || status === 405 || status === 400) return false;
+    if (status === 403) return 'unknown';
+    // Not known to this server. Anything else is no answer.
+    if (status === 501 || status === 405 || status === 400) return 'none';
     throw error;
   }
 }

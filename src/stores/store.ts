@@ -115,7 +115,8 @@ export interface StoreProperties {
   readonly conditionalPut: boolean;
   readonly checksumVerified: boolean;
   readonly checksumAttested: boolean;
-  readonly versioned: boolean;
+  /** `unknown`: the credentials may not ask, and no put told. Nothing is then taken for unversioned. */
+  readonly versioned: boolean | 'unknown';
   /** The bucket says that it can lock objects; what was seen of it is among the guarantees. */
   readonly objectLock: boolean;
   /** Host clock minus store clock, in milliseconds. */

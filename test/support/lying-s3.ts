@@ -16,7 +16,9 @@ export type Lie =
   /** Gets answer half of the bytes, and call that all. */
   | 'truncate'
   /** Gets end in the middle of the bytes that were announced. */
-  | 'cut';
+  | 'cut'
+  /** Everything is refused, as without a permission. */
+  | 'deny';
 
 export interface LyingS3 {
   readonly endpoint: string;
@@ -61,6 +63,12 @@ export async function startLyingS3(t: { after(fn: () => void): void }, target: s
       response.writeHead(200, { 'x-amz-checksum-sha256': sum, etag: '"0"', 'content-length': 0 }).end();
     };
     if (lie === 'drop' && method === 'PUT') return confirm();
+    if (lie === 'deny') {
+      lies++;
+      const said = '<Error><Code>AccessDenied</Code><Message>not permitted</Message></Error>';
+      response.writeHead(403, { 'content-type': 'application/xml' }).end(said);
+      return;
+    }
     const real = await forward(incoming, body);
     if (lie === 'unconditional' && method === 'PUT' && real.status === 412) return confirm();
     const place = `${url} ${incoming.headers.range ?? ''}`;
