@@ -188,7 +188,7 @@ const s3 = mapping({
   lockFor: duration()
     .optional()
     .describe(
-      'How long snapshots, their packs and closed log are locked from when they are stored. Together with `lock`; a pack serves later snapshots too, so add the days in which snapshots share packs (7 for databases).',
+      'How long each snapshot is locked, from when it began; choose at least what `keep` says. Together with `lock`. Its packs serve later snapshots too: they are locked so long from the end of the time in which snapshots share packs (7 days for databases, 90 for files and configuration, 1 for Redis). Closed log is locked so long from when it is stored, and what opens the vault (its descriptor, its key slots) at least as long as anything else there.',
     )
     .meta({ defaultText: 'none' }),
   sse: oneOf(['AES256', 'aws:kms'])

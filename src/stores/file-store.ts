@@ -115,7 +115,7 @@ export class FileStore implements Store {
   }
 
   /** A directory cannot lock, and its configuration cannot ask for it. */
-  async extendLock(key: string): Promise<void> {
+  async extendLock(key: string): Promise<undefined> {
     checkKey(key);
   }
 

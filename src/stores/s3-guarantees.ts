@@ -140,27 +140,28 @@ export async function retentionOf(
   }
 }
 
-/** Never shortens, and never turns compliance into governance. Gives what is there afterwards, read back. */
+/** Never shortens, and never turns compliance into governance. Gives the end that is there afterwards, read back. */
 export async function extendRetention(
   bucket: S3Bucket,
   where: S3Where,
   VersionId: string,
   wanted: Retention,
   abortSignal: AbortSignal,
-): Promise<void> {
+): Promise<Date> {
   const until = wholeSeconds(wanted.until);
   const present = await retentionOf(bucket, where, VersionId, abortSignal);
-  if (present && isAsStrong(present, { ...wanted, until })) return;
+  if (present && isAsStrong(present, { ...wanted, until })) return present.until;
   const mode = present?.mode === 'COMPLIANCE' ? 'COMPLIANCE' : wanted.mode;
   const later = new Date(Math.max(until.getTime(), present?.until.getTime() ?? 0));
   const Retention = { Mode: mode, RetainUntilDate: later };
   await bucket.client.send(new PutObjectRetentionCommand({ ...where, VersionId, Retention }), { abortSignal });
   const seen = await retentionOf(bucket, where, VersionId, abortSignal);
-  if (seen && isAsStrong(seen, { mode, until })) return;
+  if (seen && isAsStrong(seen, { mode, until })) return seen.until;
   const got = seen === undefined ? 'no lock' : `${seen.mode} until ${seen.until.toISOString()}`;
   requireHeld(bucket.location, [
     { setting: 'lock', asked: `${mode} until ${later.toISOString()}`, got, isHeld: false },
   ]);
+  return later;
 }
 
 function isAsStrong(seen: Retention, wanted: Retention): boolean {

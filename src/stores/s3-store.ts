@@ -63,6 +63,10 @@ export class S3Store implements Store {
     this.#guarantees = options;
   }
 
+  get lockForSeconds(): number | undefined {
+    return this.#guarantees.lock && this.#guarantees.lockForSeconds;
+  }
+
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     checkKey(key);
     const ifAbsent = options.ifAbsent ?? true;
@@ -135,14 +139,14 @@ export class S3Store implements Store {
     await deleteObjects(bucket, keys, calls);
   }
 
-  async extendLock(key: string, until: Date | undefined, options: CallOptions = {}): Promise<void> {
+  async extendLock(key: string, until: Date | undefined, options: CallOptions = {}): Promise<Date | undefined> {
     checkKey(key);
     const { lock } = askedOf(this.#guarantees, { keep: true, ...(until && { lockUntil: until }) });
-    if (lock === undefined) return;
+    if (lock === undefined) return undefined;
     const first = firstStored(await this.versions(key, options));
     if (first === undefined) fail('OBJECT_MISSING', `'${key}' is not on '${this.name}'`);
     const bucket = requireAccess(this.#access, 'write');
-    await this.#call(`locking '${key}'`, options, (signal) =>
+    return this.#call(`locking '${key}'`, options, (signal) =>
       extendRetention(bucket, whereOf(bucket, key), first.id, lock, signal),
     );
   }

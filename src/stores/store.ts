@@ -10,6 +10,8 @@ export interface Store {
   readonly name: string;
   /** For people: `file:/var/backups/holdfast` or `s3://bucket/prefix at endpoint`. */
   readonly location: string;
+  /** How long what is stored with `keep` is locked here, as the configuration says; absent: nothing is. */
+  readonly lockForSeconds?: number | undefined;
 
   /**
    * Stores the whole object, durable when the promise resolves (file: data and directory fsynced; S3: the store's answer with
@@ -41,11 +43,11 @@ export interface Store {
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
 
   /**
-   * Locks an object until at least `until` (`undefined`: for the copy's own time from now); never shortens or weakens what is there. Does
-   * nothing on a copy that is not configured to lock.
+   * Locks an object until at least `until` (`undefined`: for the copy's own time from now); never shortens or weakens what is there. Gives
+   * until when it is locked after that; does nothing, and gives nothing, on a copy that is not configured to lock.
    * Throws `OBJECT_MISSING`, and `STORE_UNFIT` when the store does not confirm it.
    */
-  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<void>;
+  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<Date | undefined>;
 
   /** Finds out by trying (with objects under `probe/`, removed again) what this store really does. */
   probe(options?: ProbeOptions): Promise<StoreProperties>;

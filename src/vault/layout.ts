@@ -48,8 +48,12 @@ export const packsPrefix = (path: string) => `${path}/packs/`;
 export const indexesPrefix = (path: string) => `${path}/indexes/`;
 export const packKeyOf = (path: string, sha256: string) => `${path}/packs/${sha256.slice(0, 2)}/${sha256}`;
 
-/** What is stored for good: all of a generation, manifests, closed segments and history. Nothing else may ever be locked. */
+/** Without one of these nothing on the copy can be opened. */
+export const isOpeningKey = (key: string) => key === DESCRIPTOR_KEY || parseSlotName(key)?.kind === 'slot';
+
+/** What is stored for good: all of a generation, manifests, closed segments, history, and what opens them. Nothing else may ever be locked. */
 export const isKeptKey = (key: string) =>
+  isOpeningKey(key) ||
   /^[^/]+\/[^/]+\/(generations|snapshots)\//.test(key) ||
   /^[^/]+\/[^/]+\/log\/\d+\/[0-9A-F]{8}\/([0-9A-F]{24}|history)$/.test(key);
 
@@ -64,8 +68,11 @@ export function compactTime(moment: Moment): string {
 export function parseGeneration(name: string): { class: string; startMs: number } | undefined {
   const match = GENERATION.exec(name);
   if (!match?.[1] || !match[2]) return undefined;
-  const time = match[2].replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
-  return { class: match[1], startMs: Date.parse(time) };
+  return { class: match[1], startMs: parseCompactTime(match[2]) };
+}
+
+function parseCompactTime(text: string): number {
+  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 // ── Snapshots ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -83,6 +90,9 @@ export function parseManifestKey(
   if (!match || !SNAPSHOT_ID.test(match[3] as string)) return undefined;
   return { component: match[1] as ComponentId, sequence: Number(match[2]), id: match[3] as SnapshotId };
 }
+
+/** When it began, to the second. */
+export const timeOfSnapshot = (id: SnapshotId) => parseCompactTime(id.slice(0, 16));
 
 export function checkSnapshotId(id: string): asserts id is SnapshotId {
   if (!SNAPSHOT_ID.test(id)) fail('INTERNAL', `'${id}' is not a snapshot id`);

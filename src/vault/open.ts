@@ -13,6 +13,7 @@ import { KEY_BYTES, VaultKeys } from './crypto.ts';
 import { type Descriptor, makeDescriptor, parseDescriptor, verifyDescriptor } from './descriptor.ts';
 import { makeSlot, openSlot } from './key-slots.ts';
 import type { KeySource } from './key-sources.ts';
+import { withLocks } from './locking-store.ts';
 import { putReadingKit } from './reading-kit.ts';
 import { type SurveyedSlot, surveySlots } from './slot-survey.ts';
 import type { CommitPolicy, Vault } from './types.ts';
@@ -56,7 +57,8 @@ type Found = { readonly copy: Copy } & (
  * Opens the vault on the copies that answer; the others are `away`. Throws `VAULT_MISSING`, `VAULT_OTHER`, `VAULT_KEY_WRONG`, `VAULT_FORMAT`,
  * `SECRET_UNRESOLVED`, or why no copy answers.
  */
-export async function openVault(options: VaultOptions): Promise<Vault> {
+export async function openVault(given: VaultOptions): Promise<Vault> {
+  const options = locking(given);
   const found = await findDescriptors(options);
   return openFound(options, found);
 }
@@ -65,7 +67,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
  * Makes the vault on copies that are all empty, or opens the one that is there, adds the key slots that it lacks and renews its reading kit. An empty copy beside
  * an existing vault stays empty (`adoptCopy`): an unmounted disk looks just like it. Throws like `openVault`; making needs every copy to answer.
  */
-export async function createVault(options: VaultOptions): Promise<Vault> {
+export async function createVault(given: VaultOptions): Promise<Vault> {
+  const options = locking(given);
   const found = await findDescriptors(options);
   const other = found.find((each) => 'error' in each && each.error.code === 'VAULT_OTHER');
   if (other && 'error' in other) throw other.error;
@@ -87,6 +90,19 @@ export async function createVault(options: VaultOptions): Promise<Vault> {
   const descriptor = makeDescriptor(keys, options.estate, momentFromDate(new Date()));
   for (const copy of options.copies) await initialise(copy, slots, descriptor);
   return openedVault(options, keys);
+}
+
+/** Every way to a copy goes through its locks. */
+function locking(options: VaultOptions): VaultOptions {
+  const generationMs = generationMsOf(options);
+  return {
+    ...options,
+    copies: options.copies.map((copy) => ({ ...copy, store: withLocks(copy.store, generationMs) })),
+  };
+}
+
+function generationMsOf({ generationMs }: VaultOptions): Readonly<Record<ComponentKind, number>> {
+  return { ...DEFAULT_GENERATION_MS, ...generationMs };
 }
 
 async function findDescriptors(options: VaultOptions): Promise<Found[]> {
@@ -139,7 +155,7 @@ function openedVault(options: VaultOptions, keys: VaultKeys): OpenedVault {
     policy: options.policy,
     logger: options.logger,
     host: options.host,
-    generationMs: { ...DEFAULT_GENERATION_MS, ...options.generationMs },
+    generationMs: generationMsOf(options),
     compression: options.compression ?? 'zstd',
     scratchDirectory: options.scratchDirectory,
   });

@@ -44,6 +44,10 @@ export class ClockedStore implements Store {
     return this.#store.location;
   }
 
+  get lockForSeconds(): number | undefined {
+    return this.#store.lockForSeconds;
+  }
+
   async put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     try {
       await this.#store.put(key, bytes, options);
@@ -76,7 +80,7 @@ export class ClockedStore implements Store {
     return this.#store.versions(key, options);
   }
 
-  extendLock(key: string, until: Date, options?: CallOptions): Promise<void> {
+  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<Date | undefined> {
     return this.#store.extendLock(key, until, options);
   }
 

@@ -60,6 +60,10 @@ export class FaultyStore implements Store {
     return this.#store.location;
   }
 
+  get lockForSeconds(): number | undefined {
+    return this.#store.lockForSeconds;
+  }
+
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     return this.#call(`put ${key}`, () => this.#store.put(key, bytes, options));
   }
@@ -85,7 +89,7 @@ export class FaultyStore implements Store {
     return this.#call(`versions ${key}`, () => this.#store.versions(key, options));
   }
 
-  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<void> {
+  extendLock(key: string, until: Date | undefined, options?: CallOptions): Promise<Date | undefined> {
     return this.#call(`lock ${key}`, () => this.#store.extendLock(key, until, options));
   }
 

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { momentFromDate } from '../../../src/domain/moment.ts';
 import type { S3Server } from '../../../src/sandbox/index.ts';
 import { S3Store } from '../../../src/stores/s3-store.ts';
 import type { Vault } from '../../../src/vault/index.ts';
 import { testS3, testVersitygw, wholeFile } from '../../support/components.ts';
+import { idAt } from '../../support/retention.ts';
 import { COMPONENT, readFiles, seededBytes, snapshotId, takeSnapshot, testVault } from '../../support/vault.ts';
 
 const files = {
@@ -106,19 +108,20 @@ for (const [name, start] of Object.entries(servers)) {
       const lock = { lock: 'governance', lockForSeconds: 3_600 } as const;
       const store = async () => new S3Store('eu', { bucket: 'kept', region, endpoint, credentials, ...lock });
       await using test = await testVault({ copies: ['eu'], store });
-      await takeSnapshot(test.vault, files, 1);
+      const from = momentFromDate(new Date());
+      await takeSnapshot(test.vault, files, 1, { from, id: idAt(from, 1) }, from);
       const lease = await test.vault.acquireLease('database/main', 'run-1', 60_000);
       await lease.release();
       await test.vault.putRecord('run-1', 'result', {});
       await test.vault.close();
       const pruner = newStore('kept');
-      const locked = /^database\/main\/(generations|snapshots)\//;
+      const locked = /^(database\/main\/(generations|snapshots)\/|keys\/.*\.json$|holdfast\.json$)/;
       for (const key of await keysIn('kept')) {
         if (locked.test(key)) await assert.rejects(pruner.delete([key]), { code: 'OBJECT_LOCKED' }, key);
         else await pruner.delete([key]);
       }
       const left = await keysIn('kept');
-      assert.ok(left.length >= 4 && left.every((key) => locked.test(key)), left.join(' '));
+      assert.ok(left.length >= 6 && left.every((key) => locked.test(key)), left.join(' '));
       await pruner.close();
     });
 
