@@ -55,7 +55,7 @@ export function createVaultActivities(services: HostServices): VaultActivities {
     verifySnapshot: ({ component, snapshot }) =>
       runActivity(frame, async ({ report }) => {
         const opened = await vault();
-        const listed = (await opened.listSnapshots(component)).find(({ id }) => id === snapshot);
+        const listed = await opened.findSnapshot(component, snapshot as SnapshotId);
         const copies: Record<string, VerifiedSnapshot['copies'][string]> = {};
         for (const { name } of opened.copies) {
           report({ note: `reading ${snapshot} again from ${name}` });

@@ -112,6 +112,21 @@ export async function findManifest(
   return { manifest: await openManifest(core, key, bytes), holders, asked };
 }
 
+/** One snapshot by its id, with the copies that list it: reads its manifest alone, however many there are. */
+export async function findSnapshot(
+  core: VaultCore,
+  component: ComponentId,
+  id: SnapshotId,
+): Promise<SnapshotOnCopies | undefined> {
+  const found = await findManifest(core, component, id);
+  if (!found) return undefined;
+  const { manifest, holders, asked } = found;
+  const { previous: _previous, ...snapshot } = manifest.header;
+  const stateOf = (copy: Copy) => (holders.includes(copy) ? 'present' : asked.includes(copy) ? 'absent' : 'away');
+  const copies = Object.fromEntries(core.copies.all.map((copy) => [copy.description.name, stateOf(copy)] as const));
+  return { ...snapshot, copies };
+}
+
 /** Manifest keys in the order of their sequence. */
 export async function manifestKeys(copy: Copy, component: ComponentId): Promise<string[]> {
   const infos = await listAll(copy.store, snapshotsPrefix(component));

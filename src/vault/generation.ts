@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ComponentId } from '../domain/component.ts';
 import { parseComponentId } from '../domain/component.ts';
-import { unixMicros } from '../domain/moment.ts';
+import { momentFromDate, unixMicros } from '../domain/moment.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { ObjectInfo, Store } from '../stores/store.ts';
 import { ChunkIds } from './chunk-id.ts';
@@ -89,7 +89,7 @@ export async function youngGenerations(
   const answering: Copy[] = [];
   for (const copy of copies) {
     try {
-      for (const name of await generationNames(copy.store, request)) names.add(name);
+      for (const name of await generationNames(copy.store, request, startMs - lengthMs)) names.add(name);
       answering.push(copy);
     } catch (error) {
       // One that went away must not keep the others from taking a snapshot; a generation that only it has is not joined.
@@ -127,13 +127,16 @@ function packContext(core: VaultCore, path: string, dataKey: Buffer): PackContex
   return { vaultId: core.keys.idBytes, path, dataKey, chunkIds: new ChunkIds(core.keys.chunkId) };
 }
 
-/** Names by skipping from generation to generation, so that a bucket's millions of packs are not listed. */
-async function generationNames(store: Store, request: SnapshotRequest): Promise<string[]> {
+/**
+ * Names of those that began after a time, by skipping from generation to generation, so that neither a bucket's millions of packs are listed nor
+ * the generations of years.
+ */
+async function generationNames(store: Store, request: SnapshotRequest, afterMs: number): Promise<string[]> {
   const prefix = `${generationsPrefix(request.component)}${request.class}-`;
   const names: string[] = [];
-  for (let after: string | undefined; ; ) {
+  for (let after = `${prefix}${compactTime(momentFromDate(new Date(afterMs)))}`; ; ) {
     let first: ObjectInfo | undefined;
-    for await (const info of store.list(prefix, after === undefined ? {} : { after })) {
+    for await (const info of store.list(prefix, { after })) {
       first = info;
       break;
     }

@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { ChunkIndex } from './chunk-index.ts';
+import { CommittedIndexes } from './committed-indexes.ts';
 import type { Copy } from './copies.ts';
 import { forEachLimited, putSame, type VaultCore } from './core.ts';
 import { type Generation, type Holdings, holdingsOf, youngGenerations } from './generation.ts';
 import { type IndexedPack, openIndex, sealIndex } from './index-object.ts';
-import { indexesPrefix, packKeyOf } from './layout.ts';
+import { indexKey, packKeyOf } from './layout.ts';
 import { sha256Of } from './manifest.ts';
 import { readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
@@ -34,8 +35,6 @@ export interface KnownChunksParts {
   /** What each copy has of the generation; packs that fail their check are taken out. */
   readonly holdings: ReadonlyMap<Copy, Holdings>;
   readonly uploads: Uploads;
-  /** Keys of the index objects that manifests of a generation name. */
-  readonly committedIndexes: (generation: string) => Promise<ReadonlySet<string>>;
 }
 
 /** Fills `index`; the numbers of packs in its records are those of the list that is given back. */
@@ -52,9 +51,11 @@ class KnownChunks {
   readonly #parts: KnownChunksParts;
   readonly #index: ChunkIndex;
   readonly #names = new Set<string>();
+  readonly #committed: CommittedIndexes;
 
   constructor(parts: KnownChunksParts, index: ChunkIndex) {
     this.#parts = parts;
+    this.#committed = new CommittedIndexes(parts.core, parts.request.component);
     this.#index = index;
   }
 
@@ -62,7 +63,7 @@ class KnownChunks {
   async committed(generation: Generation, holdings: ReadonlyMap<Copy, Holdings>): Promise<void> {
     const isThere = ({ sha256, sizeBytes }: IndexedPack) =>
       [...holdings.values()].some((each) => each.packs.get(sha256) === sizeBytes);
-    for (const key of await this.#parts.committedIndexes(generation.name)) {
+    for (const key of await this.#committed.of(generation, holdings)) {
       for (const pack of await readIndex(generation, key, holdings)) {
         if (isThere(pack)) this.#remember(generation, pack, key);
       }
@@ -133,7 +134,7 @@ class KnownChunks {
 }
 
 export function newIndexKey(generation: Generation, request: SnapshotRequest): string {
-  return `${indexesPrefix(generation.path)}${request.id}.${randomBytes(4).toString('hex')}`;
+  return indexKey(generation.path, request.id, randomBytes(4).toString('hex'));
 }
 
 async function readIndex(generation: Generation, key: string, holdings: ReadonlyMap<Copy, Holdings>) {

@@ -46,7 +46,15 @@ export const generationPath = (component: ComponentId, generation: string) =>
 export const dataKeyKey = (path: string) => `${path}/key`;
 export const packsPrefix = (path: string) => `${path}/packs/`;
 export const indexesPrefix = (path: string) => `${path}/indexes/`;
+export const indexKey = (path: string, snapshot: SnapshotId, random: string) =>
+  `${indexesPrefix(path)}${snapshot}.${random}`;
 export const packKeyOf = (path: string, sha256: string) => `${path}/packs/${sha256.slice(0, 2)}/${sha256}`;
+
+/** The snapshot that stored an index object, by its name; `undefined` when it is none. */
+export function indexWriter(key: string): SnapshotId | undefined {
+  const id = /\/indexes\/([0-9TZa-f-]+)\.[0-9a-f]{8}$/.exec(key)?.[1];
+  return id !== undefined && SNAPSHOT_ID.test(id) ? (id as SnapshotId) : undefined;
+}
 
 /** Without one of these nothing on the copy can be opened. */
 export const isOpeningKey = (key: string) => key === DESCRIPTOR_KEY || parseSlotName(key)?.kind === 'slot';

@@ -5,7 +5,7 @@ import { type ErrorCode, fail, toHoldfastError } from '../errors/index.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import { gearTable } from './chunker.ts';
 import { type Copy, requirePolicy } from './copies.ts';
-import { listAll, type VaultCore } from './core.ts';
+import type { VaultCore } from './core.ts';
 import { type Holdings, holdingsOf, joinGeneration, noteStored, putGenerationKey } from './generation.ts';
 import { knownChunks } from './known-chunks.ts';
 import { checkSnapshotId, manifestKey, parseManifestKey, snapshotsPrefix } from './layout.ts';
@@ -15,7 +15,6 @@ import { openReader } from './snapshot-reader.ts';
 import { PackingSnapshotWriter } from './snapshot-writer.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotRequest, SnapshotWriter } from './types.ts';
 import { Uploads } from './uploads.ts';
-import { readThrough } from './versions.ts';
 
 /** One manifest that cannot be read must not hide the others of its copy. */
 const UNREADABLE: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT'];
@@ -44,9 +43,7 @@ export async function writeSnapshot(core: VaultCore, request: SnapshotRequest): 
   );
   const index = new ChunkIndex({ directory: core.scratchDirectory });
   try {
-    const committed = (name: string) => committedIndexes(core, [...holdings.keys()], request.component, name);
-    const known = { core, request, generation, holdings, uploads, committedIndexes: committed };
-    const stored = await knownChunks(known, index);
+    const stored = await knownChunks({ core, request, generation, holdings, uploads }, index);
     const gear = gearTable(core.keys.derived('chunking'));
     return new PackingSnapshotWriter({ core, request, generation, stored, index, holdings, uploads, gear });
   } catch (error) {
@@ -54,49 +51,6 @@ export async function writeSnapshot(core: VaultCore, request: SnapshotRequest): 
     await uploads.abandon();
     throw error;
   }
-}
-
-/** Index objects that manifests of the generation name, on any of the copies. One that fails is noted; what only it knows counts as not committed. */
-async function committedIndexes(
-  core: VaultCore,
-  copies: readonly Copy[],
-  component: ComponentId,
-  generation: string,
-): Promise<ReadonlySet<string>> {
-  const indexes = new Set<string>();
-  for (const copy of copies) {
-    try {
-      for (const key of await committedIndexesOn(core, copy, component, generation)) indexes.add(key);
-    } catch (error) {
-      core.copies.failed(copy, error);
-    }
-  }
-  return indexes;
-}
-
-async function committedIndexesOn(
-  core: VaultCore,
-  copy: Copy,
-  component: ComponentId,
-  generation: string,
-): Promise<string[]> {
-  const indexes: string[] = [];
-  for (const info of await listAll(copy.store, snapshotsPrefix(component))) {
-    if (!parseManifestKey(info.key)) continue;
-    try {
-      const header = await readManifestHeader(core, copy.store, info.key, info.sizeBytes);
-      if (header.generation !== generation) continue;
-      const open = (bytes: Buffer) => openManifest(core, info.key, bytes);
-      const { body } = await readThrough(copy.store, info.key, async (get) => open(await get()));
-      for (const part of body.parts) if (part.generation === generation) indexes.push(...part.indexes);
-    } catch (error) {
-      const { code, message } = toHoldfastError(error);
-      if (!UNREADABLE.includes(code)) throw error;
-      // Its packs then count as those of a killed attempt: looked at before they are used.
-      core.logger.error({ copy: copy.description.name, key: info.key, code }, message);
-    }
-  }
-  return indexes;
 }
 
 export async function listSnapshots(

@@ -330,6 +330,11 @@ export interface Vault {
   completeSnapshot(component: ComponentId, id: SnapshotId, ready?: CommitReady): Promise<SnapshotOnCopies | undefined>;
   /** Newest first, merged over the copies that answer. Throws `POLICY_UNMET` only when no copy answers. */
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]>;
+  /**
+   * One snapshot of a component, by listings and its own manifest alone; `undefined` when no copy lists it. Throws `POLICY_UNMET` when no copy answers,
+   * and what is wrong with the manifest when no copy has it whole.
+   */
+  findSnapshot(component: ComponentId, id: SnapshotId): Promise<SnapshotOnCopies | undefined>;
   /** What each copy that answers shows of every component it has anything of. Throws `POLICY_UNMET` when no copy answers. */
   heads(): Promise<ReadonlyMap<string, ReadonlyMap<ComponentId, SeenHead>>>;
   /** Throws `NOT_FOUND`. `from`: preferred copy; others serve what it lacks. */

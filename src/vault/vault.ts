@@ -6,7 +6,7 @@ import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import { adoptCopy } from './adopt.ts';
 import { copiesBehind } from './behind.ts';
 import { type CatchUpOptions, catchUp } from './catch-up.ts';
-import { completeSnapshot } from './commit.ts';
+import { completeSnapshot, findSnapshot } from './commit.ts';
 import type { VaultCore } from './core.ts';
 import { type CopyHeads, type HeadCache, readHeads } from './heads.ts';
 import { VaultKeySlots } from './key-ring.ts';
@@ -90,6 +90,10 @@ export class OpenedVault implements Vault {
 
   listSnapshots(component?: ComponentId): Promise<readonly SnapshotOnCopies[]> {
     return listSnapshots(this.core, this.#headers, component);
+  }
+
+  findSnapshot(component: ComponentId, id: SnapshotId): Promise<SnapshotOnCopies | undefined> {
+    return findSnapshot(this.core, component, id);
   }
 
   heads(): Promise<ReadonlyMap<string, CopyHeads>> {

@@ -9,8 +9,7 @@ export async function finishEarlierAttempt(
   options: Pick<TakeBaseBackupOptions, 'vault' | 'request' | 'waitForLog' | 'signal'>,
 ): Promise<SnapshotOnCopies | undefined> {
   const { vault, request, waitForLog, signal } = options;
-  const snapshots = await vault.listSnapshots(request.component);
-  const found = snapshots.find(({ id }) => id === request.snapshotId);
+  const found = await vault.findSnapshot(request.component, request.snapshotId);
   if (found === undefined) return undefined;
   const { timeline, startLsn, stopLsn } = found.engine as PhysicalDetails;
   return await vault.completeSnapshot(request.component, request.snapshotId, (copy, mayLeave) =>
