@@ -3,6 +3,7 @@
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { CopiesReport } from './copies-report.ts';
+import type { CopyVerified } from './copy-verified.ts';
 import type { ComponentIntegrity } from './integrity.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
@@ -17,7 +18,7 @@ import type {
 } from './operations.ts';
 import type { PlanSummary } from './plan-summary.ts';
 import type { MarkReport, RetentionPlan, SweepReport } from './retention-report.ts';
-import type { ProofLevel, SnapshotKind, Verdict } from './states.ts';
+import type { ProofLevel, SnapshotKind } from './states.ts';
 
 // ── Runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +200,8 @@ export interface ComponentCopy {
   readonly logBehindSeconds?: number;
   /** This copy's own window, when it has one. */
   readonly window?: WindowSummary;
+  /** What was read of the component's bytes there; absent when that could not be asked. */
+  readonly verified?: CopyVerified;
   readonly error?: ErrorData;
 }
 
@@ -232,8 +235,8 @@ export interface CopyStatus {
   readonly storageClass?: string;
   /** Encryption by the store that the configuration asks for. */
   readonly sse?: string;
-  /** Of the newest snapshots there, the one of which least was seen. */
-  readonly verified?: { readonly state: Verdict; readonly level: ProofLevel; readonly at: Moment };
+  /** The component of which least is known; absent when that could not be asked. */
+  readonly verified?: CopyVerified;
   /** Room on the file system of a directory; a bucket does not say. */
   readonly freeBytes?: number;
 }

@@ -40,11 +40,15 @@ export interface RememberedHead {
   readonly putBack?: Omit<PutBack, 'gone'>;
 }
 
-/** A number that two snapshots have: two copies were parted while each was written to. */
+/** A number that was given twice: two writers did not see each other, or a copy was put back and written on. */
 export interface Fork {
   readonly component: ComponentId;
   readonly sequence: number;
   readonly ids: readonly string[];
+  /** On which copies each of them is, by its id. */
+  readonly copies: Readonly<Record<string, readonly string[]>>;
+  /** Copies that answered and have not all of them. */
+  readonly apart: readonly string[];
 }
 
 /** Enough to name what a night or a week took. */
@@ -102,14 +106,22 @@ export function goneSince({ recent, putBack }: RememberedHead, present: Readonly
   return recent.filter((name) => sequenceOf(name) > above && !present.has(name)).map(idOf);
 }
 
-/** Numbers that occur twice, over all copies. */
-export function forksOf(component: ComponentId, names: Iterable<string>): Fork[] {
-  const bySequence = new Map<number, Set<string>>();
-  for (const name of names) {
-    const ids = bySequence.get(sequenceOf(name)) ?? new Set<string>();
-    bySequence.set(sequenceOf(name), ids.add(idOf(name)));
+/** Numbers that occur twice, over all copies. `names`: of the component's manifests, by copy that answered. */
+export function forksOf(component: ComponentId, names: ReadonlyMap<string, readonly string[]>): Fork[] {
+  const bySequence = new Map<number, Map<string, string[]>>();
+  for (const [copy, all] of names) {
+    for (const name of all) {
+      const ids = bySequence.get(sequenceOf(name)) ?? new Map<string, string[]>();
+      bySequence.set(sequenceOf(name), ids.set(idOf(name), [...(ids.get(idOf(name)) ?? []), copy]));
+    }
   }
   return [...bySequence]
     .filter(([, ids]) => ids.size > 1)
-    .map(([sequence, ids]) => ({ component, sequence, ids: [...ids].sort() }));
+    .map(([sequence, ids]) => ({
+      component,
+      sequence,
+      ids: [...ids.keys()].sort(),
+      copies: Object.fromEntries([...ids].sort(([a], [b]) => (a < b ? -1 : 1))),
+      apart: [...names.keys()].filter((copy) => [...ids.values()].some((holders) => !holders.includes(copy))),
+    }));
 }

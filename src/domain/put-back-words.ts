@@ -1,20 +1,28 @@
-// A copy that was put back, in words: what was lost, what is done about it, and what it stops.
+// A copy that was put back, and a number that was given twice, in words: what happened, what is done about it, and what it stops.
 
 import { HoldfastError } from '../errors/index.ts';
 import type { Finding } from './client.ts';
 import type { HeadsReport } from './copies-report.ts';
-import type { Head, PutBack } from './heads.ts';
+import type { Fork, Head, PutBack } from './heads.ts';
 
 /** `late`: until it has everything again or the loss is accepted. */
 export function headFindings({ putBack, forks }: Pick<HeadsReport, 'putBack' | 'forks'>): Finding[] {
-  return [
-    ...putBack.map(putBackFinding),
-    ...forks.map(({ component, sequence, ids }) => ({
-      severity: 'hint' as const,
-      message: `number ${sequence} of ${component} occurs ${ids.length} times (${ids.join(', ')}): copies were parted while each was written to`,
-      hint: 'each of these snapshots is whole and can be restored; nothing has to be done',
-    })),
-  ];
+  return [...putBack.map(putBackFinding), ...forks.map(forkFinding)];
+}
+
+/** `warning` as long as the copies are apart; then all have both, and it stays to be known. */
+export function forkFinding({ component, sequence, ids, copies, apart }: Fork): Finding {
+  const given = ids.map((id) => `to ${id} (on ${copies[id]?.join(', ')})`).join(' and ');
+  const [first] = apart;
+  const together =
+    first === undefined
+      ? 'every copy has both, and each can be restored'
+      : `${apart.map((copy) => `\`holdfast copies catch-up ${copy}\``).join(', ')} brings both to every copy, and each can be restored`;
+  return {
+    severity: first === undefined ? 'hint' : 'warning',
+    message: `number ${sequence} of ${component} was given ${ids.length} times, ${given}: two writers did not see each other, or a copy was put back and written on`,
+    hint: `${together}; see to it that one host alone backs up ${component}, and that nobody puts a copy back; \`holdfast test integrity ${component}\` tells whether both are whole`,
+  };
 }
 
 /** The reason not to delete anything; `undefined` when there is none. */

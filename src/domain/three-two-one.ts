@@ -1,5 +1,7 @@
 // The rule 3-2-1-1-0 over the copies of a vault: which digits hold, what is missing for the others, and the setting that would give it.
 
+import { type CopyVerified, HINT_TO_VERIFY, isBad, repairHint, verifiedWords } from './copy-verified.ts';
+
 /**
  * Three copies on two kinds of media, one of them off-site (US-CERT, Data Backup Options, 2012: "3 copies of any important file: 1 primary and 2 backups"), one
  * that nobody can change, and none with errors. Production is one of the three, and a disk, as that source counts; it is never the one that is off-site or immutable.
@@ -15,14 +17,14 @@ export interface RuledCopy {
   readonly state: 'complete' | 'behind' | 'away' | 'unknown';
   /** Whether it locks its objects; `seen` once a lock was seen to hold. */
   readonly lock?: { readonly isSeen?: boolean };
-  /** Worst of what was seen of the newest snapshots there. `listed`: they are there, and nothing was read. */
-  readonly verified: 'good' | 'listed' | 'damaged' | 'not checked';
+  /** By proofs of what was read there; absent: that is not known. */
+  readonly verified?: CopyVerified;
 }
 
 export interface RuleDigit {
   readonly digit: (typeof ruleDigits)[number];
   readonly name: 'copies' | 'media' | 'off-site' | 'immutable' | 'errors';
-  /** `lost`: the configuration gives it, and a copy that is away, behind or damaged takes it. `unmet`: the configuration does not give it. */
+  /** `lost`: the configuration gives it, and a copy that is away, behind, damaged or not verified for too long takes it. `unmet`: the configuration does not give it. */
   readonly state: 'held' | 'lost' | 'unmet';
   /** In words: what counts, and what is missing. */
   readonly message: string;
@@ -118,17 +120,13 @@ function lockDigit(copies: readonly RuledCopy[]): RuleDigit {
 
 function errorDigit(copies: readonly RuledCopy[]): RuleDigit {
   const about = { digit: 0, name: 'errors' } as const;
-  const damaged = copies.filter(({ verified }) => verified === 'damaged');
-  if (damaged.length > 0) {
-    return { ...about, state: 'lost', message: `damaged: ${names(damaged)}`, hint: HINTS.damaged };
-  }
-  const unread = copies.filter(({ verified }) => verified !== 'good');
-  if (unread.length === 0) return { ...about, state: 'held', message: 'every copy was read and is good' };
-  const said = unread.map(({ copy, verified }) => `${copy} (${verified === 'listed' ? 'only listed' : verified})`);
-  return { ...about, state: 'unmet', message: `not read to verify it: ${said.join(', ')}`, hint: HINTS.unread };
+  const open = copies.filter(({ verified }) => verified?.state !== 'good');
+  if (open.length === 0) return { ...about, state: 'held', message: 'every copy was read lately and is good' };
+  const message = open
+    .map(({ copy, verified }) => `${copy}: ${verified === undefined ? 'not known' : verifiedWords(verified)}`)
+    .join('; ');
+  const bad = open.find(({ verified }) => verified !== undefined && isBad(verified));
+  if (bad !== undefined) return { ...about, state: 'lost', message, hint: repairHint(bad.copy) };
+  const wasGood = open.some(({ verified }) => verified?.state === 'overdue');
+  return { ...about, state: wasGood ? 'lost' : 'unmet', message, hint: HINT_TO_VERIFY };
 }
-
-const HINTS = {
-  damaged: 'another copy has it whole if it is good there: `holdfast list` shows where each snapshot is',
-  unread: 'a backup verifies what it wrote; a restore beside (`holdfast restore --beside DIR`) reads one',
-} as const;

@@ -10,6 +10,14 @@ import type {
   WindowSummary,
 } from '../domain/client.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
+import {
+  type CopyVerified,
+  isBad,
+  judgeVerified,
+  repairHint,
+  VERIFIED_WITHIN_DAYS,
+  verifiedWords,
+} from '../domain/copy-verified.ts';
 import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
@@ -20,7 +28,7 @@ import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../d
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
-import type { CopyCondition, SnapshotOnCopies, SnapshotProof } from '../vault/index.ts';
+import { type CopyCondition, type Looks, type SnapshotOnCopies, standingProofs } from '../vault/index.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 
 /** What was read of one component; `history` newest first. */
@@ -32,8 +40,8 @@ export interface ComponentFacts {
   readonly windows: readonly RecoveryWindow[];
   readonly conditions: readonly CopyCondition[];
   readonly history: readonly RunStatus[];
-  /** What verifications showed, at most one for each snapshot. */
-  readonly proofs: readonly SnapshotProof[];
+  /** What verifications showed. */
+  readonly looks: Looks;
   readonly now: Date;
 }
 
@@ -56,6 +64,7 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
     ...windowFindings(facts, best),
     ...rpoFindings(facts, nowSeconds),
     ...copyFindings(facts, copies),
+    ...verifiedFindings(facts, copies),
   ];
   return {
     component: database.id,
@@ -127,14 +136,20 @@ function copyState(facts: ComponentFacts, condition: CopyCondition, best: Recove
     ...(logBehindBytes === undefined ? {} : { logBehindBytes }),
     ...(window === undefined ? {} : { logBehindSeconds: Math.max(0, behindSeconds) }),
     ...(window === undefined ? {} : { window: summarizeWindow(window) }),
+    verified: verifiedOn(facts, copy),
   };
 }
 
+function verifiedOn({ configuration, snapshots, looks, now }: ComponentFacts, copy: string): CopyVerified {
+  const withinDays = configuration.verify?.withinDays ?? VERIFIED_WITHIN_DAYS;
+  return judgeVerified({ copy, snapshots, looks, withinDays, now: momentFromDate(now) });
+}
+
 /** The best that is known of any snapshot, the latest of several: a restore shows more than any verification. */
-function provenBy({ history, proofs }: ComponentFacts): ComponentStatus['proven'] {
+function provenBy({ history, looks }: ComponentFacts): ComponentStatus['proven'] {
   const shown = [
     ...history.flatMap((run) => proofOf(run) ?? []),
-    ...proofs.map(({ level, at, snapshot }) => ({ level, at, snapshot })),
+    ...Object.values(standingProofs(looks.snapshots)).map(({ level, at, snapshot }) => ({ level, at, snapshot })),
   ];
   const rank = ({ level }: { level: ProofLevel }) => proofLevels.indexOf(level);
   return shown.sort((a, b) => rank(b) - rank(a) || (a.at < b.at ? 1 : -1))[0];
@@ -221,13 +236,14 @@ function rpoFindings({ database, windows }: ComponentFacts, nowSeconds: number |
 
 function copyFindings({ configuration }: ComponentFacts, copies: readonly ComponentCopy[]): Finding[] {
   const { commit, copies: configured } = configuration.vault;
-  const complete = copies.filter(({ state }) => state === 'complete').map(({ copy }) => copy);
-  const offsite = complete.filter((copy) => configured[copy]?.offsite === true);
-  if (complete.length < commit.copies || offsite.length < commit.offsite) {
+  const isWhole = ({ state, verified }: ComponentCopy) => state === 'complete' && !(verified && isBad(verified));
+  const whole = copies.filter(isWhole).map(({ copy }) => copy);
+  const offsite = whole.filter((copy) => configured[copy]?.offsite === true);
+  if (whole.length < commit.copies || offsite.length < commit.offsite) {
     const policy = `${commit.copies} with ${commit.offsite} off-site`;
     return [
       late(
-        `only ${complete.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`,
+        `only ${whole.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`,
         'see `holdfast copies`',
       ),
     ];
@@ -242,4 +258,15 @@ function copyFindings({ configuration }: ComponentFacts, copies: readonly Compon
           ? `it catches up by itself; \`holdfast copies catch-up ${copy}\` does it now`
           : 'see `holdfast copies`',
     }));
+}
+
+/** That nobody ever verified is said once, of all copies together, by the rule that they keep. */
+function verifiedFindings({ configuration }: ComponentFacts, copies: readonly ComponentCopy[]): Finding[] {
+  return copies.flatMap(({ copy, verified }) => {
+    if (verified === undefined) return [];
+    const isLate = verified.state === 'overdue' && configuration.verify !== undefined;
+    if (!isLate && !isBad(verified)) return [];
+    const hint = isLate ? 'see `holdfast schedules list`; `holdfast test integrity` does it now' : repairHint(copy);
+    return [{ severity: 'warning' as const, message: `copy ${copy}: ${verifiedWords(verified)}`, hint }];
+  });
 }

@@ -4,9 +4,7 @@ import { statfs } from 'node:fs/promises';
 import type { Configuration } from '../../config/index.ts';
 import type { ComponentCopy, ComponentStatus, CopyHoldings, CopyStatus, Finding } from '../domain/client.ts';
 import type { CopiesReport, HeadsReport } from '../domain/copies-report.ts';
-import { type Moment, momentFromDate } from '../domain/moment.ts';
-import type { RunStatus } from '../domain/operations.ts';
-import { type ProofLevel, proofLevels, type Verdict } from '../domain/states.ts';
+import { type CopyVerified, worstVerified } from '../domain/copy-verified.ts';
 import { judgeRule, type RuledCopy, type RuleVerdict } from '../domain/three-two-one.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { CopyCondition, SnapshotOnCopies, Vault } from '../vault/index.ts';
@@ -16,8 +14,6 @@ export interface CopiesFacts {
   readonly configuration: Configuration;
   /** Of every configured component, with its snapshots newest first. */
   readonly components: readonly { readonly status: ComponentStatus; readonly snapshots: readonly SnapshotOnCopies[] }[];
-  /** Newest first. */
-  readonly runs: readonly RunStatus[];
   readonly heads: HeadsReport;
 }
 
@@ -83,31 +79,10 @@ function holdingsOf({ components }: CopiesFacts, copy: string): CopyHoldings {
   };
 }
 
-type Seen = NonNullable<CopyStatus['verified']>;
-
-/** Of each component's newest snapshot what the newest run has seen of it on this copy; the worst of those. */
-function verifiedOn({ components, runs }: CopiesFacts, copy: string): Seen | undefined {
-  const seen = components.map(({ snapshots: [newest] }) => {
-    for (const run of newest === undefined ? [] : runs) {
-      const found = seenBy(run, newest?.id, copy);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  });
-  const known = seen.filter((each) => each !== undefined);
-  if (known.length < seen.length) return undefined;
-  const rank = ({ state, level }: Seen) => (state === 'good' ? proofLevels.indexOf(level) : -1);
-  return known.toSorted((a, b) => rank(a) - rank(b))[0];
-}
-
-function seenBy({ data, endedAt }: RunStatus, snapshot: string | undefined, copy: string): Seen | undefined {
-  const { verified, snapshot: own } = (data ?? {}) as {
-    snapshot?: { id: string };
-    verified?: { level: ProofLevel; copies: Record<string, Verdict> };
-  };
-  const state = verified?.copies[copy];
-  if (verified === undefined || state === undefined || own?.id !== snapshot || endedAt === undefined) return undefined;
-  return { state, level: verified.level, at: momentFromDate(new Date(endedAt)) as Moment };
+function verifiedOn({ components }: CopiesFacts, copy: string): CopyVerified | undefined {
+  const own = components.map(({ status }) => status.copies.find((each) => each.copy === copy)?.verified);
+  const known = own.filter((each) => each !== undefined);
+  return known.length < own.length ? undefined : worstVerified(known);
 }
 
 /** What a file system does not say is not known. */
@@ -125,14 +100,8 @@ function ruled({ copy, medium, offsite, state, holds, lock, verified }: CopyStat
     ...{ copy, medium, offsite },
     state: state === 'away' ? 'away' : (holds?.state ?? 'unknown'),
     ...(lock === undefined ? {} : { lock: {} }),
-    verified: verifiedWord(verified),
+    ...(verified === undefined ? {} : { verified }),
   };
-}
-
-function verifiedWord(verified: Seen | undefined): RuledCopy['verified'] {
-  if (verified === undefined || verified.state === 'not checked') return 'not checked';
-  if (verified.state !== 'good') return 'damaged';
-  return proofLevels.indexOf(verified.level) < proofLevels.indexOf('hashed') ? 'listed' : 'good';
 }
 
 /** What was given and is gone is a warning; what the configuration never gave is a hint. Each once, however many digits it is about. */

@@ -161,9 +161,8 @@ function acceptanceKey(copy: string, component: string, { sequence, sha256 }: Pi
 }
 
 function allForks(heads: Heads): Fork[] {
-  const names = new Map<ComponentId, string[]>();
-  for (const seen of heads.values()) {
-    for (const [component, each] of seen) names.set(component, [...(names.get(component) ?? []), ...each.names]);
-  }
-  return [...names].flatMap(([component, each]) => forksOf(component, each));
+  const components = new Set([...heads.values()].flatMap((seen) => [...seen.keys()]));
+  return [...components].flatMap((component) =>
+    forksOf(component, new Map([...heads].map(([copy, seen]) => [copy, seen.get(component)?.names ?? []]))),
+  );
 }

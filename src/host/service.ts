@@ -45,7 +45,7 @@ export async function openHostService(configuration: Configuration, options: Hos
     copies: async () => {
       const runs = await history().catch(() => []);
       const components = await Promise.all(all.map((database) => readComponent(vault, configuration, database, runs)));
-      return readCopies({ vault, configuration, components, runs, heads: await observe() });
+      return readCopies({ vault, configuration, components, heads: await observe() });
     },
     async components(component) {
       const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
@@ -80,7 +80,7 @@ async function readComponent(
       conditions: await vault.conditions(),
       snapshots: await vault.listSnapshots(database.id),
       windows: await windows(vault, database.id),
-      proofs: Object.values(await vault.newestProofs(database.id)),
+      looks: await vault.looks(database.id),
     };
     const own = runs.filter(({ component }) => component === database.id);
     const status = componentStatus({ ...facts, configuration, database, history: own, now: new Date() });

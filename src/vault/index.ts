@@ -17,3 +17,4 @@ export {
   type VaultRetention,
 } from './retention/index.ts';
 export type * from './types.ts';
+export { standingProofs } from './verify/proofs.ts';

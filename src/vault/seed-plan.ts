@@ -5,7 +5,7 @@ import type { SeedPlan } from '../domain/copies-report.ts';
 import { fail } from '../errors/index.ts';
 import { requireEmpty } from './adopt.ts';
 import { listAll, type VaultCore } from './core.ts';
-import { HOLDS_PREFIX, RUNS_PREFIX, SLOTS_PREFIX, TOMBSTONES_PREFIX } from './layout.ts';
+import { HOLDS_PREFIX, PROOFS_PREFIX, RUNS_PREFIX, SLOTS_PREFIX, TOMBSTONES_PREFIX } from './layout.ts';
 import { namedOn } from './retention/named.ts';
 
 /** Everything that a catch-up copies lies below these. */
@@ -13,6 +13,7 @@ const PREFIXES = [
   ...componentKinds.map((kind) => `${kind}/`),
   SLOTS_PREFIX,
   RUNS_PREFIX,
+  PROOFS_PREFIX,
   HOLDS_PREFIX,
   TOMBSTONES_PREFIX,
 ];

@@ -2,11 +2,12 @@
 
 import type { ComponentId } from '../domain/component.ts';
 import type { SeedPlan } from '../domain/copies-report.ts';
+import type { WholeLook } from '../domain/copy-verified.ts';
 import type { SeenHead } from '../domain/heads.ts';
 import type { ComponentIntegrity, IntegrityLevel, RepairReport } from '../domain/integrity.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
-import type { ProofLevel, SnapshotKind } from '../domain/states.ts';
+import type { ProofLevel, SnapshotKind, Verdict } from '../domain/states.ts';
 import type { ErrorData } from '../errors/index.ts';
 import type { KeySource } from './key-sources.ts';
 import type { VaultRetention } from './retention/index.ts';
@@ -358,6 +359,8 @@ export interface Vault {
   putProof(proof: Proof): Promise<void>;
   /** Everything that was ever seen of the component's snapshots, newest first. Throws `POLICY_UNMET` when no copy answers. */
   proofs(component: ComponentId): Promise<readonly SnapshotProof[]>;
+  /** The same, with the looks at everything on a copy. */
+  looks(component: ComponentId): Promise<Looks>;
   /** By snapshot id: the best proof that no later look at the same copy contradicts; none for a snapshot of which nothing good is known. */
   newestProofs(component: ComponentId): Promise<Readonly<Record<string, SnapshotProof>>>;
   /**
@@ -467,6 +470,14 @@ export interface Proof {
   readonly snapshots: readonly (readonly [id: string, state: 'good' | 'damaged' | 'missing'])[];
   /** Keys of objects. */
   readonly objects: readonly (readonly [key: string, state: 'good' | 'damaged' | 'missing'])[];
+  /** At the end of a look at everything that the component has on the copy. `since`: of a good one, when the oldest look began that it rests on. */
+  readonly whole?: { readonly state: Verdict; readonly since?: Moment };
+}
+
+/** What was ever seen of a component on its copies, newest first. */
+export interface Looks {
+  readonly snapshots: readonly SnapshotProof[];
+  readonly whole: readonly WholeLook[];
 }
 
 export interface SnapshotProof {

@@ -26,6 +26,7 @@ import type {
   KeySlots,
   Lease,
   LogCopy,
+  Looks,
   Proof,
   RepairRequest,
   SnapshotId,
@@ -37,7 +38,7 @@ import type {
   Vault,
   VerifyRequest,
 } from './types.ts';
-import { listProofs, putProof, standingProofs } from './verify/proofs.ts';
+import { listLooks, listProofs, putProof, standingProofs } from './verify/proofs.ts';
 import { repair } from './verify/repair.ts';
 import { verify } from './verify/verify.ts';
 import { verifyCopy } from './verify-copy.ts';
@@ -144,6 +145,10 @@ export class OpenedVault implements Vault {
 
   proofs(component: ComponentId): Promise<readonly SnapshotProof[]> {
     return listProofs(this.core, component);
+  }
+
+  looks(component: ComponentId): Promise<Looks> {
+    return listLooks(this.core, component);
   }
 
   async newestProofs(component: ComponentId): Promise<Readonly<Record<string, SnapshotProof>>> {

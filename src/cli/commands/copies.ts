@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Configuration } from '../../../config/index.ts';
 import { closest } from '../../domain/closest.ts';
 import type { CopiesReport } from '../../domain/copies-report.ts';
+import { isBad } from '../../domain/copy-verified.ts';
 import { exitCodes, fail } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
@@ -19,7 +20,7 @@ export const copies = defineCommand({
   arguments: '',
   summary: 'show what each copy of the vault holds and lacks, and which digits of 3-2-1-1-0 they keep together',
   details:
-    'Leaves with 4 when a copy is away, behind or was put back. A copy that was put back to an older state is noticed by what the host that answers has seen it hold.',
+    'Leaves with 4 when a copy is away, behind, was put back, or was found damaged when it was last verified. A copy that was put back to an older state is noticed by what the host that answers has seen it hold.',
   examples: ['holdfast copies', 'holdfast copies --json'],
   standalone: true,
   input: z.object({ args: noArguments }),
@@ -27,8 +28,10 @@ export const copies = defineCommand({
     const { timezone } = await context.configuration();
     const { value, temporal } = await askCopies(context);
     const good =
-      value.copies.every(({ state, holds }) => state === 'ready' && holds?.state === 'complete') &&
-      value.heads.putBack.length === 0;
+      value.copies.every(
+        ({ state, holds, verified }) =>
+          state === 'ready' && holds?.state === 'complete' && !(verified && isBad(verified)),
+      ) && value.heads.putBack.length === 0;
     return outcome(
       'copies',
       { state: 'completed', timezone, temporal, ...value },

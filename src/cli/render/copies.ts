@@ -1,9 +1,10 @@
 // The table of the copies, the rule that they keep together, and what they show less than before.
 
-import type { CopyStatus } from '../../domain/client.ts';
+import type { CopyStatus, Finding } from '../../domain/client.ts';
+import type { CopyVerified } from '../../domain/copy-verified.ts';
 import { describeSeconds } from '../../domain/duration.ts';
 import type { PutBack } from '../../domain/heads.ts';
-import { putBackFinding } from '../../domain/put-back-words.ts';
+import { forkFinding, putBackFinding } from '../../domain/put-back-words.ts';
 import type { Result } from '../result.ts';
 import { bytesText, counted, localTime, table } from './words.ts';
 
@@ -27,7 +28,6 @@ export function copyLines(result: Result): string[] {
 function row(copy: CopyStatus, zone: string): string[] {
   const { holds, verified, lock, storageClass, sse } = copy;
   const store = [lock && `lock ${lock}`, storageClass, sse && `encrypted ${sse}`].filter((each) => each !== undefined);
-  const seen = verified?.state === 'good' ? verified.level : verified?.state;
   return [
     copy.copy,
     copy.state === 'away' ? 'AWAY' : (holds?.state ?? 'unknown'),
@@ -38,8 +38,18 @@ function row(copy: CopyStatus, zone: string): string[] {
     holds?.newest === undefined ? '–' : localTime(holds.newest.to, zone),
     lag(copy),
     store.join(', ') || '–',
-    verified === undefined ? 'never' : `${seen} ${localTime(verified.at, zone)}`,
+    verifiedText(verified, zone),
   ];
+}
+
+function verifiedText(verified: CopyVerified | undefined, zone: string): string {
+  if (verified === undefined) return '?';
+  const { state, level, at, unread } = verified;
+  const when = at === undefined ? '' : ` ${localTime(at, zone)}`;
+  if (state === 'good') return `${level}${when}`;
+  if (state === 'overdue') return `OVERDUE, ${level}${when}`;
+  if (state === 'damaged' || state === 'missing') return `${state.toUpperCase()}${when}`;
+  return state === 'not checked' && unread > 0 ? `${counted(unread, 'snapshot')} not yet` : state;
 }
 
 function lag({ holds }: CopyStatus): string {
@@ -76,18 +86,18 @@ function headLines({ heads }: Result): string[] {
       : ['what the copies held before now is not known to this host: one that was put back earlier cannot be told'];
   return [
     ...putBackLines(heads.putBack),
-    ...heads.forks.map(
-      ({ component, sequence, ids }) => `number ${sequence} of ${component} occurs twice: ${ids.join(', ')}`,
-    ),
+    ...findingLines(heads.forks.map(forkFinding)),
     ...known,
     ...(error === undefined ? [] : [`    ${error.message}`, `    hint: ${error.hint}`]),
   ];
 }
 
 export function putBackLines(putBack: readonly PutBack[]): string[] {
-  return putBack
-    .map(putBackFinding)
-    .flatMap(({ severity, message, hint }) => [`${severity}: ${message}`, `    hint: ${hint}`]);
+  return findingLines(putBack.map(putBackFinding));
+}
+
+function findingLines(findings: readonly Finding[]): string[] {
+  return findings.flatMap(({ severity, message, hint }) => [`${severity}: ${message}`, `    hint: ${hint}`]);
 }
 
 export function seedLines({ seed }: Result): string[] {

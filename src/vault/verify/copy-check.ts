@@ -14,7 +14,7 @@ import { type Moment, momentFromDate } from '../../domain/moment.ts';
 import { toHoldfastError } from '../../errors/index.ts';
 import type { Copy } from '../copies.ts';
 import { forEachLimited, type VaultCore } from '../core.ts';
-import type { SnapshotOnCopies, VerifyRequest } from '../types.ts';
+import type { Proof, SnapshotOnCopies, VerifyRequest } from '../types.ts';
 import type { JobThreads } from '../workers/job-threads.ts';
 import { Closer } from './closer.ts';
 import type { Need, Needs } from './needs.ts';
@@ -131,7 +131,7 @@ export class CopyCheck {
     for (const need of needs.all) if (need.error && isKnown(need)) looked.add(need);
     const certain = snapshots.filter(({ state }) => state !== 'not checked');
     const isNew = ({ at = this.#at }: SnapshotIntegrity) => at === this.#at;
-    await this.#put(certain.filter(isNew), [...looked]);
+    await this.#put(certain.filter(isNew), [...looked], this.#at, wholeOf(needs));
     // A snapshot rests on its oldest look: what was remembered does not become newer by it.
     const old = certain.filter((each) => !isNew(each));
     if (old.length === 0) return;
@@ -148,13 +148,14 @@ export class CopyCheck {
     snapshots: readonly { snapshot: string; state: SnapshotIntegrity['state'] }[],
     looked: readonly Need[],
     at = this.#at,
+    whole?: Proof['whole'],
   ): Promise<void> {
     const { core, request } = this.#parts;
     type Known = 'good' | 'damaged' | 'missing';
     const objects = looked
       .filter((need) => isKnown(need) && need.what.kind !== 'gap')
       .map(({ key, state }) => [key, state as Known] as const);
-    if (snapshots.length + objects.length === 0) return;
+    if (whole === undefined && snapshots.length + objects.length === 0) return;
     await putProof(core, {
       component: request.component,
       copy: this.#copy.description.name,
@@ -163,6 +164,7 @@ export class CopyCheck {
       run: request.run,
       snapshots: snapshots.map(({ snapshot, state }) => [snapshot, state as Known]),
       objects,
+      ...(whole && { whole }),
     });
   }
 
@@ -185,6 +187,18 @@ export class CopyCheck {
   }
 }
 
+function wholeOf({ all }: Needs): NonNullable<Proof['whole']> {
+  const state = worstVerdict(all.map((need) => need.state));
+  const since = oldest(all);
+  return { state, ...(state === 'good' && since !== undefined && { since }) };
+}
+
+function oldest(needs: readonly Need[]): Moment | undefined {
+  return needs
+    .map((need) => need.at)
+    .reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+}
+
 function summarize(needs: Needs): SnapshotIntegrity[] {
   return [...needs.snapshots.keys()]
     .sort()
@@ -192,7 +206,7 @@ function summarize(needs: Needs): SnapshotIntegrity[] {
     .map((snapshot) => {
       const own = needs.of(snapshot);
       const state = worstVerdict(own.map((need) => need.state));
-      const at = own.map((need) => need.at).reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
+      const at = oldest(own);
       const objects = countVerdicts(own.map((need) => need.state));
       return { snapshot, state, objects, ...(state === 'good' && at !== undefined && { at }) };
     });

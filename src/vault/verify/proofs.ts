@@ -3,14 +3,15 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ComponentId } from '../../domain/component.ts';
+import { standingBad, type WholeLook } from '../../domain/copy-verified.ts';
 import { isMoment, type Moment } from '../../domain/moment.ts';
-import { type ProofLevel, proofLevels } from '../../domain/states.ts';
+import { type ProofLevel, proofLevels, verdicts } from '../../domain/states.ts';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import { type Copy, requirePolicy } from '../copies.ts';
 import { getHeader, getSealed, listAll, putSame, sealContext, type VaultCore } from '../core.ts';
 import { checkSnapshotId, compactTime, parseProofKey, proofKey, proofsPrefix } from '../layout.ts';
 import { objectTypes, seal } from '../sealed.ts';
-import type { Proof, SnapshotId, SnapshotProof } from '../types.ts';
+import type { Looks, Proof, SnapshotId, SnapshotProof } from '../types.ts';
 
 const moment = z.custom<Moment>((value) => typeof value === 'string' && isMoment(value));
 const state = z.enum(['good', 'damaged', 'missing']);
@@ -21,6 +22,7 @@ const headerSchema = z.object({
   at: moment,
   run: z.string(),
   snapshots: z.array(z.tuple([z.string(), state])),
+  whole: z.object({ state: z.enum(verdicts), since: moment.optional() }).optional(),
 });
 const bodySchema = z.object({ objects: z.array(z.tuple([z.string(), state])) });
 type Header = z.infer<typeof headerSchema>;
@@ -47,32 +49,37 @@ export async function putProof(core: VaultCore, proof: Proof): Promise<void> {
   requirePolicy({ copies: 1, offsite: 0 }, stored, `the proof '${key}' cannot be kept`, failure);
 }
 
-/** Everything that was seen of the component's snapshots, newest first. Proofs that cannot be read prove nothing, and are left out. */
-export async function listProofs(core: VaultCore, component: ComponentId): Promise<SnapshotProof[]> {
-  const proofs = new Map<string, SnapshotProof[]>();
-  const answers = await core.copies.fromEach('reading proofs', async (copy) => {
+/** Everything that was seen of the component's snapshots, newest first. */
+export async function listProofs(core: VaultCore, component: ComponentId): Promise<readonly SnapshotProof[]> {
+  return (await listLooks(core, component)).snapshots;
+}
+
+/** Newest first. Proofs that cannot be read prove nothing, and are left out. */
+export async function listLooks(core: VaultCore, component: ComponentId): Promise<Looks> {
+  const headers = new Map<string, Header>();
+  await core.copies.fromEach('reading proofs', async (copy) => {
     for (const info of await listAll(copy.store, proofsPrefix(component))) {
-      if (proofs.has(info.key)) continue;
+      if (headers.has(info.key)) continue;
       const header = await readHeader(core, copy, info.key, info.sizeBytes);
-      if (header) proofs.set(info.key, snapshotProofs(header));
+      if (header) headers.set(info.key, header);
     }
     return true;
   });
-  if (answers.size === 0) return [];
-  return [...proofs.values()].flat().sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  const newestFirst = [...headers.values()].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  return { snapshots: newestFirst.flatMap(snapshotProofs), whole: newestFirst.flatMap(wholeLook) };
 }
 
 /** Of each snapshot the best proof that no later look at the same copy contradicts. `proofs`: newest first. */
 export function standingProofs(proofs: readonly SnapshotProof[]): Record<string, SnapshotProof> {
-  const contradicted = new Set<string>();
   const best: Record<string, SnapshotProof> = {};
   const rank = (level: ProofLevel) => proofLevels.indexOf(level);
-  for (const proof of proofs) {
-    const place = `${proof.snapshot} ${proof.copy}`;
-    if (contradicted.has(place)) continue;
-    const known = best[proof.snapshot];
-    if (proof.state !== 'good') contradicted.add(place);
-    else if (known === undefined || rank(proof.level) > rank(known.level)) best[proof.snapshot] = proof;
+  for (const looks of Map.groupBy(proofs, ({ snapshot, copy }) => `${snapshot} ${copy}`).values()) {
+    if (standingBad(looks) !== undefined) continue;
+    for (const proof of looks) {
+      if (proof.state !== 'good') break;
+      const known = best[proof.snapshot];
+      if (known === undefined || rank(proof.level) > rank(known.level)) best[proof.snapshot] = proof;
+    }
   }
   return best;
 }
@@ -141,6 +148,12 @@ function checkHeader(key: string, data: unknown): Header {
     fail('OBJECT_DAMAGED', `'${key}' is the proof of another copy`);
   }
   return parsed.data;
+}
+
+function wholeLook({ copy, level, at, whole }: Header): WholeLook[] {
+  if (whole === undefined) return [];
+  const { state, since } = whole;
+  return [{ copy, level, state, at, ...(since === undefined ? {} : { since }) }];
 }
 
 function snapshotProofs({ component, copy, level, at, run, snapshots }: Header): SnapshotProof[] {

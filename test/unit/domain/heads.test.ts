@@ -10,6 +10,7 @@ import {
   type RememberedHead,
   type SeenHead,
 } from '../../../src/domain/heads.ts';
+import { forkFinding } from '../../../src/domain/put-back-words.ts';
 
 const component = 'database/main' as ComponentId;
 const now = new Date('2026-11-25T12:00:00Z');
@@ -86,8 +87,41 @@ it('names what was seen above the older state and lies nowhere now', () => {
   assert.deepEqual(goneSince(open, new Set([...upTo(3).names, manifestName(head(5))])), [head(4).id]);
 });
 
-it('a number that two snapshots have is a fork', () => {
-  const names = [...upTo(3).names, ...upTo(2).names, manifestName(head(3, 'b'))];
-  assert.deepEqual(forksOf(component, names), [{ component, sequence: 3, ids: [head(3).id, head(3, 'b').id] }]);
-  assert.deepEqual(forksOf(component, upTo(3).names), []);
+it('a number that two snapshots have is a fork; the copies that have not both are apart', () => {
+  const other = manifestName(head(3, 'b'));
+  const [ours, theirs] = [head(3).id, head(3, 'b').id];
+  const parted = new Map([
+    ['eu', upTo(3).names],
+    ['us', [...upTo(2).names, other]],
+    ['dr', [...upTo(3).names, other]],
+  ]);
+  const copies = { [ours]: ['eu', 'dr'], [theirs]: ['us', 'dr'] };
+  const fork = { component, sequence: 3, ids: [ours, theirs], copies, apart: ['eu', 'us'] };
+  assert.deepEqual(forksOf(component, parted), [fork]);
+  const [found] = forksOf(component, new Map([['dr', [...upTo(3).names, other]]]));
+  assert.deepEqual(found?.apart, []);
+  assert.deepEqual(
+    forksOf(
+      component,
+      new Map([
+        ['eu', upTo(3).names],
+        ['us', upTo(3).names],
+      ]),
+    ),
+    [],
+  );
+});
+
+it('a fork is told in words: who has which, why that is, and what to do', () => {
+  const [ours, theirs] = [head(3).id, head(3, 'b').id];
+  const fork = { component, sequence: 3, ids: [ours, theirs], copies: { [ours]: ['eu'], [theirs]: ['us'] } };
+  const apart = forkFinding({ ...fork, apart: ['eu', 'us'] });
+  assert.equal(apart.severity, 'warning');
+  const given = `number 3 of ${component} was given 2 times, to ${ours} (on eu) and to ${theirs} (on us)`;
+  assert.ok(apart.message.startsWith(given), apart.message);
+  assert.match(apart.message, /two writers did not see each other, or a copy was put back and written on$/);
+  assert.match(apart.hint, /^`holdfast copies catch-up eu`, `holdfast copies catch-up us` brings both to every copy/);
+  const together = forkFinding({ ...fork, apart: [] });
+  assert.equal(together.severity, 'hint');
+  assert.match(together.hint, /^every copy has both/);
 });

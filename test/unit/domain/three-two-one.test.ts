@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import type { CopyVerified } from '../../../src/domain/copy-verified.ts';
 import { judgeRule, type RuledCopy } from '../../../src/domain/three-two-one.ts';
 
-const local: RuledCopy = { copy: 'local', medium: 'disk', offsite: false, state: 'complete', verified: 'good' };
+const seen = (state: CopyVerified['state']): CopyVerified => ({ state, unread: 0, withinDays: 30 });
+const verified = seen('good');
+const local: RuledCopy = { copy: 'local', medium: 'disk', offsite: false, state: 'complete', verified };
 const eu: RuledCopy = { ...local, copy: 'eu', medium: 'object', offsite: true, lock: {} };
 const digitsOf = (copies: readonly RuledCopy[]) => judgeRule(copies).digits.map(({ state }) => state);
 const digit = (copies: readonly RuledCopy[], name: string) =>
@@ -42,16 +45,27 @@ it('a lock that was asked for and seen not to hold is none', () => {
   );
 });
 
-it('nothing that was only listed, or never looked at, counts as without errors, and damage least of all', () => {
-  for (const verified of ['listed', 'not checked'] as const) {
-    assert.equal(digit([local, { ...eu, verified }], 'errors')?.state, 'unmet');
+it('0 holds only where every copy was read, lately, and is good; what is not known does not count for it', () => {
+  const { verified: _, ...unknown } = eu;
+  const errors = (one: RuledCopy) => digit([local, one], 'errors');
+  assert.deepEqual([errors(unknown)?.state, errors(unknown)?.message], ['unmet', 'eu: not known']);
+  for (const state of ['never', 'not checked'] as const) {
+    assert.equal(errors({ ...eu, verified: seen(state) })?.state, 'unmet', state);
   }
-  const damaged = digit(
-    [
-      { ...local, verified: 'listed' },
-      { ...eu, verified: 'damaged' },
-    ],
-    'errors',
-  );
-  assert.deepEqual([damaged?.state, damaged?.message], ['lost', 'damaged: eu']);
+  assert.equal(errors({ ...eu, verified: seen('never') })?.message, 'eu: never verified');
+  const overdue = errors({ ...eu, verified: seen('overdue') });
+  assert.deepEqual([overdue?.state, overdue?.message], ['lost', 'eu: verified longer ago than 30 days']);
+  assert.match(overdue?.hint ?? '', /holdfast test integrity/);
+});
+
+it('damage takes the 0, and the hint says how it is mended and that it is read again after that', () => {
+  const copies = [
+    { ...local, verified: seen('never') },
+    { ...eu, verified: seen('damaged') },
+  ];
+  const errors = digit(copies, 'errors');
+  assert.equal(errors?.state, 'lost');
+  assert.equal(errors?.message, 'local: never verified; eu: damaged when it was last read');
+  assert.match(errors?.hint ?? '', /copies repair eu.*test integrity --copy eu/);
+  assert.equal(judgeRule(copies).words, '3-2-1-1-(0)');
 });

@@ -34,7 +34,7 @@ function provenBy(history: readonly RunStatus[], proofs: readonly SnapshotProof[
     configuration: configuration as unknown as Configuration,
     database,
     history,
-    proofs,
+    looks: { snapshots: proofs.toSorted((a, b) => (a.at < b.at ? 1 : -1)), whole: [] },
   }).proven;
 }
 
@@ -60,5 +60,67 @@ describe('what a component is proven by', () => {
       [proof(b, 'decrypted', '2026-11-21T00:00:00.000000Z')],
     );
     assert.deepEqual([proven?.level, proven?.snapshot], ['queried', a]);
+  });
+});
+
+describe('what a verification found of a copy', () => {
+  const at = '2026-11-20T00:00:00.000000Z' as Moment;
+  const from = '2026-11-24T02:00:00.000000Z' as Moment;
+
+  function statusOf(state: 'good' | 'damaged', policy: number, changes: Partial<Configuration> = {}) {
+    const copies = { eu: 'present', us: 'present' };
+    const snapshot = { id: snapshotId(1), from, to: from, state: 'clean', engine: {}, copies, statistics: {} };
+    const looks = ['eu', 'us'].map((copy) => ({
+      copy,
+      level: 'hashed' as const,
+      at,
+      state: copy === 'eu' ? state : 'good',
+    }));
+    const vault = { commit: { copies: policy, offsite: 0 }, copies: {} };
+    return componentStatus({
+      configuration: { ...configuration, vault, hosts: {}, ...changes } as unknown as Configuration,
+      database: { ...database, log: { withinSeconds: 900 } },
+      snapshots: [snapshot as never],
+      windows: [],
+      conditions: [
+        { name: 'eu', state: 'ready' },
+        { name: 'us', state: 'ready' },
+      ],
+      history: [],
+      looks: { snapshots: looks.map((look) => ({ ...look, snapshot: snapshotId(1) }) as never), whole: looks },
+      now: new Date('2026-11-25T00:00:00Z'),
+    });
+  }
+
+  it('is nothing to tell when it is good', () => {
+    const { state, findings, copies } = statusOf('good', 2);
+    assert.deepEqual([state, findings], ['ok', []]);
+    assert.deepEqual(
+      copies.map(({ verified }) => verified?.state),
+      ['good', 'good'],
+    );
+  });
+
+  it('is a warning with the way to mend it, while enough other copies are whole', () => {
+    const { state, findings } = statusOf('damaged', 1);
+    assert.equal(state, 'ok');
+    assert.equal(findings[0]?.severity, 'warning');
+    assert.equal(findings[0]?.message, 'copy eu: damaged when it was last read (2026-11-20T00:00:00Z)');
+    assert.match(findings[0]?.hint ?? '', /holdfast copies repair eu/);
+  });
+
+  it('makes the component late when too few others are whole: damaged is not a copy', () => {
+    const { state, findings } = statusOf('damaged', 2);
+    assert.equal(state, 'late');
+    assert.match(findings[0]?.message ?? '', /^only 1 copies .* are complete, the policy asks for 2/);
+    assert.match(findings[1]?.message ?? '', /^copy eu: damaged/);
+  });
+
+  it('is told as too long ago only where the configuration promised that it happens', () => {
+    const verify = { schedule: 'daily 05:00', level: 'hashed', withinDays: 3, timeSeconds: 60 } as const;
+    assert.deepEqual(
+      statusOf('good', 2, { verify }).findings.map(({ severity, message }) => `${severity} ${message}`),
+      ['eu', 'us'].map((copy) => `warning copy ${copy}: verified longer ago than 3 days (2026-11-20T00:00:00Z)`),
+    );
   });
 });

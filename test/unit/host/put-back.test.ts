@@ -6,6 +6,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import type { HeadsReport } from '../../../src/domain/copies-report.ts';
 import { deletionDoubt, headFindings } from '../../../src/domain/put-back-words.ts';
 import { memoryPath } from '../../../src/host/heads-memory.ts';
 import { acceptPutBack, observeHeads } from '../../../src/host/put-back.ts';
@@ -185,13 +186,19 @@ describe('what is no copy that was put back', () => {
     }
     const report = await look(test);
     assert.deepEqual(report.putBack, []);
-    assert.deepEqual(report.forks, [{ component: COMPONENT, sequence: 2, ids: [snapshotId(2), snapshotId(3)] }]);
-    assert.deepEqual(
-      headFindings(report).map(({ severity }) => severity),
-      ['hint'],
-    );
+    const [ours, theirs] = [snapshotId(2), snapshotId(3)];
+    const fork = { component: COMPONENT, sequence: 2, ids: [ours, theirs] };
+    const copies = { [ours]: ['local'], [theirs]: ['eu'] };
+    assert.deepEqual(report.forks, [{ ...fork, copies, apart: ['local', 'eu'] }]);
+    assert.deepEqual(severities(report), ['warning']);
+    const vault = await test.reopen();
+    for (const copy of ['local', 'eu']) await vault.catchUp(copy);
+    const healed = await look(test);
+    assert.deepEqual([healed.forks[0]?.apart, severities(healed)], [[], ['hint']]);
   });
 });
+
+const severities = (report: HeadsReport) => headFindings(report).map(({ severity }) => severity);
 
 it('a bucket that was put back is noticed and repaired', async () => {
   const server = await testS3(wholeFile);

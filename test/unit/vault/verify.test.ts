@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComponentIntegrity, IntegrityLevel } from '../../../src/domain/integrity.ts';
 import { lsnFrom } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
@@ -293,30 +294,65 @@ describe('verification in portions', () => {
   });
 });
 
+const SEGMENT_BYTES = 1024 * 1024;
+const systemId = '7432198765432109876';
+
+function segment(number: number): { header: LogHeader; bytes: Buffer } {
+  const bytes = seededBytes(`segment ${number}`, SEGMENT_BYTES);
+  const fromLsn = lsnFrom(BigInt(number * SEGMENT_BYTES));
+  const toLsn = lsnFrom(BigInt((number + 1) * SEGMENT_BYTES));
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const header = { timeline: 1, segmentSizeBytes: SEGMENT_BYTES, fromLsn, toLsn, sha256, restorePoints: [] };
+  return { header, bytes };
+}
+
+async function withLog(): Promise<TestVault> {
+  const test = await testVault();
+  const log = test.vault.log(COMPONENT, systemId, 'local');
+  for (const number of [3, 4, 5, 6]) await log.putSegment(segment(number).header, segment(number).bytes);
+  const writer = await test.vault.writeSnapshot(request(1));
+  await writer.addFile({ path: 'PG_VERSION', mode: 0o600, mtimeSeconds: 2 }, inPieces(Buffer.from('17\n')));
+  const [startLsn, stopLsn] = [lsnFrom(BigInt(3 * SEGMENT_BYTES + 40)), lsnFrom(BigInt(5 * SEGMENT_BYTES - 1))];
+  await writer.commit({ to: TO, state: 'clean', engine: { systemId, timeline: 1, startLsn, stopLsn } });
+  return test;
+}
+
+describe('what a verification says of a copy as a whole', () => {
+  const wholeOn = async (test: TestVault, copy: string) =>
+    (await (await test.reopen()).looks(COMPONENT)).whole.find((each) => each.copy === copy);
+
+  it('is kept with every look, also with one that had nothing to read any more', async () => {
+    await using test = await one({ copies: ['local', 'eu'] });
+    await verify(test.vault, 'hashed');
+    const first = await wholeOn(test, 'eu');
+    assert.deepEqual([first?.state, first?.level, first?.since], ['good', 'hashed', first?.at]);
+    await sleep(1_100); // names of proofs have seconds
+    await verify(test.vault, 'hashed', { since: '2026-01-01T00:00:00.000000Z' as Moment });
+    const second = await wholeOn(test, 'eu');
+    assert.ok(second && first && second.at > first.at);
+    assert.equal(second.since, first.since, 'it rests on the older look');
+  });
+
+  it('is what was found of any object, and not checked when the look was cut short', async () => {
+    await using test = await one({ copies: ['local', 'eu'] });
+    await flip(await find(test, PACK, 'eu'));
+    await verify(test.vault, 'hashed');
+    assert.equal((await wholeOn(test, 'eu'))?.state, 'damaged');
+    assert.equal((await wholeOn(test, 'local'))?.state, 'good');
+    await verify(test.vault, 'hashed', { budgetBytes: 1, copies: ['local'] });
+    assert.equal((await wholeOn(test, 'local'))?.state, 'not checked');
+  });
+
+  it('tells of damage in log that no snapshot needs', async () => {
+    await using test = await withLog();
+    await flip(await find(test, /000000010000000000000006$/));
+    const { copies } = await verify(test.vault, 'hashed');
+    assert.equal(copies[0]?.snapshots[0]?.state, 'good');
+    assert.equal((await wholeOn(test, 'local'))?.state, 'damaged');
+  });
+});
+
 describe('verification of the log', () => {
-  const SEGMENT_BYTES = 1024 * 1024;
-  const systemId = '7432198765432109876';
-
-  function segment(number: number): { header: LogHeader; bytes: Buffer } {
-    const bytes = seededBytes(`segment ${number}`, SEGMENT_BYTES);
-    const fromLsn = lsnFrom(BigInt(number * SEGMENT_BYTES));
-    const toLsn = lsnFrom(BigInt((number + 1) * SEGMENT_BYTES));
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const header = { timeline: 1, segmentSizeBytes: SEGMENT_BYTES, fromLsn, toLsn, sha256, restorePoints: [] };
-    return { header, bytes };
-  }
-
-  async function withLog(): Promise<TestVault> {
-    const test = await testVault();
-    const log = test.vault.log(COMPONENT, systemId, 'local');
-    for (const number of [3, 4, 5, 6]) await log.putSegment(segment(number).header, segment(number).bytes);
-    const writer = await test.vault.writeSnapshot(request(1));
-    await writer.addFile({ path: 'PG_VERSION', mode: 0o600, mtimeSeconds: 2 }, inPieces(Buffer.from('17\n')));
-    const [startLsn, stopLsn] = [lsnFrom(BigInt(3 * SEGMENT_BYTES + 40)), lsnFrom(BigInt(5 * SEGMENT_BYTES - 1))];
-    await writer.commit({ to: TO, state: 'clean', engine: { systemId, timeline: 1, startLsn, stopLsn } });
-    return test;
-  }
-
   it('counts every closed segment, those of the window too', async () => {
     await using test = await withLog();
     for (const level of ['listed', 'hashed', 'decrypted'] as const) {
