@@ -91,6 +91,8 @@ const temporal = mapping({
     .describe('Base address of the Temporal web UI; commands print links to runs when it is given.'),
 });
 
+const threadsExpected = 'a number of threads from 1 to 64';
+
 const host = mapping({
   site: text('the name of a site').describe(
     'Site that the host belongs to; fails together with everything else there.',
@@ -102,6 +104,15 @@ const host = mapping({
   stateDirectory: filePath().optional().describe('Where the worker spools log on its way to the copies.').meta({
     defaultText: '`/var/lib/holdfast/<name>` for root, else `$XDG_STATE_HOME/holdfast/<name>` (`~/.local/state/…`)',
   }),
+  threads: z
+    .int({ error: threadsExpected })
+    .min(1, { error: threadsExpected })
+    .max(64, { error: threadsExpected })
+    .optional()
+    .describe(
+      'Threads that hash, compress and encrypt what a backup stores. Each needs about 90 MB; two stay below 512 MiB with everything else.',
+    )
+    .meta({ defaultText: 'the cores, at most 2' }),
 });
 
 const kms = mapping({

@@ -41,7 +41,11 @@ export async function vaultOptions(
   const isHost = Object.hasOwn(configuration.hosts, host);
   const scratch = isHost ? { scratchDirectory: path.join(stateDirectoryOf(configuration, host), 'scratch') } : {};
   const keys = vault.keys.map(keySource);
-  return { estate: name, copies, policy, compression, keys, logger, host, ...scratch };
+  const threads = configuration.hosts[host]?.threads;
+  return {
+    ...{ estate: name, copies, policy, compression, keys, logger, host, ...scratch },
+    ...(threads !== undefined && { threads }),
+  };
 }
 
 /** Nothing is asked yet. Throws `USAGE` for a name that is no copy's. */

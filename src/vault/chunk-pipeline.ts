@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { CHUNK_ID_BYTES } from './chunk-id.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { NEW_CHUNK, NEW_PACK } from './chunk-record.ts';
+import { PackBuffers } from './pack-buffers.ts';
 import { DataWorker, type Hashed, type PackedPack, type Taken } from './workers/data-worker.ts';
 import type { FileRead, FileToRead, WorkerSetup } from './workers/protocol.ts';
 
@@ -11,15 +12,15 @@ import type { FileRead, FileToRead, WorkerSetup } from './workers/protocol.ts';
 export const SLAB_BYTES = 4 * 1024 * 1024;
 /** One is hashed while the other's chunks are compressed, so that no worker waits for this thread. */
 const JOBS_A_WORKER = 2;
-/** Beyond this many threads the stores, not the cores, are what is waited for; each costs about 50 MB. */
-const MOST_WORKERS = 8;
-/** Beside those that the workers fill: enough to keep a store busy, and the whole stays far below 512 MiB. */
-const MOST_PACKS_ALIVE = 2;
+/** As many as stay below 512 MiB of memory, each with 90 MB: whoever has more of it says so. */
+const MOST_WORKERS = 2;
+/** Packs on their way to the stores beside those that the workers fill: enough to keep a store busy. */
+const PACKS_ON_THEIR_WAY = 2;
 
 export interface PipelineParts {
   readonly setup: WorkerSetup;
   readonly index: ChunkIndex;
-  /** Number of threads; default the cores, at most 8. */
+  /** Number of threads; default the cores, at most 2. */
   readonly workers?: number | undefined;
   /** Takes the pack over; resolves when there is room for the next one. Called for one pack at a time. `settle`: it was stored or given up; `isFree`: nobody reads `bytes` any more. */
   readonly onPack: (
@@ -37,15 +38,15 @@ interface Job {
 
 export class ChunkPipeline {
   readonly #parts: PipelineParts;
+  readonly #count: number;
   readonly #jobs = new Map<number, Job>();
   readonly #slabs: ArrayBuffer[] = [];
+  readonly #buffers: PackBuffers;
   #workers: DataWorker[] = [];
   #nextJob = 0;
   #failure: { readonly cause: unknown } | undefined;
   #packs: Promise<void> = Promise.resolve();
   #packsWaiting = 0;
-  /** Handed over and not settled: each is 34 MiB. */
-  #packsAlive = 0;
   #unflushed = 0;
   #isFinished = false;
   #wake: (() => void) | undefined;
@@ -55,6 +56,8 @@ export class ChunkPipeline {
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#count = parts.workers ?? Math.min(MOST_WORKERS, availableParallelism());
+    this.#buffers = new PackBuffers(this.#count + PACKS_ON_THEIR_WAY);
   }
 
   /** A buffer for the next bytes of a stream. */
@@ -120,19 +123,18 @@ export class ChunkPipeline {
     return { hashed };
   }
 
-  /** The one that has least to do; waits while all have enough, or while packs are not stored as fast as they are made: what is under way then fills at most one more each. */
+  /** The one that has least to do; waits while all have enough, as when packs are not stored as fast as they are made. */
   async #freeWorker(): Promise<DataWorker> {
     if (this.#workers.length === 0) this.#start();
     for (;;) {
       this.#check();
       const [first] = [...this.#workers].sort((a, b) => a.jobs - b.jobs);
-      if (first && first.jobs < JOBS_A_WORKER && this.#packsAlive < MOST_PACKS_ALIVE) return first;
+      if (first && first.jobs < JOBS_A_WORKER) return first;
       await this.#change();
     }
   }
 
   #start(): void {
-    const count = this.#parts.workers ?? Math.min(MOST_WORKERS, availableParallelism());
     const events = {
       onHashed: (worker: DataWorker, message: Hashed) => {
         try {
@@ -142,14 +144,15 @@ export class ChunkPipeline {
         }
       },
       onTaken: (_worker: DataWorker, message: Taken) => this.#taken(message),
-      onPack: (worker: DataWorker, message: PackedPack) => this.#pack(worker, message),
+      onNeeds: (worker: DataWorker) => this.#buffers.ask((buffer) => worker.send({ kind: 'room', buffer }, [buffer])),
+      onPack: (message: PackedPack) => this.#pack(message),
       onFlushed: () => {
         this.#unflushed--;
         this.#wakeUp();
       },
       onFailure: (cause: unknown) => this.#fail(cause),
     };
-    this.#workers = Array.from({ length: count }, () => DataWorker.take(this.#parts.setup, events));
+    this.#workers = Array.from({ length: this.#count }, () => DataWorker.take(this.#parts.setup, events));
   }
 
   #hashed(worker: DataWorker, message: Hashed): void {
@@ -175,25 +178,19 @@ export class ChunkPipeline {
     this.#wakeUp();
   }
 
-  #pack(worker: DataWorker, { sha256, buffer, sizeBytes, index }: PackedPack): void {
+  #pack({ sha256, buffer, sizeBytes, index }: PackedPack): void {
     this.#packsWaiting++;
-    this.#packsAlive++;
     const pack = { sha256, bytes: Buffer.from(buffer, 0, sizeBytes), index: Buffer.from(index) };
     this.#packs = this.#packs.then(async () => {
       try {
-        if (!this.#failure) await this.#parts.onPack(pack, (isFree) => this.#settled(worker, buffer, isFree));
+        if (!this.#failure)
+          await this.#parts.onPack(pack, (isFree) => this.#buffers.giveBack(isFree ? buffer : undefined));
       } catch (cause) {
         this.#fail(cause);
       }
       this.#packsWaiting--;
       this.#wakeUp();
     });
-  }
-
-  #settled(worker: DataWorker, buffer: ArrayBuffer, isFree: boolean): void {
-    this.#packsAlive--;
-    if (isFree) worker.send({ kind: 'spare', buffer }, [buffer]);
-    this.#wakeUp();
   }
 
   #fail(cause: unknown): void {

@@ -27,6 +27,11 @@ const LEVEL = 3;
 
 const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } };
 
+/** With the length known and room for the worst case zstd works in one pass, without buffers of its own. */
+function inOnePass(plain: Uint8Array) {
+  return { ...ZSTD_OPTIONS, pledgedSrcSize: plain.length, chunkSize: plain.length + (plain.length >> 8) + 1024 };
+}
+
 export interface Compressed {
   readonly codec: number;
   readonly bytes: Uint8Array;
@@ -42,7 +47,7 @@ export async function compress(plain: Uint8Array): Promise<Compressed> {
 export function compressSync(plain: Uint8Array, compression: Compression): Compressed {
   if (compression === 'none' || plain.length === 0) return { codec: codecs.raw, bytes: plain };
   if (compression === 'gzip') return smaller(plain, codecs.gzip, gzipSync(plain));
-  return smaller(plain, codecs.zstd, zstdCompressSync(plain, ZSTD_OPTIONS));
+  return smaller(plain, codecs.zstd, zstdCompressSync(plain, inOnePass(plain)));
 }
 
 function smaller(plain: Uint8Array, codec: number, bytes: Uint8Array): Compressed {

@@ -30,6 +30,8 @@ export interface VaultCore {
   readonly host: string;
   readonly generationMs: Readonly<Record<ComponentKind, number>>;
   readonly compression: Compression;
+  /** Of a snapshot that is written. */
+  readonly threads: number | undefined;
   /** For chunk indexes that do not fit in memory. */
   readonly scratchDirectory: string | undefined;
 }

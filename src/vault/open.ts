@@ -44,6 +44,8 @@ export interface VaultOptions {
   readonly generationMs?: Partial<Readonly<Record<ComponentKind, number>>>;
   /** Of new data; default zstd. */
   readonly compression?: Compression;
+  /** That hash, compress and encrypt what a snapshot stores; default the cores, at most 2. Each more needs about 90 MB. */
+  readonly threads?: number;
   /** Where chunk indexes go that do not fit in memory; default the system's temporary directory. */
   readonly scratchDirectory?: string;
 }
@@ -157,6 +159,7 @@ function openedVault(options: VaultOptions, keys: VaultKeys): OpenedVault {
     host: options.host,
     generationMs: generationMsOf(options),
     compression: options.compression ?? 'zstd',
+    threads: options.threads,
     scratchDirectory: options.scratchDirectory,
   });
 }

@@ -16,6 +16,7 @@ export const TRAILER_BYTES = 16;
 export const PACK_TARGET_BYTES = 32 * 1024 * 1024;
 /** Room behind the target for the frame that fills the pack and for the index. */
 const PACK_SLACK_BYTES = 2 * 1024 * 1024;
+/** Of the largest packs. */
 export const PACK_BUFFER_BYTES = PACK_TARGET_BYTES + PACK_SLACK_BYTES;
 
 /** What binds a pack to its place: vault, generation and the generation's data key. */
@@ -36,18 +37,20 @@ export interface FinishedPack {
   readonly index: Buffer;
 }
 
-/** Fills one buffer of at least `PACK_BUFFER_BYTES`; frames that do not fit make it grow. */
+/** Fills one buffer, up to 2 MiB before its end; frames that do not fit make it grow. */
 export class PackBuilder {
   readonly #context: PackContext;
   readonly #key: Buffer;
   readonly #hash: Hash = createHash('sha256');
   readonly #index = new PackIndexBuilder();
+  readonly #targetBytes: number;
   #buffer: Buffer;
   #length = 0;
 
   constructor(context: PackContext, buffer: Buffer = Buffer.allocUnsafeSlow(PACK_BUFFER_BYTES)) {
     this.#context = context;
     this.#buffer = buffer;
+    this.#targetBytes = buffer.length - PACK_SLACK_BYTES;
     const salt = randomBytes(SALT_BYTES);
     this.#key = derive(context.dataKey, salt, 'pack');
     this.#append(Buffer.concat([MAGIC, Buffer.from([VERSION, 0, 0, 0]), salt]));
@@ -58,7 +61,7 @@ export class PackBuilder {
   }
 
   get isFull(): boolean {
-    return this.#length >= PACK_TARGET_BYTES;
+    return this.#length >= this.#targetBytes;
   }
 
   /** `stored`: the frame as its codec made it; `ids` and `lengths` of its chunks. */

@@ -77,6 +77,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     this.#pipeline = new ChunkPipeline({
       setup: { vaultId, path, dataKey, chunkIdKey: core.keys.chunkId, gear, compression: core.compression },
       index: this.#index,
+      workers: core.threads,
       onPack: (pack, settle) => this.#storePack(pack, settle),
       onKnown: (pack) => this.#usedStored.add(pack),
     });

@@ -5,7 +5,7 @@ import { type Copies, type Copy, requirePolicy } from './copies.ts';
 import { putSame } from './core.ts';
 import type { CommitPolicy } from './types.ts';
 
-/** With packs of 32 MiB: 96 MiB on their way, beside those that the workers fill. */
+/** Objects on their way at once: enough to keep stores busy. */
 const MOST_IN_MEMORY = 3;
 
 export class Uploads {

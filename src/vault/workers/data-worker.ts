@@ -9,6 +9,8 @@ import type { FromWorker, ToWorker, WorkerSetup } from './protocol.ts';
 const ENTRY = new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 /** Threads that wait for the next snapshot, like those of libuv: starting one costs a tenth of a second. */
 const MOST_IDLE = 4;
+/** What is compressed and encrypted is garbage at once; a small nursery is swept before much of it has gathered. */
+const NURSERY_MB = 4;
 const idle: DataWorker[] = [];
 
 export type Hashed = Extract<FromWorker, { kind: 'hashed' }>;
@@ -18,14 +20,16 @@ export type PackedPack = Extract<FromWorker, { kind: 'pack' }>;
 export interface WorkerEvents {
   readonly onHashed: (worker: DataWorker, message: Hashed) => void;
   readonly onTaken: (worker: DataWorker, message: Taken) => void;
-  readonly onPack: (worker: DataWorker, message: PackedPack) => void;
+  /** It waits for a buffer for its next pack. */
+  readonly onNeeds: (worker: DataWorker) => void;
+  readonly onPack: (message: PackedPack) => void;
   readonly onFlushed: (worker: DataWorker) => void;
   /** The thread is gone; nothing of it can be relied on. */
   readonly onFailure: (cause: unknown) => void;
 }
 
 export class DataWorker {
-  readonly #worker = new Worker(ENTRY, { execArgv: [] });
+  readonly #worker = new Worker(ENTRY, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } });
   #events: WorkerEvents | undefined;
   #isGone = false;
   /** Jobs that it was given and did not finish. */
@@ -67,7 +71,8 @@ export class DataWorker {
     if (message.kind === 'taken') this.jobs--;
     if (message.kind === 'hashed') this.#events?.onHashed(this, message);
     else if (message.kind === 'taken') this.#events?.onTaken(this, message);
-    else if (message.kind === 'pack') this.#events?.onPack(this, message);
+    else if (message.kind === 'needs') this.#events?.onNeeds(this);
+    else if (message.kind === 'pack') this.#events?.onPack(message);
     else this.#events?.onFlushed(this);
   }
 

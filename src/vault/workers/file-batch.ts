@@ -10,6 +10,8 @@ import type { FileRead, FileToRead } from './protocol.ts';
 /** A file that changes while it is read is read again this often before it is called torn. */
 const ATTEMPTS = 3;
 const GROWTH_BYTES = 64 * 1024;
+/** What a batch needs at the most, as long as its files do not grow: every buffer fits every batch. */
+const BUFFER_BYTES = 4 * 1024 * 1024 + 1024;
 /** Whatever took the file's place since the scan: no link is followed, and nobody waits for the other end of a pipe. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -53,7 +55,9 @@ export class BatchReader {
 
   #spare(sizeBytes: number): Buffer {
     const at = this.#spares.findIndex((each) => each.length >= sizeBytes);
-    return at < 0 ? Buffer.allocUnsafeSlow(sizeBytes) : (this.#spares.splice(at, 1)[0] as Buffer);
+    return at < 0
+      ? Buffer.allocUnsafeSlow(Math.max(sizeBytes, BUFFER_BYTES))
+      : (this.#spares.splice(at, 1)[0] as Buffer);
   }
 
   #file({ path }: FileToRead): FileRead {

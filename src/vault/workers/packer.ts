@@ -2,7 +2,7 @@
 
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import { type Compression, compressSync } from '../codec.ts';
-import { type FinishedPack, PACK_BUFFER_BYTES, PackBuilder, type PackContext } from '../pack.ts';
+import { type FinishedPack, PackBuilder, type PackContext } from '../pack.ts';
 
 /** Plain bytes: pieces of 64 KiB compress 6 % worse, 4 MiB cost a third more time and win 3 %. */
 const FRAME_BYTES = 1024 * 1024;
@@ -11,7 +11,7 @@ export class Packer {
   readonly #context: PackContext;
   readonly #compression: Compression;
   readonly #onPack: (pack: FinishedPack, buffer: ArrayBuffer) => void;
-  #spare: ArrayBuffer | undefined;
+  #buffer: ArrayBuffer | undefined;
   #frame = Buffer.allocUnsafeSlow(FRAME_BYTES);
   #length = 0;
   #ids = Buffer.allocUnsafe(1024 * CHUNK_ID_BYTES);
@@ -28,6 +28,17 @@ export class Packer {
     this.#onPack = onPack;
   }
 
+  /** Hands over a pack that is full. Whether there is one to fill, or a buffer for it: without nothing may be added. */
+  makeRoom(): boolean {
+    if (this.#pack?.isFull) this.#endPack(this.#pack);
+    return this.#pack !== undefined || this.#buffer !== undefined;
+  }
+
+  /** For the next pack, which is as large as the buffer. */
+  give(buffer: ArrayBuffer): void {
+    this.#buffer = buffer;
+  }
+
   /** Copies the chunk; the caller may reuse its bytes. */
   add(id: Uint8Array, plain: Uint8Array): void {
     if (this.#length > 0 && this.#length + plain.length > FRAME_BYTES) this.#endFrame();
@@ -41,31 +52,28 @@ export class Packer {
     if (this.#length >= FRAME_BYTES) this.#endFrame();
   }
 
-  /** Takes back the buffer of a pack that was handed over: touching fresh memory costs as much as encrypting into it. One is kept. */
-  reuse(buffer: ArrayBuffer): void {
-    if (buffer.byteLength >= PACK_BUFFER_BYTES) this.#spare = buffer;
-  }
-
-  /** Hands over what there is. */
-  flush(): void {
+  /** Hands over what there is; `false` when it lacks the buffer to do so. */
+  flush(): boolean {
+    if (!this.makeRoom() && this.#length > 0) return false;
     this.#endFrame();
     if (this.#pack) this.#endPack(this.#pack);
+    this.#buffer = undefined;
+    return true;
   }
 
   #endFrame(): void {
     if (this.#length === 0) return;
     const { codec, bytes } = compressSync(this.#frame.subarray(0, this.#length), this.#compression);
-    this.#pack ??= new PackBuilder(this.#context, Buffer.from(this.#takeSpare()));
+    this.#pack ??= this.#begin();
     this.#pack.add(codec, bytes, this.#length, this.#ids, this.#lengths);
     this.#length = 0;
     this.#lengths = [];
-    if (this.#pack.isFull) this.#endPack(this.#pack);
   }
 
-  #takeSpare(): ArrayBuffer {
-    const buffer = this.#spare ?? new ArrayBuffer(PACK_BUFFER_BYTES);
-    this.#spare = undefined;
-    return buffer;
+  #begin(): PackBuilder {
+    const buffer = Buffer.from(this.#buffer as ArrayBuffer);
+    this.#buffer = undefined;
+    return new PackBuilder(this.#context, buffer);
   }
 
   #endPack(builder: PackBuilder): void {

@@ -29,8 +29,8 @@ export type ToWorker =
   | { readonly kind: 'files'; readonly job: number; readonly files: readonly FileToRead[] }
   /** Which chunks of the job are new: a byte each. */
   | { readonly kind: 'take'; readonly job: number; readonly wanted: Uint8Array }
-  /** A buffer of a pack that is stored by now. */
-  | { readonly kind: 'spare'; readonly buffer: ArrayBuffer }
+  /** For the next pack, after `needs`. */
+  | { readonly kind: 'room'; readonly buffer: ArrayBuffer }
   | { readonly kind: 'flush' };
 
 /** What came of a file. */
@@ -58,6 +58,8 @@ export type FromWorker =
       readonly lengths: readonly number[];
       readonly files?: readonly FileRead[];
     }
+  /** No buffer for the next pack: what is to be taken waits for one. */
+  | { readonly kind: 'needs' }
   | { readonly kind: 'taken'; readonly job: number; readonly slab?: ArrayBuffer }
   | {
       readonly kind: 'pack';

@@ -14,12 +14,25 @@ interface Job {
   readonly slab?: ArrayBuffer;
 }
 
+/** A job whose new chunks go into packs, as far as it has come. */
+interface Taking {
+  readonly number: number;
+  readonly job: Job;
+  /** A byte for each chunk: whether it is new. */
+  readonly wanted: Uint8Array;
+  chunk: number;
+  offset: number;
+}
+
 /** The worker's part of one snapshot. */
 class Work {
   readonly #chunkIds: ChunkIds;
   readonly #reader: BatchReader;
   readonly #packer: Packer;
   readonly #jobs = new Map<number, Job>();
+  readonly #takings: Taking[] = [];
+  #isFlushing = false;
+  #hasAsked = false;
 
   constructor({ vaultId, path, dataKey, chunkIdKey, gear, compression }: WorkerSetup) {
     const chunkIds = new ChunkIds(chunkIdKey);
@@ -35,10 +48,13 @@ class Work {
     if (message.kind === 'cut') this.#hash(message.job, message.slab, message.lengths);
     else if (message.kind === 'files') this.#read(message.job, message.files);
     else if (message.kind === 'take') this.#take(message.job, message.wanted);
-    else if (message.kind === 'spare') this.#packer.reuse(message.buffer);
-    else {
-      this.#packer.flush();
-      say({ kind: 'flushed' });
+    else if (message.kind === 'room') {
+      this.#hasAsked = false;
+      this.#packer.give(message.buffer);
+      this.#goOn();
+    } else {
+      this.#isFlushing = true;
+      this.#goOn();
     }
   }
 
@@ -63,19 +79,54 @@ class Work {
   #take(number: number, wanted: Uint8Array): void {
     const job = this.#jobs.get(number) as Job;
     this.#jobs.delete(number);
-    let at = 0;
-    for (const [chunk, length] of job.lengths.entries()) {
-      if (wanted[chunk] === 1) {
-        const id = job.ids.subarray(chunk * CHUNK_ID_BYTES, (chunk + 1) * CHUNK_ID_BYTES);
-        this.#packer.add(id, job.bytes.subarray(at, at + length));
+    this.#takings.push({ number, job, wanted, chunk: 0, offset: 0 });
+    this.#goOn();
+  }
+
+  /** As far as there are buffers for packs: nobody is waited for here, so that the next job is hashed meanwhile. */
+  #goOn(): void {
+    for (let taking = this.#takings[0]; taking; taking = this.#takings[0]) {
+      if (!this.#pack(taking)) {
+        this.#ask();
+        return;
       }
-      at += length;
+      this.#takings.shift();
+      this.#taken(taking);
     }
+    if (!this.#isFlushing) return;
+    if (this.#packer.flush()) {
+      this.#isFlushing = false;
+      say({ kind: 'flushed' });
+    } else this.#ask();
+  }
+
+  /** Whether all of it is packed. */
+  #pack(taking: Taking): boolean {
+    const { job, wanted } = taking;
+    for (; taking.chunk < job.lengths.length; taking.chunk++) {
+      const length = job.lengths[taking.chunk] as number;
+      if (wanted[taking.chunk] === 1) {
+        if (!this.#packer.makeRoom()) return false;
+        const id = job.ids.subarray(taking.chunk * CHUNK_ID_BYTES, (taking.chunk + 1) * CHUNK_ID_BYTES);
+        this.#packer.add(id, job.bytes.subarray(taking.offset, taking.offset + length));
+      }
+      taking.offset += length;
+    }
+    this.#packer.makeRoom();
+    return true;
+  }
+
+  #taken({ number, job }: Taking): void {
     if (job.slab) say({ kind: 'taken', job: number, slab: job.slab }, [job.slab]);
     else {
       this.#reader.reuse(job.bytes);
       say({ kind: 'taken', job: number });
     }
+  }
+
+  #ask(): void {
+    if (!this.#hasAsked) say({ kind: 'needs' });
+    this.#hasAsked = true;
   }
 }
 

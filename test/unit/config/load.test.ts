@@ -239,6 +239,12 @@ describe('a bad file', () => {
       'compression: gzip',
       /^4:1: vault\.commit, missing, expected a mapping with 'copies', 'offsite'$/,
     ],
+    [
+      'no threads at all',
+      'db1: { site: home }',
+      'db1: { site: home, threads: 0 }',
+      /^3:38: hosts\.db1\.threads: 0, expected a number of threads from 1 to 64$/,
+    ],
     ['an empty value', 'host: db1', 'host: ', /^9:11: database\.main\.host: nothing, expected the name of a host$/],
     [
       'an unknown site',

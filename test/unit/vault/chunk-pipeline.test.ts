@@ -9,6 +9,7 @@ import { ChunkPipeline, type PipelineParts } from '../../../src/vault/chunk-pipe
 import { gearTable } from '../../../src/vault/chunker.ts';
 
 const CHUNK_BYTES = 65_536;
+const MIB = 1024 * 1024;
 
 function pipelineWith(changes: Partial<PipelineParts>): ChunkPipeline {
   const setup = {
@@ -62,6 +63,27 @@ describe('chunk pipeline', () => {
     const pipeline = pipelineWith({ onPack });
     await assert.rejects(feed(pipeline, 6), /the store is gone/);
     await pipeline.end();
+  });
+
+  it('has a fixed number of packs in memory, smaller ones for more workers, however slow the store', async () => {
+    const sizes: number[] = [];
+    let [underWay, most] = [0, 0];
+    const onPack: PipelineParts['onPack'] = async (pack, settle) => {
+      sizes.push(pack.bytes.length);
+      most = Math.max(most, ++underWay);
+      setTimeout(() => {
+        underWay--;
+        settle(true);
+      }, 300);
+    };
+    const pipeline = pipelineWith({ onPack, workers: 6 });
+    await feed(pipeline, 400);
+    await pipeline.end();
+    const stored = sizes.reduce((sum, size) => sum + size);
+    assert.ok(stored > 3200 * CHUNK_BYTES, `${stored} bytes were handed over`);
+    assert.ok(most <= 8, `${most} packs were under way`);
+    assert.ok(Math.max(...sizes) <= 17 * MIB, `${Math.max(...sizes)} bytes in a pack`);
+    assert.ok(sizes.filter((size) => size > 14 * MIB).length >= 6, `packs of ${sizes.join(', ')} bytes`);
   });
 
   it('goes on when no copy frees the buffers of its packs', async () => {
