@@ -28,7 +28,8 @@ const patient = { limitMs: 600_000, pauseMs: 300 };
 
 /** Started at once, brought down and removed after the file. */
 export async function estateSandbox(options: { readonly postgres?: number } = {}): Promise<EstateSandbox> {
-  const parent = await mkdtemp(path.join(os.tmpdir(), 'holdfast-'));
+  // In the directory of the run, which brings it down when this process does not come to it.
+  const parent = await mkdtemp(path.join(process.env.HOLDFAST_TEST_RUN ?? os.tmpdir(), 'estate-'));
   await chmod(parent, 0o755);
   const dir = path.join(parent, 'estate');
   after(async () => {
