@@ -173,22 +173,24 @@ export const TOMBSTONES_PREFIX = 'tombstones/';
 export const HOLDS_PREFIX = 'holds/';
 
 export type TombstoneName =
-  | { readonly id: string; readonly part: 'list' | 'released' }
+  | { readonly id: string; readonly part: 'list' | 'released' | 'begun' }
   | { readonly id: string; readonly part: 'swept'; readonly copy: string };
 
 export const tombstoneListKey = (id: string) => `${TOMBSTONES_PREFIX}${id}/list`;
 export const tombstoneReleaseKey = (id: string, random: string) => `${TOMBSTONES_PREFIX}${id}/released.${random}`;
+export const tombstoneBegunKey = (id: string, random: string) => `${TOMBSTONES_PREFIX}${id}/begun.${random}`;
 export const tombstoneSweptKey = (id: string, copy: string) => `${TOMBSTONES_PREFIX}${id}/swept.${copy}`;
 export const holdKey = (id: string) => `${HOLDS_PREFIX}${id}/hold`;
 export const holdReleaseKey = (id: string) => `${HOLDS_PREFIX}${id}/released`;
 
 /** `undefined` for a key that is no part of a tombstone. */
 export function parseTombstoneKey(key: string): TombstoneName | undefined {
-  const match = /^tombstones\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(list|released\.[0-9a-f]{8}|swept\.([a-z0-9-]+))$/.exec(key);
+  const match =
+    /^tombstones\/(\d{8}T\d{6}Z-[0-9a-f]{8})\/(list|(released|begun)\.[0-9a-f]{8}|swept\.([a-z0-9-]+))$/.exec(key);
   if (!match?.[1] || !match[2]) return undefined;
-  const [, id, part, copy] = match;
+  const [, id, , event, copy] = match;
   if (copy !== undefined) return { id, part: 'swept', copy };
-  return { id, part: part === 'list' ? 'list' : 'released' };
+  return { id, part: event === undefined ? 'list' : (event as 'released' | 'begun') };
 }
 
 export function parseHoldKey(key: string): { readonly id: string; readonly part: 'hold' | 'released' } | undefined {

@@ -34,9 +34,22 @@ export interface JudgeParts {
   /** How long a generation of this component can be joined. */
   readonly generationMs: number;
   readonly copies: readonly string[];
+  /** Keys and paths whose deletion has begun: they may be gone at any moment, whoever is asked. */
+  readonly begun: ReadonlySet<string>;
 }
 
+/** What is about to go keeps no other from being needed; it is itself judged as if it stayed, because as long as it is needed nothing deletes it. */
 export function judgeManifests(parts: JudgeParts): readonly Judgement<JudgedManifest>[] {
+  const all = judgeAll(parts);
+  const { facts, begun } = parts;
+  const staying = facts.manifests.filter(({ key }) => !begun.has(key));
+  if (staying.length === facts.manifests.length) return all;
+  const others = judgeAll({ ...parts, facts: { ...facts, manifests: staying } });
+  const byKey = new Map(others.map((each) => [each.snapshot.manifest.key, each]));
+  return all.map((each) => byKey.get(each.snapshot.manifest.key) ?? each);
+}
+
+function judgeAll(parts: JudgeParts): readonly Judgement<JudgedManifest>[] {
   const { facts, policy, request, now } = parts;
   const snapshots = facts.manifests.map((manifest): JudgedManifest => {
     const { id, kind, class: name, to, state } = manifest.header;

@@ -52,6 +52,14 @@ export class Deleting {
     }
   }
 
+  /** A tombstone's own objects, which count for nobody. */
+  async forget(copy: Copy, keys: readonly string[]): Promise<void> {
+    await this.#within(
+      copy,
+      keys.map((key) => [key, 0] as const),
+    );
+  }
+
   /** Only while nobody else can hold the lease: a store that lists before it deletes may take longer. Throws `CANCELLED` at its end. */
   async #within({ store }: Copy, batch: readonly SizedKey[]): Promise<void> {
     this.#signal?.throwIfAborted();

@@ -14,6 +14,7 @@ import { plan } from './plan.ts';
 import { type ReleaseRequest, release, requireWholeSomewhere } from './release.ts';
 import type { RetentionRequest } from './request.ts';
 import { sweep } from './sweep.ts';
+import { readTombstones } from './tombstone.ts';
 import { type Caches, makeCaches } from './world.ts';
 
 export type { Hold } from './holds.ts';
@@ -40,7 +41,7 @@ export interface VaultRetention {
   mark(request: RetentionRequest): Promise<MarkReport>;
   /** Phase two. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
   sweep(request: RetentionRequest): Promise<SweepReport>;
-  /** Throws `NOT_FOUND` for a snapshot that is not there, or what no copy has whole of it; `LOCKED` while a run deletes. */
+  /** Throws `NOT_FOUND` for a snapshot that is not there, or what no copy has whole of it, `OBJECT_MISSING` when its deletion has begun; `LOCKED` while a run deletes, `FENCED` when somebody else took over. */
   hold(request: HoldRequest): Promise<Hold>;
   /** Ends a hold, or takes a tombstone back. Throws `NOT_FOUND`, `OBJECT_MISSING`, `LOCKED`. */
   release(request: ReleaseRequest): Promise<ReleaseReport>;
@@ -70,18 +71,24 @@ export class OpenedRetention implements VaultRetention {
 
   hold(request: HoldRequest): Promise<Hold> {
     const { component, snapshot } = request;
-    return this.#alone(`hold by ${request.by}`, async () => {
+    return this.#alone(`hold by ${request.by}`, async (lease) => {
       if (snapshot !== undefined) {
-        const inventories = await Promise.all((await this.#core.copies.ready()).map(readInventory));
+        const copies = await this.#core.copies.ready();
+        const inventories = await Promise.all(copies.map(readInventory));
         const facts = await readFacts(this.#core, inventories, component, this.#caches.facts);
-        await requireWholeSomewhere(this.#core, facts, snapshot);
+        const cache = this.#caches.tombstones;
+        const tombstones = await readTombstones(this.#core, copies, { cache, unreadable: 'refuse' });
+        await requireWholeSomewhere(this.#core, facts, tombstones, snapshot);
       }
-      return putHold(this.#core, request);
+      const hold = await putHold(this.#core, request);
+      // Still ours: no deletion began between the look and the hold.
+      await lease.check();
+      return hold;
     });
   }
 
   release(request: ReleaseRequest): Promise<ReleaseReport> {
-    return this.#alone(`release by ${request.by}`, () => release(this.#core, request, this.#caches));
+    return this.#alone(`release by ${request.by}`, (lease) => release(this.#core, request, this.#caches, lease));
   }
 
   /** One at a time in the whole vault; a repeated attempt of the same run fences its older self. */

@@ -4,9 +4,10 @@ import type { MarkReport } from '../../domain/retention-report.ts';
 import type { VaultCore } from '../core.ts';
 import type { Lease } from '../types.ts';
 import { summarizeTombstone } from './due.ts';
+import { putTombstone, sealTombstone, tombstoneId } from './put-tombstone.ts';
 import type { RetentionRequest } from './request.ts';
 import { select } from './select.ts';
-import { isEmptyList, putTombstone, readTombstones, sealTombstone, type Tombstone, tombstoneId } from './tombstone.ts';
+import { isEmptyList, readTombstones, type Tombstone } from './tombstone.ts';
 import { type Caches, readWorld, type World } from './world.ts';
 
 /** A repeated attempt of the same run finds its own tombstone and completes it. */

@@ -8,11 +8,13 @@ import type { Copy } from '../copies.ts';
 import type { VaultCore } from '../core.ts';
 import { parseManifestKey } from '../layout.ts';
 import { logOf } from '../require-log.ts';
+import type { Lease } from '../types.ts';
 import { verifyCopy } from '../verify-copy.ts';
 import { type ComponentFacts, type ManifestFacts, readFacts } from './facts.ts';
 import { putHoldRelease, readHolds } from './holds.ts';
 import { readInventory } from './inventory.ts';
-import { keysOf, putRelease, readTombstones, type Tombstone } from './tombstone.ts';
+import { putRelease } from './put-tombstone.ts';
+import { keysOf, readTombstones, type Tombstone } from './tombstone.ts';
 import type { Caches } from './world.ts';
 
 export interface ReleaseRequest {
@@ -61,7 +63,12 @@ function logKeysOf({ header }: ManifestFacts, { logs }: ComponentFacts): string[
 }
 
 /** `id`: of a hold or of a tombstone. Throws `NOT_FOUND`; `OBJECT_MISSING` when too much of it is deleted already. */
-export async function release(core: VaultCore, request: ReleaseRequest, caches: Caches): Promise<ReleaseReport> {
+export async function release(
+  core: VaultCore,
+  request: ReleaseRequest,
+  caches: Caches,
+  lease: Lease,
+): Promise<ReleaseReport> {
   const copies = await core.copies.ready();
   if (request.id.startsWith('hold-')) return releaseHold(core, copies, request);
   const tombstones = await readTombstones(core, copies, { cache: caches.tombstones, unreadable: 'refuse' });
@@ -69,7 +76,7 @@ export async function release(core: VaultCore, request: ReleaseRequest, caches: 
   if (tombstone === undefined) {
     return fail('NOT_FOUND', `there is no tombstone '${request.id}'`, { hint: 'see `holdfast retention plan`' });
   }
-  return releaseTombstone(core, { copies, tombstones, tombstone, caches }, request);
+  return releaseTombstone(core, { copies, tombstones, tombstone, caches, lease }, request);
 }
 
 async function releaseHold(core: VaultCore, copies: readonly Copy[], request: ReleaseRequest): Promise<ReleaseReport> {
@@ -86,10 +93,11 @@ interface Known {
   readonly tombstones: readonly Tombstone[];
   readonly tombstone: Tombstone;
   readonly caches: Caches;
+  readonly lease: Lease;
 }
 
 async function releaseTombstone(core: VaultCore, known: Known, request: ReleaseRequest): Promise<ReleaseReport> {
-  const { copies, tombstones, tombstone, caches } = known;
+  const { copies, tombstones, tombstone, caches, lease } = known;
   const inventories = await Promise.all(copies.map(readInventory));
   const components = new Set([...keysOf(tombstone.list)].map(([key]) => key.split('/').slice(0, 2).join('/')));
   const snapshots: string[] = [];
@@ -101,7 +109,7 @@ async function releaseTombstone(core: VaultCore, known: Known, request: ReleaseR
     for (const key of named) {
       const manifest = facts.manifests.find((each) => each.key === key);
       const id = parseManifestKey(key)?.id ?? key;
-      if (manifest === undefined || (await whatIsWrong(core, manifest)) !== undefined) {
+      if (manifest === undefined || hasBegun(manifest, facts, tombstones) || (await whatIsWrong(core, manifest))) {
         gone.push(id);
         continue;
       }
@@ -122,8 +130,11 @@ async function releaseTombstone(core: VaultCore, known: Known, request: ReleaseR
   const own = keys.get(tombstone.id) as Set<string>;
   for (const [key] of [...tombstone.list.log, ...tombstone.list.packs]) own.add(key);
   if (gone.length === 0) for (const { path } of tombstone.list.generations) own.add(path);
+  for (const key of tombstone.begun) own.delete(key);
   for (const [id, named] of keys) {
-    if (named.size > 0) await putRelease(core, copies, { ...request, id }, [...named]);
+    if (named.size === 0) continue;
+    await lease.check();
+    await putRelease(core, copies, { ...request, id, token: lease.token }, [...named]);
   }
   return { id: tombstone.id, kind: 'tombstone', snapshots, gone };
 }
@@ -142,10 +153,27 @@ async function whatIsWrong(core: VaultCore, { header, copies }: ManifestFacts): 
   return failure;
 }
 
-/** Throws `NOT_FOUND`, or why no copy holds the snapshot whole: a hold on what is half gone would be a lie. */
-export async function requireWholeSomewhere(core: VaultCore, facts: ComponentFacts, snapshot: string): Promise<void> {
+/** Whether a deletion of anything that it needs is or may be under way, perhaps of a process that stands still. */
+function hasBegun(manifest: ManifestFacts, facts: ComponentFacts, tombstones: readonly Tombstone[]): boolean {
+  return hangingOn(manifest, facts, tombstones).some(({ tombstone, keys }) =>
+    keys.some((key) => tombstone.begun.has(key)),
+  );
+}
+
+/** Throws `NOT_FOUND`, or why no copy will hold the snapshot whole: a hold on what is half gone, or about to go, would be a lie. */
+export async function requireWholeSomewhere(
+  core: VaultCore,
+  facts: ComponentFacts,
+  tombstones: readonly Tombstone[],
+  snapshot: string,
+): Promise<void> {
   const manifest = facts.manifests.find(({ header }) => header.id === snapshot);
   if (manifest === undefined) return fail('NOT_FOUND', `there is no snapshot '${snapshot}' of ${facts.component}`);
+  if (hasBegun(manifest, facts, tombstones)) {
+    fail('OBJECT_MISSING', `the deletion of snapshot '${snapshot}' has begun: it cannot be kept any more`, {
+      hint: 'what is still there can be restored while it is; take a new backup of what must be kept',
+    });
+  }
   const wrong = await whatIsWrong(core, manifest);
   if (wrong !== undefined) throw wrong;
 }

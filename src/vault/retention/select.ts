@@ -7,7 +7,7 @@ import { decideLog, freeGenerations, type JudgeParts, judgeManifests, wholeHold 
 import { findGarbage } from './garbage.ts';
 import { beyondMaximum } from './maximum.ts';
 import type { RetentionRequest } from './request.ts';
-import type { NamedGeneration, SizedKey, Tombstone, TombstoneList } from './tombstone.ts';
+import { type NamedGeneration, namesIn, type SizedKey, type Tombstone, type TombstoneList } from './tombstone.ts';
 import { doubt, type World } from './world.ts';
 
 export interface Selection {
@@ -19,12 +19,7 @@ export interface Selection {
 
 /** Keys, and paths of generations, that tombstones name. */
 export function namedKeys(tombstones: readonly Tombstone[]): ReadonlySet<string> {
-  return new Set(
-    tombstones.flatMap(({ list: { manifests, generations, packs, log } }) => [
-      ...[...manifests, ...packs, ...log].map(([key]) => key),
-      ...generations.map(({ path }) => path),
-    ]),
-  );
+  return new Set(tombstones.flatMap(({ list }) => [...namesIn(list)]));
 }
 
 export async function select(core: VaultCore, world: World, request: RetentionRequest): Promise<Selection> {

@@ -1,19 +1,21 @@
 // Phase two: what tombstones name and nothing needs is deleted after the grace, in an order in which a death at any point harms nothing.
 
-import type { ComponentId } from '../../domain/component.ts';
 import type { Refusal, SweepReport } from '../../domain/retention-report.ts';
 import { HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import type { Copy } from '../copies.ts';
 import { listAll, type VaultCore } from '../core.ts';
 import type { Lease } from '../types.ts';
-import { decideLog, isClosed, type JudgeParts, judgeManifests, neededLogKeys, wholeHold } from './decide.ts';
+import { type JudgeParts, judgeManifests, neededLogKeys, wholeHold } from './decide.ts';
 import { Deleting } from './deleting.ts';
 import { isDue, isOver } from './due.ts';
-import { findGarbage } from './garbage.ts';
+import { freeAmong, type Named, namesOf, unneededAmong, unneededLogAmong } from './due-names.ts';
+import type { GenerationFacts, ManifestFacts } from './facts.ts';
+import { findGarbage, type GarbagePack } from './garbage.ts';
 import { completeTombstones } from './mark.ts';
+import { putBegun, putRelease, putSwept } from './put-tombstone.ts';
 import { hangingOn } from './release.ts';
 import type { RetentionRequest } from './request.ts';
-import { keysOf, putRelease, putSwept, readTombstones, type SizedKey, type Tombstone } from './tombstone.ts';
+import { keysOf, namesIn, readTombstones, type SizedKey, type Tombstone } from './tombstone.ts';
 import { type Caches, doubt, readAgain, readWorld, type World } from './world.ts';
 
 /** Deletes what is due. A second run, or one after a death anywhere, goes on from what the copies hold. */
@@ -80,13 +82,44 @@ class Sweep {
     if (wholeHold(parts) !== undefined) return;
     const lists = (await this.#tombstones()).filter(({ id }) => due.some((each) => each.id === id));
     const named = namesOf(lists, component);
-    await this.#deleteManifests(parts, named);
+    const manifests = unneededAmong(parts, named);
+    await this.#begin(
+      lists,
+      manifests.map(({ key }) => key),
+    );
+    await this.#deleteManifests(manifests);
     const after = await readAgain(this.#core, this.#world, parts, this.#caches);
     const left = new Set(after.facts.manifests.map(({ key }) => key));
     for (const { key, header } of parts.facts.manifests) if (!left.has(key)) this.#snapshots.push(header.id);
-    await this.#deleteGenerations(after, named);
-    await this.#deleteLog(after, named);
-    await this.#deleteGarbage(after, named);
+    const generations = freeAmong(after, named);
+    const log = unneededLogAmong(after, named);
+    await this.#begin(lists, [...generations.map(({ path }) => path), ...log.map(({ key }) => key)]);
+    await this.#deleteGenerations(generations, named);
+    await this.#deleteEach(log);
+    const garbage = await this.#garbageAmong(after, named);
+    await this.#begin(
+      lists,
+      garbage.map(({ key }) => key),
+    );
+    await this.#deleteEach(garbage);
+  }
+
+  /**
+   * Written down on every copy before the first deletion, and the lease is confirmed once more before each: whoever has the lease later finds it,
+   * and gives none of these names back. So a deletion that arrives late, of a process that stood still, hits nothing that anybody counts on.
+   */
+  async #begin(tombstones: readonly Tombstone[], names: readonly string[]): Promise<void> {
+    const beginning = new Set(names);
+    for (const { id, list, begun } of tombstones) {
+      const fresh = [...namesIn(list)].filter((name) => beginning.has(name) && !begun.has(name));
+      if (fresh.length === 0) continue;
+      await this.#lease.check();
+      await putBegun(this.#core, this.#world.copies, this.#event(id), fresh);
+    }
+  }
+
+  #event(id: string) {
+    return { id, by: this.#request.by, at: this.#world.now, token: this.#lease.token };
   }
 
   /** As they are now, with what was released in this run. */
@@ -99,12 +132,15 @@ class Sweep {
   async #releaseNeeded(parts: JudgeParts): Promise<void> {
     const needed = judgeManifests(parts).filter(({ reasons }) => reasons.length > 0);
     for (const { snapshot, reasons } of needed) {
+      // It stays as long as it is needed, but nobody may count on that.
+      if (parts.begun.has(snapshot.manifest.key)) continue;
       const reason = `needed again: ${reasons.map(({ words }) => words).join('; ')}`;
       for (const { tombstone, keys } of hangingOn(snapshot.manifest, parts.facts, this.#world.tombstones)) {
+        const back = keys.filter((key) => !tombstone.begun.has(key));
+        if (back.length === 0) continue;
         await this.#lease.check();
-        const { by } = this.#request;
-        await putRelease(this.#core, this.#world.copies, { id: tombstone.id, by, at: this.#world.now, reason }, keys);
-        if (keys.includes(snapshot.manifest.key)) this.#released.push(snapshot.id);
+        await putRelease(this.#core, this.#world.copies, { ...this.#event(tombstone.id), reason }, back);
+        if (back.includes(snapshot.manifest.key)) this.#released.push(snapshot.id);
       }
     }
     await this.#releaseNeededLog(parts);
@@ -113,35 +149,25 @@ class Sweep {
   /** Log hangs on no manifest when a longer window needs it: named for ever, it would never be swept, and no copy would get it again. */
   async #releaseNeededLog(parts: JudgeParts): Promise<void> {
     const needed = neededLogKeys(parts);
-    for (const { id, list } of await this.#tombstones()) {
-      const keys = list.log.map(([key]) => key).filter((key) => needed.has(key));
+    for (const { id, list, begun } of await this.#tombstones()) {
+      const keys = list.log.map(([key]) => key).filter((key) => needed.has(key) && !begun.has(key));
       if (keys.length === 0) continue;
       await this.#lease.check();
-      const release = { id, by: this.#request.by, at: this.#world.now, reason: 'log that is needed again' };
-      await putRelease(this.#core, this.#world.copies, release, keys);
+      const reason = 'log that is needed again';
+      await putRelease(this.#core, this.#world.copies, { ...this.#event(id), reason }, keys);
       this.#released.push(`${keys.length} objects of the log of ${parts.facts.component}`);
     }
   }
 
-  async #deleteManifests(parts: JudgeParts, { manifests }: Named): Promise<void> {
-    const unneeded = new Set(
-      judgeManifests(parts)
-        .filter(({ reasons }) => reasons.length === 0)
-        .map(({ snapshot }) => snapshot.manifest.key),
-    );
-    for (const { key, sizeBytes, copies } of parts.facts.manifests) {
-      if (!manifests.has(key) || !unneeded.has(key)) continue;
+  async #deleteManifests(manifests: readonly ManifestFacts[]): Promise<void> {
+    for (const { key, sizeBytes, copies } of manifests) {
       for (const copy of this.#on(copies)) await this.#deleting.delete(copy, [[key, sizeBytes]]);
     }
   }
 
-  /** Only when no manifest that is left on any copy refers to it, and nobody stored anything in it since it was named. */
-  async #deleteGenerations(after: JudgeParts, { generations }: Named): Promise<void> {
-    const needed = new Set(after.facts.manifests.flatMap((manifest) => manifest.generations));
-    for (const generation of after.facts.generations) {
-      const { path, onCopies } = generation;
-      const objects = generations.get(path);
-      if (objects === undefined || needed.has(path) || !isClosed(after, generation)) continue;
+  async #deleteGenerations(generations: readonly GenerationFacts[], named: Named): Promise<void> {
+    for (const { path, onCopies } of generations) {
+      const objects = named.generations.get(path) ?? new Set<string>();
       for (const copy of this.#on([...onCopies.keys()])) await this.#deleteBelow(copy, path, objects);
     }
   }
@@ -157,18 +183,11 @@ class Sweep {
     );
   }
 
-  async #deleteLog(after: JudgeParts, { log }: Named): Promise<void> {
-    // Every manifest that is left counts, also one that a tombstone names: it may be released.
-    for (const { unneeded } of decideLog(after, new Set())) {
-      await this.#deleteEach(unneeded.filter(({ key }) => log.has(key)));
-    }
-  }
-
-  async #deleteGarbage(after: JudgeParts, { packs }: Named): Promise<void> {
-    if (packs.size === 0) return;
+  async #garbageAmong(after: JudgeParts, { packs }: Named): Promise<readonly GarbagePack[]> {
+    if (packs.size === 0) return [];
     const paths = new Set([...packs].map((key) => key.split('/').slice(0, 4).join('/')));
     const found = await findGarbage(this.#core, this.#world.copies, after, ({ path }) => paths.has(path));
-    await this.#deleteEach(found.filter(({ key }) => packs.has(key)));
+    return found.filter(({ key }) => packs.has(key));
   }
 
   async #deleteEach(objects: readonly { key: string; onCopies: ReadonlyMap<string, number> }[]): Promise<void> {
@@ -213,8 +232,7 @@ class Sweep {
       for (const copy of this.#world.copies) {
         const own = keys.get(copy.description.name) ?? [];
         if (own.length === 0) continue;
-        await this.#lease.check();
-        await copy.store.delete(own);
+        await this.#deleting.forget(copy, own);
       }
     }
     return over.map(({ id }) => id);
@@ -223,30 +241,4 @@ class Sweep {
   #on(copies: readonly string[]): Copy[] {
     return this.#world.copies.filter(({ description }) => copies.includes(description.name));
   }
-}
-
-interface Named {
-  readonly manifests: ReadonlySet<string>;
-  /** Full keys by path. */
-  readonly generations: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly packs: ReadonlySet<string>;
-  readonly log: ReadonlySet<string>;
-}
-
-function namesOf(tombstones: readonly Tombstone[], component: ComponentId): Named {
-  const isOwn = (key: string) => key.startsWith(`${component}/`);
-  const own = (keys: readonly SizedKey[]) => keys.map(([key]) => key).filter(isOwn);
-  const generations = new Map<string, Set<string>>();
-  for (const { path, objects } of tombstones.flatMap(({ list }) => list.generations)) {
-    if (!isOwn(path)) continue;
-    const keys = generations.get(path) ?? new Set<string>();
-    for (const [rest] of objects) keys.add(`${path}/${rest}`);
-    generations.set(path, keys);
-  }
-  return {
-    manifests: new Set(tombstones.flatMap(({ list }) => own(list.manifests))),
-    generations,
-    packs: new Set(tombstones.flatMap(({ list }) => own(list.packs))),
-    log: new Set(tombstones.flatMap(({ list }) => own(list.log))),
-  };
 }

@@ -1,21 +1,13 @@
 // Tombstones: the lists of what is to be deleted, read over all copies, and what happened to each since (docs/vault-format.md, section 13).
 
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { isMoment, type Moment } from '../../domain/moment.ts';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { Copy } from '../copies.ts';
-import { listAll, putSame, sealContext, type VaultCore } from '../core.ts';
-import {
-  compactTime,
-  parseTombstoneKey,
-  TOMBSTONES_PREFIX,
-  tombstoneListKey,
-  tombstoneReleaseKey,
-  tombstoneSweptKey,
-} from '../layout.ts';
+import { listAll, sealContext, type VaultCore } from '../core.ts';
+import { parseTombstoneKey, TOMBSTONES_PREFIX, tombstoneListKey } from '../layout.ts';
 import { readVerified } from '../replicate.ts';
-import { objectTypes, seal, unseal } from '../sealed.ts';
+import { objectTypes, unseal } from '../sealed.ts';
 
 const moment = z.custom<Moment>((value) => typeof value === 'string' && isMoment(value));
 const sized = z.tuple([z.string(), z.number().int().nonnegative()]);
@@ -33,7 +25,9 @@ const listSchema = z.object({
   packs: z.array(sized),
   log: z.array(sized),
 });
-const releaseSchema = z.object({ keys: z.array(z.string()) });
+const keysSchema = z.object({ keys: z.array(z.string()) });
+/** Of the lease under which a release or a beginning was put. */
+const tokenSchema = z.object({ token: z.number().int().nonnegative().default(0) });
 
 export type SizedKey = readonly [key: string, sizeBytes: number];
 
@@ -63,6 +57,8 @@ export interface TombstoneHeader {
 export interface Tombstone extends TombstoneHeader {
   /** What it still names: the list less what was released. */
   readonly list: TombstoneList;
+  /** What of it cannot be released any more, by the names that a release would use: a deletion of it may be under way, however late. */
+  readonly begun: ReadonlySet<string>;
   /** Copies that hold nothing of it any more. */
   readonly swept: ReadonlySet<string>;
   /** When each copy stored it, by that store's clock; copies without it are not in here. */
@@ -143,25 +139,43 @@ async function assemble(
   if (!parsedHeader.success || !parsedList.success || parsedHeader.data.id !== id) {
     fail('OBJECT_DAMAGED', `'${listKey}' does not say what a tombstone says`);
   }
-  const released = new Set<string>();
+  const released = new Map<string, number>();
+  const begun = new Map<string, number>();
   const swept = new Set<string>();
   for (const key of [...holders.keys()].filter((each) => parseTombstoneKey(each)?.id === id && each !== listKey)) {
     const name = parseTombstoneKey(key);
     const event = await open(key);
     if (name?.part === 'swept') swept.add(name.copy);
-    const release = name?.part === 'released' ? releaseSchema.safeParse(parseJson(event.body)) : undefined;
-    if (release?.success === false) fail('OBJECT_DAMAGED', `'${key}' does not say what is released`);
-    for (const each of release?.data?.keys ?? []) released.add(each);
+    if (name?.part === 'released') noteEvent(key, event, released);
+    if (name?.part === 'begun') noteEvent(key, event, begun);
+  }
+  // Whoever puts one of them has looked for the other under the lease: where both are, the one with the lower token came too late.
+  for (const [key, token] of begun) {
+    if ((released.get(key) ?? -1) > token) begun.delete(key);
+    else released.delete(key);
   }
   const storedAt = new Map((holders.get(listKey) ?? []).map((each) => [each.copy.description.name, each.storedAt]));
   return {
     ...parsedHeader.data,
     list: without(parsedList.data, released),
+    begun: new Set(begun.keys()),
     swept,
     storedAt,
     keys: keysByCopy(id, holders),
     bytes,
   };
+}
+
+/** Notes every key with the highest token that was seen for it. */
+function noteEvent(
+  key: string,
+  { header, body }: { readonly header: unknown; readonly body: Buffer },
+  into: Map<string, number>,
+): void {
+  const keys = keysSchema.safeParse(parseJson(body));
+  const token = tokenSchema.safeParse(header);
+  if (!keys.success || !token.success) fail('OBJECT_DAMAGED', `'${key}' does not say what it is about`);
+  for (const each of keys.data.keys) into.set(each, Math.max(token.data.token, into.get(each) ?? 0));
 }
 
 function keysByCopy(id: string, holders: Holders): Map<string, string[]> {
@@ -181,7 +195,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-function without(list: TombstoneList, released: ReadonlySet<string>): TombstoneList {
+function without(list: TombstoneList, released: ReadonlyMap<string, number>): TombstoneList {
   const keep = ([key]: SizedKey) => !released.has(key);
   return {
     manifests: list.manifests.filter(keep),
@@ -195,58 +209,16 @@ export function isEmptyList({ manifests, generations, packs, log }: TombstoneLis
   return manifests.length + generations.length + packs.length + log.length === 0;
 }
 
+/** What a release or a beginning calls them: keys, and paths of generations. */
+export function* namesIn({ manifests, generations, packs, log }: TombstoneList): Generator<string> {
+  for (const { path } of generations) yield path;
+  for (const [key] of [...manifests, ...packs, ...log]) yield key;
+}
+
 /** Every object key that a list names. */
 export function* keysOf({ manifests, generations, packs, log }: TombstoneList): Generator<SizedKey> {
   yield* manifests;
   for (const { path, objects } of generations) for (const [rest, size] of objects) yield [`${path}/${rest}`, size];
   yield* packs;
   yield* log;
-}
-
-// ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-export function tombstoneId(at: Moment, run: string): string {
-  const suffix = /[0-9a-f]{8}$/.exec(run)?.[0] ?? randomBytes(4).toString('hex');
-  return `${compactTime(at)}-${suffix}`;
-}
-
-export async function sealTombstone(core: VaultCore, header: TombstoneHeader, list: TombstoneList): Promise<Buffer> {
-  const context = sealContext(core, objectTypes.tombstone, tombstoneListKey(header.id));
-  return seal(context, header, Buffer.from(JSON.stringify(list)));
-}
-
-/** Throws what a copy throws: a tombstone counts only once it is on every copy. */
-export async function putTombstone(copies: readonly Copy[], id: string, bytes: Buffer): Promise<void> {
-  for (const copy of copies) await putSame(copy.store, tombstoneListKey(id), bytes);
-}
-
-/** On every copy that is given; one is enough for it to count. */
-export async function putRelease(
-  core: VaultCore,
-  copies: readonly Copy[],
-  release: { readonly id: string; readonly by: string; readonly at: Moment; readonly reason: string },
-  keys: readonly string[],
-): Promise<void> {
-  const key = tombstoneReleaseKey(release.id, randomBytes(4).toString('hex'));
-  const context = sealContext(core, objectTypes.tombstone, key);
-  const bytes = await seal(context, release, Buffer.from(JSON.stringify({ keys })));
-  for (const copy of copies) await putSame(copy.store, key, bytes);
-}
-
-/** Says on every copy that `copy` holds nothing of the tombstone any more; the same again is fine. */
-export async function putSwept(
-  core: VaultCore,
-  copies: readonly Copy[],
-  swept: { readonly id: string; readonly copy: string; readonly by: string; readonly at: Moment },
-): Promise<void> {
-  const key = tombstoneSweptKey(swept.id, swept.copy);
-  const context = sealContext(core, objectTypes.tombstone, key);
-  const bytes = await seal(context, swept, Buffer.alloc(0));
-  for (const copy of copies) {
-    try {
-      await copy.store.put(key, bytes);
-    } catch (error) {
-      if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
-    }
-  }
 }

@@ -54,7 +54,7 @@ export async function readWorld(core: VaultCore, request: RetentionRequest, cach
   for (const policy of request.policies) {
     components.set(
       policy.component,
-      await judgeable(core, { request, holds, now, copies, inventories, caches }, policy),
+      await judgeable(core, { request, holds, tombstones, now, copies, inventories, caches }, policy),
     );
   }
   return { now, copies, inventories, tombstones, holds, components };
@@ -63,6 +63,7 @@ export async function readWorld(core: VaultCore, request: RetentionRequest, cach
 interface Known {
   readonly request: RetentionRequest;
   readonly holds: readonly Hold[];
+  readonly tombstones: readonly Tombstone[];
   readonly now: Moment;
   readonly copies: readonly Copy[];
   readonly inventories: readonly CopyInventory[];
@@ -71,14 +72,15 @@ interface Known {
 
 async function judgeable(
   core: VaultCore,
-  { request, holds, now, copies, inventories, caches }: Known,
+  { request, holds, tombstones, now, copies, inventories, caches }: Known,
   policy: ComponentPolicy,
 ): Promise<JudgeParts | HoldfastError> {
   try {
     const facts = await readFacts(core, inventories, policy.component, caches.facts);
     const generationMs = core.generationMs[parseComponentId(policy.component).kind];
     const names = copies.map(({ description }) => description.name);
-    return { facts, policy, request, holds, now, generationMs, copies: names };
+    const begun = new Set(tombstones.flatMap((each) => [...each.begun]));
+    return { facts, policy, request, holds, now, generationMs, copies: names, begun };
   } catch (error) {
     return doubt(`'${policy.component}' cannot be judged`, error);
   }

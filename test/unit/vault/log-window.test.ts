@@ -72,6 +72,7 @@ class Estate {
       now: hour(now),
       generationMs: 0,
       copies: COPIES,
+      begun: new Set(),
     };
   }
 
