@@ -138,8 +138,9 @@ export function verifiedWords({ state, at, unread, withinDays }: CopyVerified): 
 
 export const isBad = ({ state }: CopyVerified): boolean => isBadState(state);
 
-export const repairHint = (copy: string) =>
-  `\`holdfast copies repair ${copy}\` takes good bytes of another copy, then \`holdfast test integrity --copy ${copy}\` looks again`;
+/** Only a look as close as the one that found it says that it is mended. */
+export const repairHint = (copy: string, level: ProofLevel = CLOSE_ENOUGH) =>
+  `\`holdfast copies repair ${copy}\` takes good bytes of another copy, then \`holdfast test integrity --copy ${copy} --level ${level}\` looks again`;
 
 export const HINT_TO_VERIFY =
   "`holdfast test integrity` reads every copy; 'verify' in the configuration makes it happen by itself";

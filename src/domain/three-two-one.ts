@@ -126,7 +126,7 @@ function errorDigit(copies: readonly RuledCopy[]): RuleDigit {
     .map(({ copy, verified }) => `${copy}: ${verified === undefined ? 'not known' : verifiedWords(verified)}`)
     .join('; ');
   const bad = open.find(({ verified }) => verified !== undefined && isBad(verified));
-  if (bad !== undefined) return { ...about, state: 'lost', message, hint: repairHint(bad.copy) };
+  if (bad !== undefined) return { ...about, state: 'lost', message, hint: repairHint(bad.copy, bad.verified?.level) };
   const wasGood = open.some(({ verified }) => verified?.state === 'overdue');
   return { ...about, state: wasGood ? 'lost' : 'unmet', message, hint: HINT_TO_VERIFY };
 }

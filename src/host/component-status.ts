@@ -266,7 +266,9 @@ function verifiedFindings({ configuration }: ComponentFacts, copies: readonly Co
     if (verified === undefined) return [];
     const isLate = verified.state === 'overdue' && configuration.verify !== undefined;
     if (!isLate && !isBad(verified)) return [];
-    const hint = isLate ? 'see `holdfast schedules list`; `holdfast test integrity` does it now' : repairHint(copy);
+    const hint = isLate
+      ? 'see `holdfast schedules list`; `holdfast test integrity` does it now'
+      : repairHint(copy, verified.level);
     return [{ severity: 'warning' as const, message: `copy ${copy}: ${verifiedWords(verified)}`, hint }];
   });
 }

@@ -5,15 +5,13 @@ import type { Logger } from 'pino';
 import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { type Moment, momentFromDate } from '../domain/moment.ts';
-import type { RunStatus } from '../domain/operations.ts';
 import { deletionDoubt } from '../domain/put-back-words.ts';
 import type { MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
-import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fail } from '../errors/index.ts';
 import type { Hold, PassingHold, RetentionRequest, Vault } from '../vault/index.ts';
-import { proofOf } from './component-status.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
+import { provenSnapshots, type Records } from './snapshot-proofs.ts';
 import { thisHost } from './this-host.ts';
 
 export interface RetentionAsker {
@@ -37,6 +35,7 @@ export async function retentionRequest(
 ): Promise<RetentionRequest> {
   const { database, retention, timezone } = configuration;
   const records = await vault.listRecords();
+  const components = Object.values(database).map(({ id }) => id);
   const doubt = deletionDoubt(await observeHeads(vault, stateDirectoryOf(configuration, host)));
   return {
     ...asker,
@@ -46,31 +45,10 @@ export async function retentionRequest(
     timezone,
     graceSeconds: retention.graceSeconds,
     maximum: retention.maximum,
-    proofs: await readProofs(vault, configuration, records),
+    proofs: await provenSnapshots(vault, components, records),
     passing: await restoresUnderWay(vault, records),
     ...(doubt === undefined ? {} : { doubt }),
   };
-}
-
-type Records = Awaited<ReturnType<Vault['listRecords']>>;
-
-/** Best level by snapshot, of every run whose record is kept and of every verification. */
-async function readProofs(
-  vault: Vault,
-  { database }: Configuration,
-  records: Records,
-): Promise<Record<string, ProofLevel>> {
-  const proofs: Record<string, ProofLevel> = {};
-  const rank = (level: ProofLevel | undefined) => (level === undefined ? -1 : proofLevels.indexOf(level));
-  for (const { id } of Object.values(database)) {
-    for (const [snapshot, { level }] of Object.entries(await vault.newestProofs(id))) proofs[snapshot] = level;
-  }
-  for (const { run, name } of records) {
-    if (name !== 'result' || !/^(restore|backup|drill)-/.test(run)) continue;
-    const proof = proofOf((await vault.getRecord(run, name)) as RunStatus);
-    if (proof !== undefined && rank(proof.level) > rank(proofs[proof.snapshot])) proofs[proof.snapshot] = proof.level;
-  }
-  return proofs;
 }
 
 /** Restores whose plan is kept and whose end is not: they read what must not be deleted under them. */

@@ -15,7 +15,16 @@ test('every recorded history replays', async () => {
   const workflowBundle = await workflowCode(new DefaultLogger('ERROR'));
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const types = new Set(names.map((name) => name.split('-')[0]));
-  for (const type of ['backupDatabase', 'restoreDatabase', 'rollbackRestore', 'shipLog'])
+  for (const type of [
+    'applyRetention',
+    'backupDatabase',
+    'catchUpCopy',
+    'confirmRestore',
+    'restoreDatabase',
+    'rollbackRestore',
+    'shipLog',
+    'verifySnapshots',
+  ])
     assert.ok(types.has(type), type);
   for (const name of names) {
     const record = JSON.parse(await readFile(path.join(folder, name), 'utf8'));

@@ -2,7 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { SandboxBucket } from '../../src/sandbox/index.ts';
 
 export type Objects = ReadonlyMap<string, number>;
@@ -18,9 +18,13 @@ export async function localObjects(directory: string): Promise<Objects> {
   return found;
 }
 
+function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: SandboxBucket): S3Client {
+  return new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+}
+
 export async function bucketObjects(copy: SandboxBucket): Promise<Objects> {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = copy;
-  const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  const { bucket } = copy;
+  const s3 = clientOf(copy);
   const found = new Map<string, number>();
   try {
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
@@ -32,6 +36,21 @@ export async function bucketObjects(copy: SandboxBucket): Promise<Objects> {
     s3.destroy();
   }
   return found;
+}
+
+/** Puts the object again with one bit in its middle changed. */
+export async function damageBucketObject(copy: SandboxBucket, key: string): Promise<void> {
+  const s3 = clientOf(copy);
+  const place = { Bucket: copy.bucket, Key: key };
+  try {
+    const { Body } = await s3.send(new GetObjectCommand(place));
+    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    const middle = Math.floor(bytes.length / 2);
+    bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
+    await s3.send(new PutObjectCommand({ ...place, Body: bytes }));
+  } finally {
+    s3.destroy();
+  }
 }
 
 /** Packs by the SHA-256 that names them; a name that a key repeats in a second generation counts twice. */

@@ -2,7 +2,7 @@
 
 import type { ComponentIntegrity, CopyIntegrity, Counts } from '../../domain/integrity.ts';
 import type { Result } from '../result.ts';
-import { bytesText, table } from './words.ts';
+import { bytesText, counted, table } from './words.ts';
 
 export function integrityLines({ integrity = [] }: Pick<Result, 'integrity'>): string[] {
   return integrity.flatMap((report) => [
@@ -28,7 +28,7 @@ function countsText(counts: Counts): string {
 
 export function repairLines({ repairs = [] }: Pick<Result, 'repairs'>): string[] {
   return repairs.flatMap(({ copy, repaired, unrepaired }) => [
-    `${copy}: ${repaired.length} objects repaired, ${unrepaired.length} could not be`,
+    `${copy}: ${counted(repaired.length, 'object')} repaired, ${unrepaired.length} could not be`,
     ...repaired.map(({ key, was, from }) => `  ${key} was ${was}, now from ${from}`),
     ...unrepaired.flatMap(({ key, was, error }) => [`  ${key} is ${was}: ${error.message}`, `    hint: ${error.hint}`]),
   ]);
