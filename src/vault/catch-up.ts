@@ -170,7 +170,9 @@ class CatchUp {
     const has = new Set(await manifestKeys(this.#transfer.target, component));
     const keys = new Set<string>();
     for (const source of this.#transfer.sources) for (const key of await manifestKeys(source, component)) keys.add(key);
-    return [...keys].sort().map((key) => ({ key, present: has.has(key) }));
+    // What is named may be gone by the time that it is read.
+    const wanted = [...keys].filter((key) => !this.#named.has(key));
+    return wanted.sort().map((key) => ({ key, present: has.has(key) }));
   }
 
   /** Number of objects that snapshots lack, for the progress. */

@@ -21,7 +21,7 @@ const done = async (...args: string[]): Promise<Json> => {
 const rulesOf = ({ retention }: Json) =>
   retention.components[0].snapshots.map(({ reasons }: Json) => reasons.map(({ rule }: Json) => rule));
 
-test('the plan says why each snapshot is kept, and a run that has nothing to do says so', async () => {
+test('the plan says why each snapshot is kept, and a run while all are needed names none of them', async () => {
   for (let n = 0; n < 2; n++) {
     const { snapshot } = await estate.completed(await estate.detached('backup', 'database/main'));
     snapshots.unshift(snapshot.id);
@@ -36,7 +36,10 @@ test('the plan says why each snapshot is kept, and a run that has nothing to do 
   assert.ok(rulesOf(plan)[1].includes('age'));
   assert.deepEqual(Object.keys(plan.retention.copies), ['local', 'eu', 'us']);
   const { run, mark, sweep } = await estate.done('retention', 'apply', '--yes');
-  assert.deepEqual([run.operation, run.state, mark.tombstone], ['applyRetention', 'completed', undefined]);
+  // Log in front of the first snapshot leads nowhere: whether there is some depends on when the first segment was closed.
+  const { snapshots: named = [], generations = 0, packs = 0 } = mark.tombstone ?? {};
+  assert.deepEqual([run.operation, run.state], ['applyRetention', 'completed']);
+  assert.deepEqual([named, generations, packs], [[], 0, 0]);
   assert.deepEqual(sweep.deleted.us, { objects: 0, bytes: 0 });
   const alone = await estate.done('retention', 'plan', '--standalone');
   assert.deepEqual([alone.temporal.state, alone.retention.digest], ['not asked', plan.retention.digest]);
@@ -78,7 +81,8 @@ test('a hold keeps a marked snapshot, and a release takes the tombstone back', a
   const { release } = await done('retention', 'release', tombstone, '--reason', 'a mistake');
   assert.deepEqual(release.snapshots, [older]);
   const { retention } = await done('retention', 'plan');
-  assert.deepEqual([retention.holds, retention.tombstones[0].snapshots], [[], []]);
+  const { snapshots: named } = retention.tombstones.find(({ id }: Json) => id === tombstone);
+  assert.deepEqual([retention.holds, named], [[], []]);
 });
 
 test('what is not there, and what is not said, is refused', async () => {
