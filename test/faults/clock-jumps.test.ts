@@ -6,6 +6,7 @@ import type { Moment } from '../../src/domain/moment.ts';
 import { addSeconds } from '../../src/domain/retention.ts';
 import type { Store } from '../../src/stores/store.ts';
 import type { SnapshotId } from '../../src/vault/index.ts';
+import { withMethods } from '../support/delegating-store.ts';
 import { DAY, idAt, type RetentionVault, retentionVault } from '../support/retention.ts';
 import { seeded } from '../support/seeded.ts';
 import { COMPONENT, inPieces, readFiles, request, seededBytes, testVault } from '../support/vault.ts';
@@ -128,17 +129,11 @@ describe('a host whose clock jumps by days', () => {
   it('takes a lease that its clock calls expired with a greater token, and the holder learns of it before its next step', async () => {
     const days = 2 * DAY * 1000;
     const aged = (store: Store): Store =>
-      new Proxy(store, {
-        get(target, property) {
-          if (property !== 'list') {
-            const value: unknown = Reflect.get(target, property);
-            return typeof value === 'function' ? value.bind(target) : value;
+      withMethods(store, {
+        async *list(...args) {
+          for await (const info of store.list(...args)) {
+            yield { ...info, storedAt: new Date(info.storedAt.getTime() - days) };
           }
-          return async function* (...args: Parameters<Store['list']>) {
-            for await (const info of target.list(...args)) {
-              yield { ...info, storedAt: new Date(info.storedAt.getTime() - days) };
-            }
-          };
         },
       });
     await using test = await testVault({ copies: ['local', 'eu'] });

@@ -14,23 +14,12 @@ import { manifestKey } from '../../src/vault/layout.ts';
 import { openManifest } from '../../src/vault/manifest.ts';
 import { objectTypes, seal } from '../../src/vault/sealed.ts';
 import type { OpenedVault } from '../../src/vault/vault.ts';
+import { withMethods } from '../support/delegating-store.ts';
 import { DAY, idAt, putSegment, retentionVault } from '../support/retention.ts';
 import { COMPONENT, FROM, readFiles, seededBytes, snapshotId, TO, takeSnapshot, testVault } from '../support/vault.ts';
 
 const PACK = /packs\/..\/[0-9a-f]{64}$/;
 const NOW = '2026-11-23T06:15:00.000000Z' as Moment;
-
-/** The same store with some methods of its own. */
-function changed(store: Store, methods: Partial<Store>): Store {
-  return new Proxy(store, {
-    get(target, property) {
-      const own: unknown = Reflect.get(methods, property);
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(target, property);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 async function allBytes(store: Store): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
@@ -66,7 +55,7 @@ describe('known failures of backup systems', () => {
     const store = test.options.copies[0]?.store as Store;
     const before = [...(await allBytes(store)).keys()];
     for (const code of ['STORE_UNAVAILABLE', 'STORE_DENIED', 'OBJECT_DAMAGED'] as const) {
-      const unreadable = changed(store, {
+      const unreadable = withMethods(store, {
         get: async (key: string) => fail(code, `'${key}' cannot be read now`),
         put: async (key: string) => fail('INTERNAL', `'${key}' was put into a store that cannot be read`),
       });
@@ -181,7 +170,7 @@ describe('known failures of backup systems', () => {
   it('one durable write for every chunk: a snapshot of many small files pays for a few objects', async () => {
     let puts = 0;
     const wrap = (store: Store) =>
-      changed(store, {
+      withMethods(store, {
         put: (...args: Parameters<Store['put']>) => {
           puts++;
           return store.put(...args);

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import type { Store } from '../../../src/stores/store.ts';
 import { createVault, generateKeyFile, type KeySource, type Vault } from '../../../src/vault/index.ts';
+import { withMethods } from '../../support/delegating-store.ts';
 import { type TestVault, testVault } from '../../support/vault.ts';
 
 const three = { copies: ['local', 'eu', 'us'], policy: { copies: 1, offsite: 0 } };
@@ -173,16 +174,11 @@ describe('removing a slot', () => {
   it('leaves what a store has locked, says so, and takes it when the lock has ended', async () => {
     let isLocked = false;
     const wrap = (store: Store): Store =>
-      new Proxy(store, {
-        get(target, property) {
-          const value: unknown = Reflect.get(target, property, target);
-          if (property !== 'delete' || typeof value !== 'function')
-            return typeof value === 'function' ? value.bind(target) : value;
-          return async (keys: string[]) => {
-            const slots = keys.some((key) => key.startsWith('keys/'));
-            if (isLocked && slots && target.name === 'us') throw new HoldfastError('OBJECT_LOCKED', 'locked');
-            await target.delete(keys);
-          };
+      withMethods(store, {
+        delete: async (keys) => {
+          const slots = keys.some((key) => key.startsWith('keys/'));
+          if (isLocked && slots && store.name === 'us') throw new HoldfastError('OBJECT_LOCKED', 'locked');
+          await store.delete(keys);
         },
       });
     const { test, host, second, vault } = await withTwo({ ...three, wrap });
