@@ -1,11 +1,9 @@
 // A program that changes the key slots of a test's vault and kills itself at a store call: DIRECTORY CHANGE CALL before|after.
 
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { FileStore } from '../../src/stores/file-store.ts';
 import type { Store } from '../../src/stores/store.ts';
-import { openVault } from '../../src/vault/index.ts';
 import { keyChanges } from './key-changes.ts';
+import { openFileVault } from './open-vault.ts';
 
 const [directory = '', name = '', call = '', when = ''] = process.argv.slice(2);
 const keyFile = join(directory, 'vault.key');
@@ -34,14 +32,7 @@ function dying(store: Store): Store {
   });
 }
 
-const copies = ['local', 'eu'].map((copy, number) => {
-  const store = new FileStore(copy, join(directory, copy));
-  const description = { name: copy, site: 'home', medium: 'disk', offsite: number > 0, location: store.location };
-  return { store: dying(store), description };
-});
-const vault = await openVault({
-  ...{ estate: 'acme', copies, policy: { copies: 1, offsite: 0 }, host: 'db1', logger: pino({ level: 'silent' }) },
-  keys: [{ name: 'host', kind: 'file', path: keyFile }],
-});
+const copies = ['local', 'eu'].map((name, number) => ({ name, path: join(directory, name), offsite: number > 0 }));
+const vault = await openFileVault({ keyFile, copies, wrap: dying });
 calls = 0;
 await keyChanges[name]?.change(vault, keyFile);

@@ -2,26 +2,18 @@
 
 import { pino } from 'pino';
 import { startReceiver } from '../../src/postgres/receiver/index.ts';
-import { FileStore } from '../../src/stores/file-store.ts';
-import { openVault } from '../../src/vault/index.ts';
+import { type FileVaultOptions, openFileVault } from './open-vault.ts';
 
-interface Setup {
+interface Setup extends Required<Pick<FileVaultOptions, 'keyFile' | 'copies' | 'policy'>> {
   readonly url: string;
   readonly slot: string;
-  readonly keyFile: string;
   readonly stateDirectory: string;
-  readonly policy: { readonly copies: number; readonly offsite: number };
-  readonly copies: readonly { readonly name: string; readonly path: string; readonly offsite: boolean }[];
 }
 
 const setup = JSON.parse(process.env.RECEIVER_SETUP ?? '{}') as Setup;
 const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' }, pino.destination(2));
-const copies = setup.copies.map(({ name, path, offsite }) => {
-  const store = new FileStore(name, path);
-  return { description: { name, site: 'home', medium: 'disk', offsite, location: store.location }, store };
-});
-const keys = [{ name: 'host', kind: 'file', path: setup.keyFile }] as const;
-const vault = await openVault({ estate: 'acme', copies, policy: setup.policy, keys, logger, host: 'db1' });
+const { keyFile, copies, policy } = setup;
+const vault = await openFileVault({ keyFile, copies, policy, logger });
 const receiver = startReceiver({
   source: { component: 'database/main', url: setup.url },
   component: 'database/main',

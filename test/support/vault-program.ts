@@ -1,20 +1,14 @@
 // A process of its own at a test's vault: DIRECTORY takes COMPONENT FIRST COUNT | retains | catches-up COPY; waits for a line on stdin, so that several begin at once.
 
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { momentFromDate } from '../../src/domain/moment.ts';
-import { FileStore } from '../../src/stores/file-store.ts';
-import { openVault, type Vault } from '../../src/vault/index.ts';
+import type { Vault } from '../../src/vault/index.ts';
+import { openFileVault } from './open-vault.ts';
 import { idAt } from './retention.ts';
 import { seededBytes, takeSnapshot } from './vault.ts';
 
 const [directory = '', what = '', ...args] = process.argv.slice(2);
 export const RACING_COPIES = ['local', 'eu', 'us'];
-
-const copies = RACING_COPIES.map((name, number) => {
-  const store = new FileStore(name, join(directory, name));
-  return { store, description: { name, site: 'home', medium: 'disk', offsite: number > 0, location: store.location } };
-});
 
 const doings: Record<string, (vault: Vault) => Promise<void>> = {
   async takes(vault) {
@@ -48,10 +42,8 @@ export function racingFiles(number: number) {
 }
 
 if (directory !== '') {
-  const vault = await openVault({
-    ...{ estate: 'acme', copies, policy: { copies: 1, offsite: 0 }, host: 'db1', logger: pino({ level: 'silent' }) },
-    keys: [{ name: 'host', kind: 'file', path: join(directory, 'vault.key') }],
-  });
+  const copies = RACING_COPIES.map((name, number) => ({ name, path: join(directory, name), offsite: number > 0 }));
+  const vault = await openFileVault({ keyFile: join(directory, 'vault.key'), copies });
   process.stdout.write('ready\n');
   await new Promise((resolve) => process.stdin.once('data', resolve));
   await doings[what]?.(vault);
