@@ -151,3 +151,22 @@ export async function putSegment(
 export function segmentOf(segment: number, timeline = 1): SegmentName {
   return segmentNameAt(timeline, at(segment, 0), SEGMENT_BYTES);
 }
+
+/** Rules that keep every snapshot for a day. */
+export const oneDay = { full: { ageSeconds: DAY } };
+
+/** Snapshots 1 and 2 a day apart in one generation, 3 in the next; more than the length of a generation later. */
+export async function threeSnapshots(test: RetentionVault): Promise<void> {
+  await test.backup(1);
+  test.pass(1);
+  await test.backup(2);
+  test.pass(10);
+  await test.backup(3);
+  test.pass(3);
+}
+
+/** How many generations of the component a copy has anything of. */
+export async function generationsOn(test: RetentionVault, copy: string): Promise<number> {
+  const keys = await test.keysOn(copy, `${COMPONENT}/generations/`);
+  return new Set(keys.map((key) => key.split('/')[3])).size;
+}
