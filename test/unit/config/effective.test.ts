@@ -1,0 +1,120 @@
+// What a good file comes to: every default, absolute paths, units as numbers, and a digest of its content.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseConfiguration } from '../../../config/index.ts';
+import { changed, FILE, minimal } from '../../support/configuration.ts';
+
+describe('a good file', () => {
+  test('comes with every default and absolute paths', () => {
+    const configuration = parseConfiguration(minimal, FILE);
+    assert.equal(configuration.timezone, 'UTC');
+    assert.deepEqual(configuration.temporal, { profile: 'default' });
+    assert.deepEqual(configuration.vault.keys, [{ name: 'host', file: '/etc/holdfast/vault.key' }]);
+    assert.deepEqual(configuration.vault.copies.local, {
+      site: 'home',
+      medium: 'disk',
+      offsite: false,
+      file: '/etc/holdfast/copies/local',
+    });
+    assert.deepEqual(configuration.vault.commit, { copies: 1, offsite: 0 });
+    assert.equal(configuration.vault.compression, 'zstd');
+    assert.deepEqual(configuration.database.main, {
+      id: 'database/main',
+      name: 'main',
+      host: 'db1',
+      url: 'env:DATABASE_URL',
+      backup: {},
+      log: { withinSeconds: 900 },
+      objective: {},
+      checks: [],
+    });
+    assert.deepEqual(configuration.approval, { restoreInPlace: 'never', withinSeconds: 3600 });
+  });
+
+  test('of a bucket gets its own defaults: path style with an endpoint, TLS 1.3', () => {
+    const text = changed(
+      '{ file: copies/local, site: home }',
+      '{ s3: { bucket: b, region: r, endpoint: "http://127.0.0.1:1", prefix: /a/b/ }, site: home }',
+    );
+    const copy = parseConfiguration(text, FILE).vault.copies.local;
+    assert.deepEqual(copy, {
+      site: 'home',
+      medium: 'object',
+      offsite: false,
+      s3: {
+        bucket: 'b',
+        region: 'r',
+        endpoint: 'http://127.0.0.1:1',
+        prefix: 'a/b',
+        pathStyle: true,
+        storageClass: 'STANDARD',
+        minimumTls: '1.3',
+      },
+    });
+  });
+
+  test('takes locks, encryption, class, limits and credentials for each purpose of a bucket', () => {
+    const s3 = `{ bucket: b, region: r, lock: compliance, lockFor: 97d, sse: "aws:kms", kmsKeyId: alias/dr, storageClass: STANDARD_IA, caFile: ca.pem,
+      credentials: { write: { accessKeyId: "env:W", secretAccessKey: "file:w" }, prune: { accessKeyId: "env:P", secretAccessKey: "env:Q" } } }`;
+    const text = changed('{ file: copies/local, site: home }', `{ s3: ${s3}, bandwidth: 10MB/s, site: home }`);
+    const { vault } = parseConfiguration(text.replace('vault:\n', 'vault:\n  bandwidth: 50MB/s\n'), FILE);
+    assert.equal(vault.bandwidthBytesPerSecond, 50_000_000);
+    assert.equal(vault.copies.local?.bandwidthBytesPerSecond, 10_000_000);
+    const { lock, lockForSeconds, sse, kmsKeyId, storageClass, caFile, credentials } = vault.copies.local?.s3 ?? {};
+    assert.deepEqual(
+      { lock, lockForSeconds, sse, kmsKeyId, storageClass, caFile },
+      {
+        lock: 'compliance',
+        lockForSeconds: 97 * 86_400,
+        sse: 'aws:kms',
+        kmsKeyId: 'alias/dr',
+        storageClass: 'STANDARD_IA',
+        caFile: '/etc/holdfast/ca.pem',
+      },
+    );
+    assert.deepEqual(credentials, {
+      write: { accessKeyId: 'env:W', secretAccessKey: 'file:/etc/holdfast/w' },
+      prune: { accessKeyId: 'env:P', secretAccessKey: 'env:Q' },
+    });
+  });
+
+  test('has a digest that knows the content, not the order of its keys or the place of the file', () => {
+    const digest = (text: string, file = FILE) => parseConfiguration(text, file).digest;
+    const [first = '', ...rest] = minimal.split('\n');
+    const absolute = minimal.replace('vault.key', '/k').replace('copies/local', '/c');
+    assert.match(digest(minimal), /^[0-9a-f]{16}$/);
+    assert.equal(digest([...rest, first].join('\n')), digest(minimal));
+    assert.equal(digest(absolute, '/a/x.yaml'), digest(absolute, '/b/y.yaml'));
+    assert.notEqual(
+      digest(changed('commit: { copies: 1 }', 'commit: { copies: 1, offsite: 0 }\n  compression: gzip')),
+      digest(minimal),
+    );
+    assert.equal(digest(changed('commit: { copies: 1 }', 'commit: { copies: 1, offsite: 0 }')), digest(minimal));
+  });
+
+  test('keeps everything where it says nothing of retention, and exactly what it says where it does', () => {
+    const silent = parseConfiguration(minimal, FILE);
+    assert.equal(silent.database.main?.keep, undefined);
+    assert.deepEqual(silent.retention, {
+      schedule: 'daily 04:00',
+      graceSeconds: 7 * 86_400,
+      maximum: { share: 0.35, snapshots: 3 },
+    });
+    const rules = 'keep: { full: { age: 90d, daily: 14, yearly: 5 }, log: 24h } }';
+    const said = parseConfiguration(changed('url: "env:DATABASE_URL" }', `url: "env:DATABASE_URL", ${rules}`), FILE);
+    assert.deepEqual(said.database.main?.keep, {
+      classes: { full: { ageSeconds: 90 * 86_400, daily: 14, yearly: 5 } },
+      logSeconds: 86_400,
+    });
+    const plain = changed('url: "env:DATABASE_URL" }', 'url: "env:DATABASE_URL", keep: { full: 90d, log: 24h } }');
+    assert.deepEqual(parseConfiguration(plain, FILE).database.main?.keep?.classes, {
+      full: { ageSeconds: 90 * 86_400 },
+    });
+  });
+
+  test('may use anchors', () => {
+    const text = changed('hosts: { db1: { site: home } }', 'hosts: { db1: &host { site: home }, db2: *host }');
+    assert.deepEqual(parseConfiguration(text, FILE).hosts.db2, { site: 'home' });
+  });
+});
