@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stateDirectoryOf } from '../config/index.ts';
-import type { LogOutage } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
+import type { LogOutage } from '../src/domain/component-report.ts';
 import { fail } from '../src/errors/index.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';

@@ -1,19 +1,14 @@
 // What activities promise, as types: the only thing workflows know of them. Inputs and results are small; large things go by reference.
 
-import type {
-  CheckReport,
-  ComponentStatus,
-  LogOutage,
-  RestoreResult,
-  SnapshotSummary,
-  StoppedServer,
-} from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
+import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
+import type { RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
+import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
 
 export type OperationName = RunStatus['operation'];

@@ -1,7 +1,7 @@
 // The way of a backup (docs/architecture.md): identify, log runs, capture and commit, verify; production is only read.
 
 import type { VerifiedSnapshot } from '../activities/contract.ts';
-import type { SnapshotSummary } from '../src/domain/client.ts';
+import type { SnapshotSummary } from '../src/domain/component-report.ts';
 import type { BackupDatabaseInput, RunStatus } from '../src/domain/operations.ts';
 import { fail } from '../src/errors/index.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';

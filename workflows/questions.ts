@@ -1,9 +1,10 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
-import type { CheckReport, StoppedServer } from '../src/domain/client.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { RestoreDatabaseInput, RunReferenceInput } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { StoppedServer } from '../src/domain/run-data.ts';
+import type { CheckReport } from '../src/domain/setup-report.ts';
 import { answer } from './lib/answer.ts';
 
 /** What `describeEstate` can be asked. */

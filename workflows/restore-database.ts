@@ -1,10 +1,10 @@
 // The way of a restore (docs/architecture.md): plan, approve, then build beside, prove, and, in place, swap; undone when it fails.
 
 import type { RestoreFacts, RestoreRequest, PartialTimings as Timings } from '../activities/contract.ts';
-import type { RestoreResult } from '../src/domain/client.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { RestoreResult } from '../src/domain/run-data.ts';
 import { fail } from '../src/errors/index.ts';
 import { Approval } from './lib/approval.ts';
 import { startBeside } from './lib/join.ts';

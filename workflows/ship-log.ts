@@ -2,7 +2,7 @@
 
 import { continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { SupervisedLog, SuperviseRequest } from '../activities/contract.ts';
-import type { LogOutage } from '../src/domain/client.ts';
+import type { LogOutage } from '../src/domain/component-report.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RunStatus, ShipLogInput } from '../src/domain/operations.ts';
 import { type ErrorData, HoldfastError } from '../src/errors/index.ts';

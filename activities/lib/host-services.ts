@@ -3,8 +3,9 @@
 import type { Logger } from 'pino';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
-import type { HostService, LogOutage } from '../../src/domain/client.ts';
+import type { HostService } from '../../src/domain/client.ts';
 import type { ComponentId } from '../../src/domain/component.ts';
+import type { LogOutage } from '../../src/domain/component-report.ts';
 import type { Lsn } from '../../src/domain/lsn.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { ReceiverState, Source } from '../../src/postgres/types.ts';

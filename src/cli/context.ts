@@ -3,7 +3,8 @@
 import os from 'node:os';
 import { type Logger, pino } from 'pino';
 import { type Configuration, type LoadedConfiguration, loadConfiguration } from '../../config/index.ts';
-import type { HoldfastClient, HostService, StandaloneRestores } from '../domain/client.ts';
+import type { HoldfastClient, HostService } from '../domain/client.ts';
+import type { StandaloneRestores } from '../domain/standalone.ts';
 import type { Io } from './io.ts';
 import type { Outcome } from './result.ts';
 

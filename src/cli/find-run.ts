@@ -1,8 +1,8 @@
 // From what a person typed to one run: a run's id as it is, a component as its latest run that fits the command.
 
 import type { Configuration } from '../../config/index.ts';
-import type { RunData } from '../domain/client.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import type { RunData } from '../domain/run-data.ts';
 import { type ErrorData, fail, HoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import { type Answer, answerFrom } from './estate-answers.ts';

@@ -1,26 +1,15 @@
 // What a command found or did, as data: the shape that `--json` prints and that programs rely on; keys are only ever added.
 
-import type {
-  CheckReport,
-  ComponentStatus,
-  CopyStatus,
-  Finding,
-  KeyChange,
-  KeyStatus,
-  KeyTest,
-  RestoreResult,
-  ScheduleChange,
-  ScheduleStatus,
-  SetupReport,
-  SnapshotSummary,
-  StoppedServer,
-  WindowSummary,
-} from '../domain/client.ts';
-import type { HeadsReport, SeedPlan } from '../domain/copies-report.ts';
+import type { ComponentStatus, Finding, SnapshotSummary, WindowSummary } from '../domain/component-report.ts';
+import type { CopyStatus, HeadsReport, SeedPlan } from '../domain/copies-report.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
+import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type { HoldSummary, MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../domain/retention-report.ts';
+import type { RestoreResult, StoppedServer } from '../domain/run-data.ts';
+import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
+import type { CheckReport, SetupReport } from '../domain/setup-report.ts';
 import type { RunState } from '../domain/states.ts';
 import type { RuleVerdict } from '../domain/three-two-one.ts';
 import { type ErrorData, exitCodes, type HoldfastError } from '../errors/index.ts';

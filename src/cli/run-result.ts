@@ -1,7 +1,8 @@
 // From the status of a run to the result of the command that started or asked for it, with the exit status that it means.
 
-import type { RunData, RunHandle } from '../domain/client.ts';
+import type { RunHandle } from '../domain/client.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import type { RunData } from '../domain/run-data.ts';
 import type { RunState } from '../domain/states.ts';
 import { exitCodes, fromErrorData } from '../errors/index.ts';
 import { type Outcome, outcome, type Result, type RunSummary } from './result.ts';

@@ -1,8 +1,10 @@
 // What is known of the copies of a vault together: each by itself, the rule that they keep, and what they show less than before.
 
 import type { ErrorData } from '../errors/index.ts';
-import type { CopyStatus, Finding } from './client.ts';
+import type { ComponentCopy, Finding } from './component-report.ts';
+import type { CopyVerified } from './copy-verified.ts';
 import type { Fork, PutBack } from './heads.ts';
+import type { Moment } from './moment.ts';
 import type { RuleVerdict } from './three-two-one.ts';
 
 export interface CopiesReport {
@@ -37,4 +39,36 @@ export interface SeedPlan {
   /** Objects and bytes that another copy has and this one lacks; what tombstones name is not copied. */
   readonly objects: number;
   readonly bytes: number;
+}
+
+export interface CopyStatus {
+  readonly copy: string;
+  readonly site: string;
+  readonly medium: string;
+  readonly offsite: boolean;
+  readonly location: string;
+  readonly state: 'ready' | 'away';
+  readonly error?: ErrorData;
+  /** What it holds of everything that is configured; absent when that could not be read. */
+  readonly holds?: CopyHoldings;
+  /** Mode of Object Lock that the configuration asks for; `setup` tries it. */
+  readonly lock?: 'compliance' | 'governance';
+  readonly storageClass?: string;
+  /** Encryption by the store that the configuration asks for. */
+  readonly sse?: string;
+  /** The component of which least is known; absent when that could not be asked. */
+  readonly verified?: CopyVerified;
+  /** Room on the file system of a directory; a bucket does not say. */
+  readonly freeBytes?: number;
+}
+
+export interface CopyHoldings {
+  /** Worst of the components. */
+  readonly state: ComponentCopy['state'];
+  readonly snapshots: number;
+  readonly newest?: { readonly id: string; readonly to: Moment };
+  readonly snapshotsBehind: number;
+  /** Sum over the components, and of the component that is furthest behind. */
+  readonly logBehindBytes: number;
+  readonly logBehindSeconds: number;
 }

@@ -1,7 +1,7 @@
 // A copy that was put back, and a number that was given twice, in words: what happened, what is done about it, and what it stops.
 
 import { HoldfastError } from '../errors/index.ts';
-import type { Finding } from './client.ts';
+import type { Finding } from './component-report.ts';
 import type { HeadsReport } from './copies-report.ts';
 import type { Fork, Head, PutBack } from './heads.ts';
 

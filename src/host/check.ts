@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
-import type { CheckReport, CheckResult } from '../domain/client.ts';
 import { slotName } from '../domain/ids.ts';
 import { type Lsn, lsnFrom, lsnValue, parseLsn, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
+import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { quoteIdentifier, withPlain } from '../postgres/connection/index.ts';
 import { identify } from '../postgres/identity.ts';

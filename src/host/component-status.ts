@@ -1,14 +1,7 @@
 // What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
 
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type {
-  ComponentCopy,
-  ComponentStatus,
-  Finding,
-  LogOutage,
-  RestoreResult,
-  WindowSummary,
-} from '../domain/client.ts';
+import type { ComponentCopy, ComponentStatus, Finding, LogOutage, WindowSummary } from '../domain/component-report.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
 import {
   type CopyVerified,
@@ -24,6 +17,7 @@ import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } 
 import type { RunStatus } from '../domain/operations.ts';
 import { headFindings } from '../domain/put-back-words.ts';
 import { addSeconds } from '../domain/retention.ts';
+import type { RestoreResult } from '../domain/run-data.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';

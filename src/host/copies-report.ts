@@ -2,8 +2,8 @@
 
 import { statfs } from 'node:fs/promises';
 import type { Configuration } from '../../config/index.ts';
-import type { ComponentCopy, ComponentStatus, CopyHoldings, CopyStatus, Finding } from '../domain/client.ts';
-import type { CopiesReport, HeadsReport } from '../domain/copies-report.ts';
+import type { ComponentCopy, ComponentStatus, Finding } from '../domain/component-report.ts';
+import type { CopiesReport, CopyHoldings, CopyStatus, HeadsReport } from '../domain/copies-report.ts';
 import { type CopyVerified, worstVerified } from '../domain/copy-verified.ts';
 import { judgeRule, type RuledCopy, type RuleVerdict } from '../domain/three-two-one.ts';
 import { fromErrorData } from '../errors/index.ts';

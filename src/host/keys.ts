@@ -3,8 +3,8 @@
 import os from 'node:os';
 import type { Logger } from 'pino';
 import { type Configuration, type KeySettings, resolveSecret, type SecretReference } from '../../config/index.ts';
-import type { KeyChange, KeyStatus, KeyTest } from '../domain/client.ts';
 import { closest } from '../domain/closest.ts';
+import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
 import { type ErrorCode, fail, HoldfastError } from '../errors/index.ts';
 import {
   generateKeyFile,

@@ -2,8 +2,9 @@
 
 import type { Logger } from 'pino';
 import { type Configuration, type DatabaseSettings, stateDirectoryOf } from '../../config/index.ts';
-import type { ComponentStatus, HostService, LogOutage } from '../domain/client.ts';
+import type { HostService } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
+import type { ComponentStatus, LogOutage } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';

@@ -3,8 +3,8 @@
 import { access } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { type Configuration, type DatabaseSettings, resolveSecret, type SecretReference } from '../../config/index.ts';
-import type { SetupStep } from '../domain/client.ts';
 import { slotName } from '../domain/ids.ts';
+import type { SetupStep } from '../domain/setup-report.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { type PreparedSlot, prepareSlot } from '../postgres/receiver/index.ts';

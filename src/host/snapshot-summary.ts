@@ -1,6 +1,6 @@
 // A snapshot as reports and `--json` tell it.
 
-import type { SnapshotSummary } from '../domain/client.ts';
+import type { SnapshotSummary } from '../domain/component-report.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
 

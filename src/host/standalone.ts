@@ -3,11 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type Configuration, type DatabaseSettings, resolveSecret } from '../../config/index.ts';
-import type { StandaloneRestore, StandaloneRestores } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { workflowIds } from '../domain/ids.ts';
 import type { RunStatus, StepStatus } from '../domain/operations.ts';
 import { summarizePlan } from '../domain/plan-summary.ts';
+import type { StandaloneRestore, StandaloneRestores } from '../domain/standalone.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import {
   confirmRestore,

@@ -2,8 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Configuration } from '../../config/index.ts';
-import type { ComponentStatus, HoldfastClient, RunHandle, SnapshotSummary } from '../domain/client.ts';
+import type { HoldfastClient, RunHandle } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
+import type { ComponentStatus, SnapshotSummary } from '../domain/component-report.ts';
 import type { RunReferenceInput, RunStatus } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import { askHosts, type Questioner } from './ask-hosts.ts';

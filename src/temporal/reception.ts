@@ -1,6 +1,6 @@
 // Whether the log of a database is being received: what is a hiccup, what is an outage that somebody must know of, and when one is over.
 
-import type { LogOutage } from '../domain/client.ts';
+import type { LogOutage } from '../domain/component-report.ts';
 import { HoldfastError } from '../errors/index.ts';
 
 export interface ReceptionLimits {

@@ -2,7 +2,6 @@
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ScheduleChange, ScheduleStatus } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   VerifySnapshotsInput,
 } from '../domain/operations.ts';
 import { parseSchedule } from '../domain/schedule.ts';
+import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
 import { isOperation } from './run-status.ts';
 
 /** A worker that was down longer than this makes one backup when it is back, not all that were missed. */

@@ -1,7 +1,7 @@
 // `check`: proves the way of the log end to end, and everything a backup and a restore will need.
 
 import { z } from 'zod';
-import type { CheckReport } from '../../domain/client.ts';
+import type { CheckReport } from '../../domain/setup-report.ts';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';

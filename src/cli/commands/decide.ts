@@ -1,9 +1,10 @@
 // `approve` and `deny`: a person's answer to a plan that waits, bound to the plan that this person saw.
 
 import { z } from 'zod';
-import type { HoldfastClient, RunData } from '../../domain/client.ts';
+import type { HoldfastClient } from '../../domain/client.ts';
 import type { RunStatus } from '../../domain/operations.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
+import type { RunData } from '../../domain/run-data.ts';
 import { fail } from '../../errors/index.ts';
 import { ask } from '../ask.ts';
 import type { Context } from '../context.ts';

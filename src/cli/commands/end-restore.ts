@@ -1,8 +1,9 @@
 // `confirm`, `rollback` and `resume`: the ends of a restore in place, also of one that Temporal has forgotten or cannot be asked about.
 
 import { z } from 'zod';
-import type { HoldfastClient, RunHandle, StandaloneRestore, StandaloneRestores } from '../../domain/client.ts';
+import type { HoldfastClient, RunHandle } from '../../domain/client.ts';
 import type { RunReferenceInput, RunStatus } from '../../domain/operations.ts';
+import type { StandaloneRestore, StandaloneRestores } from '../../domain/standalone.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Configuration } from '../../../config/index.ts';
-import type { SetupStep } from '../../domain/client.ts';
+import type { SetupStep } from '../../domain/setup-report.ts';
 import { exitCodes, fromErrorData } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';

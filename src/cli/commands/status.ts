@@ -1,8 +1,9 @@
 // `status` and `monitor`: what could be recovered now, from where, and whether that is what was promised.
 
 import { z } from 'zod';
-import type { Finding, ScheduleStatus } from '../../domain/client.ts';
+import type { Finding } from '../../domain/component-report.ts';
 import type { RunStatus } from '../../domain/operations.ts';
+import type { ScheduleStatus } from '../../domain/schedule-report.ts';
 import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';

@@ -1,6 +1,7 @@
 // The table of the copies, the rule that they keep together, and what they show less than before.
 
-import type { CopyStatus, Finding } from '../../domain/client.ts';
+import type { Finding } from '../../domain/component-report.ts';
+import type { CopyStatus } from '../../domain/copies-report.ts';
 import type { CopyVerified } from '../../domain/copy-verified.ts';
 import { describeSeconds } from '../../domain/duration.ts';
 import type { PutBack } from '../../domain/heads.ts';

@@ -1,6 +1,6 @@
 // The ways to open the vault, and what a test of them said, as people read them.
 
-import type { KeyStatus, KeyTest } from '../../domain/client.ts';
+import type { KeyStatus, KeyTest } from '../../domain/key-report.ts';
 import type { Moment } from '../../domain/moment.ts';
 import type { Result } from '../result.ts';
 import { localTime, table } from './words.ts';

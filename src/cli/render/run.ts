@@ -1,7 +1,8 @@
 // A run as people read it: where it stands, its steps, what it gave, and what to try next.
 
-import type { RestoreResult, SnapshotSummary, WindowSummary } from '../../domain/client.ts';
+import type { SnapshotSummary, WindowSummary } from '../../domain/component-report.ts';
 import type { StepStatus } from '../../domain/operations.ts';
+import type { RestoreResult } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
 import { renderPlan } from './plan.ts';

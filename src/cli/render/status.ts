@@ -1,6 +1,7 @@
 // The table of `status`: for each component what could be recovered, from where, how well proven, and how much would be lost now.
 
-import type { ComponentStatus, CopyStatus } from '../../domain/client.ts';
+import type { ComponentStatus } from '../../domain/component-report.ts';
+import type { CopyStatus } from '../../domain/copies-report.ts';
 import { describeSeconds } from '../../domain/duration.ts';
 import type { Result } from '../result.ts';
 import { agoText, bytesText, counted, localTime, table } from './words.ts';

@@ -1,8 +1,10 @@
 // Every result as text for people; one printer a view, the same data as `--json`.
 
 import { stringify } from 'yaml';
-import type { CheckReport, ScheduleChange, ScheduleStatus, SnapshotSummary } from '../../domain/client.ts';
+import type { SnapshotSummary } from '../../domain/component-report.ts';
 import { momentFromDate } from '../../domain/moment.ts';
+import type { ScheduleChange, ScheduleStatus } from '../../domain/schedule-report.ts';
+import type { CheckReport } from '../../domain/setup-report.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { copyLines, seedLines } from './copies.ts';

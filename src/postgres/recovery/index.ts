@@ -1,13 +1,14 @@
 // Recovery as activities and commands use it: each step takes and gives plain JSON, can be killed at any point, and done again.
 
 import path from 'node:path';
+import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { RecoveryProof, RestorePlan } from '../types.ts';
 import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
-import { type Guard, Journal, type JournalPhase, journalHead } from './journal.ts';
+import { type Guard, Journal, journalHead } from './journal.ts';
 import { restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { runChecks } from './recovered-checks.ts';
@@ -22,7 +23,6 @@ export {
   type Guard,
   type JournalEntry,
   type JournalHead,
-  type JournalPhase,
   type JournalState,
   journalState,
   journalStates,

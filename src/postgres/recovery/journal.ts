@@ -3,6 +3,7 @@
 import { mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
+import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail } from '../../errors/index.ts';
 import type { RestoreExecution, RestorePlan } from '../types.ts';
 import { ifAbsent, readIfThere, syncDirectory } from './durable-files.ts';
@@ -46,17 +47,6 @@ export interface Guard {
   /** Told after an entry is on the disk. */
   readonly onEntry?: (entry: JournalEntry) => void;
 }
-
-export type JournalPhase =
-  | 'preparing'
-  | 'finished'
-  | 'swapping'
-  | 'swapped'
-  | 'rolling back'
-  | 'rolled back'
-  | 'confirming'
-  | 'confirmed'
-  | 'abandoned';
 
 export function journalHead(plan: RestorePlan): JournalHead {
   const { run, estate, component, digest, place, workDirectory, source, resolved, production, execution } = plan;

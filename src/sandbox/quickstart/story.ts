@@ -3,8 +3,9 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { ComponentStatus, RestoreResult, SnapshotSummary } from '../../domain/client.ts';
+import type { ComponentStatus, SnapshotSummary } from '../../domain/component-report.ts';
 import { type Moment, momentFromUnixMicros } from '../../domain/moment.ts';
+import type { RestoreResult } from '../../domain/run-data.ts';
 import { fail } from '../../errors/index.ts';
 import { type Audit, audit } from './audit.ts';
 import { Bank, openBank } from './bank.ts';

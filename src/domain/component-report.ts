@@ -1,0 +1,78 @@
+// What is told of a component: its snapshots, the moments it can be recovered to, its copies, and what is not as promised.
+
+import type { ErrorData } from '../errors/index.ts';
+import type { ComponentId } from './component.ts';
+import type { CopyVerified } from './copy-verified.ts';
+import type { Lsn } from './lsn.ts';
+import type { Moment } from './moment.ts';
+import type { ProofLevel, SnapshotKind } from './states.ts';
+
+export interface SnapshotSummary {
+  readonly id: string;
+  readonly component: ComponentId;
+  readonly kind: SnapshotKind;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly state: 'clean' | 'damaged';
+  readonly bytes: { readonly read: number; readonly new: number; readonly stored: number };
+  readonly copies: Readonly<Record<string, 'present' | 'absent' | 'away'>>;
+  /** Positions a physical snapshot starts and stops at. */
+  readonly lsn?: { readonly from: Lsn; readonly to: Lsn; readonly timeline: number };
+}
+
+/** Moments a component can be recovered to, by the copies together. */
+export interface WindowSummary {
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly timeline: number;
+  readonly holes: readonly {
+    readonly timeline: number;
+    readonly fromLsn: Lsn;
+    readonly toLsn: Lsn;
+    readonly after?: Moment;
+    readonly before?: Moment;
+  }[];
+}
+
+export interface Finding {
+  /** `late`: the component is not what was promised. `warning`: it is, but not for long, or not everywhere. `hint`: it is, and could be better. */
+  readonly severity: 'late' | 'warning' | 'hint';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The log of a component is not received: since when (ISO 8601, UTC), and why. */
+export interface LogOutage extends ErrorData {
+  readonly since: string;
+}
+
+export interface ComponentCopy {
+  readonly copy: string;
+  /** `unknown` is never good: the copy could not be asked, or answered only in part. */
+  readonly state: 'complete' | 'behind' | 'away' | 'unknown';
+  readonly snapshotsBehind?: number;
+  readonly logBehindBytes?: number;
+  readonly logBehindSeconds?: number;
+  /** This copy's own window, when it has one. */
+  readonly window?: WindowSummary;
+  /** What was read of the component's bytes there; absent when that could not be asked. */
+  readonly verified?: CopyVerified;
+  readonly error?: ErrorData;
+}
+
+export interface ComponentStatus {
+  readonly component: ComponentId;
+  readonly host: string;
+  /** `late` when any finding is; `unknown` when the host could not say. */
+  readonly state: 'ok' | 'late' | 'unknown';
+  readonly window?: WindowSummary;
+  readonly copies: readonly ComponentCopy[];
+  readonly lastSnapshot?: SnapshotSummary;
+  /** Best proof of the newest proven snapshot. */
+  readonly proven?: { readonly level: ProofLevel; readonly at: Moment; readonly snapshot: string };
+  /** `nowSeconds`: what would be lost if the database's host were lost now; absent when it cannot be told. */
+  readonly rpo: { readonly nowSeconds?: number; readonly objectiveSeconds?: number };
+  readonly findings: readonly Finding[];
+}

@@ -1,0 +1,56 @@
+// What a run gives beside its status: results and reports, by operation.
+
+import type { ComponentId } from './component.ts';
+import type { SnapshotSummary } from './component-report.ts';
+import type { ComponentIntegrity } from './integrity.ts';
+import type { Lsn } from './lsn.ts';
+import type { Moment } from './moment.ts';
+import type { PlanSummary } from './plan-summary.ts';
+import type { MarkReport, SweepReport } from './retention-report.ts';
+
+export interface StoppedServer {
+  readonly run: string;
+  readonly dataDirectory: string;
+  /** False when it was not running any more. */
+  readonly stopped: boolean;
+}
+
+/** Data of a `restoreDatabase` run's `RunStatus.data.restore`; the command line prints it as `restore`. */
+export interface RestoreResult {
+  readonly id: string;
+  readonly component: ComponentId;
+  readonly target: string;
+  readonly recoveredTo: Moment;
+  readonly recoveredLsn: Lsn;
+  readonly dataDirectory: string;
+  /** Where the old data is until `confirm`; in place only. */
+  readonly oldDataDirectory?: string;
+  /** URL without a password; only of a server that runs. */
+  readonly connection?: string;
+  /** What a person has to mend, with the statement that does. */
+  readonly warnings?: readonly string[];
+  readonly timingsMs: {
+    readonly fetch: number;
+    readonly replay: number;
+    readonly promote: number;
+    readonly checks: number;
+    readonly swap?: number;
+    readonly total: number;
+  };
+}
+
+/**
+ * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` (backup), `restore` and `plan` (restore; `plan` as soon as it is
+ * made, so that an approval can show it), `copy` and `progress` (catch-up), `sweep` and `mark` (retention), `integrity` (verification).
+ */
+export interface RunData {
+  readonly sweep?: SweepReport;
+  readonly mark?: MarkReport;
+  readonly snapshot?: SnapshotSummary;
+  readonly restore?: RestoreResult;
+  readonly plan?: PlanSummary;
+  readonly copy?: string;
+  readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
+  readonly integrity?: readonly ComponentIntegrity[];
+  readonly warnings?: readonly string[];
+}
