@@ -1,23 +1,19 @@
 // Opens a test's vault from a process of its own, which knows only where its key file and its file copies are.
 
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import { FileStore } from '../../src/stores/file-store.ts';
 import type { Store } from '../../src/stores/store.ts';
-import { type CommitPolicy, openVault, type Vault } from '../../src/vault/index.ts';
+import { openVault, type Vault } from '../../src/vault/index.ts';
 
-export interface FileCopy {
+interface FileCopy {
   readonly name: string;
   readonly path: string;
   readonly offsite: boolean;
 }
 
-export interface FileVaultOptions {
+interface FileVaultOptions {
   readonly keyFile: string;
   readonly copies: readonly FileCopy[];
-  /** Default: one copy, anywhere. */
-  readonly policy?: CommitPolicy;
-  /** Default: says nothing. */
-  readonly logger?: Logger;
   readonly wrap?: (store: Store) => Store;
 }
 
@@ -30,9 +26,9 @@ export function openFileVault(setup: FileVaultOptions): Promise<Vault> {
   return openVault({
     estate: 'acme',
     copies,
-    policy: setup.policy ?? { copies: 1, offsite: 0 },
+    policy: { copies: 1, offsite: 0 },
     keys: [{ name: 'host', kind: 'file', path: setup.keyFile }],
-    logger: setup.logger ?? pino({ level: 'silent' }),
+    logger: pino({ level: 'silent' }),
     host: 'db1',
   });
 }
