@@ -18,9 +18,11 @@ async function readVersion(): Promise<string> {
   return 'unknown';
 }
 
-// A reader that goes away (`| head`) is no failure of the command.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// A reader that goes away (`| head`, `2>&1 | tee` after Ctrl-C) is no failure of the command, which is carried to its end.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 process.exitCode = await runCli(process.argv.slice(2), processIo(), await readVersion());

@@ -25,10 +25,18 @@ const { values } = parseArgs({
 });
 
 const interrupted = new AbortController();
+// One Ctrl-C comes more than once: from the terminal, from npm, and as SIGHUP when the terminal goes.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    say(`\n${signal}: stopping; everything that was started is taken down`);
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) return;
     interrupted.abort();
+    say(`\n${signal}: stopping; everything that was started is taken down`);
+  });
+}
+// It ends what it has started also when nobody reads what it says any more: `| tee` dies of the same Ctrl-C.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
   });
 }
 
