@@ -31,16 +31,16 @@ export async function answerFrom<Value>(
 ): Promise<Answer<Value>> {
   const own = async () => viaHost(await context.host());
   if (context.options.standalone) return { value: await own(), temporal: { state: 'not asked' } };
-  const asked = context.client().then(async (client): Promise<Answer<Value>> => {
+  const connected = context.client();
+  const asked = connected.then(async (client): Promise<Answer<Value>> => {
     return { value: await viaTemporal(client), temporal: { state: 'reachable' } };
   });
   try {
     const soon = mayAskBoth ? await Promise.race([asked, laterThan(patienceMs)]) : await asked;
     if (soon !== undefined) return soon;
-    const late = notYet().toJSON();
     return await eitherAnswer(
       asked,
-      own().then((value) => ({ value, temporal: { state: 'reachable', error: late } })),
+      own().then(async (value) => ({ value, temporal: await whatIsLate(connected) })),
     );
   } catch (error) {
     if (!isHoldfastError(error, 'TEMPORAL_UNREACHABLE', 'NO_WORKER')) throw error;
@@ -83,8 +83,15 @@ async function laterThan(ms: number): Promise<undefined> {
   return undefined;
 }
 
-function notYet(): HoldfastError {
-  return new HoldfastError('NO_WORKER', `no worker answered within ${patienceMs / 1000} s`);
+/** The worker, or Temporal itself: a connection that is refused is given up later than we are patient. */
+async function whatIsLate(connected: Promise<unknown>): Promise<Answer<unknown>['temporal']> {
+  try {
+    await connected;
+  } catch (error) {
+    return { state: 'unreachable', error: toHoldfastError(error).toJSON() };
+  }
+  const late = new HoldfastError('NO_WORKER', `no worker answered within ${patienceMs / 1000} s`);
+  return { state: 'reachable', error: late.toJSON() };
 }
 
 /** What is said when an answer came from this host though Temporal is there. */

@@ -19,8 +19,11 @@ export const isInPlace: Fits = (status) => {
     status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
   return isRestore(status) && (swapped || status.state === 'stuck');
 };
-export const isBeside: Fits = (status) =>
-  isRestore(status) && (status.data as RunData | undefined)?.plan?.mode === 'beside' && status.state === 'completed';
+const planOf = (status: RunStatus) => (status.data as RunData | undefined)?.plan;
+export const isBeside: Fits = (status) => isRestore(status) && planOf(status)?.mode === 'beside';
+/** What `stop` is about: it left a server running. */
+export const hasServer: Fits = (status) =>
+  isBeside(status) && planOf(status)?.start === true && status.state === 'completed';
 export const isWaiting: Fits = (status) => isRestore(status) && status.state === 'waiting';
 
 /** Throws `NOT_FOUND`. What Temporal has forgotten is looked up among the records in the vault. */

@@ -215,12 +215,14 @@ function spanText(after: Moment | undefined, before: Moment | undefined): string
   return `, between ${shortMoment(after)} and ${shortMoment(before)}`;
 }
 
-function rpoFindings({ database, windows }: ComponentFacts, nowSeconds: number | undefined): Finding[] {
+function rpoFindings({ configuration, database, windows }: ComponentFacts, nowSeconds: number | undefined): Finding[] {
   const hint = `is the worker on '${database.host}' running, and the database reachable? \`holdfast check ${database.id}\` asks`;
   if (nowSeconds === undefined) {
     if (windows.length === 0) return [];
     const lost = `no copy would survive the loss of host '${database.host}'`;
-    return [late(lost, 'configure a copy at another site, or a bucket')];
+    const isElsewhere = Object.values(configuration.vault.copies).some(({ offsite }) => offsite);
+    const away = '`holdfast copies` tells which copy elsewhere is away or behind, and why';
+    return [late(lost, isElsewhere ? away : 'configure a copy at another site, or a bucket')];
   }
   const limit = Math.min(database.objective.rpoSeconds ?? Number.POSITIVE_INFINITY, database.log.withinSeconds);
   if (nowSeconds <= limit) return [];

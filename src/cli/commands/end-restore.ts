@@ -8,7 +8,7 @@ import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun, isInPlace } from '../find-run.ts';
+import { databaseOf, findRun, isBeside, isInPlace } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { readRunName } from '../naming.ts';
@@ -106,6 +106,11 @@ async function endThroughTemporal(
 ): Promise<Outcome> {
   const configuration = await context.configuration();
   const { value: status } = await findRun(context, configuration, words, isInPlace, 'restore in place to end');
+  if (isBeside(status)) {
+    fail('JOURNAL_STATE', `'${status.run}' is a restore beside: it replaced nothing`, {
+      hint: `\`holdfast stop ${status.run}\` ends the server that it left; its directory is yours to remove`,
+    });
+  }
   const database = databaseOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
   if (context.options.dryRun) {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
-import { databaseOf, findRun, isBeside } from '../find-run.ts';
+import { databaseOf, findRun, hasServer } from '../find-run.ts';
 import { operationInput } from '../inputs.ts';
 import { findDatabase } from '../naming.ts';
 import { outcome } from '../result.ts';
@@ -98,7 +98,7 @@ export const stop = defineCommand({
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const { value: status } = await findRun(context, configuration, args, isBeside, 'restore beside that completed');
+    const { value: status } = await findRun(context, configuration, args, hasServer, "restore beside with '--start'");
     if (context.options.dryRun) {
       const message = `would stop the server of ${status.run}`;
       return outcome('message', { state: 'completed', dryRun: true, message });

@@ -61,7 +61,10 @@ export async function inspectProduction(
     unfit('belongs to Patroni, which would undo the restore', `pause and leave the Patroni cluster, or ${beside}`);
   }
   if (await exists(path.join(dataDirectory, markerFile))) {
-    fail('JOURNAL_STATE', `'${dataDirectory}' holds a restore that was neither confirmed nor rolled back`);
+    const run = await runOfMarker(path.join(dataDirectory, markerFile));
+    fail('JOURNAL_STATE', `'${dataDirectory}' holds a restore that was neither confirmed nor rolled back: ${run}`, {
+      hint: `\`holdfast rollback ${run}\` brings the data of before it back, \`holdfast confirm ${run}\` removes that data for good; another moment can be looked at meanwhile with \`--beside DIR\``,
+    });
   }
   if ((await readdir(dataDirectory)).length === 0) return undefined;
   const identity = await readDirectoryIdentity(dataDirectory);
@@ -158,4 +161,14 @@ export async function managedBy(dataDirectory: string): Promise<string | undefin
   const files = ['postgresql.conf', 'postgresql.auto.conf'].map((file) => readIfThere(path.join(dataDirectory, file)));
   const text = (await Promise.all(files)).join('\n');
   return /^\s*shared_preload_libraries\s*=.*\brepmgr\b/m.test(text) ? 'repmgr' : undefined;
+}
+
+/** `RUN` for a marker that nobody can read. */
+async function runOfMarker(file: string): Promise<string> {
+  try {
+    const { run } = JSON.parse((await readIfThere(file)) ?? '') as { run?: unknown };
+    return typeof run === 'string' ? run : 'RUN';
+  } catch {
+    return 'RUN';
+  }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { HoldfastError } from '../../../src/errors/index.ts';
 import { exists } from '../../../src/postgres/recovery/durable-files.ts';
 import {
   abandon,
@@ -124,7 +125,16 @@ describe('a restore in place', () => {
     assert.equal(slot?.name, 'holdfast_acme_main');
     assert.ok(slot?.lsn);
     assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'swapped');
-    await assert.rejects(planRestore(request('restore-second')), { code: 'JOURNAL_STATE' });
+    await assert.rejects(planRestore(request('restore-second')), (error: HoldfastError) => {
+      // At night the next question is how to go back, or on: the run is named, and what each way does.
+      assert.equal(error.code, 'JOURNAL_STATE');
+      assert.match(error.message, new RegExp(`: ${plan.run}$`));
+      assert.match(
+        error.hint,
+        new RegExp(`holdfast rollback ${plan.run}.*holdfast confirm ${plan.run}.*for good.*--beside`),
+      );
+      return true;
+    });
     const undone = await rollbackRestore(dataDirectory, plan.run, guard);
     assert.equal(undone.started, true);
     assert.deepEqual(await notes(), after1);

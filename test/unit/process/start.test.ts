@@ -126,8 +126,12 @@ test('stopByPid kills what does not listen, with its group when asked', async ()
 });
 
 test('a zombie is not alive', async () => {
-  const child = await start('sh', ['-c', '(exit 0) & echo $!; exec sleep 600']);
+  const child = await start('sh', ['-c', 'exec 3<&0; (read line <&3) & echo $!; exec sleep 600']);
   const zombie = Number(await new Promise((resolve) => child.stdout?.once('data', resolve)));
+  // A shell may ask after its children; what it has become does not.
+  const program = () => readFile(`/proc/${child.identity.pid}/comm`, 'utf8');
+  await waitFor('the shell to become another program', async () => (await program()) === 'sleep\n');
+  child.stdin?.end();
   await waitFor('the zombie', async () => {
     const status = await readFile(`/proc/${zombie}/status`, 'utf8').catch(() => '');
     return status.includes('State:\tZ');
