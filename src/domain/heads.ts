@@ -106,8 +106,10 @@ export function goneSince({ recent, putBack }: RememberedHead, present: Readonly
   return recent.filter((name) => sequenceOf(name) > above && !present.has(name)).map(idOf);
 }
 
-/** Numbers that occur twice, over all copies. `names`: of the component's manifests, by copy that answered. */
-export function forksOf(component: ComponentId, names: ReadonlyMap<string, readonly string[]>): Fork[] {
+/** Numbers that occur twice, over all copies. `answers`: names of the component's manifests, by copy that answered. */
+export function forksOf(component: ComponentId, answers: ReadonlyMap<string, readonly string[]>): Fork[] {
+  // Copies answer in any order.
+  const names = new Map([...answers].sort(([a], [b]) => (a < b ? -1 : 1)));
   const bySequence = new Map<number, Map<string, string[]>>();
   for (const [copy, all] of names) {
     for (const name of all) {

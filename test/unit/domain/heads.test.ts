@@ -95,7 +95,7 @@ it('a number that two snapshots have is a fork; the copies that have not both ar
     ['us', [...upTo(2).names, other]],
     ['dr', [...upTo(3).names, other]],
   ]);
-  const copies = { [ours]: ['eu', 'dr'], [theirs]: ['us', 'dr'] };
+  const copies = { [ours]: ['dr', 'eu'], [theirs]: ['dr', 'us'] };
   const fork = { component, sequence: 3, ids: [ours, theirs], copies, apart: ['eu', 'us'] };
   assert.deepEqual(forksOf(component, parted), [fork]);
   const [found] = forksOf(component, new Map([['dr', [...upTo(3).names, other]]]));

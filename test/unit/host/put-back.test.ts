@@ -189,7 +189,7 @@ describe('what is no copy that was put back', () => {
     const [ours, theirs] = [snapshotId(2), snapshotId(3)];
     const fork = { component: COMPONENT, sequence: 2, ids: [ours, theirs] };
     const copies = { [ours]: ['local'], [theirs]: ['eu'] };
-    assert.deepEqual(report.forks, [{ ...fork, copies, apart: ['local', 'eu'] }]);
+    assert.deepEqual(report.forks, [{ ...fork, copies, apart: ['eu', 'local'] }]);
     assert.deepEqual(severities(report), ['warning']);
     const vault = await test.reopen();
     for (const copy of ['local', 'eu']) await vault.catchUp(copy);
