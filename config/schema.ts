@@ -104,9 +104,7 @@ const host = mapping({
   stateDirectory: filePath().optional().describe('Where the worker spools log on its way to the copies.').meta({
     defaultText: '`/var/lib/holdfast/<name>` for root, else `$XDG_STATE_HOME/holdfast/<name>` (`~/.local/state/…`)',
   }),
-  threads: z
-    .int({ error: threadsExpected })
-    .min(1, { error: threadsExpected })
+  threads: count(threadsExpected, 1)
     .max(64, { error: threadsExpected })
     .optional()
     .describe(

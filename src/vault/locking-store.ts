@@ -1,18 +1,8 @@
 // A copy that locks, as the vault sees it: what is kept is locked until the format's end, and what opens the vault at least as long.
 
 import { isHoldfastError } from '../errors/index.ts';
-import type {
-  ByteRange,
-  CallOptions,
-  GetOptions,
-  ListOptions,
-  ObjectInfo,
-  ObjectVersion,
-  ProbeOptions,
-  PutOptions,
-  Store,
-  StoreProperties,
-} from '../stores/store.ts';
+import type { CallOptions, PutOptions, Store } from '../stores/store.ts';
+import { withMethods } from '../stores/with-methods.ts';
 import { listAll } from './core.ts';
 import { DESCRIPTOR_KEY, isOpeningKey, parseSlotName, removalKeyOf, SLOTS_PREFIX } from './layout.ts';
 import { type LockTimes, lockEnd } from './lock-ends.ts';
@@ -25,13 +15,15 @@ const MARGIN_SHARE = 0.1;
 /** The store itself where nothing is locked. */
 export function withLocks(store: Store, generationMs: LockTimes['generationMs']): Store {
   const { lockForSeconds } = store;
-  return lockForSeconds === undefined ? store : new LockingStore(store, { forMs: lockForSeconds * 1000, generationMs });
+  if (lockForSeconds === undefined) return store;
+  const locks = new Locks(store, { forMs: lockForSeconds * 1000, generationMs });
+  return withMethods(store, {
+    put: (...args) => locks.put(...args),
+    extendLock: (...args) => locks.extendLock(...args),
+  });
 }
 
-class LockingStore implements Store {
-  readonly name: string;
-  readonly location: string;
-  readonly lockForSeconds: number;
+class Locks implements Pick<Store, 'put' | 'extendLock'> {
   readonly #store: Store;
   readonly #times: LockTimes;
   /** Everything that opens the vault here was seen locked at least until then. */
@@ -39,9 +31,6 @@ class LockingStore implements Store {
   #turn: Promise<void> = Promise.resolve();
 
   constructor(store: Store, times: LockTimes) {
-    this.name = store.name;
-    this.location = store.location;
-    this.lockForSeconds = times.forMs / 1000;
     this.#store = store;
     this.#times = times;
   }
@@ -104,33 +93,5 @@ class LockingStore implements Store {
       if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
       return undefined;
     }
-  }
-
-  get(key: string, range?: ByteRange, options?: GetOptions): Promise<Buffer> {
-    return this.#store.get(key, range, options);
-  }
-
-  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
-    return this.#store.head(key, options);
-  }
-
-  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo> {
-    return this.#store.list(prefix, options);
-  }
-
-  versions(key: string, options?: CallOptions): Promise<readonly ObjectVersion[]> {
-    return this.#store.versions(key, options);
-  }
-
-  delete(keys: readonly string[], options?: CallOptions): Promise<void> {
-    return this.#store.delete(keys, options);
-  }
-
-  probe(options?: ProbeOptions): Promise<StoreProperties> {
-    return this.#store.probe(options);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
   }
 }

@@ -8,13 +8,13 @@ import type { ComponentId } from '../../src/domain/component.ts';
 import type { Moment } from '../../src/domain/moment.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { Store } from '../../src/stores/store.ts';
+import { withMethods } from '../../src/stores/with-methods.ts';
 import { sealContext } from '../../src/vault/core.ts';
 import { createVault, openVault, type TreeEntry } from '../../src/vault/index.ts';
 import { manifestKey } from '../../src/vault/layout.ts';
 import { openManifest } from '../../src/vault/manifest.ts';
 import { objectTypes, seal } from '../../src/vault/sealed.ts';
 import type { OpenedVault } from '../../src/vault/vault.ts';
-import { withMethods } from '../support/delegating-store.ts';
 import { DAY, idAt, putSegment, retentionVault } from '../support/retention.ts';
 import { COMPONENT, FROM, readFiles, seededBytes, snapshotId, TO, takeSnapshot, testVault } from '../support/vault.ts';
 

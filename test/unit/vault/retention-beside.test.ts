@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import type { Store } from '../../../src/stores/store.ts';
-import { withMethods } from '../../support/delegating-store.ts';
+import { withMethods } from '../../../src/stores/with-methods.ts';
 import {
   generationsOn,
   idAt,

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import type { Store } from '../../../src/stores/store.ts';
+import { withMethods } from '../../../src/stores/with-methods.ts';
 import { createVault, generateKeyFile, type KeySource, type Vault } from '../../../src/vault/index.ts';
-import { withMethods } from '../../support/delegating-store.ts';
 import { type TestVault, testVault } from '../../support/vault.ts';
 
 const three = { copies: ['local', 'eu', 'us'], policy: { copies: 1, offsite: 0 } };
