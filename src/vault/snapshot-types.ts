@@ -1,0 +1,195 @@
+// Snapshots as types: what one is made of, and what writes, reads and restores it.
+
+import type { ComponentId } from '../domain/component.ts';
+import type { Moment } from '../domain/moment.ts';
+import type { SnapshotKind } from '../domain/states.ts';
+
+/** `20261123T061407Z-3f9a1c2b`: start of the capture and 8 random hexadecimal digits; chosen by the run, so a repeated attempt has the same. */
+export type SnapshotId = string & { readonly __brand: 'SnapshotId' };
+
+/** How bytes are cut into chunks: fixed page-aligned blocks of 64 KiB, or content-defined. */
+export type Chunking = 'pages' | 'content';
+
+export interface TreeEntry {
+  /** Relative path, `/`-separated; for tablespaces `pg_tblspc/<oid>/…`. */
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink';
+  /** Permission bits. */
+  readonly mode: number;
+  /** Seconds since 1970; files only need whole seconds for databases. */
+  readonly mtimeSeconds: number;
+  /** Nanoseconds within the second; absent where whole seconds are all there is. */
+  readonly mtimeNanos?: number;
+  /** Of the source, to find what changed: time of the last change of content or attributes in nanoseconds since 1970, and inode, as decimal text. */
+  readonly ctimeNs?: string;
+  readonly inode?: string;
+  readonly linkTarget?: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the whole file. */
+  readonly sha256?: string;
+  readonly chunking?: Chunking;
+  /** Chunk ids in order, lower-case hexadecimal. */
+  readonly chunks?: readonly string[];
+}
+
+export interface SnapshotStatistics {
+  readonly files: number;
+  readonly readBytes: number;
+  /** Plain bytes of chunks this snapshot added to its generation. */
+  readonly newBytes: number;
+  /** Bytes written to each copy. */
+  readonly storedBytes: number;
+  readonly chunks: number;
+  readonly newChunks: number;
+}
+
+/** The decrypted manifest, less what only the vault itself needs. */
+export interface Snapshot {
+  readonly id: SnapshotId;
+  readonly component: ComponentId;
+  readonly kind: SnapshotKind;
+  /** Retention class; snapshots of one component and class share generations. */
+  readonly class: string;
+  readonly generation: string;
+  readonly sequence: number;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly state: 'clean' | 'damaged';
+  readonly host: string;
+  readonly statistics: SnapshotStatistics;
+  /** What the engine needs to restore (PostgreSQL: `PhysicalDetails`). Plain JSON. */
+  readonly engine: Readonly<Record<string, unknown>>;
+}
+
+export interface SnapshotOnCopies extends Snapshot {
+  /** Per copy of the configuration. `away`: the copy could not be asked. */
+  readonly copies: Readonly<Record<string, 'present' | 'absent' | 'away'>>;
+}
+
+export interface SnapshotRequest {
+  readonly id: SnapshotId;
+  readonly component: ComponentId;
+  readonly kind: SnapshotKind;
+  readonly class: string;
+  /**
+   * Classes of this component that are kept longer than `class`: chunks that their present generations hold are not stored again. Never one that is
+   * kept shorter: the snapshot would lose them. Default none.
+   */
+  readonly longerLived?: readonly string[];
+  readonly from: Moment;
+  readonly host: string;
+}
+
+/** What is told about a file before it is read. */
+export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>;
+
+export type PlainEntry = Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds' | 'mtimeNanos'>;
+
+/** What was stored of a file. */
+export interface StoredFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the whole file. */
+  readonly sha256: string;
+}
+
+/** A file of this host, read by the vault's own threads. */
+export interface LocalFile {
+  readonly entry: FileEntry;
+  /** Absolute; bytes because a name need not be UTF-8. */
+  readonly source: string | Uint8Array;
+  /** As the scan saw it; decides only how it is read. */
+  readonly sizeBytes: number;
+}
+
+/** What came of a local file. `torn`: it changed again and again while it was read. `code`: why it could not be read (`ENOENT`, `EACCES`, …); it is not in the tree then. */
+export type LocalFileResult =
+  | (StoredFile & { readonly mtimeNs: bigint; readonly ctimeNs: bigint; readonly isTorn: boolean })
+  | { readonly path: string; readonly code: string };
+
+/** Takes the files of one capture one after another (the stream of a base backup is sequential); bounded memory, uploads behind. */
+export interface SnapshotWriter {
+  /** Cuts, deduplicates, compresses, encrypts, packs; resolves when the source is read (hashing and uploads may still run). Back-pressure by the iterable. */
+  addFile(entry: FileEntry, source: AsyncIterable<Uint8Array>): Promise<StoredFile>;
+  /** Reads files in worker threads, several at once; they come in the tree in the order given. `onFile` is told of each, in any order. */
+  addLocalFiles(
+    files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
+    onFile: (result: LocalFileResult) => void,
+  ): Promise<void>;
+  /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. */
+  addUnchanged(entry: TreeEntry): boolean;
+  addDirectory(entry: PlainEntry): void;
+  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void;
+  readonly statistics: SnapshotStatistics;
+  /**
+   * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the
+   * manifest (put-if-absent). Throws `POLICY_UNMET` when fewer copies than the policy hold it. A copy that failed is left behind, named in the result.
+   */
+  commit(end: {
+    readonly to: Moment;
+    readonly state: 'clean' | 'damaged';
+    readonly engine: Readonly<Record<string, unknown>>;
+    readonly ready?: CommitReady;
+  }): Promise<SnapshotOnCopies>;
+  /** Stops uploads; what was stored stays as garbage that a next attempt reuses. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Resolves when the copy has everything else that the snapshot needs (its log). `mayLeave` says, whenever it is asked, whether the other
+ * copies are enough without this one: then it may throw why the copy is left behind, instead of waiting on.
+ */
+export type CommitReady = (copy: string, mayLeave: () => boolean) => Promise<void>;
+
+export interface SnapshotReader {
+  readonly snapshot: Snapshot;
+  /** Streams the tree, in the order it was captured. */
+  entries(): AsyncIterable<TreeEntry>;
+  /** Plain bytes of one file, verified chunk by chunk and as a whole (length and SHA-256) before the end is signalled; another copy is tried when a pack is missing or damaged. */
+  read(entry: TreeEntry): AsyncIterable<Buffer>;
+  /**
+   * Writes files below a directory by worker threads: each is verified chunk by chunk and as a whole before it has its name, and what is right
+   * there already (size and SHA-256) is kept, so that a restore that was killed goes on. No link below the directory is followed. When this
+   * resolves, everything is on the disk (see `sync`); when it rejects, nothing is written any more. Throws `CANCELLED`, `NO_SPACE`,
+   * `TARGET_UNFIT`, and what says most when no copy gives a chunk: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why it cannot be asked.
+   */
+  restoreFiles(
+    files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
+    options: RestoreFilesOptions,
+  ): Promise<RestoredFiles>;
+  /** Lets go of what it keeps on disk and in memory. */
+  close(): void;
+}
+
+export interface FileToRestore {
+  /** A file of this snapshot's tree. */
+  readonly entry: TreeEntry;
+  /** Below the directory, `/`-separated; default the entry's own. Directories on the way that are not there are made with mode 0700. */
+  readonly path?: string;
+  /** Default the entry's own. */
+  readonly mode?: number;
+}
+
+export interface RestoreFilesOptions {
+  /** Absolute; must exist. */
+  readonly directory: string;
+  /** Of the files; default ourselves. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * How files get onto the disk. `once` (default): the whole file system is synced at the end, which also tells of writes that failed before;
+   * `each`: every file before it has its name. A kernel whose sync tells of no failures (before Linux 5.8) makes the first the second.
+   */
+  readonly sync?: 'once' | 'each';
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: RestoredFiles) => void;
+  /** Worker threads; default the cores, at most 8. */
+  readonly threads?: number;
+}
+
+export interface RestoredFiles {
+  /** Files done, kept ones included. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly keptFiles: number;
+  readonly keptBytes: number;
+}
