@@ -174,7 +174,7 @@ function leaving(running: Running, { lost }: Guard): Running {
 }
 
 async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
-  if (!keep) return summarizePlan(await planWithEngine(services, run, input));
+  if (!keep) return summarizePlan(await planWithEngine(services, run, input, { dryRun: true }));
   const vault = await services.vault('restore');
   const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
     if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
@@ -188,13 +188,18 @@ async function makePlan(services: HostServices, run: string, input: RestoreDatab
   return summarizePlan(plan);
 }
 
-async function planWithEngine(services: HostServices, run: string, input: RestoreDatabaseInput): Promise<RestorePlan> {
+async function planWithEngine(
+  services: HostServices,
+  run: string,
+  input: RestoreDatabaseInput,
+  options: { readonly dryRun?: boolean } = {},
+): Promise<RestorePlan> {
   const { configuration } = services;
   const database = databaseOf(services, input.component);
   const { url } = await sourceOf(services, input.component);
   const { beside, exclusive, timeline, from } = input;
   return await planRestore({
-    ...{ vault: await services.vault('restore'), configuration, database, run, url },
+    ...{ vault: await services.vault('restore'), configuration, database, run, url, ...options },
     target: parseTarget(input.to, configuration.timezone),
     place:
       beside === undefined

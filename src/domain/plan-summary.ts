@@ -1,5 +1,6 @@
 // A restore plan small enough for a history, a prompt and `--json`: the list of segments becomes its ends and its count.
 
+import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
@@ -42,6 +43,8 @@ export interface PlanSummary {
   };
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
   readonly warnings: readonly string[];
+  /** What must be out of the way before this can be done; absent when nothing is. */
+  readonly blockers?: readonly ErrorData[];
   readonly digest: string;
 }
 
@@ -64,6 +67,7 @@ export interface SummarizablePlan {
   readonly workDirectory: string;
   readonly space: PlanSummary['space'];
   readonly warnings: readonly string[];
+  readonly blockers?: PlanSummary['blockers'];
   readonly digest: string;
 }
 
@@ -83,7 +87,7 @@ export function describeTarget(requested: Target): string {
 }
 
 export function summarizePlan(plan: SummarizablePlan): PlanSummary {
-  const { run, component, host, workDirectory, space, warnings, digest, place, resolved, log } = plan;
+  const { run, component, host, workDirectory, space, warnings, blockers, digest, place, resolved, log } = plan;
   const { moment, timeline, lastRecordLsn, endLsn, lastTransaction, firstLeftOut } = resolved;
   const { snapshot, copy, from, to, sizeBytes } = plan.base;
   const [first, last] = [log.segments[0]?.name, log.segments.at(-1)?.name];
@@ -114,6 +118,7 @@ export function summarizePlan(plan: SummarizablePlan): PlanSummary {
     },
     space,
     warnings,
+    ...(blockers === undefined ? {} : { blockers }),
     digest,
   };
 }

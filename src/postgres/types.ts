@@ -5,7 +5,7 @@ import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
 import type { Target } from '../domain/target.ts';
-import type { ErrorCode } from '../errors/index.ts';
+import type { ErrorCode, ErrorData } from '../errors/index.ts';
 import type { SnapshotId } from '../vault/types.ts';
 
 // ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,6 +194,8 @@ export interface RestorePlan {
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
+  /** Of a dry run: what must be out of the way before this can be done; absent when nothing is. */
+  readonly blockers?: readonly ErrorData[];
   /**
    * SHA-256 of the canonical JSON of what a person decides about, so that the plan shown by a dry run or a prompt and the plan made
    * again by the run have the same one: component, host, requested target, base snapshot, timeline, place (mode, data directory, start),

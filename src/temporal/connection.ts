@@ -64,7 +64,7 @@ export function unreachable(address: string, cause: unknown): HoldfastError {
     'TEMPORAL_UNREACHABLE',
     `the Temporal server at '${address}' cannot be reached: ${reasonOf(cause)}`,
     {
-      hint: `is it running there? \`temporal operator cluster health --address ${address}\` asks it; 'temporal' in the configuration, the profile file and TEMPORAL_ADDRESS say where it is`,
+      hint: `is it running there? \`temporal operator cluster health --address ${address}\` asks it; 'temporal' in the configuration, the profile file and TEMPORAL_ADDRESS say where it is; what can be done without it is in docs/restoration-procedures.md, "Temporal is gone"`,
       cause,
     },
   );

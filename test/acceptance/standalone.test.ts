@@ -86,7 +86,9 @@ for (const line of lines) {
       assert.equal(said.state, 'completed');
       assert.equal(said.plan.run, run);
       assert.equal(await notes(), 'kept');
-      // Done again it changes nothing.
+      // Done again it changes nothing, and says so beforehand.
+      const { json: dry } = await estate.holdfast(['resume', run, '--standalone', '--dry-run'], alone);
+      assert.match(dry.message, /is swapped: .*replaces nothing/);
       await standalone('resume', run);
       assert.equal(await notes(), 'kept');
     }
@@ -138,6 +140,10 @@ test('terminated while it builds, a restore is finished from the plan beside the
   await estate.startWorker();
   const shown = await estate.done('show', run);
   assert.equal(shown.run.state, 'completed');
+  const next = await estate.holdfast(['restore', 'database/main', '--to', 'latest', '--dry-run']);
+  assert.deepEqual([next.exit, next.json.state, next.json.error.code], [3, 'refused', 'JOURNAL_STATE']);
+  assert.match(next.json.error.hint, new RegExp(`rollback ${run}.*confirm ${run}`));
+  assert.ok(next.json.plan.target.moment, 'it still answers what the target would be');
   await estate.killWorker();
   await standalone('confirm', 'database/main');
   assert.ok(!existsSync(path.join(path.dirname(dataDirectory), kept[0] ?? '')));

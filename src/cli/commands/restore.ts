@@ -8,7 +8,7 @@ import { closest } from '../../domain/closest.ts';
 import type { RestoreDatabaseInput } from '../../domain/operations.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
 import { parseTarget } from '../../domain/target.ts';
-import { fail } from '../../errors/index.ts';
+import { fail, fromErrorData } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
@@ -16,7 +16,7 @@ import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { findDatabase } from '../naming.ts';
 import { renderPlan } from '../render/plan.ts';
-import { outcome } from '../result.ts';
+import { errorOutcome, type Outcome, outcome } from '../result.ts';
 import { COMPONENT_HELP, oneComponent } from './typed.ts';
 
 const input = z
@@ -74,7 +74,7 @@ export const restore = defineCommand({
     const request = makeRequest(typed, configuration, database, context.by);
     const client = await context.client();
     if (context.options.dryRun) {
-      return outcome('plan', { state: 'completed', dryRun: true, plan: await client.plan(request) });
+      return planned(await client.plan(request));
     }
     const seen =
       request.beside === undefined && !context.options.yes ? await showAndAsk(context, client, request) : undefined;
@@ -82,6 +82,14 @@ export const restore = defineCommand({
     return followOrDetach(context, client, await client.startRestore(bound));
   },
 });
+
+/** A plan that something is in the way of ends as the restore would, after all that it can tell. */
+function planned(plan: PlanSummary): Outcome {
+  const [blocker] = plan.blockers ?? [];
+  if (blocker === undefined) return outcome('plan', { state: 'completed', dryRun: true, plan });
+  const { result, exit } = errorOutcome(fromErrorData(blocker));
+  return outcome('plan', { ...result, dryRun: true, plan }, exit);
+}
 
 function makeRequest(
   typed: RestoreInput,
@@ -122,6 +130,8 @@ async function showAndAsk(
   const { timezone } = await context.configuration();
   const plan = await client.plan(request);
   for (const line of renderPlan(plan, timezone)) context.note(line);
+  const [blocker] = plan.blockers ?? [];
+  if (blocker !== undefined) throw fromErrorData(blocker);
   const short = request.component.slice(request.component.indexOf('/') + 1);
   await confirmByTyping(context, 'proceed? type the name of the component: ', [request.component, short]);
   return plan;

@@ -23,6 +23,7 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
   );
   lines.push(`      needs ${bytesText(plan.space.neededBytes)}, ${bytesText(plan.space.availableBytes)} are free`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
+  for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
   lines.push(`      digest ${plan.digest}`);
   return lines;
 }

@@ -77,10 +77,18 @@ function inWords({ standbys, slots, subscriptions, publications }: Dependents): 
   ];
 }
 
-export function resolutionWarnings({ passedOver, resolved }: Resolution): string[] {
-  const copies = passedOver.map(({ copy, message }) => `copy '${copy}' was passed over: ${message}`);
+export function resolutionWarnings({ passedOver, resolved, leftBehind }: Resolution): string[] {
   const { firstLeftOut } = resolved;
-  if (firstLeftOut === undefined) return copies;
-  const { xid, time } = firstLeftOut;
-  return [`everything from transaction ${xid} at ${shortMoment(time)} on is left out`, ...copies];
+  return [
+    ...(leftBehind === undefined ? [] : [leftBehindWords(leftBehind)]),
+    ...(firstLeftOut === undefined
+      ? []
+      : [`everything from transaction ${firstLeftOut.xid} at ${shortMoment(firstLeftOut.time)} on is left out`]),
+    ...passedOver.map(({ copy, message }) => `copy '${copy}' was passed over: ${message}`),
+  ];
+}
+
+function leftBehindWords({ timeline, now, leftAt }: NonNullable<Resolution['leftBehind']>): string {
+  const where = leftAt === undefined ? '' : ` at ${leftAt}`;
+  return `this is a history that was left: an earlier restore or a promotion went from timeline ${timeline}${where} to another one, and production is on timeline ${now}; what was written there since is not in it`;
 }

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName } from '../../domain/ids.ts';
-import { fail } from '../../errors/index.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
@@ -18,6 +18,7 @@ import {
   inspectLocale,
   inspectProduction,
   inspectTablespaces,
+  unconfirmedRestore,
 } from './preflight.ts';
 import { type Resolution, resolveTarget } from './resolve.ts';
 
@@ -37,14 +38,17 @@ export interface PlanRequest {
   readonly url?: string;
   readonly headers?: HeaderCache;
   readonly now?: Date;
+  /** What is in the way is listed in the plan's `blockers` and not thrown, so that a person learns the rest too. Default false. */
+  readonly dryRun?: boolean;
 }
 
 /** Segments that may wait in the spool, on top of base and log. */
 const spoolSegments = 16;
 
 /**
- * Nothing is touched. Throws what `resolveTarget` throws, `TARGET_UNFIT`, `NO_SPACE`, `TOOL_VERSION`, and `DATABASE_IDENTITY` when
- * the production directory belongs to another cluster than the one that is in the vault.
+ * Nothing is touched. Throws what `resolveTarget` throws, `TARGET_UNFIT`, `TOOL_VERSION`, `DATABASE_IDENTITY` when the production
+ * directory belongs to another cluster than the one that is in the vault; and, unless it is a dry run, what is in the way:
+ * `JOURNAL_STATE` for an earlier restore that was neither confirmed nor rolled back, `NO_SPACE`.
  */
 export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   const { configuration, database, vault } = request;
@@ -75,13 +79,17 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
     neededBytes: details.sizeBytes + resolution.logBytes + spoolSegments * details.segmentSizeBytes,
     availableBytes: await availableBytes(place.dataDirectory),
   };
-  if (space.neededBytes > space.availableBytes) noSpace(place, space);
+  const blockers = [
+    ...(place.mode === 'in place' ? [await unconfirmedRestore(place.dataDirectory)] : []),
+    space.neededBytes > space.availableBytes ? noSpace(place, space) : undefined,
+  ].filter((blocker) => blocker !== undefined);
+  if (blockers[0] !== undefined && request.dryRun !== true) throw blockers[0];
   const warnings = [
     ...(await productionWarnings(database.id, request.url, production)),
     ...resolutionWarnings(resolution),
     ...left.map((library) => `the library '${library}' that production preloads is not loaded in the recovered server`),
   ];
-  return withDigest(request, { place, production, resolution, execution, space, warnings });
+  return withDigest(request, { place, production, resolution, execution, space, warnings, blockers });
 }
 
 interface Parts {
@@ -91,10 +99,11 @@ interface Parts {
   readonly execution: RestoreExecution;
   readonly space: RestorePlan['space'];
   readonly warnings: readonly string[];
+  readonly blockers: readonly HoldfastError[];
 }
 
 function withDigest({ configuration, database, target, run }: PlanRequest, parts: Parts): RestorePlan {
-  const { place, production, resolution, execution, space, warnings } = parts;
+  const { place, production, resolution, execution, space, warnings, blockers } = parts;
   const { snapshot, details, copy, resolved, segments, histories, logBytes } = resolution;
   const plan = {
     run,
@@ -112,6 +121,7 @@ function withDigest({ configuration, database, target, run }: PlanRequest, parts
     execution,
     space,
     warnings,
+    ...(blockers.length === 0 ? {} : { blockers: blockers.map((blocker) => blocker.toJSON()) }),
   };
   return { ...plan, digest: planDigest(plan) };
 }
@@ -202,14 +212,14 @@ async function executionFor(
   return { execution, left: preloads.left };
 }
 
-function noSpace({ mode, dataDirectory }: Place, space: RestorePlan['space']): never {
+function noSpace({ mode, dataDirectory }: Place, space: RestorePlan['space']): HoldfastError {
   const { neededBytes, availableBytes } = space;
   const parent = path.dirname(dataDirectory);
   const words = `${sizeText(neededBytes)}, and ${sizeText(availableBytes)} are free in '${parent}'`;
   const missing = sizeText(neededBytes - availableBytes);
   const elsewhere =
     mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
-  return fail('NO_SPACE', `the restore of '${dataDirectory}' needs ${words}`, {
+  return new HoldfastError('NO_SPACE', `the restore of '${dataDirectory}' needs ${words}`, {
     hint: `make room for ${missing} more there, or ${elsewhere}; nothing was touched`,
     details: { neededBytes, availableBytes },
   });

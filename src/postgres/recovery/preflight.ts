@@ -2,7 +2,7 @@
 
 import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { fail } from '../../errors/index.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
 import { findUser, tryRun } from '../../process/index.ts';
 import type { PhysicalDetails, RestorePlan } from '../types.ts';
 import { readDirectoryIdentity } from './control-data.ts';
@@ -60,12 +60,6 @@ export async function inspectProduction(
   if (await exists(path.join(dataDirectory, 'patroni.dynamic.json'))) {
     unfit('belongs to Patroni, which would undo the restore', `pause and leave the Patroni cluster, or ${beside}`);
   }
-  if (await exists(path.join(dataDirectory, markerFile))) {
-    const run = await runOfMarker(path.join(dataDirectory, markerFile));
-    fail('JOURNAL_STATE', `'${dataDirectory}' holds a restore that was neither confirmed nor rolled back: ${run}`, {
-      hint: `\`holdfast rollback ${run}\` brings the data of before it back, \`holdfast confirm ${run}\` removes that data for good; another moment can be looked at meanwhile with \`--beside DIR\``,
-    });
-  }
   if ((await readdir(dataDirectory)).length === 0) return undefined;
   const identity = await readDirectoryIdentity(dataDirectory);
   if (identity === undefined)
@@ -75,6 +69,17 @@ export async function inspectProduction(
     unfit('is a standby', 'restore where the primary is, or remove the standby first');
   }
   return { systemId: identity.systemId, timeline: identity.timeline, dataDirectory, running };
+}
+
+/** An earlier restore in place that waits for a person's word: it must be ended before the next one. */
+export async function unconfirmedRestore(dataDirectory: string): Promise<HoldfastError | undefined> {
+  const marker = path.join(dataDirectory, markerFile);
+  if (!(await exists(marker))) return undefined;
+  const run = await runOfMarker(marker);
+  const message = `'${dataDirectory}' holds a restore that was neither confirmed nor rolled back: ${run}`;
+  return new HoldfastError('JOURNAL_STATE', message, {
+    hint: `\`holdfast rollback ${run}\` brings the data of before it back, \`holdfast confirm ${run}\` removes that data for good; another moment can be looked at meanwhile with \`--beside DIR\``,
+  });
 }
 
 async function inspectParent(dataDirectory: string, runAs: string | undefined): Promise<void> {

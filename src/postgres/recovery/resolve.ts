@@ -3,6 +3,7 @@
 import type { ComponentId } from '../../domain/component.ts';
 import { compareLsn, type Lsn, lsnFrom, lsnValue, segmentName } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
+import { isOnPath } from '../../domain/timeline.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import type { PhysicalDetails, PlannedSegment, RequestedTarget, ResolvedTarget } from '../types.ts';
@@ -36,6 +37,8 @@ export interface Resolution {
   readonly histories: readonly number[];
   /** Log between the start of the first and the end of the last segment's needed part. */
   readonly logBytes: number;
+  /** Set when the target lies in log that the cluster left: no part of the way to the timeline that it was seen on last. */
+  readonly leftBehind?: { readonly timeline: number; readonly now: number; readonly leftAt?: Lsn };
   /** Copies that could not be asked, or that do not lead to the target, with the reason. */
   readonly passedOver: readonly { readonly copy: string; readonly code: string; readonly message: string }[];
 }
@@ -202,8 +205,16 @@ async function freeze(branch: Branch, found: Found): Promise<Resolution> {
     segments,
     histories: [...archive.histories].sort((a, b) => a - b),
     logBytes: Number(lsnValue(record.endLsn) - lsnValue(base.floor)),
+    ...leftBehind(archive, timeline, record.endLsn),
     passedOver: [],
   };
+}
+
+function leftBehind(archive: LogArchive, timeline: number, endLsn: Lsn): Pick<Resolution, 'leftBehind'> {
+  const main = mainHistory(archive);
+  if (isOnPath(main, timeline, endLsn)) return {};
+  const leftAt = main.ancestors.find((ancestor) => ancestor.timeline === timeline)?.switchLsn;
+  return { leftBehind: { timeline, now: main.timeline, ...(leftAt === undefined ? {} : { leftAt }) } };
 }
 
 /** What the target does not say: the newest moment known not to lie behind the end. */

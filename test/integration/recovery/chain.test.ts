@@ -136,6 +136,10 @@ for (const major of [15, 18]) {
     const gone = await resolve({ type: 'time', moment: abandoned.time });
     assert.equal(gone.resolved.timeline, 1, 'the moment belongs to the timeline that was alive then');
     assert.equal(gone.resolved.lastTransaction?.xid, abandoned.xid);
+    assert.deepEqual([gone.leftBehind?.timeline, gone.leftBehind?.now], [1, newTimeline]);
+    assert.equal(gone.leftBehind?.leftAt, plan.resolved.endLsn);
+    assert.equal(onNew.leftBehind, undefined);
+    assert.equal((await resolve({ type: 'time', moment: kept.time })).leftBehind, undefined, 'the way to the new one');
     await assert.rejects(resolve({ type: 'lsn', lsn: gone.resolved.lastRecordLsn }), { code: 'TARGET_AMBIGUOUS' });
     assert.equal((await resolve({ type: 'lsn', lsn: gone.resolved.lastRecordLsn }, 1)).resolved.timeline, 1);
 
@@ -145,6 +149,8 @@ for (const major of [15, 18]) {
       [abandoned.time, [kept.id, abandoned.id]],
     ] as const) {
       const beside = await restores.plan({ target: { type: 'time', moment } });
+      const isLeft = moment === abandoned.time;
+      assert.equal(beside.warnings.filter((warning) => /a history that was left/.test(warning)).length, isLeft ? 1 : 0);
       await restores.recover(beside);
       const rows = await restores.query<{ id: number }>(beside, 'select id from ledger order by id');
       assert.deepEqual(

@@ -125,6 +125,12 @@ describe('a restore in place', () => {
     assert.equal(slot?.name, 'holdfast_acme_main');
     assert.ok(slot?.lsn);
     assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'swapped');
+    const dry = await planRestore({ ...request('restore-second'), dryRun: true });
+    assert.equal(dry.resolved.endLsn, plan.resolved.endLsn);
+    assert.deepEqual(
+      dry.blockers?.map(({ code }) => code),
+      ['JOURNAL_STATE'],
+    );
     await assert.rejects(planRestore(request('restore-second')), (error: HoldfastError) => {
       // At night the next question is how to go back, or on: the run is named, and what each way does.
       assert.equal(error.code, 'JOURNAL_STATE');

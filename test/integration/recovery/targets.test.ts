@@ -241,6 +241,11 @@ test('what the host lacks is refused before anything is touched: room, programs 
     await assert.rejects(restores.plan({ target: { type: 'immediate' } }), { code });
   };
   await refused({ sizeBytes: 2 ** 55 }, 'NO_SPACE');
+  const dry = await restores.plan({ target: { type: 'immediate' }, dryRun: true });
+  assert.deepEqual(
+    dry.blockers?.map(({ code }) => code),
+    ['NO_SPACE'],
+  );
   await refused({ major: 11 }, 'TOOL_VERSION');
   await refused({ locale: { collate: 'xx_YY.UTF-8', ctype: 'xx_YY.UTF-8', encoding: 'UTF8' } }, 'TARGET_UNFIT');
 });
