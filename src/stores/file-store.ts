@@ -20,6 +20,9 @@ import type {
   StoreProperties,
 } from './store.ts';
 
+/** Files that are looked at in one call while a directory is listed; a listing that is given up after its first key has looked at few. */
+const MOST_AT_ONCE = 64;
+
 /** The directory must exist: one that is made on demand hides a disk that is not mounted. */
 export class FileStore implements Store {
   readonly name: string;
@@ -172,6 +175,7 @@ export class FileStore implements Store {
     });
   }
 
+  /** Also right before anything is called absent: what a disk that went away had is unknown. */
   async #checkRoot(): Promise<void> {
     const { dev, ino } = await stat(this.#root).then(
       (info) => (info.isDirectory() ? info : fail('STORE_UNAVAILABLE', `'${this.#root}' is not a directory`)),
@@ -221,6 +225,7 @@ export class FileStore implements Store {
     } catch (error) {
       if (!isAbsent(error)) throw error;
     }
+    await this.#checkRoot();
     return fail('OBJECT_MISSING', `'${key}' is not on '${this.name}'`);
   }
 
@@ -229,23 +234,29 @@ export class FileStore implements Store {
       const info = await lstat(this.#path(key));
       return info.isFile() ? { key, sizeBytes: info.size, storedAt: info.mtime } : undefined;
     } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw error;
+      if (!isAbsent(error)) throw error;
+      await this.#checkRoot();
+      return undefined;
     }
   }
 
   async *#walk(directory: string, prefix: string, options: ListOptions): AsyncGenerator<ObjectInfo> {
     const names = await this.#call(`listing '${directory}'`, options, () => this.#children(directory));
-    for (const name of names) {
-      const key = directory + name;
-      const isBelow = name.endsWith('/');
-      if (isBelow ? !(key.startsWith(prefix) || prefix.startsWith(key)) : !key.startsWith(prefix)) continue;
-      if (options.after !== undefined && key <= options.after && !(isBelow && options.after.startsWith(key))) continue;
-      if (isBelow) yield* this.#walk(key, prefix, options);
-      else {
-        const info = await this.#call(`looking for '${key}'`, options, () => this.#info(key));
-        if (info) yield info; // deleted meanwhile otherwise
+    const keys = names.map((name) => directory + name).filter((key) => isListed(key, prefix, options.after));
+    for (let at = 0, atOnce = 1; at < keys.length; atOnce = Math.min(MOST_AT_ONCE, atOnce * 2)) {
+      const first = keys[at] as string;
+      if (first.endsWith('/')) {
+        yield* this.#walk(first, prefix, options);
+        at++;
+        continue;
       }
+      const below = keys.slice(at, at + atOnce).findIndex((key) => key.endsWith('/'));
+      const files = keys.slice(at, below < 0 ? at + atOnce : at + below);
+      at += files.length;
+      const infos = await this.#call(`looking for '${first}' and others`, options, () =>
+        Promise.all(files.map((key) => this.#info(key))),
+      );
+      for (const info of infos) if (info) yield info; // deleted meanwhile otherwise
     }
   }
 
@@ -259,8 +270,9 @@ export class FileStore implements Store {
         .filter((name) => name !== 'lost+found/')
         .sort(compareKeys);
     } catch (error) {
-      if (isAbsent(error)) return [];
-      throw error;
+      if (!isAbsent(error)) throw error;
+      await this.#checkRoot();
+      return [];
     }
   }
 
@@ -274,6 +286,13 @@ export class FileStore implements Store {
     if (code === 'ENOSPC' || code === 'EDQUOT') return new HoldfastError('NO_SPACE', message, { cause: error });
     return new HoldfastError('STORE_UNAVAILABLE', message, { cause: error });
   }
+}
+
+/** A directory is walked when anything below it may be listed. */
+function isListed(key: string, prefix: string, after: string | undefined): boolean {
+  const isBelow = key.endsWith('/');
+  if (isBelow ? !(key.startsWith(prefix) || prefix.startsWith(key)) : !key.startsWith(prefix)) return false;
+  return after === undefined || key > after || (isBelow && after.startsWith(key));
 }
 
 async function writeDurably(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {

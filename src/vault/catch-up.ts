@@ -19,7 +19,15 @@ import {
 } from './layout.ts';
 import { VaultLogCopy } from './log-copy.ts';
 import { type Manifest, openManifest } from './manifest.ts';
-import { fill, lackingOn, readVerified, replicateObject, replicateSnapshot, type Transfer } from './replicate.ts';
+import {
+  fill,
+  lackingOn,
+  openVerified,
+  readVerified,
+  replicateObject,
+  replicateSnapshot,
+  type Transfer,
+} from './replicate.ts';
 import { logOf, requireLog } from './require-log.ts';
 import { namedIn, namedOn, requireNotNamed } from './retention/named.ts';
 import { objectTypes, unseal } from './sealed.ts';
@@ -201,15 +209,8 @@ class CatchUp {
   }
 
   async #manifest(key: string): Promise<Manifest> {
-    const holders = this.#transfer.sources;
-    const bytes = await readVerified(
-      this.#core,
-      holders,
-      key,
-      (each) => openManifest(this.#core, key, each),
-      this.#options.signal,
-    );
-    return openManifest(this.#core, key, bytes);
+    const open = (bytes: Buffer) => openManifest(this.#core, key, bytes);
+    return openVerified(this.#core, this.#transfer.sources, key, open, this.#options.signal);
   }
 
   /** Also brings back packs that a snapshot of the target lost. */
@@ -250,8 +251,8 @@ class CatchUp {
   /** The target got its own in the meantime: sealed separately, so its bytes differ, but it must hold the same log. */
   async #requireSameLog(key: string, kind: LogName['kind']): Promise<void> {
     const context = sealContext(this.#core, objectTypes[kind], key);
-    const theirs = await readVerified(this.#core, this.#transfer.sources, key, (bytes) => unseal(context, bytes));
-    const [a, b] = [await unseal(context, theirs), await getSealed(this.#transfer.target.store, context)];
+    const a = await openVerified(this.#core, this.#transfer.sources, key, (bytes) => unseal(context, bytes));
+    const b = await getSealed(this.#transfer.target.store, context);
     if (!a.body.equals(b.body))
       fail('OBJECT_EXISTS', `'${key}' holds other log on '${this.#transfer.target.description.name}'`);
   }

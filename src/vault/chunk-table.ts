@@ -3,11 +3,12 @@
 import { CHUNK_ID_BYTES } from './chunk-id.ts';
 import { type ChunkRecord, RECORD_BYTES, readRecord, writeRecord } from './chunk-record.ts';
 
-const SLAB_RECORDS = 16_384;
+/** 60 KiB: most snapshots that are opened are small. */
+const SLAB_RECORDS = 1024;
 
 /** Open addressing over slabs: 60 bytes a record and 8 to 16 for its slots. */
 export class ChunkTable {
-  #slots = new Uint32Array(1 << 16); // record number + 1
+  #slots = new Uint32Array(1 << 10); // record number + 1
   readonly #slabs: Buffer[] = [];
   #size = 0;
 

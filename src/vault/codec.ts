@@ -27,6 +27,11 @@ const LEVEL = 3;
 
 const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } };
 
+/** Saves nothing that anybody pays for: a store counts requests and blocks, and whoever reads it pays for a decompressor. */
+const TOO_SMALL_BYTES = 512;
+/** Up to here the way to another thread and back costs more than the work, which keeps nobody waiting: tens of microseconds. */
+const SMALL_BYTES = 64 * 1024;
+
 /** With the length known and room for the worst case zstd works in one pass, without buffers of its own. */
 function inOnePass(plain: Uint8Array) {
   return { ...ZSTD_OPTIONS, pledgedSrcSize: plain.length, chunkSize: plain.length + (plain.length >> 8) + 1024 };
@@ -37,9 +42,9 @@ export interface Compressed {
   readonly bytes: Uint8Array;
 }
 
-/** Small things, in libuv's pool. */
+/** Small things in the calling thread, larger ones in libuv's pool. */
 export async function compress(plain: Uint8Array): Promise<Compressed> {
-  if (plain.length === 0) return { codec: codecs.raw, bytes: plain };
+  if (plain.length <= SMALL_BYTES) return compressSync(plain, plain.length <= TOO_SMALL_BYTES ? 'none' : 'zstd');
   return smaller(plain, codecs.zstd, await compressZstd(plain, ZSTD_OPTIONS));
 }
 
@@ -56,6 +61,7 @@ function smaller(plain: Uint8Array, codec: number, bytes: Uint8Array): Compresse
 
 /** Throws `OBJECT_DAMAGED` unless exactly `plainLength` bytes come out; never makes more than that. */
 export async function decompress(codec: number, bytes: Buffer, plainLength: number, what: string): Promise<Buffer> {
+  if (Math.max(bytes.length, plainLength) <= SMALL_BYTES) return decompressSync(codec, bytes, plainLength, what);
   return requireLength(await decompressBounded(codec, bytes, plainLength, what), plainLength, what);
 }
 

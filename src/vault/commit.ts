@@ -14,7 +14,7 @@ import {
   sealManifest,
   sha256Of,
 } from './manifest.ts';
-import { fill, type Lacking, lackingOn, readVerified, replicateSnapshot, requireWhole } from './replicate.ts';
+import { fill, type Lacking, lackingOn, openVerified, replicateSnapshot, requireWhole } from './replicate.ts';
 import { requireNotNamed } from './retention/named.ts';
 import type {
   CommitReady,
@@ -108,8 +108,7 @@ export async function findManifest(
   const key = asked.map(keyOf).find((each) => each !== undefined);
   if (key === undefined) return undefined;
   const holders = asked.filter((copy) => keyOf(copy) === key);
-  const bytes = await readVerified(core, holders, key, (each) => openManifest(core, key, each));
-  return { manifest: await openManifest(core, key, bytes), holders, asked };
+  return { manifest: await openVerified(core, holders, key, (each) => openManifest(core, key, each)), holders, asked };
 }
 
 /** One snapshot by its id, with the copies that list it: reads its manifest alone, however many there are. */
@@ -165,11 +164,7 @@ async function newestManifest(
   for (const key of [...new Set([...listings.values()].flat())].sort().reverse()) {
     const holders = core.copies.all.filter((copy) => listings.get(copy.description.name)?.includes(key));
     try {
-      return await openManifest(
-        core,
-        key,
-        await readVerified(core, holders, key, (each) => openManifest(core, key, each)),
-      );
+      return await openVerified(core, holders, key, (each) => openManifest(core, key, each));
     } catch (error) {
       if (!isHoldfastError(error, 'OBJECT_DAMAGED')) throw error;
       core.logger.error({ component, key }, `this is no manifest of ours and is passed over: ${error.message}`);

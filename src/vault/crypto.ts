@@ -1,6 +1,6 @@
 // Keys derived from keys, and AES-256-GCM with the nonce that the format gives (docs/vault-format.md, section 3).
 
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from 'node:crypto';
 import { fail } from '../errors/index.ts';
 
 export const KEY_BYTES = 32;
@@ -9,11 +9,11 @@ export const TAG_BYTES = 16;
 
 /** HKDF-SHA-256, 32 bytes. */
 export function derive(key: Uint8Array, salt: Uint8Array, info: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, salt, `holdfast/1/${info}`, KEY_BYTES));
+  return Buffer.from(hkdfSync('sha256', createSecretKey(key), salt, `holdfast/1/${info}`, KEY_BYTES));
 }
 
 export function hmac(key: Uint8Array, ...data: readonly (Uint8Array | string)[]): Buffer {
-  const mac = createHmac('sha256', key);
+  const mac = createHmac('sha256', createSecretKey(key));
   for (const part of data) mac.update(part);
   return mac.digest();
 }
@@ -32,7 +32,7 @@ export function encryptAt(
   associated: Uint8Array,
   plain: Uint8Array,
 ): [ciphertext: Buffer, tag: Buffer] {
-  const cipher = createCipheriv('aes-256-gcm', key, nonceAt(offset), { authTagLength: TAG_BYTES });
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(key), nonceAt(offset), { authTagLength: TAG_BYTES });
   cipher.setAAD(associated);
   const ciphertext = cipher.update(plain);
   cipher.final();
@@ -48,7 +48,8 @@ export function decryptAt(
   what: string,
 ): Buffer {
   if (sealed.length < TAG_BYTES) fail('OBJECT_DAMAGED', `${what} is too short`);
-  const decipher = createDecipheriv('aes-256-gcm', key, nonceAt(offset), { authTagLength: TAG_BYTES });
+  const secret = createSecretKey(key);
+  const decipher = createDecipheriv('aes-256-gcm', secret, nonceAt(offset), { authTagLength: TAG_BYTES });
   decipher.setAAD(associated);
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
   const plain = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
@@ -67,6 +68,8 @@ export class VaultKeys {
   readonly idBytes: Buffer;
   readonly chunkId: Buffer;
   readonly #vaultKey: Buffer;
+  /** By purpose. */
+  readonly #derived = new Map<string, Buffer>();
 
   constructor(id: string, vaultKey: Buffer) {
     this.id = id;
@@ -76,7 +79,11 @@ export class VaultKeys {
   }
 
   derived(purpose: string): Buffer {
-    return derive(this.#vaultKey, this.idBytes, purpose);
+    const known = this.#derived.get(purpose);
+    if (known !== undefined) return known;
+    const key = derive(this.#vaultKey, this.idBytes, purpose);
+    this.#derived.set(purpose, key);
+    return key;
   }
 
   /** For wrapping into another slot; goes nowhere else. */

@@ -7,6 +7,7 @@ import { hmac, type VaultKeys } from './crypto.ts';
 import { DESCRIPTOR_KEY } from './layout.ts';
 
 const FORMAT = 1;
+const formatSchema = z.object({ format: z.number() });
 const descriptorSchema = z.object({
   format: z.literal(FORMAT),
   vault: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
@@ -29,7 +30,7 @@ export function parseDescriptor(copy: string, bytes: Buffer): Descriptor {
   } catch (cause) {
     fail('OBJECT_DAMAGED', `'${DESCRIPTOR_KEY}' on '${copy}' is not JSON`, { cause });
   }
-  const format = z.object({ format: z.number() }).safeParse(data);
+  const format = formatSchema.safeParse(data);
   if (format.success && format.data.format !== FORMAT) {
     fail('VAULT_FORMAT', `the vault on '${copy}' has format ${format.data.format}, this version reads ${FORMAT}`);
   }

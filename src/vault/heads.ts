@@ -9,7 +9,7 @@ import type { VaultCore } from './core.ts';
 import { parseManifestKey } from './layout.ts';
 import { openManifest, sha256Of } from './manifest.ts';
 import { componentsOn } from './snapshots.ts';
-import { getThrough } from './versions.ts';
+import { readThrough } from './versions.ts';
 
 /** What anybody may have put under the name of a manifest: it says nothing. */
 const UNREADABLE: readonly ErrorCode[] = ['OBJECT_MISSING', 'OBJECT_DAMAGED', 'VAULT_FORMAT', 'VAULT_OTHER'];
@@ -48,8 +48,7 @@ async function highest(
 
 async function headOf(core: VaultCore, copy: Copy, key: string): Promise<Head | undefined> {
   try {
-    const bytes = await getThrough(copy.store, key, (each) => openManifest(core, key, each));
-    const { header } = await openManifest(core, key, bytes);
+    const { header, bytes } = await readThrough(copy.store, key, async (get) => openManifest(core, key, await get()));
     return { sequence: header.sequence, id: header.id, sha256: sha256Of(bytes) };
   } catch (error) {
     if (!isHoldfastError(error, ...UNREADABLE)) throw error;

@@ -89,8 +89,9 @@ export async function sealManifest(core: VaultCore, header: ManifestHeader, body
 
 /** Throws `OBJECT_DAMAGED`. */
 export async function openManifest(core: VaultCore, key: string, bytes: Buffer): Promise<Manifest> {
-  const { header, body } = await unseal(contextOf(core, key), bytes);
-  return { key, bytes, header: checkHeader(key, header), body: parseBody(key, checkHeader(key, header), body) };
+  const opened = await unseal(contextOf(core, key), bytes);
+  const header = checkHeader(key, opened.header);
+  return { key, bytes, header, body: parseBody(key, header, opened.body) };
 }
 
 /** Every generation that the snapshot needs, its own first. */

@@ -5,7 +5,7 @@ import type { Copy } from './copies.ts';
 import { requirePolicy } from './copies.ts';
 import { getSealed, listAll, putSame, sealContext, type VaultCore } from './core.ts';
 import { RUNS_PREFIX, recordKey } from './layout.ts';
-import { readVerified } from './replicate.ts';
+import { openVerified } from './replicate.ts';
 import { objectTypes, seal, unseal } from './sealed.ts';
 
 /** The same record again is fine (an activity that is repeated); another under its name is `OBJECT_EXISTS`. */
@@ -37,8 +37,8 @@ export async function getRecord(core: VaultCore, run: string, name: string): Pro
   const key = recordKey(run, name);
   const context = sealContext(core, objectTypes.record, key);
   try {
-    const bytes = await readVerified(core, await core.copies.ready(), key, (each) => unseal(context, each));
-    return JSON.parse((await unseal(context, bytes)).body.toString());
+    const { body } = await openVerified(core, await core.copies.ready(), key, (each) => unseal(context, each));
+    return JSON.parse(body.toString());
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
     return fail('NOT_FOUND', `there is no record '${run}/${name}'`, { cause: error });

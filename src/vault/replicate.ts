@@ -47,6 +47,19 @@ export async function readVerified(
   return failWithWorst(key, errors);
 }
 
+/** What `open` makes of the bytes of the first copy that it accepts; otherwise as `readVerified`. */
+export async function openVerified<T>(
+  core: VaultCore,
+  sources: readonly Copy[],
+  key: string,
+  open: (bytes: Buffer) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const opened: T[] = [];
+  await readVerified(core, sources, key, async (bytes) => opened.push(await open(bytes)), signal);
+  return opened[0] as T;
+}
+
 /** Unknown before damaged before missing: "missing" is said only when every copy said it. */
 export function failWithWorst(key: string, errors: readonly HoldfastError[]): never {
   const unknown = errors.find((error) => !isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED'));

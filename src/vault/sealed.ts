@@ -68,8 +68,9 @@ export async function seal(context: SealContext, header: unknown, body: Uint8Arr
 export async function unseal(context: SealContext, bytes: Buffer): Promise<Opened> {
   const { prefix, first, second, end } = readPrefix(context, bytes);
   if (bytes.length !== end) fail('OBJECT_DAMAGED', `'${context.key}' has ${bytes.length} bytes, expected ${end}`);
-  const header = await openSection(context, prefix, bytes, 0, first);
-  const body = await openSection(context, prefix, bytes, 1, second);
+  const key = objectKey(context, prefix);
+  const header = await openSection({ context, prefix, key }, bytes, 0, first);
+  const body = await openSection({ context, prefix, key }, bytes, 1, second);
   return { header: parseHeader(context, header), body };
 }
 
@@ -80,7 +81,8 @@ export async function unsealHeader(
 ): Promise<{ header: unknown } | { headerEnd: number }> {
   const { prefix, first, second } = readPrefix(context, start);
   if (start.length < second.offset) return { headerEnd: second.offset };
-  return { header: parseHeader(context, await openSection(context, prefix, start, 0, first)) };
+  const key = objectKey(context, prefix);
+  return { header: parseHeader(context, await openSection({ context, prefix, key }, start, 0, first)) };
 }
 
 interface Section {
@@ -119,22 +121,22 @@ function readPrefix(
   return { prefix: bytes.subarray(0, PREFIX_BYTES), first, second, end };
 }
 
+interface ObjectParts {
+  readonly context: SealContext;
+  readonly prefix: Buffer;
+  /** The object's own. */
+  readonly key: Buffer;
+}
+
 async function openSection(
-  context: SealContext,
-  prefix: Buffer,
+  { context, prefix, key }: ObjectParts,
   bytes: Buffer,
   number: number,
   section: Section,
 ): Promise<Buffer> {
   const sealed = bytes.subarray(section.offset, section.offset + section.storedLength + TAG_BYTES);
   const what = `'${context.key}'`;
-  const stored = decryptAt(
-    objectKey(context, prefix),
-    section.offset,
-    associated(context, prefix, number),
-    sealed,
-    what,
-  );
+  const stored = decryptAt(key, section.offset, associated(context, prefix, number), sealed, what);
   return decompress(section.codec, stored, section.plainLength, what);
 }
 

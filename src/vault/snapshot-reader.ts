@@ -12,7 +12,7 @@ import { packKeyOf } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { type PackContext, readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
-import { failWithWorst, readVerified } from './replicate.ts';
+import { failWithWorst, openVerified } from './replicate.ts';
 import { restoreFiles } from './restore/restore-files.ts';
 import { parseTreeEntry } from './tree-entry.ts';
 import type {
@@ -156,8 +156,7 @@ async function indexedPacks(
   copies: readonly Copy[],
 ): Promise<readonly IndexedPack[]> {
   try {
-    const bytes = await readVerified(core, copies, key, (each) => openIndex(context, key, each));
-    return await openIndex(context, key, bytes);
+    return await openVerified(core, copies, key, (each) => openIndex(context, key, each));
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED')) throw error;
     return []; // the packs tell it themselves

@@ -10,7 +10,7 @@ import { type Holdings, holdingsOf, joinGeneration, noteStored, putGenerationKey
 import { knownChunks } from './known-chunks.ts';
 import { checkSnapshotId, manifestKey, parseManifestKey, snapshotsPrefix } from './layout.ts';
 import { type ManifestHeader, openManifest, readManifestHeader } from './manifest.ts';
-import { readVerified } from './replicate.ts';
+import { openVerified } from './replicate.ts';
 import { openReader } from './snapshot-reader.ts';
 import { PackingSnapshotWriter } from './snapshot-writer.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotRequest, SnapshotWriter } from './types.ts';
@@ -143,6 +143,6 @@ export async function openSnapshot(
   const rank = (copy: Copy) => (isPresent(copy) ? (copy.description.name === from ? 0 : 1) : 2);
   const copies = ready.sort((a, b) => rank(a) - rank(b));
   const key = manifestKey(snapshot.component, snapshot.sequence, snapshot.id);
-  const bytes = await readVerified(core, copies.filter(isPresent), key, (each) => openManifest(core, key, each));
-  return openReader(core, await openManifest(core, key, bytes), copies);
+  const manifest = await openVerified(core, copies.filter(isPresent), key, (each) => openManifest(core, key, each));
+  return openReader(core, manifest, copies);
 }

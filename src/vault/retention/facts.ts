@@ -12,7 +12,7 @@ import type { VaultCore } from '../core.ts';
 import { generationPath, parseGeneration } from '../layout.ts';
 import { VaultLogCopy } from '../log-copy.ts';
 import { generationsOf, type Manifest, type ManifestHeader, openManifest, readManifestHeader } from '../manifest.ts';
-import { readVerified } from '../replicate.ts';
+import { openVerified } from '../replicate.ts';
 import type { LogObject } from '../types.ts';
 import { type CopyInventory, type GenerationHoldings, requireNoStranger } from './inventory.ts';
 
@@ -118,8 +118,7 @@ async function readManifests(
 }
 
 async function readBody(core: VaultCore, from: readonly Copy[], key: string) {
-  const bytes = await readVerified(core, from, key, (each) => openManifest(core, key, each));
-  const manifest = await openManifest(core, key, bytes);
+  const manifest = await openVerified(core, from, key, (each) => openManifest(core, key, each));
   return { generations: generationPathsOf(manifest), packs: packsOf(manifest) };
 }
 

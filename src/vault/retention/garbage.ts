@@ -5,7 +5,7 @@ import { listAll, type VaultCore } from '../core.ts';
 import { openGeneration } from '../generation.ts';
 import { openIndex } from '../index-object.ts';
 import { indexesPrefix, packsPrefix } from '../layout.ts';
-import { readVerified } from '../replicate.ts';
+import { openVerified } from '../replicate.ts';
 import { isClosed, type JudgeParts } from './decide.ts';
 import type { GenerationFacts } from './facts.ts';
 
@@ -67,8 +67,8 @@ async function indexedPacks(
   }
   const indexed = new Set<string>();
   for (const [key, from] of holders) {
-    const bytes = await readVerified(core, from, key, (each) => openIndex(generation.context, key, each));
-    for (const { sha256 } of await openIndex(generation.context, key, bytes)) indexed.add(sha256);
+    const packs = await openVerified(core, from, key, (each) => openIndex(generation.context, key, each));
+    for (const { sha256 } of packs) indexed.add(sha256);
   }
   return indexed;
 }

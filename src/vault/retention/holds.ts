@@ -8,7 +8,7 @@ import { fail } from '../../errors/index.ts';
 import { type Copy, requirePolicy } from '../copies.ts';
 import { listAll, putSame, sealContext, type VaultCore } from '../core.ts';
 import { HOLDS_PREFIX, holdKey, holdReleaseKey, parseHoldKey } from '../layout.ts';
-import { readVerified } from '../replicate.ts';
+import { openVerified } from '../replicate.ts';
 import { objectTypes, seal, unseal } from '../sealed.ts';
 
 const moment = z.custom<Moment>((value) => typeof value === 'string' && isMoment(value));
@@ -56,7 +56,7 @@ export async function readHolds(core: VaultCore, copies: readonly Copy[]): Promi
 
 async function open(core: VaultCore, from: readonly Copy[], key: string) {
   const context = sealContext(core, objectTypes.hold, key);
-  return unseal(context, await readVerified(core, from, key, (bytes) => unseal(context, bytes)));
+  return openVerified(core, from, key, (bytes) => unseal(context, bytes));
 }
 
 function parseHold(key: string, data: unknown): Hold {

@@ -6,7 +6,7 @@ import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { Copy } from '../copies.ts';
 import { listAll, sealContext, type VaultCore } from '../core.ts';
 import { parseTombstoneKey, TOMBSTONES_PREFIX, tombstoneListKey } from '../layout.ts';
-import { readVerified } from '../replicate.ts';
+import { openVerified } from '../replicate.ts';
 import { objectTypes, unseal } from '../sealed.ts';
 
 const moment = z.custom<Moment>((value) => typeof value === 'string' && isMoment(value));
@@ -100,8 +100,7 @@ export async function readTombstones(
     if (known !== undefined) return known;
     const from = (holders.get(key) ?? []).map(({ copy }) => copy);
     const context = sealContext(core, objectTypes.tombstone, key);
-    const bytes = await readVerified(core, from, key, (each) => unseal(context, each));
-    const opened = { ...(await unseal(context, bytes)), bytes };
+    const opened = await openVerified(core, from, key, async (bytes) => ({ ...(await unseal(context, bytes)), bytes }));
     cache.set(key, opened);
     return opened;
   };

@@ -44,6 +44,29 @@ describe('store on a directory, as a disk', () => {
     await assert.rejects(store.put('b', Buffer.from('b')), { code: 'STORE_UNAVAILABLE' });
   });
 
+  it('never ends a listing early when its directory goes away meanwhile', async () => {
+    const parent = await emptyDirectory();
+    await mkdir(join(parent, 'store'));
+    const store = new FileStore('local', join(parent, 'store'));
+    for (let number = 10; number < 99; number++) await store.put(`a/${number}`, Buffer.from('x'));
+    for (const seen of [1, 2, 40, 88]) {
+      const keys: string[] = [];
+      const read = async () => {
+        for await (const { key } of store.list('a/')) {
+          keys.push(key);
+          if (keys.length === seen) await rename(join(parent, 'store'), join(parent, 'elsewhere'));
+        }
+      };
+      // What was looked at before it went may still be told.
+      const hasEnded = await read().then(
+        () => true,
+        (error: { code: string }) => error.code !== 'STORE_UNAVAILABLE',
+      );
+      assert.ok(!hasEnded || keys.length === 89, `${keys.length} keys after it went behind ${seen}`);
+      await rename(join(parent, 'elsewhere'), join(parent, 'store'));
+    }
+  });
+
   it('does not show an unfinished write, and leaves none behind after a refused put', async () => {
     const directory = await emptyDirectory();
     const store = new FileStore('local', directory);
