@@ -1,7 +1,7 @@
 // The commit of a snapshot: everything confirmed on a copy, then its manifest there; and the same again for an attempt that repeats it.
 
 import type { ComponentId } from '../domain/component.ts';
-import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { type ErrorCode, fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { type Copy, meetsPolicy, requirePolicy } from './copies.ts';
 import { listAll, putSame, type VaultCore } from './core.ts';
 import type { Generation, Holdings } from './generation.ts';
@@ -155,7 +155,10 @@ async function nextHeader(core: VaultCore, parts: CommitParts): Promise<Manifest
   };
 }
 
-/** The one with the highest number that is a manifest: whoever may write can put anything under any number. */
+/** What anybody who may write can put under the name of a manifest, or cover there: it must not keep others from being taken. */
+const NO_MANIFEST: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'OBJECT_MISSING', 'VAULT_FORMAT'];
+
+/** The one with the highest number that is a manifest, by what every copy that lists it says. */
 async function newestManifest(
   core: VaultCore,
   component: ComponentId,
@@ -166,7 +169,7 @@ async function newestManifest(
     try {
       return await openVerified(core, holders, key, (each) => openManifest(core, key, each));
     } catch (error) {
-      if (!isHoldfastError(error, 'OBJECT_DAMAGED')) throw error;
+      if (!isHoldfastError(error, ...NO_MANIFEST)) throw error;
       core.logger.error({ component, key }, `this is no manifest of ours and is passed over: ${error.message}`);
     }
   }
