@@ -6,10 +6,11 @@ import type { Moment } from '../../src/domain/moment.ts';
 import { addSeconds, type RetentionRules } from '../../src/domain/retention.ts';
 import type { MarkReport, SweepReport } from '../../src/domain/retention-report.ts';
 import type { Store } from '../../src/stores/store.ts';
-import type { LogHeader, RetentionRequest, SnapshotId, Vault } from '../../src/vault/index.ts';
+import type { LogHeader, RetentionRequest, SnapshotId, SnapshotWriter, Vault } from '../../src/vault/index.ts';
 import { ClockedStore, TestClock } from './clocked-store.ts';
 import {
   COMPONENT,
+  type Files,
   inPieces,
   memoryDirectory,
   request,
@@ -42,6 +43,8 @@ export interface BackupOptions {
   readonly class?: string;
   readonly state?: 'clean' | 'damaged';
   readonly vault?: Vault;
+  /** Its files; default one of 1,500 bytes, named by its number. */
+  readonly files?: Files;
   /** Segments of the log that it needs: from and up to, not including. Without them it is a snapshot that needs none. */
   readonly log?: readonly [from: number, to: number];
   readonly timeline?: number;
@@ -106,16 +109,34 @@ export function idAt(now: Moment, number: number): SnapshotId {
 }
 
 async function backup(vault: Vault, now: Moment, number: number, options: BackupOptions = {}): Promise<SnapshotId> {
-  const id = idAt(now, number);
+  const { id, writer } = await openBackup(vault, now, number, options);
   const { timeline = 1, log } = options;
-  const kind = log === undefined ? 'files' : 'physical';
-  const writer = await vault.writeSnapshot(request(number, { id, from: now, kind, class: options.class ?? 'full' }));
   try {
-    const file = { path: `base/${number}`, mode: 0o600, mtimeSeconds: 0, chunking: 'pages' } as const;
-    await writer.addFile(file, inPieces(seededBytes(`snapshot ${number}`, 1500)));
     const engine = log === undefined ? {} : snapshotEngine(log, timeline);
     await writer.commit({ to: now, state: options.state ?? 'clean', engine });
     return id;
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
+}
+
+/** A backup with everything read and nothing committed. */
+export async function openBackup(
+  vault: Vault,
+  now: Moment,
+  number: number,
+  options: BackupOptions = {},
+): Promise<{ id: SnapshotId; writer: SnapshotWriter }> {
+  const id = idAt(now, number);
+  const kind = options.log === undefined ? 'files' : 'physical';
+  const writer = await vault.writeSnapshot(request(number, { id, from: now, kind, class: options.class ?? 'full' }));
+  try {
+    const files = options.files ?? { [`base/${number}`]: seededBytes(`snapshot ${number}`, 1500) };
+    for (const [path, bytes] of Object.entries(files)) {
+      await writer.addFile({ path, mode: 0o600, mtimeSeconds: 0, chunking: 'pages' }, inPieces(bytes));
+    }
+    return { id, writer };
   } catch (error) {
     await writer.abandon();
     throw error;
