@@ -1,9 +1,11 @@
 // Finds, reads and checks the configuration file; tells all that is wrong at once, each place with line and column.
 
-import { readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { type Document, isAlias, LineCounter, parseAllDocuments, visit } from 'yaml';
 import type { z } from 'zod';
+import { closest } from '../src/domain/closest.ts';
 import { fail } from '../src/errors/index.ts';
 import { crossCheck } from './cross-checks.ts';
 import { makeEffective } from './effective.ts';
@@ -30,11 +32,50 @@ export async function loadConfiguration(file?: string): Promise<LoadedConfigurat
   try {
     text = await readFile(found, 'utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    return fail('CONFIG_NOT_FOUND', `cannot read the configuration '${found}' (${code})`, { cause });
+    return refuseUnread(found, cause as NodeJS.ErrnoException);
   }
   const configuration = parseConfiguration(text, found);
   return { configuration, warnings: await warningsOf(configuration) };
+}
+
+/** What was expected at the path, and the file that was most likely meant. */
+async function refuseUnread(file: string, cause: NodeJS.ErrnoException): Promise<never> {
+  const { code = 'unknown error' } = cause;
+  const name = (hint: string | undefined) => (hint === undefined ? { cause } : { cause, hint });
+  if (code === 'EISDIR') {
+    const inside = path.join(file, DEFAULT_FILE);
+    const isThere = await access(inside).then(
+      () => true,
+      () => false,
+    );
+    const hint = isThere
+      ? `name the file: \`-c ${inside}\``
+      : `there is no '${DEFAULT_FILE}' in it; name a file with \`-c\``;
+    return fail('CONFIG_NOT_FOUND', `'${file}' is a directory, expected a configuration file`, name(hint));
+  }
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return fail('CONFIG_NOT_FOUND', `there is no configuration file '${file}'`, name(await nearby(file)));
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    const hint =
+      'run this as a user who may read it, or let this one: see `ls -l` of the file and `ls -ld` of its directory';
+    return fail(
+      'CONFIG_NOT_FOUND',
+      `user '${os.userInfo().username}' may not read the configuration '${file}'`,
+      name(hint),
+    );
+  }
+  return fail('CONFIG_NOT_FOUND', `cannot read the configuration '${file}' (${code})`, { cause });
+}
+
+/** A hint at a file of a similar name beside the one that is missing. */
+async function nearby(file: string): Promise<string | undefined> {
+  const names = await readdir(path.dirname(file)).catch((): string[] => []);
+  const suggestion = closest(
+    path.basename(file),
+    names.filter((each) => /\.ya?ml$/.test(each)),
+  );
+  return suggestion === undefined ? undefined : `did you mean '${path.join(path.dirname(file), suggestion)}'?`;
 }
 
 /** The same for a text; `file` is the absolute path that relative paths and messages refer to. Throws `CONFIG_INVALID`. */

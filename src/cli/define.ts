@@ -4,6 +4,9 @@ import type { z } from 'zod';
 import type { Context } from './context.ts';
 import type { Outcome } from './result.ts';
 
+/** Options that not every command has a meaning for; whoever types one at another command is told so. */
+export type SharedOption = 'yes' | 'dryRun' | 'detach' | 'standalone';
+
 export interface CommandOption {
   /** As commander reads them: `--to <TARGET>`. */
   readonly flags: string;
@@ -15,13 +18,15 @@ export interface CommandDefinition<Input = never> {
   readonly path: string;
   /** Arguments as commander reads them: `<component...>`. */
   readonly arguments: string;
+  /** `yes`: it acts, so that an answer can be given beforehand. `standalone`: it can do without Temporal, on the host of the data. */
+  readonly takes: readonly SharedOption[];
   readonly summary: string;
   /** More for the help page, in whole sentences. */
   readonly details?: string;
   readonly options?: readonly CommandOption[];
   readonly examples: readonly string[];
-  /** It can do without Temporal, on the host of the data: `--standalone`. */
-  readonly standalone?: true;
+  /** When it leaves with `exitCodes.found`, to be read after "when"; absent: never. */
+  readonly found?: string;
   /** Checks `{ args, …options }`; its messages are shown as they are. */
   readonly input: z.ZodType<Input>;
   /** Nothing, when everything was printed on the way. */
@@ -46,4 +51,11 @@ export function defineCommand<Input>(definition: CommandDefinition<Input>): AnyC
       return checked.success ? run(checked.data, context) : refuse(checked.error.issues);
     },
   };
+}
+
+/** Its details as help page and documentation show them. */
+export function detailsOf({ details, found }: Pick<AnyCommand, 'details' | 'found'>): string | undefined {
+  const leaves = found === undefined ? [] : [`Leaves with 4 when ${found}.`];
+  const all = [...(details === undefined ? [] : [details]), ...leaves];
+  return all.length === 0 ? undefined : all.join(' ');
 }

@@ -11,17 +11,12 @@ export function findDatabase(configuration: Configuration, words: readonly strin
   const all = Object.values(configuration.database);
   const names = all.map(({ id }) => id).join(', ');
   if (!componentKinds.some((known) => known === kind)) {
-    const suggestion =
-      closest(
-        typed,
-        all.map(({ id }) => id),
-      ) ?? closest(kind, componentKinds);
-    const hint =
-      suggestion === undefined ? `configured: ${names}` : `did you mean '${suggestion}'? configured: ${names}`;
-    fail('UNKNOWN_COMPONENT', `'${typed}' is not a component`, { hint });
+    fail('UNKNOWN_COMPONENT', `'${typed}' is not a component`, { hint: suggestComponents(typed, all) });
   }
   if (kind !== 'database') {
-    fail('UNKNOWN_COMPONENT', `no component of the kind '${kind}' is configured`, { hint: `configured: ${names}` });
+    fail('UNKNOWN_COMPONENT', `no component of the kind '${kind}' is configured`, {
+      hint: suggestComponents(typed, all),
+    });
   }
   if (name === undefined) {
     const [only, ...others] = all;
@@ -30,10 +25,25 @@ export function findDatabase(configuration: Configuration, words: readonly strin
   }
   const found = Object.hasOwn(configuration.database, name) ? configuration.database[name] : undefined;
   if (found !== undefined) return found;
-  const suggestion = closest(name, Object.keys(configuration.database));
   return fail('UNKNOWN_COMPONENT', `no component 'database/${name}' is configured`, {
-    hint: suggestion === undefined ? `configured: ${names}` : `did you mean 'database/${suggestion}'?`,
+    hint: suggestComponents(`database/${name}`, all),
   });
+}
+
+/** Those whose name alone was typed; else the one that is nearest as a whole, by its name, or by its kind; and all there are. */
+function suggestComponents(typed: string, all: readonly DatabaseSettings[]): string {
+  const ids = all.map(({ id }) => id);
+  const last = typed.split(/[/ ]/).at(-1)?.toLowerCase() ?? '';
+  const byName = all.filter(({ name }) => name === last).map(({ id }) => id);
+  const nearName = closest(
+    last,
+    all.map(({ name }) => name),
+  );
+  const near = closest(typed.replace(' ', '/'), ids) ?? (nearName && all.find(({ name }) => name === nearName)?.id);
+  const found = byName.length > 0 ? byName : (near ?? closest(typed, componentKinds) ?? []);
+  const words = [found].flat().map((each) => `'${each}'`);
+  const configured = `configured: ${ids.join(', ')}`;
+  return words.length === 0 ? configured : `did you mean ${words.join(' or ')}? ${configured}`;
 }
 
 /** Every database, or the one that is named. */

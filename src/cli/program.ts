@@ -1,40 +1,29 @@
 // From words on a command line to one printed outcome and an exit status: commands registered with commander, errors told one way.
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import type { z } from 'zod';
-import { exitCodes, fail, type HoldfastError, HoldfastError as KnownError, toHoldfastError } from '../errors/index.ts';
+import { exitCodes, fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { allCommands } from './commands/index.ts';
 import { type Context, type GlobalOptions, makeContext } from './context.ts';
-import type { AnyCommand } from './define.ts';
+import { type AnyCommand, detailsOf } from './define.ts';
 import { writeErrorLog } from './error-log.ts';
 import type { Io } from './io.ts';
 import { renderError } from './render/error.ts';
 import { renderJson } from './render/json.ts';
 import { renderText } from './render/text.ts';
 import { errorOutcome, type Outcome } from './result.ts';
-
-export const globalOptions = [
-  { flags: '-c, --config <FILE>', description: 'configuration file (else HOLDFAST_CONFIG, else ./holdfast.yaml)' },
-  { flags: '--json', description: 'print one JSON object on stdout, everything else on stderr' },
-  { flags: '--yes', description: 'answer what a person would be asked; never approves a plan' },
-  { flags: '--dry-run', description: 'show what would be done and do nothing' },
-  { flags: '--detach', description: 'start the run and return at once with its id' },
-  {
-    flags: '--standalone',
-    description:
-      'ask no Temporal server: answer from the vault, act by the journal beside the data (on the host of the data)',
-  },
-] as const;
+import { checkTaken, globalOptions, sharedOptions } from './shared-options.ts';
+import { addHelpCommand, endOf, withOwnHelp } from './usage.ts';
 
 export const exitCodeLines = [
   '0  done and true (with --detach: started)',
   '1  failed (also: one of several failed)',
   '2  wrong use or configuration',
   '3  refused before anything was touched',
-  '4  ran and found what should not be (check, status, keys test)',
+  `4  ran and found what should not be (${allCommands.flatMap(({ path, found }) => (found === undefined ? [] : [path])).join(', ')})`,
   '5  stuck: the undo failed, what is left and what to do is said',
   '6  rolled back: failed, and everything is as before',
-] as const;
+];
 
 /** Runs one command line (without node and script); resolves with the exit status. Never throws. */
 export async function runCli(argv: readonly string[], io: Io, version: string): Promise<number> {
@@ -58,7 +47,7 @@ export function buildProgram(io: Io, version: string, print: (outcome: Outcome) 
   const program = new Command('holdfast')
     .description('Disaster recovery that has already been rehearsed.')
     .version(version)
-    .exitOverride()
+    .exitOverride(endOf('holdfast'))
     .configureHelp({ showGlobalOptions: true })
     // What commander would print of an error is told by us, in our own form; help goes to stdout.
     .configureOutput({
@@ -71,6 +60,7 @@ export function buildProgram(io: Io, version: string, print: (outcome: Outcome) 
   program.addHelpText('after', exitHelp());
   const groups = new Map<string, Command>();
   for (const definition of allCommands) addCommand(program, groups, definition, io, print);
+  addHelpCommand(program);
   return program;
 }
 
@@ -87,6 +77,17 @@ function addCommand(
   const command = existing ?? parent.command(second ?? first);
   if (second === undefined) groups.set(first, command);
   command.summary(definition.summary).description(details(definition)).showHelpAfterError(false);
+  command.exitOverride(endOf(`holdfast ${definition.path}`)).configureHelp({
+    showGlobalOptions: true,
+    visibleGlobalOptions: (shown) => {
+      const refused = sharedOptions
+        .filter(({ shared }) => !definition.takes.includes(shared))
+        .map(({ flags }) => flags);
+      return Object.assign(new Help(), { showGlobalOptions: true })
+        .visibleGlobalOptions(shown)
+        .filter(({ flags }) => !refused.includes(flags));
+    },
+  });
   if (definition.arguments !== '') command.arguments(definition.arguments);
   for (const { flags, description } of definition.options ?? []) command.option(flags, description);
   command.addHelpText('after', `${exampleHelp(definition)}${exitHelp()}`);
@@ -100,25 +101,18 @@ function addCommand(
       detach: detach === true,
       standalone: standalone === true,
     };
-    if (options.standalone) checkStandalone(definition, options);
+    checkTaken(definition, options);
     await runCommand(definition, { args: command.args, ...own }, options as GlobalOptions, io, print);
   });
-}
-
-function checkStandalone({ path, standalone }: AnyCommand, { detach }: { readonly detach: boolean }): void {
-  if (standalone !== true) {
-    const able = allCommands.filter((command) => command.standalone).map((command) => `\`${command.path}\``);
-    fail('USAGE', `'holdfast ${path}' cannot do without Temporal`, {
-      hint: `'--standalone' is for ${able.join(', ')}`,
-    });
-  }
-  if (detach) fail('USAGE', "'--standalone' works in this process: there is nothing to detach from");
 }
 
 function group(program: Command, groups: Map<string, Command>, name: string): Command {
   const existing = groups.get(name);
   if (existing !== undefined) return existing;
-  const made = program.command(name).description(groupSummaries[name] ?? '');
+  const made = program
+    .command(name)
+    .description(groupSummaries[name] ?? '')
+    .exitOverride(endOf(`holdfast ${name}`));
   // Without a default action a group alone shows its help as wrong use.
   groups.set(name, made);
   return made;
@@ -142,8 +136,10 @@ async function runCommand(
 ): Promise<void> {
   const context: Context = makeContext({ io, options, emit: print });
   try {
-    const outcome = await definition.execute(typed, context, (issues) => refuseTyped(definition, issues));
+    const outcome = await definition.execute(typed, context, refuseTyped);
     if (outcome !== undefined) await print(await withZone(outcome, context));
+  } catch (error) {
+    throw withOwnHelp(error, `holdfast ${definition.path}`);
   } finally {
     await context.close();
   }
@@ -157,15 +153,13 @@ async function withZone(outcome: Outcome, context: Context): Promise<Outcome> {
   return { ...outcome, result: { ...outcome.result, timezone: configuration.timezone } };
 }
 
-function refuseTyped(definition: AnyCommand, issues: readonly z.core.$ZodIssue[]): never {
+function refuseTyped(issues: readonly z.core.$ZodIssue[]): never {
   const [issue] = issues;
   const option =
     issue?.path[0] === 'args'
       ? ''
       : `--${String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: `;
-  return fail('USAGE', `${option}${issue?.message ?? 'the arguments are not understood'}`, {
-    hint: `see \`holdfast ${definition.path} --help\``,
-  });
+  return fail('USAGE', `${option}${issue?.message ?? 'the arguments are not understood'}`);
 }
 
 async function printOutcome(outcome: Outcome, json: boolean, io: Io): Promise<void> {
@@ -182,25 +176,18 @@ function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
 }
 
 async function explain(error: unknown): Promise<HoldfastError> {
-  if (error instanceof CommanderError) return usageError(error);
   const known = toHoldfastError(error);
   if (known.code !== 'INTERNAL') return known;
   const log = await writeErrorLog(error);
-  return new KnownError('INTERNAL', known.message, {
+  return new HoldfastError('INTERNAL', known.message, {
     cause: error,
     details: { ...known.details, ...(log && { log }) },
   });
 }
 
-function usageError(error: CommanderError): HoldfastError {
-  if (error.code === 'commander.help' || error.code === 'commander.helpDisplayed') {
-    return new KnownError('USAGE', 'a command is missing', { hint: 'see `holdfast --help`' });
-  }
-  const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/s, ", did you mean '$1'?");
-  return new KnownError('USAGE', message.replace(/\.$/, ''));
-}
-
-function details({ summary, details: more }: AnyCommand): string {
+function details(command: AnyCommand): string {
+  const { summary } = command;
+  const more = detailsOf(command);
   const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
   return more === undefined ? sentence : `${sentence}\n\n${more}`;
 }

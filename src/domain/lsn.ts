@@ -11,9 +11,18 @@ export type SegmentName = string & { readonly __brand: 'SegmentName' };
 const LSN = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/;
 
 export function parseLsn(text: string): Lsn {
-  const match = LSN.exec(text.trim());
-  if (!match) fail('MOMENT_INVALID', `expected a log position such as 0/16B3748, got '${text}'`);
-  return lsnFrom(lsnValue(text.trim() as Lsn));
+  return (
+    tryParseLsn(text) ??
+    fail('MOMENT_INVALID', `expected a log position, got '${text}'`, {
+      hint: 'write it as PostgreSQL shows it, such as 0/16B3748',
+    })
+  );
+}
+
+/** Nothing for what is no position. */
+export function tryParseLsn(text: string): Lsn | undefined {
+  const trimmed = text.trim();
+  return LSN.test(trimmed) ? lsnFrom(lsnValue(trimmed as Lsn)) : undefined;
 }
 
 export function lsnValue(lsn: Lsn): bigint {

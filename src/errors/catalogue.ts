@@ -41,7 +41,7 @@ export const catalogue = {
     usage,
     false,
     'the configuration file does not say what is expected',
-    '`holdfast config check` lists every place',
+    'mend each place that is named; docs/configuration.md tells what every key takes',
   ),
   CONFIG_MISMATCH: entry(
     refused,

@@ -14,6 +14,7 @@ import { COMPONENT_HELP, oneComponent } from './typed.ts';
 export const backup = defineCommand({
   path: 'backup',
   arguments: '<component...>',
+  takes: ['yes', 'dryRun', 'detach'],
   summary: 'take a full base backup now',
   details: `${COMPONENT_HELP} 'all' stands for every component. A backup that is already running is joined.`,
   examples: ['holdfast backup database main', 'holdfast backup all --detach --json'],

@@ -12,10 +12,11 @@ import { anyComponent, COMPONENT_HELP } from './typed.ts';
 export const check = defineCommand({
   path: 'check',
   arguments: '[component...]',
+  takes: ['yes', 'dryRun', 'standalone'],
   summary: 'close a segment of the log and wait until it is on every copy; ask all that a backup needs',
-  details: `${COMPONENT_HELP} Without one, all are checked. Leaves with 4 when a check is not ok.`,
+  details: `${COMPONENT_HELP} Without one, all are checked.`,
+  found: 'a check is not ok',
   examples: ['holdfast check', 'holdfast check database/main --json'],
-  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();

@@ -8,6 +8,7 @@ import { noArguments } from './typed.ts';
 export const configCheck = defineCommand({
   path: 'config check',
   arguments: '',
+  takes: [],
   summary: 'check the configuration file; tell every problem with line and column',
   details: 'Touches nothing and asks no server. Warnings do not change the exit status.',
   examples: ['holdfast config check', 'holdfast -c /etc/holdfast/holdfast.yaml config check --json'],
@@ -29,6 +30,7 @@ export const configCheck = defineCommand({
 export const configShow = defineCommand({
   path: 'config show',
   arguments: '',
+  takes: [],
   summary: 'show the effective configuration with every default; secrets stay references',
   examples: ['holdfast config show', 'holdfast config show --json'],
   input: z.object({ args: noArguments }),

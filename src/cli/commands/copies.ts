@@ -18,11 +18,11 @@ import { noArguments } from './typed.ts';
 export const copies = defineCommand({
   path: 'copies',
   arguments: '',
+  takes: ['standalone'],
   summary: 'show what each copy of the vault holds and lacks, and which digits of 3-2-1-1-0 they keep together',
-  details:
-    'Leaves with 4 when a copy is away, behind, was put back, or was found damaged when it was last verified. A copy that was put back to an older state is noticed by what the host that answers has seen it hold.',
+  details: 'A copy that was put back to an older state is noticed by what the host that answers has seen it hold.',
+  found: 'a copy is away, behind, was put back, or was found damaged when it was last verified',
   examples: ['holdfast copies', 'holdfast copies --json'],
-  standalone: true,
   input: z.object({ args: noArguments }),
   async run(_, context) {
     const { timezone } = await context.configuration();
@@ -51,6 +51,7 @@ function askCopies(context: Context) {
 export const copiesAdd = defineCommand({
   path: 'copies add',
   arguments: '<copy>',
+  takes: ['yes', 'dryRun', 'detach'],
   summary:
     'make an empty store of the configuration a copy of this vault, and bring it everything that the others have',
   details:
@@ -81,6 +82,7 @@ export const copiesAdd = defineCommand({
 export const copiesAccept = defineCommand({
   path: 'copies accept',
   arguments: '<copy>',
+  takes: ['yes', 'dryRun'],
   summary: 'say that a copy was put back to an older state on purpose, so that deletions go on',
   details:
     "'all' names every copy. Shows what was lost and asks. Kept in the vault for every host; the next loss is another one. Needs the vault and a key that opens it.",
@@ -109,6 +111,7 @@ export const copiesAccept = defineCommand({
 export const catchUp = defineCommand({
   path: 'copies catch-up',
   arguments: '<copy>',
+  takes: ['yes', 'dryRun', 'detach'],
   summary: 'bring a copy that was away up to date from the others',
   details: 'Happens by itself as well; this does it now and shows how far it is.',
   examples: ['holdfast copies catch-up us'],
@@ -128,9 +131,11 @@ export const catchUp = defineCommand({
 export const copiesRepair = defineCommand({
   path: 'copies repair',
   arguments: '[copy]',
+  takes: ['yes', 'dryRun'],
   summary: 'put good bytes of another copy where a copy has damaged or missing ones',
   details:
-    'Repairs what its listings show now and what the last `test integrity` found; each object is verified on both sides right before. Snapshots that a copy never had come with `copies catch-up`. Needs the vault and a key that opens it, not Temporal. Leaves with 4 when something could not be repaired.',
+    'Repairs what its listings show now and what the last `test integrity` found; each object is verified on both sides right before. Snapshots that a copy never had come with `copies catch-up`. Needs the vault and a key that opens it, not Temporal.',
+  found: 'something could not be repaired',
   examples: ['holdfast copies repair eu', 'holdfast copies repair --json'],
   input: z.object({ args: z.array(z.string()).max(1, { error: 'name one copy, or none for all' }) }),
   async run({ args: [copy] }, context) {

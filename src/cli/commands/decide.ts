@@ -20,11 +20,12 @@ const planOption = {
   description: 'digest of the plan that was seen (from `show`); without it the plan is shown and asked about',
 };
 const input = z.object({ args: oneRun, plan: z.string().optional() });
-const details = `${RUN_HELP} The answer is bound to the plan: one that changed since it was seen is not approved. --yes is no answer to this question. Who approves is recorded as claimed; Temporal does not prove it.`;
+const details = `${RUN_HELP} The answer is bound to the plan: one that changed since it was seen is not approved. There is no --yes for this question. Who approves is recorded as claimed; Temporal does not prove it.`;
 
 export const approve = defineCommand({
   path: 'approve',
   arguments: '<run...>',
+  takes: ['dryRun'],
   summary: 'let a restore that waits for approval go on',
   details,
   options: [planOption],
@@ -36,6 +37,7 @@ export const approve = defineCommand({
 export const deny = defineCommand({
   path: 'deny',
   arguments: '<run...>',
+  takes: ['dryRun'],
   summary: 'refuse a restore that waits for approval',
   details,
   options: [planOption],

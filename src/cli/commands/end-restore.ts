@@ -49,10 +49,10 @@ const resuming: End = {
 export const confirm = defineCommand({
   path: 'confirm',
   arguments: '<run...>',
+  takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'accept a restore in place and remove the old data',
   details: `${RUN_HELP} After this the restore cannot be rolled back. ${STANDALONE_HELP}`,
   examples: ['holdfast confirm restore-3f9a1c2b', 'holdfast confirm database/main --standalone'],
-  standalone: true,
   input: z.object({ args: oneRun }),
   run: ({ args }, context) => endRestore(context, args, confirming, (client, input) => client.startConfirm(input)),
 });
@@ -60,10 +60,10 @@ export const confirm = defineCommand({
 export const rollback = defineCommand({
   path: 'rollback',
   arguments: '<run...>',
+  takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'undo a restore in place: the old data comes back',
   details: `${RUN_HELP} Works until the restore is confirmed; what was written since the restore is not in the old data. ${STANDALONE_HELP}`,
   examples: ['holdfast rollback restore-3f9a1c2b', 'holdfast rollback database/main --standalone --yes'],
-  standalone: true,
   input: z.object({ args: oneRun }),
   run: ({ args }, context) => endRestore(context, args, rollingBack, (client, input) => client.startRollback(input)),
 });
@@ -71,10 +71,10 @@ export const rollback = defineCommand({
 export const resume = defineCommand({
   path: 'resume',
   arguments: '<run...>',
+  takes: ['yes', 'dryRun', 'standalone'],
   summary: 'go on with a restore in place whose run was ended in the middle (terminated, or Temporal is lost)',
   details: `${RUN_HELP} Only with --standalone: an open run goes on by itself as soon as a worker is there. What was built is kept, a swap that was begun is finished. It works by the journal beside the data, on the host of the data; the vault is needed only where base backup or log are not fetched yet. Whether a run is still open in Temporal cannot be known: the lock beside the data and the lease in the vault decide.`,
   examples: ['holdfast resume restore-3f9a1c2b --standalone', 'holdfast resume database/main --standalone --dry-run'],
-  standalone: true,
   input: z.object({ args: oneRun }),
   run({ args }, context) {
     if (context.options.standalone) return endAlone(context, args, resuming);

@@ -16,6 +16,7 @@ const ALONE = 'Needs the vault and a key that opens it, neither Temporal nor a d
 export const keysList = defineCommand({
   path: 'keys list',
   arguments: '',
+  takes: [],
   summary: 'show the key slots of the vault: their kind, on which copies they are, whether they open here',
   details: `A key of the configuration that has no slot is shown too. ${ALONE}`,
   examples: ['holdfast keys list', 'holdfast keys list --json'],
@@ -30,6 +31,7 @@ export const keysList = defineCommand({
 export const keysAdd = defineCommand({
   path: 'keys add',
   arguments: '<name>',
+  takes: ['yes', 'dryRun'],
   summary: 'make the slot for a key of the configuration that the vault does not know yet',
   details: `A key file that is not there is made (mode 0600), one that is there is never overwritten. The slot is read back from every copy that answers, and opened. ${ALONE}`,
   examples: ['holdfast keys add safe'],
@@ -40,6 +42,7 @@ export const keysAdd = defineCommand({
 export const keysRemove = defineCommand({
   path: 'keys remove',
   arguments: '<name>',
+  takes: ['yes', 'dryRun'],
   summary: 'take a way to open the vault out of it',
   details: `Asks for the name again. Refused unless another key that is at hand opens every copy right now. Whoever opened the vault with it before may have kept the vault key, which stays the same; on a copy that locks its objects the slot stays, and opens, until its lock ends. ${ALONE}`,
   examples: ['holdfast keys remove safe', 'holdfast keys remove safe --yes'],
@@ -54,6 +57,7 @@ export const keysRemove = defineCommand({
 export const keysRotate = defineCommand({
   path: 'keys rotate',
   arguments: '<name>',
+  takes: ['yes', 'dryRun'],
   summary: 'give a key slot a new secret',
   details: `A key file is replaced by a new one, a key of AWS KMS gives a new data key, a new passphrase is read from --to. The old slot goes only when the new one was read back from every copy that answers, and opened. The vault key stays the same, so nothing is encrypted anew. After a death anywhere the same command goes on. ${ALONE}`,
   options: [{ flags: '--to <REFERENCE>', description: 'where the new passphrase is: env:NAME or file:PATH' }],
@@ -72,8 +76,10 @@ export const keysRotate = defineCommand({
 export const keysTest = defineCommand({
   path: 'keys test',
   arguments: '[name]',
+  takes: [],
   summary: 'open every key slot on every copy from scratch and say which work',
-  details: `Leaves with 4 when one does not, or could not be tried: a copy that is away, a secret that is not at hand. ${ALONE}`,
+  details: ALONE,
+  found: 'one does not, or could not be tried: a copy that is away, a secret that is not at hand',
   examples: ['holdfast keys test', 'holdfast keys test safe --json'],
   input: z.object({ args: z.array(z.string()).max(1, { error: 'name one key, or none for all' }) }),
   run: ({ args: [name] }, context) =>

@@ -10,10 +10,10 @@ import { anyComponent, COMPONENT_HELP } from './typed.ts';
 export const list = defineCommand({
   path: 'list',
   arguments: '[component...]',
+  takes: ['standalone'],
   summary: 'list the snapshots in the vault, newest first, with the copies that have each',
   details: COMPONENT_HELP,
   examples: ['holdfast list', 'holdfast list database/main --json'],
-  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();

@@ -42,6 +42,7 @@ type RestoreInput = z.output<typeof input>;
 export const restore = defineCommand({
   path: 'restore',
   arguments: '<component...>',
+  takes: ['yes', 'dryRun', 'detach'],
   summary: 'recover a component to a moment',
   details: [
     COMPONENT_HELP,

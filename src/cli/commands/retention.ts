@@ -22,11 +22,12 @@ const SNAPSHOT = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 export const retentionPlan = defineCommand({
   path: 'retention plan',
   arguments: '',
+  takes: ['standalone'],
   summary: 'show the policy in force, why each snapshot is kept, and what would be marked and deleted, on which copy',
-  details:
-    'Touches nothing. Leaves with 4 when nothing may be marked or deleted now, of all or of one component: a copy is away, a manifest cannot be read, a clock is wrong.',
+  details: 'Touches nothing.',
+  found:
+    'nothing may be marked or deleted now, of all or of one component: a copy is away, a manifest cannot be read, a clock is wrong',
   examples: ['holdfast retention plan', 'holdfast retention plan --json'],
-  standalone: true,
   input: z.object({ args: noArguments }),
   async run(_, context) {
     const { value, temporal } = await askPlan(context);
@@ -39,6 +40,7 @@ export const retentionPlan = defineCommand({
 export const retentionApply = defineCommand({
   path: 'retention apply',
   arguments: '',
+  takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'delete what was marked long enough ago, and mark what is not needed now',
   details:
     "Shows the plan and asks first. Runs daily by itself where 'keep' is configured. Only what a tombstone on every copy has named for the grace is deleted, after everything was read and judged again.",
@@ -49,7 +51,6 @@ export const retentionApply = defineCommand({
     },
   ],
   examples: ['holdfast retention apply', 'holdfast retention apply --yes --json', 'holdfast retention apply --dry-run'],
-  standalone: true,
   input: z.object({ args: noArguments, beyondMaximum: z.boolean().default(false) }),
   async run({ beyondMaximum }, context) {
     const configuration = await context.configuration();
@@ -70,6 +71,7 @@ export const retentionApply = defineCommand({
 export const retentionHold = defineCommand({
   path: 'retention hold',
   arguments: '<snapshot-or-component...>',
+  takes: ['yes', 'dryRun'],
   summary: 'keep a snapshot, or everything of a component, whatever the policy says',
   details: `A snapshot that is marked already is kept too, with all that it needs, once it was found whole on a copy. ${ALONE}`,
   options: [
@@ -107,6 +109,7 @@ export const retentionHold = defineCommand({
 export const retentionRelease = defineCommand({
   path: 'retention release',
   arguments: '<id>',
+  takes: ['yes', 'dryRun'],
   summary: 'end a hold, or take a tombstone back during its grace',
   details: `Of a tombstone every snapshot that is whole comes back, with its generations and log; what the policy does not keep is marked again by the next run, with a new grace: hold it, or change 'keep'. ${ALONE}`,
   options: [{ flags: '--reason <TEXT>', description: 'why; kept with it' }],

@@ -14,6 +14,7 @@ import { anyComponent, COMPONENT_HELP, oneRun, RUN_HELP } from './typed.ts';
 export const show = defineCommand({
   path: 'show',
   arguments: '<run...>',
+  takes: ['standalone'],
   summary: 'show a run: its steps, what it gave, what to do next',
   details: `${RUN_HELP} The command fails only when there is no such run; how the run ended is in its state.`,
   examples: [
@@ -21,7 +22,6 @@ export const show = defineCommand({
     'holdfast show backup/database/main',
     'holdfast show database/main --json',
   ],
-  standalone: true,
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
     const configuration = await context.configuration();
@@ -39,10 +39,10 @@ export const show = defineCommand({
 export const history = defineCommand({
   path: 'history',
   arguments: '[component...]',
+  takes: ['standalone'],
   summary: 'list runs, newest first, also those that Temporal has forgotten',
   details: COMPONENT_HELP,
   examples: ['holdfast history', 'holdfast history database/main --json'],
-  standalone: true,
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();
@@ -61,6 +61,7 @@ export const history = defineCommand({
 export const cancel = defineCommand({
   path: 'cancel',
   arguments: '<run...>',
+  takes: ['yes', 'dryRun'],
   summary: 'ask a run to stop and undo what it did',
   details: `${RUN_HELP} Returns when the run took the request; \`holdfast show\` tells how it ended.`,
   examples: ['holdfast cancel restore-3f9a1c2b'],
@@ -92,6 +93,7 @@ export const cancel = defineCommand({
 export const stop = defineCommand({
   path: 'stop',
   arguments: '<run...>',
+  takes: ['yes', 'dryRun'],
   summary: 'end the server that a restore beside left running',
   details: `${RUN_HELP} Its directory stays.`,
   examples: ['holdfast stop restore-3f9a1c2b'],

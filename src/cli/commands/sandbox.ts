@@ -14,6 +14,7 @@ const dirOption = { flags: '--dir <DIR>', description: 'where everything of the 
 export const sandboxUpCommand = defineCommand({
   path: 'sandbox up',
   arguments: '',
+  takes: ['yes', 'dryRun'],
   summary: 'start PostgreSQL, two S3 regions, Temporal with its UI and a worker on loopback',
   details:
     'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Needs the components that `npm run setup` installs.',
@@ -48,6 +49,7 @@ export const sandboxUpCommand = defineCommand({
 export const sandboxDownCommand = defineCommand({
   path: 'sandbox down',
   arguments: '',
+  takes: ['yes', 'dryRun'],
   summary: 'stop everything that a sandbox started, and nothing else; its files stay',
   options: [dirOption],
   examples: ['holdfast sandbox down --dir /tmp/sandbox'],

@@ -9,6 +9,7 @@ import { noArguments } from './typed.ts';
 export const schedulesApply = defineCommand({
   path: 'schedules apply',
   arguments: '',
+  takes: ['yes', 'dryRun'],
   summary: 'make the Temporal Schedules what the configuration says',
   details: 'With --dry-run it says what it would make, change and remove.',
   examples: ['holdfast schedules apply', 'holdfast schedules apply --dry-run'],
@@ -24,8 +25,9 @@ export const schedulesApply = defineCommand({
 export const schedulesList = defineCommand({
   path: 'schedules list',
   arguments: '',
+  takes: [],
   summary: 'show the schedules, when each runs next, and what was missed',
-  details: 'Leaves with 4 when one is paused, has missed a run, or is not what the configuration says.',
+  found: 'one is paused, has missed a run, or is not what the configuration says',
   examples: ['holdfast schedules list'],
   input: z.object({ args: noArguments }),
   async run(_, context) {

@@ -12,6 +12,7 @@ import { noArguments } from './typed.ts';
 export const setup = defineCommand({
   path: 'setup',
   arguments: '',
+  takes: ['yes', 'dryRun'],
   summary: 'make the vault, the slots and the schedules of the configuration; tell what is missing',
   details:
     'Run it on every host that has a database. It can be repeated: what is there stays. A key file that is not there is made only with --yes, and never when a copy holds a vault.',

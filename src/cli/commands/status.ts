@@ -15,11 +15,11 @@ import { durationOption, noArguments } from './typed.ts';
 export const status = defineCommand({
   path: 'status',
   arguments: '',
+  takes: ['standalone'],
   summary: 'show what could be recovered now, from which copies, how well proven, and what would be lost',
-  details:
-    'Leaves with 4 when a component is late or unknown. Also works when Temporal cannot be reached, on a host that has the keys of the vault.',
+  details: 'Works also when Temporal cannot be reached, on a host that has the keys of the vault.',
+  found: 'a component is late or unknown',
   examples: ['holdfast status', 'holdfast status --json'],
-  standalone: true,
   input: z.object({ args: noArguments }),
   run: (_, context) => readStatus(context),
 });
@@ -27,10 +27,10 @@ export const status = defineCommand({
 export const monitor = defineCommand({
   path: 'monitor',
   arguments: '',
+  takes: ['standalone'],
   summary: 'show the status again and again; with --json one object a line',
   options: [{ flags: '--interval <DURATION>', description: 'time between two looks, default 5s' }],
   examples: ['holdfast monitor', 'holdfast monitor --json --interval 30s'],
-  standalone: true,
   input: z.object({ args: noArguments, interval: durationOption.default(5) }),
   async run({ interval }, context) {
     const stop = new AbortController();

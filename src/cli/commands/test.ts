@@ -16,8 +16,10 @@ import { anyComponent, COMPONENT_HELP } from './typed.ts';
 export const testIntegrity = defineCommand({
   path: 'test integrity',
   arguments: '[component...]',
+  takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'look at what each copy holds by its own bytes, and keep the result as proof',
-  details: `${COMPONENT_HELP} Without one, all are looked at. Levels: 'listed' (manifests open, everything is there with its size), 'attested' (the store's own checksums), 'hashed' (every byte read), 'decrypted' (every chunk opened and compared). Leaves with 4 when anything is damaged or missing.`,
+  details: `${COMPONENT_HELP} Without one, all are looked at. Levels: 'listed' (manifests open, everything is there with its size), 'attested' (the store's own checksums), 'hashed' (every byte read), 'decrypted' (every chunk opened and compared).`,
+  found: 'anything is damaged or missing',
   options: [
     { flags: '--level <LEVEL>', description: 'listed, attested, hashed (default) or decrypted' },
     { flags: '--copy <COPY>', description: 'only this copy' },
@@ -36,7 +38,6 @@ export const testIntegrity = defineCommand({
     'holdfast test integrity database/main --level decrypted --copy eu',
     'holdfast test integrity --within 30 --budget 200GiB --time 4h --json',
   ],
-  standalone: true,
   input: z.object({
     args: anyComponent,
     level: z.enum(integrityLevels, { error: `expected one of ${integrityLevels.join(', ')}` }).default('hashed'),

@@ -9,6 +9,7 @@ import { noArguments } from './typed.ts';
 export const worker = defineCommand({
   path: 'worker',
   arguments: '',
+  takes: [],
   summary: 'do the work of this host: ship the log, back up, recover; runs until it is told to stop',
   details:
     'Logs JSON lines on stderr (level: HOLDFAST_LOG_LEVEL, default info). The log of the databases is shipped also while Temporal cannot be reached. The first SIGINT or SIGTERM lets running steps end or be taken over, the second leaves at once; nothing is lost either way.',

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { chmod, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import { runCli } from '../../../src/cli/program.ts';
+import { type Typed, typeHoldfast } from '../../support/command-line.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 const suite: (() => Promise<void>)[] = [];
@@ -17,36 +16,14 @@ const configuration = join(directory, 'holdfast.yaml');
 const passphrases = ['correct horse battery staple', 'wholly another passphrase'];
 const told: string[] = [];
 
-interface Answer {
-  readonly exit: number;
-  readonly text: string;
-  readonly errors: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what a command prints is looked at field by field.
-  readonly json: any;
+/** With somebody at the terminal who types `typed`. */
+async function holdfast(args: readonly string[], typed?: string): Promise<Typed> {
+  const answer = await typeHoldfast(['-c', configuration, ...args], typed);
+  told.push(answer.text, answer.errors);
+  return answer;
 }
 
-function collector(): [Writable, string[]] {
-  const pieces: string[] = [];
-  const write = (chunk: Buffer, _: string, done: () => void) => {
-    pieces.push(chunk.toString());
-    done();
-  };
-  return [new Writable({ write }), pieces];
-}
-
-/** The command line in this process, with somebody at the terminal who types `typed`. */
-async function holdfast(args: readonly string[], typed?: string): Promise<Answer> {
-  const [stdout, out] = collector();
-  const [stderr, err] = collector();
-  const stdin = Readable.from(typed === undefined ? [] : [`${typed}\n`]);
-  const io = { stdout, stderr, stdin, stderrIsTerminal: false, stdinIsTerminal: typed !== undefined, columns: 100 };
-  const exit = await runCli(['-c', configuration, ...args], { ...io, onInterrupt: () => () => undefined }, '0');
-  const [text, errors] = [out.join(''), err.join('')];
-  told.push(text, errors);
-  return { exit, text, errors, json: args.includes('--json') ? JSON.parse(text) : undefined };
-}
-
-async function json(...args: string[]): Promise<Answer['json']> {
+async function json(...args: string[]): Promise<Typed['json']> {
   const answer = await holdfast([...args, '--json']);
   assert.equal(answer.exit, 0, `${args.join(' ')}: ${answer.text}${answer.errors}`);
   return answer.json;

@@ -6,7 +6,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { loadConfiguration } from '../../../config/index.ts';
-import { isHoldfastError } from '../../../src/errors/index.ts';
 import { minimal } from '../../support/configuration.ts';
 
 describe('a file on disk', () => {
@@ -28,14 +27,44 @@ describe('a file on disk', () => {
       if (before === undefined) delete process.env.HOLDFAST_CONFIG;
       else process.env.HOLDFAST_CONFIG = before;
     }
-    await assert.rejects(
-      loadConfiguration(own('none.yaml')),
-      (error) => isHoldfastError(error, 'CONFIG_NOT_FOUND') && /ENOENT/.test(error.message),
-    );
-    await assert.rejects(
-      loadConfiguration(directory),
-      (error) => isHoldfastError(error, 'CONFIG_NOT_FOUND') && /EISDIR/.test(error.message),
-    );
+    await assert.rejects(loadConfiguration(own('none.yaml')), {
+      code: 'CONFIG_NOT_FOUND',
+      message: `there is no configuration file '${own('none.yaml')}'`,
+      hint: /name one with `-c FILE`/,
+    });
+    await assert.rejects(loadConfiguration(own('a.yml')), { hint: `did you mean '${own('a.yaml')}'?` });
+    await assert.rejects(loadConfiguration(path.join(own('a.yaml'), 'below')), /there is no configuration file/);
+  });
+
+  test('is not a directory, whose own file is named where there is one', async () => {
+    const expected = `'${directory}' is a directory, expected a configuration file`;
+    await assert.rejects(loadConfiguration(directory), {
+      code: 'CONFIG_NOT_FOUND',
+      message: expected,
+      hint: "there is no 'holdfast.yaml' in it; name a file with `-c`",
+    });
+    await writeFile(own('holdfast.yaml'), minimal);
+    await assert.rejects(loadConfiguration(directory), {
+      message: expected,
+      hint: `name the file: \`-c ${own('holdfast.yaml')}\``,
+    });
+  });
+
+  test('that this user may not read is told as that', async () => {
+    await writeFile(own('locked.yaml'), minimal);
+    await chmod(own('locked.yaml'), 0);
+    await chmod(directory, 0o755);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65534);
+    try {
+      await assert.rejects(loadConfiguration(own('locked.yaml')), {
+        code: 'CONFIG_NOT_FOUND',
+        message: new RegExp(`may not read the configuration '${own('locked.yaml')}'`),
+        hint: /ls -l/,
+      });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   test('warns of what is allowed but not careful', async () => {
