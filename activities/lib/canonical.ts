@@ -41,9 +41,9 @@ const rules: Rules = {
   rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),
   confirmRestore: ({ estate, run }) => ({ workflowId: workflowIds.confirm(estate, run), request: 'confirm' }),
   catchUpCopy: ({ estate, copy }) => ({ workflowId: workflowIds.catchUp(estate, copy), request: 'catch up' }),
-  applyRetention: ({ estate, planDigest }) => ({
+  applyRetention: ({ estate, beyondMaximum }) => ({
     workflowId: workflowIds.retention(estate),
-    request: planDigest === undefined ? 'retention' : `retention as planned in ${planDigest}`,
+    request: beyondMaximum === true ? 'retention beyond the maximum' : 'retention',
   }),
   verifySnapshots: ({ estate, component, level, copy }) => ({
     workflowId: workflowIds.verify(estate, component),

@@ -1,10 +1,12 @@
 // Starting an operation under the id its input stands for, or joining the one that runs.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { OperationName } from '../../activities/contract.ts';
 import { canonical, type InputOf } from '../../activities/lib/canonical.ts';
 import type { RunHandle } from '../domain/client.ts';
 import { taskQueues } from '../domain/ids.ts';
+import type { RunStatus } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import type { RunBook } from './run-book.ts';
@@ -44,6 +46,19 @@ export async function startOperation<Name extends OperationName>(
   }
 }
 
+/** Not joined before they can say what they were asked for, which is their first step. */
+const severalKinds: readonly OperationName[] = ['restoreDatabase', 'verifySnapshots', 'applyRetention'];
+const LOOKS = 10;
+const LOOK_AGAIN_MS = 500;
+
+async function whenItTells(ask: () => Promise<RunStatus | undefined>, looks: number): Promise<RunStatus | undefined> {
+  for (let look = 1; ; look++) {
+    const status = await ask();
+    if (status?.data?.request !== undefined || look >= looks) return status;
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
 function subjectOf(input: InputOf[OperationName]): string {
   if ('component' in input && input.component !== undefined) return input.component;
   return 'copy' in input && input.copy !== undefined ? input.copy : 'the vault';
@@ -57,10 +72,11 @@ async function join(
   request: string,
 ): Promise<RunHandle> {
   const found = await book.require(workflowId);
-  const status = await queryStatus(connected.client, workflowId, found.runId);
+  const { runId } = found;
+  const isOne = !severalKinds.includes(operation);
+  const status = await whenItTells(() => queryStatus(connected.client, workflowId, runId), isOne ? 1 : LOOKS);
   const running = status?.data?.request;
-  // Operations of which there is only one kind are joined even before they can say what they were asked for.
-  if (operation === 'restoreDatabase' && running !== request) {
+  if (running === undefined ? !isOne : running !== request) {
     fail(
       'ALREADY_RUNNING',
       `'${workflowId}' is running and was asked for something else: ${String(running ?? 'it does not say what')}`,

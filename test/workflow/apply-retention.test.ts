@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunStatus } from '../../src/domain/operations.ts';
+import { canonical } from '../../activities/lib/canonical.ts';
+import type { Configuration } from '../../config/index.ts';
+import type { ApplyRetentionInput, RunStatus } from '../../src/domain/operations.ts';
+import { isHoldfastError } from '../../src/errors/index.ts';
+import { RunBook } from '../../src/temporal/run-book.ts';
+import { startOperation } from '../../src/temporal/start-operation.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { failureOf } from './support/closing.ts';
 import { emptySweep, failure, script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
@@ -69,4 +75,54 @@ test('only a person who says so marks beyond the maximum, and only the marking h
   const { run } = (await handle.result()) as RunStatus;
   assert.deepEqual(requests.sweepRetention, [{ run, by: 'me' }]);
   assert.deepEqual(requests.markRetention, [{ run, by: 'me', beyondMaximum: true }]);
+});
+
+test('what is held and could not be kept locked ends the run badly, after all else was done', async (t) => {
+  const error = { code: 'STORE_DENIED', message: "locking 'x': access denied", hint: 'let it' };
+  const held = [{ copy: 'eu', extended: 0, error }];
+  const { calls, activities } = script({ markRetention: () => ({ refused: [], held }) });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(
+    await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
+  );
+  assert.deepEqual([closed.type, closed.status.error?.hint], ['STORE_DENIED', 'let it']);
+  assert.match(closed.status.error?.message ?? '', /held on 'eu' could not be kept locked/);
+  assert.ok(calls.includes('markRetention'));
+});
+
+function unlessNoWorker(error: unknown): undefined {
+  if (!isHoldfastError(error, 'NO_WORKER')) throw error;
+}
+
+test('who asks for more than the run under way was asked for does not join it', async (t) => {
+  let goOn = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { calls, activities } = script({
+    resolveOperation: ({ input }: { input: ApplyRetentionInput }) => ({ ...canonical('applyRetention', input), input }),
+    planRetention: async () => {
+      await waiting;
+      return { digest: 'digest-1' };
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const { client, connection } = shared.env;
+  const connected = { client, connection: connection as never, namespace: 'default', address: '' };
+  const book = new RunBook(connected, { name: estate.name, temporal: {} } as Configuration);
+  const ask = (more: object) => startOperation(connected, book, 'applyRetention', { ...request(estate.name), ...more });
+  // A worker that nobody has asked anything yet may not be known to the server.
+  const first = await waitFor('the workers', () => ask({}).catch(unlessNoWorker));
+  assert.ok(first.started);
+  await waitFor('the run to plan', async () => calls.includes('planRetention'));
+  await assert.rejects(ask({ beyondMaximum: true }), (error: unknown) => {
+    assert.ok(isHoldfastError(error, 'ALREADY_RUNNING'));
+    return /was asked for something else: retention$/.test(error.message);
+  });
+  const joined = await ask({ planDigest: 'digest-1' });
+  assert.deepEqual([joined.started, joined.runId], [false, first.runId]);
+  goOn();
+  await client.workflow.getHandle(`${estate.name}/retention`).result();
 });
