@@ -1,7 +1,7 @@
 // Retention (docs/architecture.md): deletes what was named long enough ago and nothing needs, then names what is not needed now.
 
 import type { ApplyRetentionInput, RunStatus } from '../src/domain/operations.ts';
-import type { MarkReport, Refusal, SweepReport } from '../src/domain/retention-report.ts';
+import type { HeldLocks, MarkReport, Refusal, SweepReport } from '../src/domain/retention-report.ts';
 import { fail } from '../src/errors/index.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
@@ -22,6 +22,7 @@ export async function applyRetention(input: ApplyRetentionInput): Promise<RunSta
     const mark = await progress.step('mark', () => host.work.markRetention(marking, 'name what is not needed'));
     progress.tell({ mark });
     requireJudged([...sweep.refused, ...mark.refused]);
+    requireLocked(mark.held ?? []);
     return describe(sweep, mark);
   });
 }
@@ -33,6 +34,14 @@ function requireJudged(refused: readonly Refusal[]): void {
   const components = [...new Set(refused.map(({ component }) => component))];
   const others = components.length > 1 ? ` (and ${components.length - 1} more)` : '';
   fail(first.error.code, `${first.error.message}${others}`, { hint: first.error.hint, details: { refused } });
+}
+
+/** What is held stays whatever happens here; that it could be deleted by whoever may must not pass in silence. */
+function requireLocked(held: readonly HeldLocks[]): void {
+  const failed = held.find(({ error }) => error !== undefined);
+  if (failed?.error === undefined) return;
+  const { code, message, hint } = failed.error;
+  fail(code, `what is held on '${failed.copy}' could not be kept locked: ${message}`, { hint, details: { held } });
 }
 
 function describe(sweep: SweepReport, mark: MarkReport): string {

@@ -18,6 +18,14 @@ export interface LogBase {
   readonly state: 'clean' | 'damaged';
 }
 
+type SnapshotLog = Pick<LogBase, 'timeline' | 'startLsn' | 'stopLsn' | 'to'>;
+
+export interface LogStretch {
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+}
+
 export interface LoggedTimeline {
   readonly timeline: number;
   /** Absent when its history file is not there: then nobody knows what leads to it. */
@@ -56,12 +64,7 @@ export function neededLog(question: LogQuestion): LogDemand {
   const { bases, timelines } = question;
   const { windowFrom, alive } = windowOf(question);
   const needed = [
-    ...bases.map(({ timeline, startLsn, stopLsn, to }) => ({
-      timeline,
-      from: lsnValue(startLsn),
-      to: lsnValue(stopLsn),
-      words: `the snapshot of ${to}`,
-    })),
+    ...bases.map(ownLog),
     ...(alive.some(({ history }) => history === undefined)
       ? timelines.map(({ timeline }) => ({ timeline, from: 0n, words: 'a timeline whose history is not known' }))
       : alive.flatMap(({ history }) => (history === undefined ? [] : windowOn(history, bases, windowFrom)))),
@@ -69,11 +72,17 @@ export function neededLog(question: LogQuestion): LogDemand {
   return { needed: needed.map((stretch) => widened(stretch, question.segmentSizeBytes)), windowFrom };
 }
 
+/** What a snapshot needs to become consistent. */
+function ownLog({ timeline, startLsn, stopLsn, to }: SnapshotLog): NeededLog {
+  return { timeline, from: lsnValue(startLsn), to: lsnValue(stopLsn), words: `the snapshot of ${to}` };
+}
+
+export function isOwnLog(base: SnapshotLog, segmentSizeBytes: number, object: LogStretch): boolean {
+  return isNeededLog([widened(ownLog(base), segmentSizeBytes)], object);
+}
+
 /** Whether any needed stretch overlaps the log from `fromLsn` to `toLsn`. */
-export function isNeededLog(
-  needed: readonly NeededLog[],
-  object: { readonly timeline: number; readonly fromLsn: Lsn; readonly toLsn: Lsn },
-): boolean {
+export function isNeededLog(needed: readonly NeededLog[], object: LogStretch): boolean {
   const [from, to] = [lsnValue(object.fromLsn), lsnValue(object.toLsn)];
   return needed.some(
     (stretch) =>

@@ -65,6 +65,19 @@ export interface HoldSummary {
   readonly until?: Moment;
   readonly by: string;
   readonly at: Moment;
+  /** As the hold was placed: on every copy that locks. */
+  readonly locks?: readonly HeldLocks[];
+}
+
+/** What a look at the holds did to the locks of one copy that locks. */
+export interface HeldLocks {
+  readonly copy: string;
+  /** Objects whose lock was extended; 0 when all of it is locked long enough. */
+  readonly extended: number;
+  /** Everything that is held there is locked at least until then; absent with `error`. */
+  readonly until?: Moment;
+  /** Why not everything that is held could be kept locked there. The hold itself stands. */
+  readonly error?: ErrorData;
 }
 
 export interface CopyRetention {
@@ -97,6 +110,8 @@ export interface MarkReport {
   /** Absent when there was nothing to mark. */
   readonly tombstone?: TombstoneSummary;
   readonly refused: readonly Refusal[];
+  /** Of copies that lock, while something is held. */
+  readonly held?: readonly HeldLocks[];
 }
 
 export interface SweepReport {

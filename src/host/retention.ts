@@ -8,7 +8,7 @@ import { type Moment, momentFromDate } from '../domain/moment.ts';
 import { deletionDoubt } from '../domain/put-back-words.ts';
 import type { MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
 import { fail } from '../errors/index.ts';
-import type { Hold, PassingHold, RetentionRequest, Vault } from '../vault/index.ts';
+import type { PassingHold, PlacedHold, RetentionRequest, Vault } from '../vault/index.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
 import { provenSnapshots, type Records } from './snapshot-proofs.ts';
@@ -101,7 +101,7 @@ export class HostRetention {
   async hold(
     target: { readonly component: ComponentId } | { readonly snapshot: string },
     words: { readonly reason: string; readonly by: string; readonly until?: Moment },
-  ): Promise<Hold> {
+  ): Promise<PlacedHold> {
     const at = momentFromDate(new Date());
     if ('component' in target) return await this.#vault.retention.hold({ ...target, ...words, at });
     const { snapshot } = target;

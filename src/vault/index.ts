@@ -11,6 +11,7 @@ export {
   type Hold,
   type HoldRequest,
   type PassingHold,
+  type PlacedHold,
   type ReleaseRequest,
   type RetentionRequest,
   SHORTEST_GRACE_SECONDS,

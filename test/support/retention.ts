@@ -91,7 +91,7 @@ export async function retentionVault(setup: RetentionVaultOptions = {}): Promise
     pass: (days) => {
       clock.now = addSeconds(clock.now, days * DAY);
     },
-    backup: (number, options) => backup(options?.vault ?? test.vault, clock.now, number, options),
+    backup: (number, options) => takeBackup(options?.vault ?? test.vault, clock.now, number, options),
     request: makeRequest,
     async apply(changes = {}, vault = test.vault) {
       const asked = makeRequest(changes);
@@ -108,7 +108,12 @@ export function idAt(now: Moment, number: number): SnapshotId {
   return `${compact}-${number.toString(16).padStart(8, '0')}` as SnapshotId;
 }
 
-async function backup(vault: Vault, now: Moment, number: number, options: BackupOptions = {}): Promise<SnapshotId> {
+export async function takeBackup(
+  vault: Vault,
+  now: Moment,
+  number: number,
+  options: BackupOptions = {},
+): Promise<SnapshotId> {
   const { id, writer } = await openBackup(vault, now, number, options);
   const { timeline = 1, log } = options;
   try {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Configuration } from '../../../config/index.ts';
 import { parseMoment } from '../../domain/moment.ts';
-import type { RetentionPlan } from '../../domain/retention-report.ts';
+import type { HeldLocks, RetentionPlan } from '../../domain/retention-report.ts';
 import { exitCodes, fail, fromErrorData } from '../../errors/index.ts';
 import type { HostRetention } from '../../host/retention.ts';
 import { confirmByTyping } from '../ask.ts';
@@ -13,6 +13,7 @@ import { answerFrom } from '../estate-answers.ts';
 import { followOrDetach } from '../follow.ts';
 import { findDatabase } from '../naming.ts';
 import { retentionLines } from '../render/retention.ts';
+import { fullTime } from '../render/words.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
 
@@ -73,7 +74,7 @@ export const retentionHold = defineCommand({
   arguments: '<snapshot-or-component...>',
   takes: ['yes', 'dryRun'],
   summary: 'keep a snapshot, or everything of a component, whatever the policy says',
-  details: `A snapshot that is marked already is kept too, with all that it needs, once it was found whole on a copy. ${ALONE}`,
+  details: `A snapshot that is marked already is kept too, with all that it needs, once it was found whole on a copy. On copies that lock, what is held stays locked as long as the hold stands, never longer than 'lockFor' ahead; a release shortens no lock. ${ALONE}`,
   options: [
     { flags: '--reason <TEXT>', description: 'why; shown wherever the hold is' },
     { flags: '--until <TIME>', description: 'when it ends by itself (else with `retention release`)' },
@@ -101,7 +102,9 @@ export const retentionHold = defineCommand({
     }
     return withRetention(context, async (retention) => {
       const hold = await retention.hold(target, { reason, by: context.by, ...until });
-      return outcome('message', { state: 'completed', message: `${hold.id} holds ${what}: ${reason}`, hold });
+      const message = `${hold.id} holds ${what}: ${reason}${lockedWords(hold.locks, configuration.timezone)}`;
+      const warnings = hold.locks.flatMap(({ error }) => (error ? [`${error.message} (${error.code})`] : []));
+      return outcome('message', { state: 'completed', message, hold, ...(warnings.length > 0 ? { warnings } : {}) });
     });
   },
 });
@@ -136,6 +139,16 @@ export const retentionRelease = defineCommand({
   },
 });
 
+/** As far as the hold could be kept locked; where it could not is a warning. */
+function lockedWords(locks: readonly HeldLocks[], zone: string): string {
+  const words = locks.flatMap(({ copy, until }) =>
+    until ? [`on ${copy} at least until ${fullTime(until, zone)}`] : [],
+  );
+  return words.length === 0
+    ? ''
+    : `; what it keeps is locked ${words.join(', ')}, and longer with each run of retention`;
+}
+
 function askPlan(context: Context) {
   return answerFrom<RetentionPlan>(
     context,
@@ -151,9 +164,12 @@ async function applyHere(
 ): Promise<Outcome> {
   const { sweep, mark } = await retention.apply(context.by, beyond);
   const [refused] = [...sweep.refused, ...mark.refused];
-  const result = { state: refused === undefined ? 'completed' : 'refused', sweep, mark } as const;
-  if (refused === undefined) return outcome('run', result);
-  return outcome('run', { ...result, error: refused.error }, exitCodes.refused);
+  if (refused !== undefined) {
+    return outcome('run', { state: 'refused', sweep, mark, error: refused.error }, exitCodes.refused);
+  }
+  const unlocked = mark.held?.find(({ error }) => error !== undefined)?.error;
+  if (unlocked === undefined) return outcome('run', { state: 'completed', sweep, mark });
+  return outcome('run', { state: 'failed', sweep, mark, error: unlocked }, exitCodes.failed);
 }
 
 function hostOf({ database }: Configuration): string {

@@ -110,5 +110,9 @@ export function markLines({ mark, timezone = 'UTC' }: Result): string[] {
   return [
     ...(mark.tombstone === undefined ? ['  nothing new to mark'] : [`  ${tombstoneLine(mark.tombstone, timezone)}`]),
     ...mark.refused.map(({ error }) => `  REFUSED: ${error.message}`),
+    ...(mark.held ?? []).flatMap(({ copy, extended, error }) => {
+      if (error !== undefined) return [`  NOT LOCKED on ${copy}, though held: ${error.message}`];
+      return extended === 0 ? [] : [`  ${copy}: the locks of ${counted(extended, 'held object')} were extended`];
+    }),
   ];
 }

@@ -2,12 +2,19 @@
 
 import type { ComponentId } from '../../domain/component.ts';
 import type { Moment } from '../../domain/moment.ts';
-import type { MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../../domain/retention-report.ts';
+import type {
+  HeldLocks,
+  MarkReport,
+  ReleaseReport,
+  RetentionPlan,
+  SweepReport,
+} from '../../domain/retention-report.ts';
 import type { VaultCore } from '../core.ts';
 import { acquireLease, type Observations } from '../lease.ts';
 import type { Lease } from '../types.ts';
 import { readFacts } from './facts.ts';
-import { type Hold, putHold } from './holds.ts';
+import { lockHeld } from './held-locks.ts';
+import { type Hold, putHold, readHolds } from './holds.ts';
 import { readInventory } from './inventory.ts';
 import { mark } from './mark.ts';
 import { plan } from './plan.ts';
@@ -34,15 +41,20 @@ export interface HoldRequest {
   readonly at: Moment;
 }
 
+export interface PlacedHold extends Hold {
+  /** Of every copy that locks. */
+  readonly locks: readonly HeldLocks[];
+}
+
 export interface VaultRetention {
   /** What is kept and why, and what a run would do. Says in `refused` why it could do nothing. */
   plan(request: RetentionRequest): Promise<RetentionPlan>;
-  /** Phase one. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
+  /** Phase one; and what is held stays locked. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
   mark(request: RetentionRequest): Promise<MarkReport>;
   /** Phase two. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
   sweep(request: RetentionRequest): Promise<SweepReport>;
   /** Throws `NOT_FOUND` for a snapshot that is not there, or what no copy has whole of it, `OBJECT_MISSING` when its deletion has begun; `LOCKED` while a run deletes, `FENCED` when somebody else took over. */
-  hold(request: HoldRequest): Promise<Hold>;
+  hold(request: HoldRequest): Promise<PlacedHold>;
   /** Ends a hold, or takes a tombstone back. Throws `NOT_FOUND`, `OBJECT_MISSING`, `LOCKED`. */
   release(request: ReleaseRequest): Promise<ReleaseReport>;
 }
@@ -62,14 +74,18 @@ export class OpenedRetention implements VaultRetention {
   }
 
   mark(request: RetentionRequest): Promise<MarkReport> {
-    return this.#alone(request.run, (lease) => mark(this.#core, request, this.#caches, lease));
+    return this.#alone(request.run, async (lease) => {
+      const report = await mark(this.#core, request, this.#caches, lease);
+      const held = await this.#lockHeld(await readHolds(this.#core, this.#core.copies.all));
+      return held.length === 0 ? report : { ...report, held };
+    });
   }
 
   sweep(request: RetentionRequest): Promise<SweepReport> {
     return this.#alone(request.run, (lease) => sweep(this.#core, request, this.#caches, lease));
   }
 
-  hold(request: HoldRequest): Promise<Hold> {
+  hold(request: HoldRequest): Promise<PlacedHold> {
     const { component, snapshot } = request;
     return this.#alone(`hold by ${request.by}`, async (lease) => {
       if (snapshot !== undefined) {
@@ -83,12 +99,16 @@ export class OpenedRetention implements VaultRetention {
       const hold = await putHold(this.#core, request);
       // Still ours: no deletion began between the look and the hold.
       await lease.check();
-      return hold;
+      return { ...hold, locks: await this.#lockHeld([hold]) };
     });
   }
 
   release(request: ReleaseRequest): Promise<ReleaseReport> {
     return this.#alone(`release by ${request.by}`, (lease) => release(this.#core, request, this.#caches, lease));
+  }
+
+  #lockHeld(holds: readonly Hold[]): Promise<readonly HeldLocks[]> {
+    return lockHeld(this.#core, holds, this.#caches.facts);
   }
 
   /** One at a time in the whole vault; a repeated attempt of the same run fences its older self. */

@@ -3,17 +3,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import {
-  DeleteObjectCommand,
-  GetObjectRetentionCommand,
-  ListObjectVersionsCommand,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
 import { FileStore } from '../../../src/stores/file-store.ts';
 import { S3Store } from '../../../src/stores/s3-store.ts';
 import { createVault, generateKeyFile, type KeySource, type Vault } from '../../../src/vault/index.ts';
 import { parseGeneration, parseManifestKey, timeOfSnapshot } from '../../../src/vault/layout.ts';
+import { isOpening, type Locks, locksIn as locksOnServer } from '../../support/locks.ts';
 import { idAt, putSegment } from '../../support/retention.ts';
 import { seededBytes, takeSnapshot, testVault } from '../../support/vault.ts';
 import { s3Servers } from '../stores/s3-capabilities.ts';
@@ -40,29 +36,10 @@ for (const [name, { start }] of Object.entries(s3Servers)) {
     return store;
   };
 
-  /** By key, the end of the lock of what was stored first, in milliseconds; `undefined`: not locked. */
-  async function locksIn(prefix: string): Promise<Map<string, number | undefined>> {
-    const client = server.client();
-    try {
-      const found = new Map<string, number | undefined>();
-      const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket: 'locks', Prefix: prefix }));
-      for (const { Key = '', VersionId } of Versions) {
-        const where = { Bucket: 'locks', Key, ...(VersionId !== undefined && { VersionId }) };
-        const { Retention } = await client
-          .send(new GetObjectRetentionCommand(where))
-          .catch(() => ({ Retention: undefined }));
-        found.set(Key.slice(prefix.length + 1), Retention?.RetainUntilDate?.getTime());
-      }
-      return found;
-    } finally {
-      client.destroy();
-    }
-  }
-
-  const isOpening = (key: string) => key === 'holdfast.json' || /^keys\/.*\.json$/.test(key);
+  const locksIn = (prefix: string) => locksOnServer(server, 'locks', prefix);
 
   /** Throws when anything that opens the vault is locked shorter than anything that it opens. */
-  function requireOpenable(locks: ReadonlyMap<string, number | undefined>): void {
+  function requireOpenable(locks: Locks): void {
     const longest = Math.max(...[...locks].flatMap(([key, end]) => (isOpening(key) || end === undefined ? [] : [end])));
     const opening = [...locks].filter(([key]) => isOpening(key));
     assert.ok(opening.length >= 2, 'a descriptor and a slot');
