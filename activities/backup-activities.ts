@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { LogOutage } from '../src/domain/component-report.ts';
+import { bytesText } from '../src/domain/size.ts';
 import { fail } from '../src/errors/index.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
@@ -53,7 +54,7 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
               onWaiting: (note) => report({ note }),
             }),
           onProgress: ({ doneBytes, totalBytes }) =>
-            report({ note: `${mib(doneBytes)} of ${mib(totalBytes)} MiB read` }),
+            report({ note: `${bytesText(doneBytes)} of ${bytesText(totalBytes)} read` }),
           signal,
           logger,
         });
@@ -62,10 +63,6 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
 
     superviseLog: (request) => runActivity(frame, (running) => supervise(services, request, running)),
   };
-}
-
-function mib(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }
 
 async function supervise(

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { RestoreDatabaseInput } from '../src/domain/operations.ts';
 import { summarizePlan } from '../src/domain/plan-summary.ts';
+import { bytesText } from '../src/domain/size.ts';
 import { parseTarget } from '../src/domain/target.ts';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
 import { guarded } from '../src/host/restore-guard.ts';
@@ -69,7 +70,7 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
     fetchBaseBackup: (request) =>
       step(request, async ({ plan, guard, running: { signal, report } }) => {
         const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }) =>
-          report({ note: `${mib(bytes)} of ${mib(totalBytes)} MiB fetched` });
+          report({ note: `${bytesText(bytes)} of ${bytesText(totalBytes)} fetched` });
         const vault = await services.vault('restore');
         return { fetchMs: await timed(() => fetchBase(plan, vault, guard, { signal, onProgress })) };
       }),
@@ -248,8 +249,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return Math.round(performance.now() - startedAt);
-}
-
-function mib(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }

@@ -3,6 +3,7 @@
 import { stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import { putBackFinding } from '../src/domain/put-back-words.ts';
+import { bytesText } from '../src/domain/size.ts';
 import { fromErrorData, isHoldfastError } from '../src/errors/index.ts';
 import { verifyComponents } from '../src/host/integrity.ts';
 import { observeHeads } from '../src/host/put-back.ts';
@@ -48,7 +49,7 @@ export function createVaultActivities(services: HostServices): VaultActivities {
         return await verifyComponents(await vault(), configuration, scope, {
           ...{ run, startedAt, signal },
           onProgress: ({ copy, objects, bytes }) =>
-            report({ note: `${copy}: ${objects} objects, ${Math.round(bytes / 2 ** 20)} MiB` }),
+            report({ note: `${copy}: ${objects} objects, ${bytesText(bytes)}` }),
         });
       }),
 

@@ -1,5 +1,6 @@
 // Named questions to a source before it is trusted to be protected, each with the exact statement or line that mends it.
 
+import { bytesText } from '../domain/size.ts';
 import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { alterRole, openPlain, openReplication, type PlainConnection, quoteIdentifier } from './connection/index.ts';
 import { findTools } from './tools.ts';
@@ -148,7 +149,7 @@ function slots({ max_replication_slots, slots: used, slot_exists }: Facts): Name
 
 function slotLimit({ max_slot_wal_keep_size }: Facts, { allowUnlimitedSlot = false }: PreflightOptions): NamedCheck {
   const name = 'max_slot_wal_keep_size';
-  if (max_slot_wal_keep_size >= 0) return good(name, `${max_slot_wal_keep_size} MB`);
+  if (max_slot_wal_keep_size >= 0) return good(name, bytesText(max_slot_wal_keep_size * 2 ** 20));
   const hint = setting(name, "'64GB'", 'reload');
   if (allowUnlimitedSlot) return { ...good(name, 'unlimited, as allowed'), hint };
   return bad(name, 'unlimited: when no copy can be reached, log fills the disk of the server', hint);

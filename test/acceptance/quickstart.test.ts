@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { tryRun } from '../../src/process/index.ts';
+import { nextSteps } from '../../src/sandbox/quickstart/next-steps.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -25,7 +27,10 @@ async function processesOf(directory: string): Promise<string[]> {
 }
 
 async function quickstart(t: TestContext, ...args: string[]) {
-  const dir = path.join(await temporaryDirectory(t), 'sandbox');
+  return startIn(path.join(await temporaryDirectory(t), 'sandbox'), ...args);
+}
+
+function startIn(dir: string, ...args: string[]) {
   const child = spawn(process.execPath, [program, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
   let said = '';
@@ -55,4 +60,59 @@ test('takes everything down after Ctrl-C, also when it is told twice and nobody 
   assert.equal(signal, null);
   assert.notEqual(code, 0);
   assert.deepEqual(await processesOf(dir), []);
+});
+
+test('refuses a directory in which another one runs, and clears what a dead one left there', async (t) => {
+  const first = await quickstart(t);
+  const { dir } = first;
+  await waitFor('the bank to be open', () => first.said().includes('pgbench'), patient);
+  const before = await processesOf(dir);
+  const second = startIn(dir);
+  assert.deepEqual(await second.ended, [3, null], second.said());
+  assert.ok(second.said().includes(`a quickstart (process ${first.child.pid}) is running in '${dir}': temporal, `));
+  assert.match(second.said(), /hint: stop it with Ctrl-C .* or `kill \d+`, or choose another directory: `npm run/);
+  const now = await processesOf(dir);
+  for (const pid of before) if (Number(pid) !== second.child.pid) assert.ok(now.includes(pid), `${pid} of ${before}`);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const isFree = async () => (await tryRun('flock', ['-n', path.join(dir, 'quickstart.lock'), 'true'])).exitCode === 0;
+  await waitFor('the lock of the dead one to be free', isFree, patient);
+  const third = startIn(dir);
+  await waitFor('the bank to be open again', () => third.said().includes('pgbench'), patient);
+  assert.match(third.said(), /an earlier quickstart has left its sandbox in .*: it is taken down first/);
+  assert.match(third.said(), /stopped .*temporal/);
+  third.child.kill('SIGINT');
+  await third.ended;
+  assert.deepEqual(await processesOf(dir), []);
+});
+
+test('touches no directory that is not its own', async (t) => {
+  const dir = await temporaryDirectory(t);
+  await writeFile(path.join(dir, 'precious'), 'of somebody');
+  const { ended, said } = startIn(dir);
+  assert.deepEqual(await ended, [3, null], said());
+  assert.match(
+    said(),
+    /is not empty, and not the directory of a quickstart \(TARGET_UNFIT\)\nhint: choose another one/,
+  );
+  assert.deepEqual(await readdir(dir), ['precious']);
+});
+
+test('suggests commands that work as they are printed, and says what blocks the next restore in place', async () => {
+  const lines = nextSteps("/tmp/a b's", 'restore-3f9a1c2b');
+  const commands = lines.filter((line) => /^ {2}\S*\/bin\/holdfast /.test(line));
+  assert.equal(commands.length, 5);
+  const [, variable = ''] = lines;
+  for (const command of commands) {
+    const { exitCode, stdout } = await tryRun('sh', ['-c', `${variable}\n${command} --help`], { cwd: '/' });
+    assert.equal(exitCode, 0, command);
+    assert.match(stdout, /^Usage: holdfast /);
+  }
+  const words = lines.join('\n');
+  assert.match(
+    words,
+    /holdfast confirm restore-3f9a1c2b\n[\s\S]*holdfast rollback restore-3f9a1c2b\n[\s\S]*another restore in place is refused$/,
+  );
+  const { stdout } = await tryRun('sh', ['-c', `${variable}\nprintf %s "$HOLDFAST_CONFIG"`]);
+  assert.equal(stdout, "/tmp/a b's/holdfast.yaml");
 });

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName } from '../../domain/ids.ts';
+import { bytesText } from '../../domain/size.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
@@ -215,19 +216,14 @@ async function executionFor(
 function noSpace({ mode, dataDirectory }: Place, space: RestorePlan['space']): HoldfastError {
   const { neededBytes, availableBytes } = space;
   const parent = path.dirname(dataDirectory);
-  const words = `${sizeText(neededBytes)}, and ${sizeText(availableBytes)} are free in '${parent}'`;
-  const missing = sizeText(neededBytes - availableBytes);
+  const words = `${bytesText(neededBytes)}, and ${bytesText(availableBytes)} are free in '${parent}'`;
+  const missing = bytesText(neededBytes - availableBytes);
   const elsewhere =
     mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
   return new HoldfastError('NO_SPACE', `the restore of '${dataDirectory}' needs ${words}`, {
     hint: `make room for ${missing} more there, or ${elsewhere}; nothing was touched`,
     details: { neededBytes, availableBytes },
   });
-}
-
-function sizeText(bytes: number): string {
-  const [unit, size] = bytes < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30];
-  return `${(bytes / size).toFixed(1)} ${unit}`;
 }
 
 /** Without the fields that are `undefined`, as exact optional properties want it. */

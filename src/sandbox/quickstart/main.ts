@@ -1,18 +1,19 @@
 // The quickstart: a bank loses its database to one bad statement and gets it back to the moment before, on real servers, with proof.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { toHoldfastError } from '../../errors/index.ts';
+import { claimDirectory } from './claim.ts';
 import { chapter, Shell, say } from './shell.ts';
 import { tellStory } from './story.ts';
 
 const usage = `usage: npm run quickstart [-- [--once] [--dir DIR] [--postgres 15|17|18]]
 
   --once       take everything down at the end; exit status 0 only if the recovery was proved
-  --dir DIR    where the sandbox lives; default: a directory of its own in the temporary directory
+  --dir DIR    where it lives; must be empty or a quickstart's; default: a directory of its own in the temporary directory
   --postgres   major version of the database server; default: the newest that is set up`;
 
 const { values } = parseArgs({
@@ -41,17 +42,18 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 async function main(): Promise<number> {
-  const dir = path.resolve(values.dir);
+  const home = path.resolve(values.dir);
+  const dir = path.join(home, 'sandbox');
   const startedMs = Date.now();
   const shell = new Shell(path.join(dir, 'holdfast.yaml'), interrupted.signal);
   // The last act must not be cancelled by the signal that asks for it.
   const undertaker = new Shell(path.join(dir, 'holdfast.yaml'), new AbortController().signal);
+  const lock = await claimDirectory(home, dir);
   if (existsSync(path.join(dir, 'sandbox.json'))) {
-    say(`an earlier sandbox is in ${dir}: it is taken down first`);
+    say(`an earlier quickstart has left its sandbox in ${dir}: it is taken down first`);
     await undertaker.type(['sandbox', 'down', '--dir', dir]);
   }
   await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true, mode: 0o755 });
   let proved = false;
   try {
     chapter(startedMs, 'start the sandbox: PostgreSQL, two S3 regions, Temporal with its UI, a Holdfast worker');
@@ -71,11 +73,16 @@ async function main(): Promise<number> {
     await undertaker.type(['sandbox', 'down', '--dir', dir]);
   }
   if (proved) await rm(dir, { recursive: true, force: true });
+  await lock.release();
   return proved ? 0 : 1;
 }
 
 if (values.help) {
   say(usage);
 } else {
-  process.exitCode = await main();
+  process.exitCode = await main().catch((error: unknown) => {
+    const { code, message, hint, exit } = toHoldfastError(error);
+    process.stderr.write(`error: ${message} (${code})\nhint: ${hint}\n`);
+    return exit;
+  });
 }

@@ -15,7 +15,7 @@ export class Shell {
     this.#signal = signal;
   }
 
-  /** The command as a person can type it again, from any directory. */
+  /** The command in its short form, for those who have it on their PATH. */
   line(...args: string[]): string {
     return `holdfast ${args.map(quoted).join(' ')}`;
   }
@@ -55,7 +55,13 @@ export class Shell {
   }
 }
 
-function quoted(arg: string): string {
+/** The command as it works when typed, from any directory and without anything on the PATH. */
+export function typable(...args: string[]): string {
+  return [launcher, ...args].map(quoted).join(' ');
+}
+
+/** As a shell reads it back. */
+export function quoted(arg: string): string {
   return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`;
 }
 

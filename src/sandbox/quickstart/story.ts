@@ -6,10 +6,12 @@ import pg from 'pg';
 import type { ComponentStatus, SnapshotSummary } from '../../domain/component-report.ts';
 import { type Moment, momentFromUnixMicros } from '../../domain/moment.ts';
 import type { RestoreResult } from '../../domain/run-data.ts';
+import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
 import { type Audit, audit } from './audit.ts';
 import { Bank, openBank } from './bank.ts';
 import { Load } from './load.ts';
+import { nextSteps } from './next-steps.ts';
 import { chapter, type Shell, say } from './shell.ts';
 
 export interface StoryOptions {
@@ -50,7 +52,7 @@ const businessSeconds = 12;
 const unnoticedSeconds = 4;
 
 export async function tellStory(options: StoryOptions): Promise<Story> {
-  const { dir, sandbox, startedMs, signal } = options;
+  const { dir, sandbox, startedMs } = options;
   const { url, bindir } = sandbox.postgres;
   chapter(startedMs, 'open a bank: pgbench and a transfer desk whose ledger is kept outside the database');
   const load = new Load({ url, bindir, logFile: path.join(dir, 'logs', 'pgbench.log') });
@@ -69,7 +71,7 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
     const result = await prove(options, bank, disaster, load);
     await finish(options, disaster, recovery, result);
     const proved = result.audit.ok && result.pgbenchAgrees;
-    return { proved, close, stayUp: () => stayUp(signal) };
+    return { proved, close, stayUp: () => stayUp(options, recovery) };
   } catch (error) {
     await close();
     throw error;
@@ -148,8 +150,8 @@ async function prove(options: StoryOptions, bank: Bank, disaster: Disaster, load
 }
 
 async function finish(options: StoryOptions, disaster: Disaster, recovery: Recovery, proof: Proof): Promise<void> {
-  const { shell, sandbox, startedMs, dir } = options;
-  const { restore, run } = recovery;
+  const { shell, sandbox, startedMs } = options;
+  const { restore } = recovery;
   chapter(startedMs, 'after the recovery, a new full backup has started by itself');
   await shell.type(['backup', 'database', 'main']);
   await shell.type(['list', 'database/main']);
@@ -170,30 +172,14 @@ async function finish(options: StoryOptions, disaster: Disaster, recovery: Recov
       .map(([copy, state]) => `${copy} ${state}`)
       .join(', ');
     say(
-      `  stored        ${snapshot.id}: ${megabytes(snapshot.bytes.read)} read, ${megabytes(snapshot.bytes.stored)} stored; ${where}`,
+      `  stored        ${snapshot.id}: ${bytesText(snapshot.bytes.read)} read, ${bytesText(snapshot.bytes.stored)} stored; ${where}`,
     );
   }
   say(`  Temporal UI   ${recovery.url ?? sandbox.temporal.ui}`);
-  say(`\nto try next (in another terminal, in ${process.cwd()}):`);
-  say(`  export HOLDFAST_CONFIG=${path.join(dir, 'holdfast.yaml')}`);
-  const suggestions: readonly (readonly [string[], string])[] = [
-    [['status'], 'what could be recovered, to which moment, from where'],
-    [['show', run], 'the recovery, step by step'],
-    [
-      ['restore', 'database', 'main', '--to', 'latest', '--beside', path.join(dir, 'postgres', 'clone'), '--start'],
-      'a second server at the latest moment',
-    ],
-    [['rollback', run], 'back to the data as it was when the restore began'],
-    [['confirm', run], 'or remove that old data'],
-  ];
-  for (const [args, why] of suggestions) say(`  bin/${shell.line(...args)}\n      ${why}`);
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-async function stayUp(signal: AbortSignal): Promise<void> {
+async function stayUp({ dir, signal }: StoryOptions, { run }: Recovery): Promise<void> {
+  for (const line of nextSteps(dir, run)) say(line);
   say('\neverything stays up, and the bank stays open, until Ctrl-C');
   await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
 }

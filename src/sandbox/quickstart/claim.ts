@@ -1,0 +1,42 @@
+// One quickstart a directory: a second one is refused while the first lives, and a directory of somebody else is not touched.
+
+import { chmod, mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, isHoldfastError } from '../../errors/index.ts';
+import { type HeldLock, holdLock } from '../../process/index.ts';
+import { readSandbox } from '../state.ts';
+
+/** The lock, and the mark that says that `home` is a quickstart's; it stays when everything else is removed. */
+const LOCK = 'quickstart.lock';
+
+/**
+ * Makes `home` where it is not there; `sandbox` below it belongs to the caller until the lock is released or this process ends, however that happens.
+ * Throws `LOCKED` while another quickstart lives in it, `TARGET_UNFIT` for a directory with anything else in it; nothing is touched then.
+ */
+export async function claimDirectory(home: string, sandbox: string): Promise<HeldLock> {
+  // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
+  if ((await mkdir(home, { recursive: true })) !== undefined) await chmod(home, 0o755);
+  const names = await readdir(home);
+  if (names.length > 0 && !names.includes(LOCK)) {
+    fail('TARGET_UNFIT', `'${home}' is not empty, and not the directory of a quickstart`, {
+      hint: 'choose another one: `npm run quickstart -- --dir DIR`',
+    });
+  }
+  try {
+    return await holdLock(path.join(home, LOCK));
+  } catch (error) {
+    if (isHoldfastError(error, 'LOCKED')) return await refuseSecond(home, sandbox, error.details?.pid);
+    throw error;
+  }
+}
+
+async function refuseSecond(home: string, sandbox: string, pid: unknown): Promise<never> {
+  const parts = Object.keys((await readSandbox(sandbox))?.pids ?? {});
+  const running = parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+  const process = pid === undefined ? '' : ` (process ${String(pid)})`;
+  const kill = pid === undefined ? '' : ` or \`kill ${String(pid)}\``;
+  return fail('LOCKED', `a quickstart${process} is running in '${home}'${running}`, {
+    hint: `stop it with Ctrl-C in its terminal${kill}, or choose another directory: \`npm run quickstart -- --dir DIR\``,
+    details: { directory: home, pid },
+  });
+}
