@@ -65,8 +65,10 @@ export interface HoldfastClient {
   /** Brings the Temporal Schedules in step with the configuration: makes, changes, removes; `dryRun` only says what it would do. */
   applySchedules(options: { readonly dryRun: boolean }): Promise<readonly ScheduleChange[]>;
   listSchedules(): Promise<readonly ScheduleStatus[]>;
-  /** Registers the search attributes of `src/domain/ids.ts` that are missing; returns their names. */
-  registerSearchAttributes(): Promise<readonly string[]>;
+  /** Registers the search attributes of `src/domain/ids.ts` that are missing; returns their names; `dryRun` only says which. */
+  registerSearchAttributes(options: { readonly dryRun: boolean }): Promise<readonly string[]>;
+  /** Whether `shipLog` of a component runs, also where no worker has begun it. */
+  isShipping(component: ComponentId): Promise<boolean>;
   /** Starts `shipLog` of a component if it is not running; `started` false when it was. */
   ensureShipping(component: ComponentId): Promise<RunHandle & { readonly started: boolean }>;
 

@@ -7,9 +7,11 @@ import { slotName } from '../domain/ids.ts';
 import type { SetupStep } from '../domain/setup-report.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { preflight } from '../postgres/preflight.ts';
-import { type PreparedSlot, prepareSlot } from '../postgres/receiver/index.ts';
+import { type PreparedSlot, prepareSlot, readSlot } from '../postgres/receiver/index.ts';
+import type { Source } from '../postgres/types.ts';
 import { requireHeld } from '../stores/guarantees.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
+import type { Store } from '../stores/store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
 import { slotWarnings } from './key-warnings.ts';
 import { vaultOptions } from './open-vault.ts';
@@ -85,7 +87,8 @@ async function keyStep(
       hint: `bring the key file back; if this key is new, run \`holdfast keys add ${key.name}\`; or remove it from the configuration and open the vault with another one`,
     });
   }
-  if (dryRun) return ['planned', `a new key would be written to '${key.file}'`];
+  if (dryRun)
+    return ['planned', `would make the key file '${key.file}' (mode 0600)${makeKeys ? '' : ', with --yes alone'}`];
   if (!makeKeys) {
     fail('SECRET_UNRESOLVED', `the key file '${key.file}' is not there`, {
       hint: 'run `holdfast setup --yes` to make a new one',
@@ -113,8 +116,7 @@ async function findVault(configuration: Configuration): Promise<string | undefin
     if (config.type === 'file' && !(await exists(config.path))) continue;
     const store = openStore(name, config);
     try {
-      if ((await store.head('holdfast.json')) !== undefined) return name;
-      if ((await store.versions('holdfast.json')).length > 0) return name; // there, under a delete marker
+      if (await holdsVault(store)) return name;
     } finally {
       await store.close();
     }
@@ -130,12 +132,12 @@ export async function storeStep(
 ): Promise<Answer> {
   const config = storeConfig(configuration, name);
   if (config.type === 'file' && !(await exists(config.path))) {
-    if (dryRun) return ['planned', `the directory '${config.path}' would be made`];
+    if (dryRun) return ['planned', `would make the directory '${config.path}' and try it`];
     await prepareStore(config);
   }
   const store = openStore(name, config);
   try {
-    if (dryRun) return ['planned', `${store.location} would be probed`];
+    if (dryRun) return await lookAtStore(store);
     const { conditionalPut, checksumVerified, clockSkewMs, versioned, guarantees } = await store.probe({
       guarantees: true,
     });
@@ -159,6 +161,19 @@ export async function storeStep(
   }
 }
 
+/** Reads alone: what the store must be able to do is seen when it is tried. */
+async function lookAtStore(store: Store): Promise<Answer> {
+  const isVault = await holdsVault(store);
+  const holds = isVault ? 'holds a vault' : 'answers and holds no vault';
+  const tried = 'would be tried with objects that are removed again';
+  return [isVault ? 'present' : 'planned', `${store.location} ${holds}; ${tried}`];
+}
+
+/** A descriptor under a delete marker is one, too. */
+async function holdsVault(store: Store): Promise<boolean> {
+  return (await store.head('holdfast.json')) !== undefined || (await store.versions('holdfast.json')).length > 0;
+}
+
 function unfit(location: string, why: string): never {
   fail('STORE_UNFIT', `${location} ${why}`, { hint: 'use another store for this copy' });
 }
@@ -166,7 +181,8 @@ function unfit(location: string, why: string): never {
 async function vaultStep(configuration: Configuration, options: SetUpOptions): Promise<Answer> {
   const { dryRun, host, logger } = options;
   const open = dryRun ? openVault : createVault;
-  if (dryRun && (await findVault(configuration)) === undefined) return ['planned', 'a new vault would be made'];
+  if (dryRun && (await findVault(configuration)) === undefined)
+    return ['planned', `would make a new vault on ${Object.keys(configuration.vault.copies).join(', ')}`];
   const wasThere = dryRun || (await findVault(configuration)) !== undefined;
   const vault = await open(await vaultOptions(configuration, { host, logger }));
   try {
@@ -178,7 +194,12 @@ async function vaultStep(configuration: Configuration, options: SetUpOptions): P
       throw new HoldfastError('STORE_UNAVAILABLE', `copy '${first.name}' is away: ${message} (${code})`, { hint });
     }
     const words = `vault ${vault.id} on ${vault.copies.map(({ name }) => name).join(', ')}`;
-    if (adopted.length > 0) return [dryRun ? 'planned' : 'done', `${words}; new on ${adopted.join(', ')}`];
+    if (adopted.length > 0) {
+      const onto = adopted.join(', ');
+      return dryRun
+        ? ['planned', `${words}; would put its descriptor and key slots on ${onto}`]
+        : ['done', `${words}; new on ${onto}`];
+    }
     return [wasThere ? 'present' : 'done', words];
   } finally {
     await vault.close();
@@ -188,7 +209,9 @@ async function vaultStep(configuration: Configuration, options: SetUpOptions): P
 /** Any one slot opens the vault; said in words when too little stands behind that. */
 async function slotsStep(configuration: Configuration, { dryRun, host, logger }: SetUpOptions): Promise<Answer> {
   if (dryRun && (await findVault(configuration)) === undefined) {
-    return ['planned', `${configuration.vault.keys.length} would be made`];
+    const { keys, copies } = configuration.vault;
+    const names = keys.map(({ name }) => name).join(', ');
+    return ['planned', `would make a slot for each of the keys ${names} on ${Object.keys(copies).join(', ')}`];
   }
   const options = await vaultOptions(configuration, { host, logger });
   const vault = await openVault(options);
@@ -228,7 +251,8 @@ async function serverStep(
     );
   }
   const advice = checks.flatMap(({ message, hint }) => (hint === undefined ? [] : [`${message} (${hint})`]));
-  return ['present', [`${checks.length} questions answered well`, ...advice].join('; ')];
+  const asked = checks.map((check) => check.name).join(', ');
+  return ['present', [`${checks.length} questions answered well (${asked})`, ...advice].join('; ')];
 }
 
 async function slotStep(
@@ -237,7 +261,7 @@ async function slotStep(
   { dryRun, host, logger }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
-  if (dryRun) return ['planned', `the replication slot '${slot}' would be made unless it is there`];
+  if (dryRun) return await lookAtSlot(slot, { component: id, url: await resolveSecret(url) });
   const vault = await openVault(await vaultOptions(configuration, { host, logger }));
   try {
     const prepared = await prepareSlot({ component: id, url: await resolveSecret(url) }, slot, vault, logger);
@@ -245,6 +269,15 @@ async function slotStep(
   } finally {
     await vault.close();
   }
+}
+
+/** Reads alone. One that is gone though the vault has its log is made only where no log is missing: seen when it is made. */
+async function lookAtSlot(slot: string, source: Source): Promise<Answer> {
+  const found = await readSlot(source, slot);
+  if (found === undefined) return ['planned', `would make the physical replication slot '${slot}' on this server`];
+  if (found.state === 'lost')
+    fail('SLOT_LOST', `the server gave up the log that the replication slot '${slot}' was to keep`);
+  return ['present', `replication slot '${slot}'`];
 }
 
 function slotWords(slot: string, prepared: PreparedSlot, host: string): Answer {

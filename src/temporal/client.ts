@@ -15,6 +15,7 @@ import { RunBook } from './run-book.ts';
 import { endedAbruptly } from './run-status.ts';
 import { applySchedules, listSchedules } from './schedules.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
+import { isShipping } from './shipping.ts';
 import { startOperation } from './start-operation.ts';
 
 /** Throws `TEMPORAL_UNREACHABLE`, `CONFIG_INVALID` for a profile that cannot be read. Close it when done. */
@@ -48,6 +49,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startCatchUp: start('catchUpCopy'),
     startRetention: start('applyRetention'),
     startVerify: start('verifySnapshots'),
+    isShipping: wrap((component) => isShipping(client, configuration.name, component)),
     ensureShipping: wrap(async (component) => {
       const handle = await startOperation(connected, book, 'shipLog', shipping(component));
       return { ...handle, started: handle.started };
@@ -71,7 +73,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),
     applySchedules: wrap((options) => applySchedules(client, configuration, options)),
     listSchedules: wrap(() => listSchedules(client, configuration)),
-    registerSearchAttributes: wrap(() => registerSearchAttributes(connection, namespace)),
+    registerSearchAttributes: wrap((options) => registerSearchAttributes(connection, namespace, options)),
 
     running: wrap((component) => book.running(component)),
     history: wrap(async (component) =>

@@ -7,13 +7,14 @@ import { HoldfastError } from '../errors/index.ts';
 /** `INDEXED_VALUE_TYPE_KEYWORD` of the server's API. */
 const keyword = 2;
 
-/** Registers what is missing and returns its names. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
+/** Registers what is missing and returns its names; `dryRun` only says which. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
 export async function registerSearchAttributes(
   connection: Pick<ConnectionLike, 'operatorService'>,
   namespace: string,
+  { dryRun = false }: { readonly dryRun?: boolean } = {},
 ): Promise<readonly string[]> {
   const missing = await missingSearchAttributes(connection, namespace);
-  if (missing.length === 0) return [];
+  if (missing.length === 0 || dryRun) return missing;
   try {
     await connection.operatorService.addSearchAttributes({
       namespace,

@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import type { Logger } from 'pino';
 import type { Configuration } from '../../config/index.ts';
+import type { ComponentId } from '../domain/component.ts';
 import { taskQueues, workflowIds } from '../domain/ids.ts';
 import type { ShipLogInput } from '../domain/operations.ts';
 import { toHoldfastError } from '../errors/index.ts';
@@ -32,6 +33,17 @@ export async function ensureShipping(
     }
     left = failed;
     if (left.length > 0) await sleep(tryAgainMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** By the workflow's own id, since the server's list learns of a run later. */
+export async function isShipping(client: Client, estate: string, component: ComponentId): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowIds.ship(estate, component)).describe();
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
   }
 }
 

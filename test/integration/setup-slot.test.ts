@@ -10,8 +10,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 type Host = Awaited<ReturnType<typeof hostOf>>;
 
-async function setUpSlot({ configuration }: Host) {
-  const options = { host: 'here', logger, dryRun: false, makeKeys: false, allowUnlimitedSlot: true };
+async function setUpSlot({ configuration }: Host, dryRun = false) {
+  const options = { host: 'here', logger, dryRun, makeKeys: false, allowUnlimitedSlot: true };
   const steps = await setUpHost(configuration, { ...options, onStep: () => undefined });
   const failed = steps.find(({ state }) => state === 'failed');
   assert.equal(failed, undefined, failed?.message);
@@ -31,7 +31,14 @@ async function loseSlot({ server, stop, receivers, flushed }: Host) {
 
 test('a slot that is gone is made again when the vault has everything from where it begins, and the log goes on without a hole', async (t) => {
   const host = await hostOf(t);
+  assert.deepEqual(await setUpSlot(host, true), {
+    ...{ name: 'database/main slot', state: 'present', message: `replication slot '${slot}'` },
+  });
   await loseSlot(host);
+  assert.deepEqual(await setUpSlot(host, true), {
+    ...{ name: 'database/main slot', state: 'planned' },
+    message: `would make the physical replication slot '${slot}' on this server`,
+  });
   const step = await setUpSlot(host);
   assert.equal(step?.state, 'done');
   assert.match(step?.message ?? '', /it was gone, and no log is missing: the vault has it to [0-9A-F]+\/[0-9A-F]+$/);

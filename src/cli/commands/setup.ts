@@ -56,6 +56,8 @@ export const setup = defineCommand({
   },
 });
 
+const verbs = { created: 'create', updated: 'update', removed: 'remove', unchanged: 'keep' } as const;
+
 async function setUpTemporal(configuration: Configuration, context: Context): Promise<SetupStep[]> {
   const { settle } = await import('../../host/setup.ts');
   const { dryRun } = context.options;
@@ -66,18 +68,24 @@ async function setUpTemporal(configuration: Configuration, context: Context): Pr
   if (reachable.state === 'failed') return [reachable];
   const client = await context.client();
   const attributes = settle('search attributes', async () => {
-    if (dryRun) return ['planned', 'those that are missing would be registered'];
-    const made = await client.registerSearchAttributes();
-    return made.length === 0 ? ['present', 'all registered'] : ['done', `registered ${made.join(', ')}`];
+    const missing = (await client.registerSearchAttributes({ dryRun })).join(', ');
+    if (missing === '') return ['present', 'all registered'];
+    return dryRun ? ['planned', `would register ${missing}`] : ['done', `registered ${missing}`];
   });
   const schedules = settle('schedules', async () => {
     const changes = (await client.applySchedules({ dryRun })).filter(({ change }) => change !== 'unchanged');
     if (changes.length === 0) return ['present', 'as the configuration says'];
-    return [dryRun ? 'planned' : 'done', changes.map(({ change, id, spec }) => `${change} ${id} (${spec})`).join(', ')];
+    const words = changes
+      .map(({ change, id, spec }) => `${dryRun ? verbs[change] : change} ${id} (${spec})`)
+      .join(', ');
+    return dryRun ? ['planned', `would ${words}`] : ['done', words];
   });
   const shipping = Object.values(configuration.database).map(({ id }) =>
     settle(`${id} log`, async () => {
-      if (dryRun) return ['planned', 'the shipping of the log would be started unless it runs'];
+      if (dryRun) {
+        if (await client.isShipping(id)) return ['present', 'the workflow that ships it runs'];
+        return ['planned', `would start the workflow that ships the log of ${id}`];
+      }
       const { started, workflowId } = await client.ensureShipping(id);
       return [started ? 'done' : 'present', `shipped by ${workflowId} as soon as a worker runs`];
     }),
