@@ -19,7 +19,7 @@ export async function claimDirectory(home: string, sandbox: string): Promise<Hel
   const names = await readdir(home);
   if (names.length > 0 && !names.includes(LOCK)) {
     fail('TARGET_UNFIT', `'${home}' is not empty, and not the directory of a quickstart`, {
-      hint: 'choose another one: `npm run quickstart -- --dir DIR`',
+      hint: `choose another one: \`npm run quickstart -- --dir DIR\`; if nothing in it is needed, end a sandbox in it with \`bin/holdfast sandbox down --dir ${home}\` and remove it`,
     });
   }
   try {
