@@ -47,10 +47,16 @@ export class S3Store implements Store {
   readonly location: string;
   readonly #access: S3Access;
   readonly #guarantees: S3Guarantees;
+  /** Ends what is asked for all callers and by none of them: a closed store must not keep its process. */
+  readonly #closing = new AbortController();
   /** Whether `If-None-Match` does what it says here; found out before the first put that relies on it. */
-  readonly #conditionalPut = new Once(() => this.probe().then((properties) => properties.conditionalPut));
+  readonly #conditionalPut = new Once(() =>
+    this.probe({ signal: this.#closing.signal }).then((properties) => properties.conditionalPut),
+  );
   readonly #versioning = new Once(() =>
-    this.#call('asking for versioning', {}, (signal) => askVersioning(this.#access.read, signal)),
+    this.#call('asking for versioning', { signal: this.#closing.signal }, (signal) =>
+      askVersioning(this.#access.read, signal),
+    ),
   );
 
   constructor(name: string, options: S3StoreOptions) {
@@ -166,6 +172,7 @@ export class S3Store implements Store {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     for (const bucket of new Set(Object.values(this.#access))) bucket?.client.destroy();
   }
 

@@ -12,6 +12,8 @@ import { getThrough } from './versions.ts';
 /** A copy that is away is asked again at most this often, so that one dead store does not slow every call. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 const ASK_DEADLINE_MS = 10_000;
+/** Nor is one that took long to fail waited for again before so many times as long has passed: a store that hangs would slow every call. */
+const REST = 3;
 
 export interface Copy {
   readonly description: CopyDescription;
@@ -20,7 +22,9 @@ export interface Copy {
 
 interface State {
   error: HoldfastError | undefined;
+  /** When the answer, or the failure, came, and after how long. */
   askedAtMs: number;
+  tookMs: number;
 }
 
 export class Copies {
@@ -45,16 +49,22 @@ export class Copies {
     );
   }
 
-  /** Asks every copy anew. */
+  /** Asks every copy anew, but for those that took long to fail just now. */
   async conditions(): Promise<readonly CopyCondition[]> {
     return Promise.all(
       this.all.map(async (copy) => {
         const { name } = copy.description;
-        const error = await this.#ask(copy);
+        const known = this.#states.get(name);
+        const error = known && rests(known) ? known.error : await this.#ask(copy);
         if (error === undefined) return { name, state: 'ready' } as const;
         return { name, state: 'away', error: { code: error.code, message: error.message, hint: error.hint } } as const;
       }),
     );
+  }
+
+  /** How long somebody waited for a copy that did not answer, before this was made. */
+  remember(copy: Copy, error: HoldfastError, tookMs: number): void {
+    this.#states.set(copy.description.name, { error, askedAtMs: performance.now(), tookMs });
   }
 
   /** Copies that answered last time, and those that do now. */
@@ -88,7 +98,7 @@ export class Copies {
     // What this host may not do there by its own configuration takes nothing from the rest.
     const isOwnChoice = error.details?.purpose !== undefined;
     if (isHoldfastError(error, 'STORE_UNAVAILABLE', 'STORE_DENIED', 'STORE_UNFIT') && !isOwnChoice) {
-      this.#states.set(copy.description.name, { error, askedAtMs: performance.now() });
+      this.#states.set(copy.description.name, { error, askedAtMs: performance.now(), tookMs: 0 });
     }
     this.#logger.warn({ copy: copy.description.name, code: error.code }, error.message);
     return error;
@@ -119,12 +129,15 @@ export class Copies {
 
   async #isReady(copy: Copy): Promise<boolean> {
     const state = this.#states.get(copy.description.name);
-    if (state && (!state.error || performance.now() - state.askedAtMs < ASK_AGAIN_AFTER_MS)) return !state.error;
+    if (state && (!state.error || performance.now() - state.askedAtMs < ASK_AGAIN_AFTER_MS || rests(state))) {
+      return !state.error;
+    }
     return (await this.#ask(copy)) === undefined;
   }
 
   async #ask(copy: Copy): Promise<HoldfastError | undefined> {
     let error: HoldfastError | undefined;
+    const beganMs = performance.now();
     try {
       await readDescriptor(copy, (descriptor) => {
         if (descriptor.vault !== this.#keys.id) {
@@ -135,9 +148,14 @@ export class Copies {
     } catch (cause) {
       error = toHoldfastError(cause);
     }
-    this.#states.set(copy.description.name, { error, askedAtMs: performance.now() });
+    const askedAtMs = performance.now();
+    this.#states.set(copy.description.name, { error, askedAtMs, tookMs: askedAtMs - beganMs });
     return error;
   }
+}
+
+function rests({ error, askedAtMs, tookMs }: State): boolean {
+  return error !== undefined && performance.now() - askedAtMs < REST * tookMs;
 }
 
 /**

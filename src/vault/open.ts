@@ -52,7 +52,7 @@ export interface VaultOptions {
 
 type Found = { readonly copy: Copy } & (
   | { readonly descriptor: Descriptor; readonly bytes: Buffer }
-  | { readonly error: HoldfastError }
+  | { readonly error: HoldfastError; readonly tookMs: number }
 );
 
 /**
@@ -110,6 +110,7 @@ function generationMsOf({ generationMs }: VaultOptions): Readonly<Record<Compone
 async function findDescriptors(options: VaultOptions): Promise<Found[]> {
   return Promise.all(
     options.copies.map(async (copy): Promise<Found> => {
+      const beganMs = performance.now();
       try {
         const check = ({ estate }: Descriptor) => {
           if (estate === options.estate) return;
@@ -121,7 +122,7 @@ async function findDescriptors(options: VaultOptions): Promise<Found[]> {
         const bytes = await readDescriptor(copy, check, getFirst);
         return { copy, descriptor: parseDescriptor(copy.description.name, bytes), bytes };
       } catch (error) {
-        return { copy, error: toHoldfastError(error) };
+        return { copy, error: toHoldfastError(error), tookMs: performance.now() - beganMs };
       }
     }),
   );
@@ -139,6 +140,7 @@ async function openFound(options: VaultOptions, found: readonly Found[]): Promis
         const keys = new VaultKeys(id, vaultKey);
         verifyDescriptor(keys, copy.description.name, descriptor);
         const vault = openedVault(options, keys);
+        for (const each of found) if ('error' in each) vault.core.copies.remember(each.copy, each.error, each.tookMs);
         await vault.conditions();
         return vault;
       } catch (error) {

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { after, describe, it, type TestContext } from 'node:test';
 import type { S3StoreOptions } from '../../../src/stores/s3-client.ts';
 import { S3Store } from '../../../src/stores/s3-store.ts';
 import { testS3, wholeFile } from '../../support/components.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { describeStore } from './conformance.ts';
 
 const { region, endpoint, accessKeyId, secretAccessKey } = await testS3(wholeFile, { buckets: ['vault'] });
@@ -86,6 +87,23 @@ describe('store on a bucket, over a network', () => {
     await assert.rejects(silent.head('a', { deadlineMs: 500 }), { code: 'STORE_UNAVAILABLE' });
     const refused = newStore({ endpoint: 'http://127.0.0.1:9' });
     await assert.rejects(refused.get('a', undefined, { deadlineMs: 1_000 }), { code: 'STORE_UNAVAILABLE' });
+  });
+
+  it('asks nothing more once it is closed, also what it asks for all callers', async (t) => {
+    const hanging = createServer(() => {});
+    const sockets = new Set<Socket>();
+    hanging.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+    const store = newStore({ endpoint: await listen(t, hanging) });
+    // A listing must know first whether the bucket keeps versions.
+    await assert.rejects(store.list('', { deadlineMs: 500 })[Symbol.asyncIterator]().next(), {
+      code: 'STORE_UNAVAILABLE',
+    });
+    assert.equal(sockets.size, 1, 'that question goes on, for whoever asks next');
+    await store.close();
+    await waitFor('the last connection to end', () => sockets.size === 0, { limitMs: 15_000 });
   });
 
   it('knows its own object again when the answer to the put was lost', async (t) => {
