@@ -140,7 +140,6 @@ export class FileStore implements Store {
       checksumVerified: false,
       checksumAttested: false,
       versioned: false,
-      objectLock: false,
       guarantees: [],
       // The time of a file on a network mount is its server's.
       clockSkewMs: Math.min(0, startedMs - storedAt.getTime() + 1) || Math.max(0, startedMs - storedAt.getTime() - 1),

@@ -2,13 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  GetObjectLockConfigurationCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { S3Bucket, S3Where } from './s3-bucket.ts';
 import { isConflict, statusOf } from './s3-errors.ts';
 import {
@@ -49,7 +43,6 @@ export async function probeS3(scratch: Scratch, abortSignal: AbortSignal): Promi
       checksumVerified: await isVerified(bucket, where, versions, abortSignal),
       checksumAttested: head.ChecksumSHA256 === base64('first'),
       versioned: await keepsVersions(bucket, versions, abortSignal),
-      objectLock: await canLock(bucket, abortSignal),
       clockSkewMs: skewMs(startedMs, storedMs, head.LastModified),
     };
   } finally {
@@ -108,14 +101,6 @@ async function keepsVersions(bucket: S3Bucket, versions: Versions, abortSignal: 
   if (versions.some((id) => id !== undefined && id !== 'null')) return true;
   const versioning = await askVersioning(bucket, abortSignal);
   return versioning === 'unknown' ? versioning : versioning === 'kept';
-}
-
-/** Reading a bucket's settings is a permission that a writer need not have: without it the answer is no. */
-async function canLock({ client, bucket }: S3Bucket, abortSignal: AbortSignal): Promise<boolean> {
-  return client.send(new GetObjectLockConfigurationCommand({ Bucket: bucket }), { abortSignal }).then(
-    (answer) => answer.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled',
-    () => false,
-  );
 }
 
 /** Servers tell whole seconds, so that less than one is no skew. */

@@ -119,8 +119,6 @@ export interface StoreProperties {
   readonly checksumAttested: boolean;
   /** `unknown`: the credentials may not ask, and no put told. Nothing is then taken for unversioned. */
   readonly versioned: boolean | 'unknown';
-  /** The bucket says that it can lock objects; what was seen of it is among the guarantees. */
-  readonly objectLock: boolean;
   /** Host clock minus store clock, in milliseconds. */
   readonly clockSkewMs: number;
   /** One for each setting that asks something of the store, as seen on scratch objects. Empty unless asked for. */

@@ -168,7 +168,7 @@ export class MemoryStore implements Store {
     const checksum = { checksumVerified: true, checksumAttested: false };
     return {
       ...{ conditionalPut, ...checksum, versioned: this.isVersioned },
-      ...{ objectLock: false, clockSkewMs: 0, guarantees: [] },
+      ...{ clockSkewMs: 0, guarantees: [] },
     };
   }
 
