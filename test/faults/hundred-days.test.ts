@@ -1,6 +1,7 @@
 // Months of an estate in minutes: three copies, retention every day, one copy away for days, a stolen writer on another, locks; what the plan keeps restores from each copy alone.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { addSeconds } from '../../src/domain/retention.ts';
@@ -19,6 +20,7 @@ import {
   requireRestorable,
   type Taken,
 } from '../support/long-estate.ts';
+import { ResticRepository } from '../support/restic-repository.ts';
 import { DAY, type RetentionVault, retentionVault } from '../support/retention.ts';
 import { COMPONENT, seededBytes } from '../support/vault.ts';
 
@@ -34,16 +36,19 @@ interface Calendar {
   readonly checkpoints: readonly number[];
 }
 
-const calendar: Calendar =
-  process.env.HOLDFAST_SWEEP === 'full'
-    ? {
-        ...{ days: 120, keep: { full: 90, incremental: 7 }, generation: 7, grace: 7 },
-        ...{ away: { from: 50, days: 10 }, lockedOn: 2, attackedOn: 70, checkpoints: [49, 60, 70, 95] },
-      }
-    : {
-        ...{ days: 12, keep: { full: 3, incremental: 1 }, generation: 1, grace: 1 },
-        ...{ away: { from: 3, days: 2 }, lockedOn: 0, attackedOn: 7, checkpoints: [5, 7] },
-      };
+const isLong = process.env.HOLDFAST_SWEEP === 'full';
+const calendar: Calendar = isLong
+  ? {
+      ...{ days: 120, keep: { full: 90, incremental: 7 }, generation: 7, grace: 7 },
+      ...{ away: { from: 50, days: 10 }, lockedOn: 2, attackedOn: 70, checkpoints: [49, 60, 70, 95] },
+    }
+  : {
+      ...{ days: 12, keep: { full: 3, incremental: 1 }, generation: 1, grace: 1 },
+      ...{ away: { from: 3, days: 2 }, lockedOn: 0, attackedOn: 7, checkpoints: [5, 7] },
+    };
+
+/** What a copy may hold, as a multiple of what restic needs for the same days. */
+const MOST_OF_RESTIC = 2;
 
 const COPIES = ['local', 'eu', 'us'] as const;
 /** Longer than the test can take: the store counts it by its own clock. */
@@ -71,9 +76,15 @@ class Months {
   readonly #network: ReturnType<typeof blockable>;
   #kept = 0;
 
-  constructor(test: RetentionVault, network: ReturnType<typeof blockable>) {
+  /** Keeps the same days; with the long calendar only. */
+  readonly #restic: ResticRepository | undefined;
+  /** By day, the copy with the most bytes as a multiple of restic's. */
+  readonly ratios: number[] = [];
+
+  constructor(test: RetentionVault, network: ReturnType<typeof blockable>, restic?: ResticRepository) {
     this.#test = test;
     this.#network = network;
+    this.#restic = restic;
   }
 
   get keptByLock(): number {
@@ -87,7 +98,8 @@ class Months {
     const isAway = day >= away.from && day < away.from + away.days;
     if (day === away.from + away.days) await this.#bringBack('us');
     for (let quarter = 0; quarter < 4; quarter++) {
-      await this.estate.quarter(vault, clock.now, isAway ? ['local', 'eu'] : COPIES);
+      const taken = await this.estate.quarter(vault, clock.now, isAway ? ['local', 'eu'] : COPIES);
+      await this.#restic?.backUp(taken);
       clock.now = addSeconds(clock.now, QUARTER);
     }
     if (day === lockedOn) await this.#lock();
@@ -102,6 +114,25 @@ class Months {
         before.filter((key) => !isLease(key)),
       );
     } else await this.#retain(day);
+    await this.#compare(isAway ? ['local', 'eu'] : COPIES);
+  }
+
+  async #compare(present: readonly string[]): Promise<void> {
+    if (this.#restic === undefined) return;
+    await this.#restic.retain(calendar.keep);
+    const most = Math.max(...Object.values(await this.#sizes(present)));
+    this.ratios.push(most / (await this.#restic.bytes()));
+  }
+
+  async #sizes(present: readonly string[] = COPIES): Promise<Record<string, number>> {
+    const sizes: Record<string, number> = {};
+    for (const { description, store } of this.#test.options.copies) {
+      if (!present.includes(description.name)) continue;
+      let bytes = 0;
+      for await (const { sizeBytes } of store.list('')) bytes += sizeBytes;
+      sizes[description.name] = bytes;
+    }
+    return sizes;
   }
 
   async #retain(day: number): Promise<void> {
@@ -109,13 +140,7 @@ class Months {
     assert.deepEqual([swept.refused, marked.refused], [[], []], `day ${day}`);
     for (const id of swept.snapshots) this.gone.add(id);
     for (const number of Object.values(swept.kept)) this.#kept = Math.max(this.#kept, number);
-    const sizes: Record<string, number> = {};
-    for (const { description, store } of this.#test.options.copies) {
-      let bytes = 0;
-      for await (const { sizeBytes } of store.list('')) bytes += sizeBytes;
-      sizes[description.name] = bytes;
-    }
-    this.bytes.push(sizes);
+    this.bytes.push(await this.#sizes());
   }
 
   async #bringBack(copy: string): Promise<void> {
@@ -233,7 +258,8 @@ describe(`${calendar.days} days of three copies with retention every day`, () =>
       graceSeconds: calendar.grace * DAY,
     });
     t.after(() => test.vault.close());
-    const months = new Months(test, network);
+    const restic = isLong ? await ResticRepository.make(join(test.directory, 'restic')) : undefined;
+    const months = new Months(test, network, restic);
     for (let day = 0; day < calendar.days; day++) {
       await months.pass(day);
       if (calendar.checkpoints.includes(day)) t.diagnostic(`day ${day}: ${await months.requireAll()} restored`);
@@ -254,6 +280,13 @@ describe(`${calendar.days} days of three copies with retention every day`, () =>
     t.diagnostic(`bytes at the end ${JSON.stringify(months.bytes.at(-1))}, most ${most}, may be ${mostBytes()}`);
     t.diagnostic(`with all versions: eu ${await versionsBytes('eu')}, us ${await versionsBytes('us')}`);
     assert.ok(most <= mostBytes());
+    if (restic !== undefined) {
+      const { ratios } = months;
+      const told = ratios.filter((_, day) => day % 10 === 9).map((ratio) => ratio.toFixed(2));
+      t.diagnostic(`bytes of the largest copy by restic ${restic.version}'s, every tenth day: ${told.join(' ')}`);
+      t.diagnostic(`most of all days: ${Math.max(...ratios).toFixed(2)}`);
+      assert.ok(Math.max(...ratios) <= MOST_OF_RESTIC);
+    }
     for (const copy of ['eu', 'us']) assert.ok((await versionsBytes(copy)) <= 1.1 * mostBytes());
   });
 });

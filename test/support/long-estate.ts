@@ -30,7 +30,7 @@ export class LongEstate {
   readonly #versions = new Array<number>(FILES).fill(0);
 
   /** One snapshot of now, after some files changed; its log is put on `copies` before. */
-  async quarter(vault: Vault, now: Moment, copies: readonly string[]): Promise<void> {
+  async quarter(vault: Vault, now: Moment, copies: readonly string[]): Promise<Taken> {
     const segment = this.taken.length;
     for (let each = 0; each < CHANGED_AT_ONCE; each++) {
       const changed = (segment * CHANGED_AT_ONCE + each) % FILES;
@@ -41,6 +41,7 @@ export class LongEstate {
     for (const copy of copies) await putSegment(vault, copy, segment, now);
     await take(vault, taken);
     this.taken.push(taken);
+    return taken;
   }
 }
 
@@ -59,7 +60,8 @@ async function take(vault: Vault, taken: Taken): Promise<void> {
   }
 }
 
-function filesOf({ versions }: Taken): Files {
+/** Plain content by path, in the order of `versions`. */
+export function filesOf({ versions }: Taken): Files {
   return Object.fromEntries(
     versions.map((version, file) => [`base/${file}`, seededBytes(`file ${file} of ${version}`, FILE_BYTES)]),
   );
