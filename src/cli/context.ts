@@ -6,6 +6,7 @@ import { type Configuration, type LoadedConfiguration, loadConfiguration } from 
 import type { HoldfastClient, HostService } from '../domain/client.ts';
 import type { StandaloneRestores } from '../domain/standalone.ts';
 import type { Io } from './io.ts';
+import { plainLog } from './plain-log.ts';
 import type { Outcome } from './result.ts';
 
 export interface GlobalOptions {
@@ -48,7 +49,8 @@ export interface ContextParts {
 }
 
 export function makeContext({ io, options, emit }: ContextParts): Context {
-  const logger = pino({ level: process.env.HOLDFAST_LOG_LEVEL ?? 'warn', base: null }, io.stderr);
+  const level = process.env.HOLDFAST_LOG_LEVEL;
+  const logger = pino({ level: level ?? 'warn', base: null }, level === undefined ? plainLog(io) : io.stderr);
   let wanted = false;
   const loaded = once(() => {
     wanted = true;

@@ -1,7 +1,7 @@
 // Questions that can be answered through Temporal or, when it cannot be reached, by this host itself; the answer says which way it came.
 
 import type { HoldfastClient, HostService } from '../domain/client.ts';
-import { type ErrorData, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type ErrorData, fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import type { Result } from './result.ts';
 
@@ -10,7 +10,7 @@ export interface Answer<Value> {
   readonly temporal: NonNullable<Result['temporal']>;
 }
 
-/** A worker that is there answers sooner; one that was killed is still listed as listening for minutes. */
+/** A worker, or Temporal, that is there answers sooner; a worker that was killed is still listed as listening for minutes. */
 const patienceMs = 5_000;
 
 export interface AskOptions {
@@ -83,15 +83,30 @@ async function laterThan(ms: number): Promise<undefined> {
   return undefined;
 }
 
-/** The worker, or Temporal itself: a connection that is refused is given up later than we are patient. */
+/** The worker, or Temporal itself: a connection to a server that hangs is given up later than we are patient. */
 async function whatIsLate(connected: Promise<unknown>): Promise<Answer<unknown>['temporal']> {
   try {
-    await connected;
+    await inTime('Temporal', connected, 0);
   } catch (error) {
     return { state: 'unreachable', error: toHoldfastError(error).toJSON() };
   }
   const late = new HoldfastError('NO_WORKER', `no worker answered within ${patienceMs / 1000} s`);
   return { state: 'reachable', error: late.toJSON() };
+}
+
+/** Rejects with `TEMPORAL_UNREACHABLE` when nothing came in time (default: as long as we are patient). */
+export async function inTime<Value>(who: string, asked: Promise<Value>, ms = patienceMs): Promise<Value> {
+  const late = Symbol('late');
+  const first = await Promise.race([asked, laterThan(ms).then(() => late)]);
+  if (first !== late) return first as Value;
+  const message = `${who} did not answer within ${patienceMs / 1000} s`;
+  return fail('TEMPORAL_UNREACHABLE', message, { hint: 'is it overloaded, or is something else at its address?' });
+}
+
+/** For those who look for runs: what only Temporal could have said. */
+export function openRunsUnknown({ state, error }: Answer<unknown>['temporal']): readonly string[] {
+  if (state === 'not asked') return ['runs that are under way are not known: they are asked of Temporal alone'];
+  return error === undefined ? [] : [`runs that are under way are not known: ${error.message}`];
 }
 
 /** What is said when an answer came from this host though Temporal is there. */

@@ -2,7 +2,6 @@
 
 import type { Configuration } from '../../config/index.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import type { RunData } from '../domain/run-data.ts';
 import { type ErrorData, fail, HoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
 import { type Answer, answerFrom } from './estate-answers.ts';
@@ -10,21 +9,6 @@ import { readRunName } from './naming.ts';
 
 /** Runs a command is about; without it the latest of any kind. */
 export type Fits = (status: RunStatus) => boolean;
-
-export const isRestore: Fits = (status) => status.operation === 'restoreDatabase';
-/** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. A refused one must not hide it. */
-export const isInPlace: Fits = (status) => {
-  const { plan, restore } = (status.data ?? {}) as RunData;
-  const swapped =
-    status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
-  return isRestore(status) && (swapped || status.state === 'stuck');
-};
-const planOf = (status: RunStatus) => (status.data as RunData | undefined)?.plan;
-export const isBeside: Fits = (status) => isRestore(status) && planOf(status)?.mode === 'beside';
-/** What `stop` is about: it left a server running. */
-export const hasServer: Fits = (status) =>
-  isBeside(status) && planOf(status)?.start === true && status.state === 'completed';
-export const isWaiting: Fits = (status) => isRestore(status) && status.state === 'waiting';
 
 /** Throws `NOT_FOUND`. What Temporal has forgotten is looked up among the records in the vault. */
 export async function findRun(

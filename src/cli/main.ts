@@ -25,4 +25,5 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await runCli(process.argv.slice(2), processIo(), await readVersion());
+// All is said: what still waits for a server that does not answer must not keep the person waiting too.
+process.exit(await runCli(process.argv.slice(2), processIo(), await readVersion()));

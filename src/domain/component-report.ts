@@ -5,6 +5,7 @@ import type { ComponentId } from './component.ts';
 import type { CopyVerified } from './copy-verified.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
+import type { JournalPhase } from './standalone.ts';
 import type { ProofLevel, SnapshotKind } from './states.ts';
 
 export interface SnapshotSummary {
@@ -62,6 +63,23 @@ export interface ComponentCopy {
   readonly error?: ErrorData;
 }
 
+/** What a restore has left and nobody has ended. */
+export interface OpenRestore {
+  readonly run: string;
+  /**
+   * `unconfirmed`: in place and done, the old data is kept until `confirm` or `rollback`. `stopped`: in place, not ended, and nobody is
+   * at it. `serving`: beside, its server runs.
+   */
+  readonly state: 'unconfirmed' | 'stopped' | 'serving';
+  readonly dataDirectory: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** Where the old data is. */
+  readonly keptAt?: string;
+  /** Of one that stopped, where its journal could be read. */
+  readonly phase?: JournalPhase;
+}
+
 export interface ComponentStatus {
   readonly component: ComponentId;
   readonly host: string;
@@ -74,5 +92,7 @@ export interface ComponentStatus {
   readonly proven?: { readonly level: ProofLevel; readonly at: Moment; readonly snapshot: string };
   /** `nowSeconds`: what would be lost if the database's host were lost now; absent when it cannot be told. */
   readonly rpo: { readonly nowSeconds?: number; readonly objectiveSeconds?: number };
+  /** Absent when they could not be looked for, which is a finding. */
+  readonly restores?: readonly OpenRestore[];
   readonly findings: readonly Finding[];
 }

@@ -1,10 +1,10 @@
 // Which log must stay: what each kept snapshot needs to become consistent, and the continuous window on every timeline that lived in it; and the bases that this window counts on.
 
-import { later, pathParts } from './log-path.ts';
+import { type LogStretch, later, pathParts } from './log-path.ts';
 import { type Lsn, lsnFrom, lsnValue } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import { addSeconds, type WindowVerdict } from './retention.ts';
-import { isOnPath, type TimelineHistory } from './timeline.ts';
+import { isOnPath, type TimelineHistory, timelineOf } from './timeline.ts';
 
 /** A physical snapshot that stays. */
 export interface LogBase {
@@ -19,12 +19,6 @@ export interface LogBase {
 }
 
 type SnapshotLog = Pick<LogBase, 'timeline' | 'startLsn' | 'stopLsn' | 'to'>;
-
-export interface LogStretch {
-  readonly timeline: number;
-  readonly fromLsn: Lsn;
-  readonly toLsn: Lsn;
-}
 
 export interface LoggedTimeline {
   readonly timeline: number;
@@ -79,6 +73,16 @@ function ownLog({ timeline, startLsn, stopLsn, to }: SnapshotLog): NeededLog {
 
 export function isOwnLog(base: SnapshotLog, segmentSizeBytes: number, object: LogStretch): boolean {
   return isNeededLog([widened(ownLog(base), segmentSizeBytes)], object);
+}
+
+/** In words, why log that nothing needs is not needed. */
+export function whyUnneeded(question: LogQuestion, { timeline, fromLsn }: LogStretch): string {
+  const isOnWay = windowOf(question).alive.some(
+    ({ history }) => history !== undefined && timelineOf(history, fromLsn) === timeline,
+  );
+  return isOnWay
+    ? 'older than the continuous window, and no snapshot that stays needs it'
+    : `of timeline ${timeline}, which was left before the continuous window, and no snapshot that stays needs it`;
 }
 
 /** Whether any needed stretch overlaps the log from `fromLsn` to `toLsn`. */

@@ -37,7 +37,15 @@ export interface ComponentRetention {
   /** Generations that no snapshot will need once what is marked now is gone; bytes are freed with them. */
   readonly generations: readonly { readonly path: string; readonly bytes: number }[];
   readonly logObjects: number;
+  /** The same log by the reason why it is not needed. */
+  readonly log: readonly UnneededLog[];
   readonly garbagePacks: number;
+}
+
+export interface UnneededLog extends Amount {
+  /** System id. */
+  readonly cluster: string;
+  readonly words: string;
 }
 
 export interface TombstoneSummary {

@@ -1,7 +1,14 @@
 // What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
 
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ComponentCopy, ComponentStatus, Finding, LogOutage, WindowSummary } from '../domain/component-report.ts';
+import type {
+  ComponentCopy,
+  ComponentStatus,
+  Finding,
+  LogOutage,
+  OpenRestore,
+  WindowSummary,
+} from '../domain/component-report.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
 import {
   type CopyVerified,
@@ -23,6 +30,7 @@ import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
 import { type CopyCondition, type Looks, type SnapshotOnCopies, standingProofs } from '../vault/index.ts';
+import { restoreFinding } from './open-restores.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 
 /** What was read of one component; `history` newest first. */
@@ -82,6 +90,13 @@ export function withOutage(status: ComponentStatus, outage: LogOutage | undefine
   const finding = late(`the log is not received since ${outage.since}: ${outage.message}`, outage.hint);
   const state = status.state === 'unknown' ? status.state : 'late';
   return { ...status, state, findings: [finding, ...status.findings] };
+}
+
+export function withRestores(status: ComponentStatus, restores: readonly OpenRestore[]): ComponentStatus {
+  const findings = restores.map(restoreFinding);
+  const isLate = findings.some(({ severity }) => severity === 'late');
+  const state = isLate && status.state === 'ok' ? 'late' : status.state;
+  return { ...status, state, restores, findings: [...findings, ...status.findings] };
 }
 
 /** A copy that was put back, and numbers that occur twice; `undefined`: no copy could be asked, which is a finding already. */
@@ -239,7 +254,7 @@ function copyFindings({ configuration }: ComponentFacts, copies: readonly Compon
     const policy = `${commit.copies} with ${commit.offsite} off-site`;
     return [
       late(
-        `only ${whole.length} copies (${offsite.length} off-site) are complete, the policy asks for ${policy}`,
+        `only ${whole.length} ${whole.length === 1 ? 'copy is' : 'copies are'} complete (${offsite.length} off-site), the policy asks for ${policy}`,
         'see `holdfast copies`',
       ),
     ];

@@ -104,19 +104,19 @@ function ruled({ copy, medium, offsite, state, holds, lock, verified }: CopyStat
   };
 }
 
-/** What was given and is gone is a warning; what the configuration never gave is a hint. Each once, however many digits it is about. */
+/** Said once, however many digits it is about: what was given and is gone makes it a warning, what the configuration never gave a hint. */
 function ruleFindings({ digits, words }: RuleVerdict): Finding[] {
-  return (['lost', 'unmet'] as const).flatMap((state) => {
-    const own = digits.filter((each) => each.state === state);
-    if (own.length === 0) return [];
-    const said = own.map(({ name, message }) => `${name} (${message})`).join(', ');
-    const verb = state === 'lost' ? 'do not now' : 'do not';
-    return [
-      {
-        severity: state === 'lost' ? 'warning' : 'hint',
-        message: `the copies ${verb} keep all of 3-2-1-1-0, but ${words}: ${said}`,
-        hint: [...new Set(own.flatMap(({ hint }) => hint ?? []))].join('; '),
-      },
-    ];
-  });
+  const told = (['lost', 'unmet'] as const).map((state) => digits.filter((each) => each.state === state));
+  const [lost = [], unmet = []] = told;
+  const own = [...lost, ...unmet];
+  if (own.length === 0) return [];
+  const said = (some: typeof own) => some.map(({ name, message }) => `${name} (${message})`).join(', ');
+  const never = lost.length > 0 && unmet.length > 0 ? `; never kept: ${said(unmet)}` : '';
+  return [
+    {
+      severity: lost.length > 0 ? 'warning' : 'hint',
+      message: `the copies ${lost.length > 0 ? 'do not now' : 'do not'} keep all of 3-2-1-1-0, but ${words}: ${said(lost.length > 0 ? lost : unmet)}${never}`,
+      hint: [...new Set(own.flatMap(({ hint }) => hint ?? []))].join('; '),
+    },
+  ];
 }

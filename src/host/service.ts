@@ -10,8 +10,9 @@ import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
 import { type CheckOptions, checkDatabase } from './check.ts';
-import { componentStatus, withHeads, withOutage } from './component-status.ts';
+import { componentStatus, withHeads, withOutage, withRestores } from './component-status.ts';
 import { readCopies } from './copies-report.ts';
+import { openRestores } from './open-restores.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
 import { retentionRequest } from './retention.ts';
@@ -55,7 +56,8 @@ export async function openHostService(configuration: Configuration, options: Hos
       return Promise.all(
         wanted.map(async (database) => {
           const { status } = await readComponent(vault, configuration, database, runs);
-          return withOutage(withHeads(status, heads), options.outage?.(database.id));
+          const restored = await withLeft(status, database, runs, host);
+          return withOutage(withHeads(restored, heads), options.outage?.(database.id));
         }),
       );
     },
@@ -88,6 +90,23 @@ async function readComponent(
     return { status, snapshots: facts.snapshots };
   } catch (error) {
     return { status: unknownStatus(database, error), snapshots: [] };
+  }
+}
+
+/** What restores have left; that it cannot be told is told. */
+async function withLeft(
+  status: ComponentStatus,
+  database: DatabaseSettings,
+  runs: readonly RunStatus[],
+  host: string,
+): Promise<ComponentStatus> {
+  try {
+    const own = runs.filter(({ component }) => component === database.id);
+    return withRestores(status, await openRestores(database, own, { host }));
+  } catch (error) {
+    const { message, hint } = toHoldfastError(error);
+    const finding = { severity: 'warning', message: `what restores have left is not known: ${message}`, hint } as const;
+    return { ...status, findings: [...status.findings, finding] };
   }
 }
 

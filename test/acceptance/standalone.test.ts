@@ -145,7 +145,13 @@ test('terminated while it builds, a restore is finished from the plan beside the
   assert.match(next.json.error.hint, new RegExp(`rollback ${run}.*confirm ${run}`));
   assert.ok(next.json.plan.target.moment, 'it still answers what the target would be');
   await estate.killWorker();
+  const left = async () => {
+    const { json } = await estate.holdfast(['status', '--standalone'], alone);
+    return json.components[0].restores.map((one: { run: string; state: string }) => [one.run, one.state]);
+  };
+  assert.deepEqual(await left(), [[run, 'unconfirmed']]);
   await standalone('confirm', 'database/main');
+  assert.deepEqual(await left(), []);
   assert.ok(!existsSync(path.join(path.dirname(dataDirectory), kept[0] ?? '')));
   assert.equal(await notes(), 'kept');
   const { exit, json } = await estate.holdfast(['rollback', run, '--standalone', '--yes'], alone);

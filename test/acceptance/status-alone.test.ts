@@ -1,6 +1,9 @@
 // `status` is asked when things are bad: right after the worker was killed it answers within seconds, and names what it cannot know.
 
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import path from 'node:path';
 import { test } from 'node:test';
 import { estateSandbox } from '../support/estate-sandbox.ts';
 
@@ -42,4 +45,36 @@ test('asked to do without Temporal, it says what only Temporal knows', async () 
   assert.deepEqual(json.temporal, { state: 'not asked' });
   assert.ok(json.components[0].window.to);
   assert.match(json.warnings[0], /runs under way and schedules are not known/);
+});
+
+test('a Temporal that takes the connection and answers nothing holds nobody up, and is named', async (t) => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const { sandbox } = estate;
+  const configuration = path.join(sandbox.directory, 'silent.yaml');
+  const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const text = await readFile(sandbox.configuration, 'utf8');
+  await writeFile(configuration, text.replace(sandbox.temporal.address, address));
+  const { json } = await estate.holdfast(['status'], configuration);
+  assert.equal(json.temporal.state, 'unreachable');
+  assert.match(json.temporal.error.message, /Temporal did not answer within 5 s/);
+  assert.match(json.warnings[0], /^runs under way and schedules are not known: Temporal did not answer within 5 s$/);
+  assert.ok(json.components[0].window.to);
+  assert.ok(sockets.size > 0, 'it was asked');
+
+  for (const command of [['history'], ['show', 'backup/database/main']]) {
+    const said = await estate.holdfast(command, configuration);
+    assert.equal(said.exit, 0, said.stderr);
+    assert.match(said.json.warnings.at(-1), /^runs that are under way are not known: .*cannot be reached/);
+    const words = await estate.holdfast([...command, '--standalone'], configuration);
+    assert.match(
+      words.json.warnings.at(-1),
+      /^runs that are under way are not known: they are asked of Temporal alone$/,
+    );
+  }
 });

@@ -3,12 +3,13 @@
 import { z } from 'zod';
 import type { HoldfastClient, RunHandle } from '../../domain/client.ts';
 import type { RunReferenceInput, RunStatus } from '../../domain/operations.ts';
+import { isBeside, isInPlace } from '../../domain/restore-runs.ts';
 import type { StandaloneRestore, StandaloneRestores } from '../../domain/standalone.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun, isBeside, isInPlace } from '../find-run.ts';
+import { databaseOf, findRun } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { readRunName } from '../naming.ts';

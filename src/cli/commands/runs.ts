@@ -1,10 +1,14 @@
 // `show`, `history`, `cancel` and `stop`: looking at runs, and ending what they do or left running.
 
 import { z } from 'zod';
-import { exitCodes } from '../../errors/index.ts';
+import type { HoldfastClient } from '../../domain/client.ts';
+import type { RunStatus } from '../../domain/operations.ts';
+import { hasServer } from '../../domain/restore-runs.ts';
+import { exitCodes, fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { answerFrom } from '../estate-answers.ts';
-import { databaseOf, findRun, hasServer } from '../find-run.ts';
+import { type Answer, answerFrom, openRunsUnknown } from '../estate-answers.ts';
+import { databaseOf, findRun } from '../find-run.ts';
 import { operationInput } from '../inputs.ts';
 import { findDatabase } from '../naming.ts';
 import { outcome } from '../result.ts';
@@ -32,7 +36,7 @@ export const show = defineCommand({
         ? await (await context.client()).handle(status.run).catch(() => undefined)
         : undefined;
     const { result, view } = runOutcome(status, handle);
-    return outcome(view, { ...result, temporal });
+    return outcome(view, { ...result, temporal, ...unknownOpen(temporal, result.warnings) });
   },
 });
 
@@ -54,7 +58,8 @@ export const history = defineCommand({
       // The vault alone knows no run that is under way.
       { mayAskBoth: false },
     );
-    return outcome('runs', { state: 'completed', temporal, runs: value.map((status) => runSummary(status)) });
+    const runs = value.map((status) => runSummary(status));
+    return outcome('runs', { state: 'completed', temporal, runs, ...unknownOpen(temporal) });
   },
 });
 
@@ -100,12 +105,12 @@ export const stop = defineCommand({
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const { value: status } = await findRun(context, configuration, args, hasServer, "restore beside with '--start'");
+    const client = await context.client();
+    const status = await findServer(context, client, args);
     if (context.options.dryRun) {
       const message = `would stop the server of ${status.run}`;
       return outcome('message', { state: 'completed', dryRun: true, message });
     }
-    const client = await context.client();
     const input = operationInput(configuration, databaseOf(configuration, status), context.by);
     const server = await client.stopServer({ ...input, run: status.run });
     const what = server.stopped ? 'stopped' : 'was not running any more';
@@ -113,3 +118,28 @@ export const stop = defineCommand({
     return outcome('message', { state: 'completed', message, server });
   },
 });
+
+function unknownOpen(temporal: Answer<unknown>['temporal'], others: readonly string[] = []) {
+  const warnings = [...others, ...openRunsUnknown(temporal)];
+  return warnings.length > 0 ? { warnings } : {};
+}
+
+/** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that left no server; both name the servers that run. */
+async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<RunStatus> {
+  const configuration = await context.configuration();
+  try {
+    const { value: status } = await findRun(context, configuration, args, hasServer, "restore beside with '--start'");
+    if (!hasServer(status)) fail('JOURNAL_STATE', `'${status.run}' left no server running`);
+    return status;
+  } catch (error) {
+    if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
+    throw new HoldfastError(error.code, error.message, { hint: await serversInWords(client), cause: error });
+  }
+}
+
+async function serversInWords(client: HoldfastClient): Promise<string> {
+  const components = await client.components();
+  const serving = components.flatMap(({ restores = [] }) => restores.filter(({ state }) => state === 'serving'));
+  if (serving.length === 0) return 'no server that a restore has left runs now; `holdfast history` lists the runs';
+  return `running: ${serving.map(({ run, dataDirectory }) => `${run} (${dataDirectory})`).join(', ')}`;
+}

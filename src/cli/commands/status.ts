@@ -4,10 +4,10 @@ import { z } from 'zod';
 import type { Finding } from '../../domain/component-report.ts';
 import type { RunStatus } from '../../domain/operations.ts';
 import type { ScheduleStatus } from '../../domain/schedule-report.ts';
-import { exitCodes, toHoldfastError } from '../../errors/index.ts';
+import { exitCodes, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { answerFrom, askedHere } from '../estate-answers.ts';
+import { answerFrom, askedHere, inTime } from '../estate-answers.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runSummary } from '../run-result.ts';
 import { durationOption, noArguments } from './typed.ts';
@@ -103,13 +103,15 @@ interface TemporalKnows {
 
 /** Each by itself: what one of them does not say is named, and hides nothing of the others. */
 async function askTemporal(context: Context): Promise<TemporalKnows> {
-  const nobody = 'runs under way and schedules are not known: they are asked of Temporal alone';
-  if (context.options.standalone) return { running: [], schedules: [], warnings: [nobody] };
-  const client = await context.client().catch(() => undefined);
-  if (client === undefined) return { running: [], schedules: [], warnings: [nobody] };
+  const nothing = (why: string) => {
+    return { running: [], schedules: [], warnings: [`runs under way and schedules are not known: ${why}`] };
+  };
+  if (context.options.standalone) return nothing('they are asked of Temporal alone');
+  const client = await inTime('Temporal', context.client()).catch((error: unknown) => toHoldfastError(error));
+  if (client instanceof HoldfastError) return nothing(client.message);
   const warnings: string[] = [];
   const unless = async <T>(what: string, asked: Promise<readonly T[]>): Promise<readonly T[]> =>
-    await asked.catch((error: unknown) => {
+    await inTime('Temporal', asked).catch((error: unknown) => {
       warnings.push(`${what} are not known: ${toHoldfastError(error).message}`);
       return [];
     });

@@ -27,7 +27,7 @@ export function retentionLines(plan: RetentionPlan, zone: string): string[] {
 }
 
 function componentLines(component: ComponentRetention, zone: string): string[] {
-  const { component: id, policy, snapshots, window, refused, generations, logObjects, garbagePacks } = component;
+  const { component: id, policy, snapshots, window, refused, generations, logObjects, log, garbagePacks } = component;
   const words = Object.entries(policy).map(([name, rules]) => `${name} ${rules}`);
   const head = `${id}  keeps ${words.join('; ')}`;
   const rows = table(snapshots.map((snapshot) => snapshotRow(snapshot, zone)));
@@ -44,6 +44,7 @@ function componentLines(component: ComponentRetention, zone: string): string[] {
     ...rows.map((row) => `  ${row}`),
     ...windows,
     `  to be marked: ${counted(generations.length, 'generation')} (${bytesText(freed)}), ${counted(logObjects, 'object')} of log, ${counted(garbagePacks, 'stray pack')}`,
+    ...log.map(({ words, objects, bytes }) => `    log ${words}: ${counted(objects, 'object')}, ${bytesText(bytes)}`),
   ];
 }
 

@@ -186,6 +186,8 @@ export interface JournalState {
   readonly head: JournalHead;
   readonly lastStep: { readonly step: string; readonly state: JournalEntry['state']; readonly at: string };
   readonly token: number;
+  /** When the swap was done. */
+  readonly swappedAt?: string;
   /** Of a finished swap: what the person has to mend, in words. */
   readonly warnings: readonly string[];
 }
@@ -203,7 +205,9 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
     if (first === undefined || last === undefined) continue;
     const token = Math.max(...entries.map((entry) => entry.token));
     const { step, state, at } = last;
+    const swappedAt = entries.findLast((entry) => entry.step === 'swap' && entry.state === 'done')?.at;
     states.push({
+      ...(swappedAt === undefined ? {} : { swappedAt }),
       run,
       phase: phaseOf(entries),
       head: first.data as unknown as JournalHead,

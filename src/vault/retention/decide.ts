@@ -1,6 +1,6 @@
 // What of one component is not needed: pure rules over what was read, with the references between manifests, generations and log.
 
-import { isNeededLog, type LogBase, neededLog, windowBases } from '../../domain/log-retention.ts';
+import { isNeededLog, type LogBase, neededLog, whyUnneeded, windowBases } from '../../domain/log-retention.ts';
 import { type Moment, momentFromDate, unixMicros } from '../../domain/moment.ts';
 import { type Judgement, judgeSnapshots, type SnapshotHold, type WindowVerdict } from '../../domain/retention.ts';
 import type { ProofLevel } from '../../domain/states.ts';
@@ -113,6 +113,8 @@ export interface LogDecision {
   readonly systemId: string;
   readonly windowFrom: Moment;
   readonly unneeded: readonly LogObjectFacts[];
+  /** In words. */
+  readonly why: (unneeded: LogObjectFacts) => string;
 }
 
 /** What of each cluster's log neither a manifest outside `going` nor the continuous window needs. Nothing, where anything is not known. */
@@ -124,8 +126,10 @@ export function decideLog(parts: JudgeParts, going: ReadonlySet<string>): readon
   return facts.logs.map((log) => {
     const { systemId, segmentSizeBytes, timelines } = log;
     const bases = staying.flatMap((manifest) => baseOf(manifest, log, parts.copies) ?? []);
-    const { needed, windowFrom } = neededLog({ bases, timelines, segmentSizeBytes, windowSeconds, now });
-    return { systemId, windowFrom, unneeded: log.objects.filter((object) => !isNeededLog(needed, object)) };
+    const question = { bases, timelines, segmentSizeBytes, windowSeconds, now };
+    const { needed, windowFrom } = neededLog(question);
+    const unneeded = log.objects.filter((object) => !isNeededLog(needed, object));
+    return { systemId, windowFrom, unneeded, why: (object) => whyUnneeded(question, object) };
   });
 }
 

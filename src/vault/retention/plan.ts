@@ -9,11 +9,12 @@ import type {
   CopyRetention,
   PlannedSnapshot,
   RetentionPlan,
+  UnneededLog,
 } from '../../domain/retention-report.ts';
 import { isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { VaultCore } from '../core.ts';
 import { parseManifestKey } from '../layout.ts';
-import { decideLog, type JudgeParts, judgeManifests, nowOf } from './decide.ts';
+import { decideLog, type JudgeParts, judgeManifests, type LogDecision, nowOf } from './decide.ts';
 import { isDue, summarizeTombstone } from './due.ts';
 import type { ComponentPolicy, RetentionRequest } from './request.ts';
 import { namedKeys, type Selection, select } from './select.ts';
@@ -53,7 +54,7 @@ function describeComponent(policy: ComponentPolicy, world: World, selection: Sel
   const { component } = policy;
   const parts = world.components.get(component);
   const refusal = selection.refused.find((each) => each.component === component);
-  const empty = { snapshots: [], window: {}, generations: [], logObjects: 0, garbagePacks: 0 };
+  const empty = { snapshots: [], window: {}, generations: [], logObjects: 0, log: [], garbagePacks: 0 };
   const about = {
     component,
     policy: policyInWords(policy),
@@ -63,18 +64,34 @@ function describeComponent(policy: ComponentPolicy, world: World, selection: Sel
   const isOwn = ([key]: readonly [string, number]) => key.startsWith(`${component}/`);
   const { manifests, generations, log, packs } = selection.list;
   const going = new Set([...namedKeys(world.tombstones), ...manifests.map(([key]) => key)]);
+  const decisions = decideLog(parts, going);
   return {
     ...about,
     snapshots: describeSnapshots(parts, world.tombstones),
-    window: Object.fromEntries(
-      decideLog(parts, going).map(({ systemId, windowFrom }) => [systemId, windowFrom] as const),
-    ),
+    window: Object.fromEntries(decisions.map(({ systemId, windowFrom }) => [systemId, windowFrom] as const)),
     generations: generations
       .filter(({ path }) => path.startsWith(`${component}/`))
       .map(({ path, objects }) => ({ path, bytes: objects.reduce((sum, [, size]) => sum + size, 0) })),
     logObjects: log.filter(isOwn).length,
+    log: describeLog(decisions, new Map(log)),
     garbagePacks: packs.filter(isOwn).length,
   };
+}
+
+/** What of it would be marked now (size by key), by reason. */
+function describeLog(decisions: readonly LogDecision[], marked: ReadonlyMap<string, number>): UnneededLog[] {
+  const groups = new Map<string, UnneededLog>();
+  for (const { systemId, unneeded, why } of decisions) {
+    for (const object of unneeded) {
+      const sizeBytes = marked.get(object.key);
+      if (sizeBytes === undefined) continue;
+      const words = why(object);
+      const key = `${systemId} ${words}`;
+      const { objects, bytes } = groups.get(key) ?? { objects: 0, bytes: 0 };
+      groups.set(key, { cluster: systemId, words, objects: objects + 1, bytes: bytes + sizeBytes });
+    }
+  }
+  return [...groups.values()];
 }
 
 function describeSnapshots(parts: JudgeParts, tombstones: readonly Tombstone[]): PlannedSnapshot[] {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasServer, isBeside, isInPlace } from '../../../src/cli/find-run.ts';
 import type { RunStatus } from '../../../src/domain/operations.ts';
+import { hasServer, isBeside, isInPlace } from '../../../src/domain/restore-runs.ts';
 
 const restore = (plan: object, state = 'completed') =>
   ({ operation: 'restoreDatabase', state, data: { plan } }) as unknown as RunStatus;

@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isNeededLog, type LogBase, type LogQuestion, neededLog } from '../../../src/domain/log-retention.ts';
+import {
+  isNeededLog,
+  type LogBase,
+  type LogQuestion,
+  neededLog,
+  whyUnneeded,
+} from '../../../src/domain/log-retention.ts';
 import { lsnFrom } from '../../../src/domain/lsn.ts';
 import type { Moment } from '../../../src/domain/moment.ts';
 
@@ -111,5 +117,19 @@ describe('log that must stay', () => {
     const asked = { bases: [base(50, 50)], timelines: [{ ...first, newest: hour(60) }, second] };
     assert.equal(segments(asked), '50-60');
     assert.equal(segments(asked, 2), '60-99');
+  });
+
+  it('says of what must not stay whether it is old, or of a timeline that was left', () => {
+    const ancestors = [{ timeline: 1, switchLsn: lsn(40), reason: 'restore' }];
+    const timelines = [
+      { ...first, newest: hour(42) },
+      { timeline: 2, history: { timeline: 2, ancestors }, newest: hour(100) },
+    ];
+    const question = { bases: [], timelines, segmentSizeBytes: SEGMENT, windowSeconds: 24 * HOUR, now: hour(100) };
+    const why = (timeline: number, n: number) =>
+      whyUnneeded(question, { timeline, fromLsn: lsn(n), toLsn: lsn(n + 1) });
+    assert.match(why(1, 10), /^older than the continuous window/);
+    assert.match(why(1, 41), /^of timeline 1, which was left before the continuous window/);
+    assert.match(why(2, 50), /^older than the continuous window/);
   });
 });

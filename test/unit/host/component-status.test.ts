@@ -112,7 +112,7 @@ describe('what a verification found of a copy', () => {
   it('makes the component late when too few others are whole: damaged is not a copy', () => {
     const { state, findings } = statusOf('damaged', 2);
     assert.equal(state, 'late');
-    assert.match(findings[0]?.message ?? '', /^only 1 copies .* are complete, the policy asks for 2/);
+    assert.match(findings[0]?.message ?? '', /^only 1 copy is complete .*, the policy asks for 2/);
     assert.match(findings[1]?.message ?? '', /^copy eu: damaged/);
   });
 

@@ -35,6 +35,11 @@ describe('retention of log', () => {
   it('keeps what each snapshot needs, and everything from the base in front of the window', async () => {
     await using test = await retentionVault({ rules: { full: { ageSeconds: 100 * DAY } } });
     await tenDays(test);
+    const { components } = await test.vault.retention.plan(test.request());
+    assert.deepEqual(
+      components[0]?.log.map(({ cluster, words, objects }) => [cluster, words, objects]),
+      [[SYSTEM, 'older than the continuous window, and no snapshot that stays needs it', 12]],
+    );
     const { marked } = await test.apply();
     // The last sign of life is of day 9: the window goes back to day 8, whose base begins at segment 16.
     assert.equal(marked.tombstone?.logObjects, 12);

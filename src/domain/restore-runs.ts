@@ -1,0 +1,24 @@
+// What a run of a restore was, by what is kept of it: in place or beside, swapped or not, with a server that it left.
+
+import type { RunStatus } from './operations.ts';
+import type { RunData } from './run-data.ts';
+
+const dataOf = (status: RunStatus) => (status.data ?? {}) as RunData;
+
+export const isRestore = ({ operation }: RunStatus) => operation === 'restoreDatabase';
+
+/** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. A refused one must not hide it. */
+export function isInPlace(status: RunStatus): boolean {
+  const { plan, restore } = dataOf(status);
+  const isSwapped =
+    status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
+  return isRestore(status) && (isSwapped || status.state === 'stuck');
+}
+
+export const isBeside = (status: RunStatus) => isRestore(status) && dataOf(status).plan?.mode === 'beside';
+
+/** What `stop` is about: it left a server running. Whether it still runs only its host knows. */
+export const hasServer = (status: RunStatus) =>
+  isBeside(status) && dataOf(status).plan?.start === true && status.state === 'completed';
+
+export const isWaiting = (status: RunStatus) => isRestore(status) && status.state === 'waiting';
