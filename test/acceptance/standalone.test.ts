@@ -131,7 +131,8 @@ test('terminated while it builds, a restore is finished from the plan beside the
   assert.equal(await notes(), 'kept later');
   await standalone('resume', 'database/main');
   assert.equal(await notes(), 'kept');
-  const { runs } = await standalone('history');
+  const { json: past } = await estate.holdfast(['history', '--standalone'], alone);
+  const { runs } = past;
   assert.equal(runs[0].id, run);
   assert.match(runs[0].by, /without Temporal/);
   const kept = (await readdir(path.dirname(dataDirectory))).filter((name) => name.includes('.before-'));
