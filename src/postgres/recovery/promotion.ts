@@ -12,10 +12,13 @@ import {
   proveSwitch,
   readPromoted,
 } from './recovered-place.ts';
+import type { RecoveredSession } from './recovered-session.ts';
 import { until } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
 
 const promoteLimitMs = 60 * 60_000;
+/** SQLSTATE `object_not_in_prerequisite_state`: "recovery is not in progress" (PostgreSQL manual, "Error Codes"). */
+const NOT_IN_RECOVERY = '55000';
 
 /** Makes the slot that keeps the new timeline's log until the receiver is back. In place only; idempotent. */
 export async function prepareProduction(plan: RestorePlan): Promise<void> {
@@ -54,7 +57,7 @@ export async function promote(plan: RestorePlan, options: { readonly signal?: Ab
     const [row] = await session.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
     if (row?.recovering) {
       await announcePromotion(paths);
-      await session.query('select pg_promote(false)');
+      await requestPromotion(session);
     }
     const ready = async () => {
       const [now] = await session.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
@@ -69,5 +72,15 @@ export async function promote(plan: RestorePlan, options: { readonly signal?: Ab
     return { newTimeline };
   } finally {
     await session.close();
+  }
+}
+
+/** What an attempt that was killed has asked for may be carried out between our look and our own request: what counts is what follows. */
+export async function requestPromotion(session: Pick<RecoveredSession, 'query'>): Promise<void> {
+  try {
+    await session.query('select pg_promote(false)');
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as { readonly code?: unknown };
+    if (code !== NOT_IN_RECOVERY) throw error;
   }
 }
