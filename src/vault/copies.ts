@@ -12,7 +12,8 @@ import { getThrough } from './versions.ts';
 /** A copy that is away is asked again at most this often, so that one dead store does not slow every call. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 const ASK_DEADLINE_MS = 10_000;
-/** Nor is one that took long to fail waited for again before so many times as long has passed: a store that hangs would slow every call. */
+/** One that took so long to fail hangs: it is not waited for again before some times as long has passed, or it would slow every call. */
+const HANGING_MS = 1000;
 const REST = 3;
 
 export interface Copy {
@@ -155,7 +156,7 @@ export class Copies {
 }
 
 function rests({ error, askedAtMs, tookMs }: State): boolean {
-  return error !== undefined && performance.now() - askedAtMs < REST * tookMs;
+  return error !== undefined && tookMs >= HANGING_MS && performance.now() - askedAtMs < REST * tookMs;
 }
 
 /**

@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Moment } from '../../src/domain/moment.ts';
 import { FileStore } from '../../src/stores/file-store.ts';
@@ -148,11 +147,4 @@ export async function readFiles(reader: SnapshotReader): Promise<Record<string, 
     files[entry.path] = Buffer.concat(pieces);
   }
   return files;
-}
-
-/** Waits for a condition with a generous limit; the machine may be busy. */
-export async function waitFor(condition: () => Promise<boolean>, limitMs = 30_000): Promise<void> {
-  for (const end = Date.now() + limitMs; !(await condition()); await sleep(20)) {
-    if (Date.now() > end) throw new Error('waited in vain');
-  }
 }

@@ -6,6 +6,7 @@ import type { Vault } from '../../../src/vault/index.ts';
 import type { FaultKind, FaultPlan } from '../faulty-store.ts';
 import type { RetentionVault } from '../retention.ts';
 import { COMPONENT, type Files, readFiles, seededBytes } from '../vault.ts';
+import { waitFor } from '../wait-for.ts';
 import { GRACE_DAYS, Model, type ModelSnapshot } from './model.ts';
 import { COPIES, type CopyName, type Place } from './places.ts';
 
@@ -52,9 +53,17 @@ export class Run {
   async with<T>(work: (vault: Vault) => Promise<T>): Promise<T> {
     const isNew = this.chance(0.25);
     if (this.#vault === undefined || isNew) this.#vault = await this.test.reopen();
-    // The seconds until a copy that failed is asked again pass here.
-    else await this.#vault.conditions();
+    else await this.#askAgain(this.#vault);
     return work(this.#vault);
+  }
+
+  /** The seconds until a copy that failed is asked again pass here; really so, when it took one of them to fail. */
+  async #askAgain(vault: Vault): Promise<void> {
+    await waitFor('every copy that is there to answer', async () => {
+      const conditions = await vault.conditions();
+      const silent = conditions.filter((each) => each.state === 'away' && each.error.code === 'STORE_UNAVAILABLE');
+      return silent.every(({ name }) => this.away.has(name as CopyName));
+    });
   }
 
   /** Fails, or dies, at some call of a store, before or after what it asked for. Whether it came to its end. */

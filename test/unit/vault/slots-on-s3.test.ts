@@ -8,7 +8,8 @@ import { FileStore } from '../../../src/stores/file-store.ts';
 import { S3Store } from '../../../src/stores/s3-store.ts';
 import { createVault, generateKeyFile, type KeySource } from '../../../src/vault/index.ts';
 import { testS3, wholeFile } from '../../support/components.ts';
-import { type TestVault, testVault, waitFor } from '../../support/vault.ts';
+import { type TestVault, testVault } from '../../support/vault.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const server = await testS3(wholeFile);
 await server.createBucket('locking', { objectLock: true });
@@ -67,7 +68,7 @@ it('a locked slot stays where it is locked, opens there until the lock ends, and
   await test.vault.catchUp('local');
   await assert.rejects(test.reopen({ keys: [second], copies: alone(test, 'local') }), { code: 'VAULT_KEY_WRONG' });
   await sleep(Math.max(0, until.getTime() - Date.now()));
-  await waitFor(async () => {
+  await waitFor('the lock to have run out', async () => {
     await test.vault.catchUp('eu');
     return (await slotsOn(eu)).length === removed.length;
   });

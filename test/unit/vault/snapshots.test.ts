@@ -17,8 +17,8 @@ import {
   TO,
   takeSnapshot,
   testVault,
-  waitFor,
 } from '../../support/vault.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const files = {
   'base/1/1259': seededBytes('relation', 400_000),
@@ -83,7 +83,7 @@ describe('snapshots', () => {
         inPieces(big, 1 << 20),
       );
       const packs = join(test.path('local'), 'database/main/generations');
-      await waitFor(async () => {
+      await waitFor('a pack that is complete', async () => {
         const names = (await readdir(packs, { recursive: true })).filter(isPack);
         const sizes = await Promise.all(names.map(async (name) => (await stat(join(packs, name))).size));
         stored = sizes.reduce((sum, size) => sum + size, 0);
