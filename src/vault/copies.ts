@@ -74,6 +74,12 @@ export class Copies {
     return this.all.filter((_, index) => ready[index]);
   }
 
+  /** Throws why `copy` is no copy of this vault, or away; one that answered last time is not asked again. */
+  async requireReady(copy: Copy): Promise<void> {
+    if (await this.#isReady(copy)) return;
+    throw this.#states.get(copy.description.name)?.error;
+  }
+
   /** Throws why `copy` cannot be used now. */
   async require(name: string): Promise<Copy> {
     const copy = this.get(name);

@@ -61,6 +61,7 @@ const headerSchema = z.object({
 /** Headers read at once when extents are dropped. */
 const WIDTH = 8;
 
+/** A store that holds no vault, as a disk that is not mounted, gets nothing, and that nothing is there says nothing. */
 export class VaultLogCopy implements LogCopy {
   readonly copy: string;
   readonly #core: VaultCore;
@@ -93,6 +94,7 @@ export class VaultLogCopy implements LogCopy {
   async putMark(timeline: number, mark: TimeMark): Promise<void> {
     const key = markKey(this.#prefix, timeline, mark);
     const { store } = this.#copy;
+    await this.#requireVault();
     try {
       await putSealed(store, sealContext(this.#core, objectTypes.mark, key), mark, Buffer.alloc(0));
     } catch (error) {
@@ -111,6 +113,7 @@ export class VaultLogCopy implements LogCopy {
 
   async putHistory(timeline: number, text: string): Promise<void> {
     const key = historyKey(this.#prefix, timeline);
+    await this.#requireVault();
     try {
       const context = sealContext(this.#core, objectTypes.history, key);
       await putSealed(this.#copy.store, context, { timeline }, Buffer.from(text));
@@ -121,6 +124,7 @@ export class VaultLogCopy implements LogCopy {
 
   async list(options: { timeline?: number; fromSegment?: SegmentName } = {}): Promise<LogListing> {
     const directory = options.timeline === undefined ? '' : `${timelinePart(options.timeline)}/`;
+    await this.#requireVault();
     const names: { name: LogName; key: string; sizeBytes: number }[] = [];
     for (const { key, sizeBytes } of await listAll(this.#copy.store, this.#prefix + directory)) {
       const name = this.#nameOf(key);
@@ -139,7 +143,8 @@ export class VaultLogCopy implements LogCopy {
     return { systemId: this.#systemId, objects, histories, ...(mark && { mark }) };
   }
 
-  named(): Promise<ReadonlySet<string>> {
+  async named(): Promise<ReadonlySet<string>> {
+    await this.#requireVault();
     return namedOn(this.#core, [this.#copy]);
   }
 
@@ -191,6 +196,7 @@ export class VaultLogCopy implements LogCopy {
   }
 
   async #put(kind: 'segment' | 'extent', key: string, header: LogHeader, bytes: Uint8Array): Promise<void> {
+    await this.#requireVault();
     try {
       await putSealed(this.#copy.store, sealContext(this.#core, objectTypes[kind], key), header, bytes);
     } catch (error) {
@@ -204,6 +210,10 @@ export class VaultLogCopy implements LogCopy {
         details: { copy: this.copy, key, stored: stored.header.sha256, sent: header.sha256 },
       });
     }
+  }
+
+  #requireVault(): Promise<void> {
+    return this.#core.copies.requireReady(this.#copy);
   }
 
   get #systemId(): string {

@@ -60,7 +60,10 @@ export interface LogListing {
   readonly mark?: TimeMark;
 }
 
-/** The log of one database cluster on one copy. */
+/**
+ * The log of one database cluster on one copy. What stores, and what says what is there, throws why the copy is away (`VAULT_MISSING` when there is
+ * no vault in it: a disk that is not mounted looks just like an empty one).
+ */
 export interface LogCopy {
   readonly copy: string;
   /** A closed segment. Present with the same plain bytes: fine. With other bytes: `OBJECT_EXISTS` (an alarm). Resolves when durable. */

@@ -19,6 +19,7 @@ const mib = 2 ** 20;
 /** Bytes that no compression makes smaller: several packs. */
 const noiseBytes = 128 * mib;
 const isPack = (key: string) => /\/packs\/[0-9a-f]{2}\/[0-9a-f]{64}$/.test(key);
+const isSegment = (key: string) => /\/log\/.*\/[0-9A-F]{24}$/.test(key);
 const isLasting = (key: string) => /^database\/main\/(generations|snapshots)\//.test(key);
 
 const sums = (url?: string) =>
@@ -123,13 +124,18 @@ test('an empty store becomes a copy, also when the worker is killed meanwhile, a
   await estate.killWorker();
   await estate.startWorker(withAdded);
   const holdfast = (...args: string[]) => estate.holdfast(args, withAdded);
+  const segments = async () => [...(await localObjects(local)).keys()].filter(isSegment).length;
+  const before = await segments();
+  await estate.query('create table later (n int); select pg_switch_wal()');
+  await waitFor('log on the copies', async () => (await segments()) > before, { limitMs: 300_000 });
+  assert.equal((await localObjects(added)).size, 0, 'the log comes to no store that is no copy');
   const plan = await holdfast('copies', 'add', 'dr', '--dry-run');
   assert.deepEqual([plan.exit, plan.json.seed.isNew], [0, true], plan.stderr);
   assert.ok(plan.json.seed.bytes > noiseBytes);
   assert.equal((await localObjects(added)).size, 0, 'a dry run touches nothing');
 
-  const { exit, json, stderr } = await holdfast('copies', 'add', 'dr', '--yes', '--detach');
-  assert.equal(exit, 0, stderr);
+  const { exit, json, stdout } = await holdfast('copies', 'add', 'dr', '--yes', '--detach');
+  assert.equal(exit, 0, stdout);
   await waitFor('packs on the new copy', async () => packsOf(await localObjects(added)).names.length >= 2, {
     limitMs: 300_000,
     pauseMs: 5,

@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Lsn, lsnFrom, lsnValue, parseLsn, type SegmentName } from '../../../src/domain/lsn.ts';
 import type { Moment } from '../../../src/domain/moment.ts';
+import { FileStore } from '../../../src/stores/file-store.ts';
 import type { LogHeader } from '../../../src/vault/index.ts';
 import { COMPONENT, seededBytes, testVault } from '../../support/vault.ts';
 
@@ -68,6 +71,34 @@ describe('log copy', () => {
     await assert.rejects(log.putSegment(header(start, other), other), { code: 'OBJECT_EXISTS' });
     await log.putHistory(2, 'one');
     await assert.rejects(log.putHistory(2, 'two'), { code: 'OBJECT_EXISTS' });
+  });
+
+  it('stores nothing where no vault is, and says nothing of what is there', async () => {
+    await using test = await testVault({ copies: ['local', 'eu'] });
+    // As after a start while the disk is not mounted.
+    await rename(test.path('eu'), join(test.directory, 'unmounted'));
+    await mkdir(test.path('eu'));
+    const copies = test.options.copies.map(({ description }) => {
+      return { description, store: new FileStore(description.name, test.path(description.name)) };
+    });
+    const vault = await test.reopen({ copies });
+    const log = vault.log(COMPONENT, SYSTEM, 'eu');
+    const mark = { lsn: at(50), time: '2026-11-23T06:00:00.000000Z' as Moment };
+    for (const call of [
+      () => log.putSegment(header(start, bytes), bytes),
+      () => log.putExtent(...extent(0, 100)),
+      () => log.putMark(1, mark),
+      () => log.putHistory(2, 'text'),
+      () => log.list(),
+      () => log.named(),
+    ]) {
+      await assert.rejects(call, { code: 'VAULT_MISSING' });
+    }
+    assert.deepEqual(await readdir(test.path('eu')), []);
+    await vault.log(COMPONENT, SYSTEM, 'local').putSegment(header(start, bytes), bytes);
+    await vault.adoptCopy('eu');
+    await log.putSegment(header(start, bytes), bytes);
+    assert.equal((await log.list()).objects.length, 1);
   });
 
   it('refuses log that does not fit its header before storing it', async () => {
