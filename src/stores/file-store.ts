@@ -107,6 +107,7 @@ export class FileStore implements Store {
           await syncDirectory(dirname(this.#path(key)));
         } catch (error) {
           if (!isAbsent(error)) throw error;
+          await this.#checkRoot();
         }
       }
     });

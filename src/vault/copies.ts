@@ -12,8 +12,8 @@ import { getThrough } from './versions.ts';
 /** A copy that is away is asked again at most this often, so that one dead store does not slow every call. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 const ASK_DEADLINE_MS = 10_000;
-/** One that took so long to fail hangs: it is not waited for again before some times as long has passed, or it would slow every call. */
-const HANGING_MS = 1000;
+/** One that took so long to fail, silent or refusing, is not waited for again before some times as long has passed: it would slow every call. */
+const LONG_MS = 1000;
 const REST = 3;
 
 export interface Copy {
@@ -74,10 +74,11 @@ export class Copies {
     return this.all.filter((_, index) => ready[index]);
   }
 
-  /** Throws why `copy` is no copy of this vault, or away; one that answered last time is not asked again. */
+  /** Throws why `copy` is no copy of this vault, or away: for who waits for this one alone, so that it is asked anew unless it answered last time. */
   async requireReady(copy: Copy): Promise<void> {
-    if (await this.#isReady(copy)) return;
-    throw this.#states.get(copy.description.name)?.error;
+    const state = this.#states.get(copy.description.name);
+    const error = state && !state.error ? undefined : await this.#ask(copy);
+    if (error) throw error;
   }
 
   /** Throws why `copy` cannot be used now. */
@@ -162,7 +163,7 @@ export class Copies {
 }
 
 function rests({ error, askedAtMs, tookMs }: State): boolean {
-  return error !== undefined && tookMs >= HANGING_MS && performance.now() - askedAtMs < REST * tookMs;
+  return error !== undefined && tookMs >= LONG_MS && performance.now() - askedAtMs < REST * tookMs;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Taking objects from one copy to another, verified on the way; a snapshot's manifest comes last.
 
 import type { ComponentId } from '../domain/component.ts';
-import type { HoldfastError } from '../errors/index.ts';
+import type { ErrorCode, HoldfastError } from '../errors/index.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { transferDeadlineMs } from '../stores/deadline.ts';
 import type { Copy } from './copies.ts';
@@ -60,10 +60,13 @@ export async function openVerified<T>(
   return opened[0] as T;
 }
 
-/** Unknown before damaged before missing: "missing" is said only when every copy said it. */
+/** What was read and is not what it should be. */
+const DAMAGE: readonly ErrorCode[] = ['OBJECT_DAMAGED', 'VAULT_FORMAT', 'VAULT_OTHER'];
+
+/** Unknown before damaged before missing: "missing" is said only when every copy said it, "damaged" only when every other answered. */
 export function failWithWorst(key: string, errors: readonly HoldfastError[]): never {
-  const unknown = errors.find((error) => !isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED'));
-  const damaged = errors.find((error) => isHoldfastError(error, 'OBJECT_DAMAGED'));
+  const unknown = errors.find((error) => !isHoldfastError(error, 'OBJECT_MISSING', ...DAMAGE));
+  const damaged = errors.find((error) => isHoldfastError(error, ...DAMAGE));
   throw unknown ?? damaged ?? errors[0] ?? fail('OBJECT_MISSING', `no copy can be asked for '${key}'`);
 }
 

@@ -86,6 +86,15 @@ test('refuses a directory in which another one runs, and clears what a dead one 
   assert.deepEqual(await processesOf(dir), []);
 });
 
+test('ends, and leaves nothing, when the sandbox cannot be started', async (t) => {
+  const { dir, ended, said } = await quickstart(t, '--postgres', 'abc');
+  assert.deepEqual(await ended, [1, null], said());
+  assert.match(said(), /abc/);
+  assert.doesNotMatch(said(), /holdfast list/);
+  assert.deepEqual(await processesOf(dir), []);
+  assert.deepEqual(await readdir(dir), ['quickstart.lock']);
+});
+
 test('touches no directory that is not its own', async (t) => {
   const dir = await temporaryDirectory(t);
   await writeFile(path.join(dir, 'precious'), 'of somebody');

@@ -44,12 +44,23 @@ for (const stream of [process.stdout, process.stderr]) {
 async function main(): Promise<number> {
   const home = path.resolve(values.dir);
   const dir = path.join(home, 'sandbox');
+  const lock = await claimDirectory(home, dir);
+  try {
+    return await play(dir);
+  } finally {
+    // Also when something threw: the one that holds it would keep this process alive.
+    await lock.release();
+  }
+}
+
+/** Exit status. */
+async function play(dir: string): Promise<number> {
   const startedMs = Date.now();
   const shell = new Shell(path.join(dir, 'holdfast.yaml'), interrupted.signal);
   // The last act must not be cancelled by the signal that asks for it.
   const undertaker = new Shell(path.join(dir, 'holdfast.yaml'), new AbortController().signal);
-  const lock = await claimDirectory(home, dir);
-  if (existsSync(path.join(dir, 'sandbox.json'))) {
+  const hasSandbox = () => existsSync(path.join(dir, 'sandbox.json'));
+  if (hasSandbox()) {
     say(`an earlier quickstart has left its sandbox in ${dir}: it is taken down first`);
     await undertaker.type(['sandbox', 'down', '--dir', dir]);
   }
@@ -66,14 +77,17 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!interrupted.signal.aborted) {
       const { code, message, hint } = toHoldfastError(error);
-      process.stderr.write(`\nerror: ${message} (${code})\nhint: ${hint}\nlogs: ${path.join(dir, 'logs')}\n`);
+      const logs = existsSync(dir) ? `logs: ${path.join(dir, 'logs')}\n` : '';
+      process.stderr.write(`\nerror: ${message} (${code})\nhint: ${hint}\n${logs}`);
     }
   } finally {
-    chapter(startedMs, 'take everything down');
-    await undertaker.type(['sandbox', 'down', '--dir', dir]);
+    // One that failed before it started anything has left nothing to take down.
+    if (hasSandbox()) {
+      chapter(startedMs, 'take everything down');
+      await undertaker.type(['sandbox', 'down', '--dir', dir]);
+    }
   }
   if (proved) await rm(dir, { recursive: true, force: true });
-  await lock.release();
   return proved ? 0 : 1;
 }
 

@@ -92,15 +92,17 @@ export async function readAgain(core: VaultCore, world: World, parts: JudgeParts
   return { ...parts, facts: await readFacts(core, inventories, parts.facts.component, caches.facts) };
 }
 
-/** All copies of the configuration. Throws `RETENTION_DOUBT` when one does not answer: what it holds is unknown. */
+/** All copies of the configuration, each asked anew. Throws `RETENTION_DOUBT` when one does not answer: what it holds is unknown. */
 export async function requireEveryCopy(core: VaultCore): Promise<readonly Copy[]> {
-  for (const condition of await core.copies.conditions()) {
-    if (condition.state === 'ready') continue;
-    const { code, message, hint } = condition.error;
-    fail('RETENTION_DOUBT', `copy '${condition.name}' is away, so what it needs is not known: ${message} (${code})`, {
-      hint: `${hint}; or take the copy out of the configuration`,
-    });
-  }
+  const asked = core.copies.all.map(({ description: { name } }) =>
+    core.copies.require(name).catch((error: unknown) => {
+      const { code, message, hint } = toHoldfastError(error);
+      return fail('RETENTION_DOUBT', `copy '${name}' is away, so what it needs is not known: ${message} (${code})`, {
+        hint: `${hint}; or take the copy out of the configuration`,
+      });
+    }),
+  );
+  await Promise.all(asked);
   return core.copies.all;
 }
 

@@ -5,7 +5,7 @@ import { it } from 'node:test';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import { withDeadline } from '../../../src/stores/deadline.ts';
 import { DelegatingStore } from '../../support/delegating-store.ts';
-import { takeSnapshot, testVault } from '../../support/vault.ts';
+import { COMPONENT, takeSnapshot, testVault } from '../../support/vault.ts';
 
 /** Each call takes as long as it may, as over a network that drops every packet. */
 class HangingStore extends DelegatingStore {
@@ -45,6 +45,8 @@ it('a copy that hangs is waited for once by an opening and all that follows with
   await assert.rejects(vault.catchUp('eu'), (error) => isHoldfastError(error, 'STORE_UNAVAILABLE'));
   assert.equal(eu.waited, 2);
   eu.hangs = false;
+  // Nor does the log wait until the copy is asked again by others.
+  assert.deepEqual((await vault.log(COMPONENT, '7432198765432109876', 'eu').list()).objects, []);
   assert.equal((await vault.catchUp('eu')).remaining, 0);
   assert.equal((await vault.conditions())[1]?.state, 'ready');
 });
