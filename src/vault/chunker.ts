@@ -1,4 +1,4 @@
-// Cutting a stream into chunks: fixed page-aligned blocks for relation files, content-defined for everything else.
+// Cutting a stream into chunks: fixed page-aligned blocks for relation files, content-defined for everything else, around sizes that fit its kind.
 
 import { createCipheriv } from 'node:crypto';
 import type { Chunking } from './types.ts';
@@ -6,12 +6,31 @@ import type { Chunking } from './types.ts';
 /** Eight database pages: a changed page costs one small chunk, and a terabyte has 16 million ids. */
 export const PAGES_CHUNK_BYTES = 64 * 1024;
 
-const MINIMUM_BYTES = 16 * 1024;
-const NORMAL_BYTES = 64 * 1024;
-export const MAXIMUM_BYTES = 256 * 1024;
-/** 18 bits before the normal size, 14 after: sizes gather around it (FastCDC, "normalized chunking"). */
-const MASK_BEFORE = 0xffffc000 | 0;
-const MASK_AFTER = 0xfffc0000 | 0;
+/** How a stream is cut: files as their entry says, and the tree of a snapshot, of which a few lines change here and there, finer. */
+export type Cutting = Chunking | 'tree';
+
+interface Sizes {
+  readonly minimumBytes: number;
+  readonly normalBytes: number;
+  readonly maximumBytes: number;
+  /** So many bits are nought at a cut: two more before the normal size than it has by itself, two fewer after, so that sizes gather around it (FastCDC, "normalized chunking"). */
+  readonly maskBefore: number;
+  readonly maskAfter: number;
+}
+
+const sizes: Readonly<Record<'content' | 'tree', Sizes>> = {
+  content: sizesAround(64 * 1024),
+  // Finer, less of a changed tree is stored again; but every manifest has the ids of all its chunks.
+  tree: sizesAround(16 * 1024),
+};
+export const MAXIMUM_BYTES = sizes.content.maximumBytes;
+
+function sizesAround(normalBytes: number): Sizes {
+  const highest = (bits: number) => -(2 ** (32 - bits)) | 0;
+  const bits = Math.log2(normalBytes);
+  const [maskBefore, maskAfter] = [highest(bits + 2), highest(bits - 2)];
+  return { minimumBytes: normalBytes / 4, normalBytes, maximumBytes: 4 * normalBytes, maskBefore, maskAfter };
+}
 
 export type GearTable = Uint32Array;
 
@@ -23,19 +42,19 @@ export function gearTable(chunkingKey: Buffer): GearTable {
 
 /** Finds the cuts of one file whose bytes arrive in any pieces; each byte is looked at once. */
 export class Cutter {
-  readonly #chunking: Chunking;
+  readonly #sizes: Sizes | undefined;
   readonly #gear: GearTable;
   #length = 0;
   #hash = 0;
 
-  constructor(chunking: Chunking, gear: GearTable) {
-    this.#chunking = chunking;
+  constructor(cutting: Cutting, gear: GearTable) {
+    this.#sizes = cutting === 'pages' ? undefined : sizes[cutting];
     this.#gear = gear;
   }
 
   /** Where the current chunk ends, looking at `bytes` from `from` to `to`; `undefined` when it goes on behind. */
   next(bytes: Uint8Array, from: number, to: number): number | undefined {
-    const end = this.#chunking === 'pages' ? this.#page(from, to) : this.#content(bytes, from, to);
+    const end = this.#sizes ? this.#content(this.#sizes, bytes, from, to) : this.#page(from, to);
     if (end === undefined) this.#length += to - from;
     else {
       this.#length = 0;
@@ -49,17 +68,22 @@ export class Cutter {
     return end <= to ? end : undefined;
   }
 
-  #content(bytes: Uint8Array, from: number, to: number): number | undefined {
+  #content(
+    { minimumBytes, normalBytes, maximumBytes, maskBefore, maskAfter }: Sizes,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): number | undefined {
     const start = from - this.#length;
-    const normal = Math.min(to, start + NORMAL_BYTES);
-    const last = Math.min(to, start + MAXIMUM_BYTES);
-    const first = Math.max(from, Math.min(to, start + MINIMUM_BYTES));
+    const normal = Math.min(to, start + normalBytes);
+    const last = Math.min(to, start + maximumBytes);
+    const first = Math.max(from, Math.min(to, start + minimumBytes));
     rolling[0] = this.#hash;
-    let end = scan(bytes, this.#gear, first, normal, MASK_BEFORE);
-    if (end === 0) end = scan(bytes, this.#gear, Math.max(first, normal), last, MASK_AFTER);
+    let end = scan(bytes, this.#gear, first, normal, maskBefore);
+    if (end === 0) end = scan(bytes, this.#gear, Math.max(first, normal), last, maskAfter);
     this.#hash = rolling[0] as number;
     if (end > 0) return end;
-    return last === start + MAXIMUM_BYTES ? last : undefined;
+    return last === start + maximumBytes ? last : undefined;
   }
 }
 

@@ -2,8 +2,7 @@
 
 import { CHUNK_ID_BYTES } from './chunk-id.ts';
 import type { ChunkPipeline } from './chunk-pipeline.ts';
-import { Cutter, type GearTable } from './chunker.ts';
-import type { Chunking } from './types.ts';
+import { Cutter, type Cutting, type GearTable } from './chunker.ts';
 import type { Hashed } from './workers/data-worker.ts';
 
 /** Whoever is told the ids of its chunks, in order, some time after it gave the bytes. */
@@ -35,9 +34,9 @@ export class StreamCutter {
     this.#onChunks = onChunks;
   }
 
-  begin(owner: ChunkOwner, chunking: Chunking): void {
+  begin(owner: ChunkOwner, cutting: Cutting): void {
     this.#owner = owner;
-    this.#cutter = new Cutter(chunking, this.#gear);
+    this.#cutter = new Cutter(cutting, this.#gear);
   }
 
   async push(bytes: Uint8Array): Promise<void> {

@@ -22,7 +22,7 @@ export class TreeWriter {
 
   constructor(pipeline: ChunkPipeline, gear: GearTable) {
     this.#cutter = new StreamCutter(pipeline, gear, () => {});
-    this.#cutter.begin(this.#owner, 'content');
+    this.#cutter.begin(this.#owner, 'tree');
   }
 
   /** Reserves the next place in the tree. */
