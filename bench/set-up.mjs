@@ -13,12 +13,25 @@ import { findPython } from './set-up/python.mjs';
 
 const describe = ({ version, source }) => `${version} (${source})`;
 
-/** tar, zstd and openssl are the distribution's own; how each says its version. */
+/** The distribution's own; how each says its version. */
+const asks = {
+  tar: ['--version'],
+  zstd: ['--version'],
+  openssl: ['version'],
+  strace: ['--version'],
+  perf: ['--version'],
+};
+/** Of what has another name than its program. */
+const packages = { perf: 'linux-perf' };
+
 async function ensureTools() {
-  const asks = { tar: ['--version'], zstd: ['--version'], openssl: ['version'], strace: ['--version'] };
   const missing = [];
   for (const name of Object.keys(asks)) if (!(await which(name))) missing.push(name);
-  if (missing.length > 0) await installPackages(missing, `${missing.join(', ')} not found on PATH`);
+  if (missing.length > 0)
+    await installPackages(
+      missing.map((name) => packages[name] ?? name),
+      `${missing.join(', ')} not found on PATH`,
+    );
   const tools = {};
   for (const [name, ask] of Object.entries(asks)) {
     const program = await which(name);

@@ -11,7 +11,17 @@ export interface Peer {
   readonly source: string;
 }
 
-export const peerNames = ['restic', 'pgbackrest', 'borg', 'tar', 'zstd', 'openssl', 'strace', 'python'] as const;
+export const peerNames = [
+  'restic',
+  'pgbackrest',
+  'borg',
+  'tar',
+  'zstd',
+  'openssl',
+  'strace',
+  'perf',
+  'python',
+] as const;
 export type Peers = Readonly<Record<(typeof peerNames)[number], Peer>>;
 
 /** Runs the set-up, which says on stderr what it does and is quick when everything is there. */

@@ -19,6 +19,9 @@ export function renderVault(result: VaultResult): string {
     '## Goals',
     '',
     ...goalTable(judge(result)),
+    '## Where the time of Holdfast goes',
+    '',
+    ...profileTable(result),
     '## Contenders',
     '',
     ...contenders.map(
@@ -48,6 +51,25 @@ export function goalTable(verdicts: readonly Verdict[]): string[] {
   };
   const rows = verdicts.map((each) => `| ${each.goal} | ${shown(each)} | ${each.isMet ? 'met' : '**NOT MET**'} |`);
   return ['| goal | measured | limit | |', '|---|--:|--:|---|', ...rows, ''];
+}
+
+function profileTable({ profiles, contenders, machine }: VaultResult): string[] {
+  const looked = works.filter((work) => profiles[work] !== undefined);
+  const own = contenders.find((each) => each.name === 'holdfast');
+  if (looked.length === 0 || own === undefined) return ['No profile: the kernel did not let `perf` look.', ''];
+  const names = [...new Set(looked.flatMap((work) => profiles[work]?.parts.map(({ name }) => name) ?? []))];
+  const shareOf = (work: Work, name: string) => profiles[work]?.parts.find((part) => part.name === name)?.share ?? 0;
+  const row = (name: string, cell: (work: Work) => string) => `| ${name} | ${looked.map(cell).join(' | ')} |`;
+  const busy = (work: Work) => own.works[work].summary.cpuS / own.works[work].summary.wallS;
+  return [
+    'Shares of the CPU time of one more run of each, by `perf` (a sampling clock, so more slowly than measured); and how many of the cores were busy in the measured ones: the rest of their time they waited for the disk, most of it for the last sync.',
+    '',
+    row('', (work) => workTitles[work]),
+    `|---|${looked.map(() => '--:').join('|')}|`,
+    row(`cores busy, of ${machine.cores}`, (work) => busy(work).toFixed(2)),
+    ...names.map((name) => row(name, (work) => `${(shareOf(work, name) * 100).toFixed(0)} %`)),
+    '',
+  ];
 }
 
 function noise(result: VaultResult): string {

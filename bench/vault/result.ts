@@ -4,6 +4,7 @@ import type { Machine } from '../lib/machine.ts';
 import type { Measurement } from '../lib/measure.ts';
 import type { Summary } from '../lib/statistics.ts';
 import type { Work } from './contender.ts';
+import type { Profiles } from './profiles.ts';
 
 export interface WorkResult {
   readonly command: string;
@@ -39,6 +40,8 @@ export interface VaultResult {
   /** Others used more of the machine than `NOISY_SHARE` during some command: no figure to keep. */
   readonly isNoisy: boolean;
   readonly contenders: readonly ContenderResult[];
+  /** Of Holdfast. */
+  readonly profiles: Profiles;
 }
 
 /** Of all cores; the kernel's own writing behind a command's back stays below it. */

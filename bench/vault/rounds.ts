@@ -107,7 +107,7 @@ function namesOf(peers: Peers, place: Place): Record<string, string> {
   return names;
 }
 
-async function makePlace(setup: RoundsSetup, contender: Contender, name: string): Promise<Place> {
+export async function makePlace(setup: RoundsSetup, contender: Contender, name: string): Promise<Place> {
   const folder = path.join(setup.work, name, contender.name);
   const of = (part: string) => path.join(folder, part);
   const place = { source: setup.source, repository: of('repository'), home: of('home'), target: of('target') };

@@ -13,6 +13,7 @@ import { holdfast } from './contenders/holdfast.ts';
 import { restic } from './contenders/restic.ts';
 import { tar } from './contenders/tar.ts';
 import type { BenchOptions } from './options.ts';
+import { profileWorks } from './profiles.ts';
 import { type ContenderResult, NOISY_SHARE, type VaultResult } from './result.ts';
 import { runRounds } from './rounds.ts';
 
@@ -36,7 +37,9 @@ export async function runVault(options: BenchOptions): Promise<VaultResult> {
   writeCorpus(plan, source);
   const machine = describeMachine();
   const { rounds, say } = options;
-  const results = await runRounds({ peers, contenders, plan, source, work, rounds, cores: machine.cores, say });
+  const setup = { peers, contenders, plan, source, work, rounds, cores: machine.cores, say };
+  const results = await runRounds(setup);
+  const own = contenders.find(({ name }) => name === 'holdfast');
   return {
     bench: 'vault',
     at: new Date().toISOString(),
@@ -46,6 +49,7 @@ export async function runVault(options: BenchOptions): Promise<VaultResult> {
     rounds,
     isNoisy: results.some(isNoisy),
     contenders: results,
+    profiles: own === undefined ? {} : await profileWorks(setup, own),
   };
 }
 
@@ -65,5 +69,5 @@ function isNoisy(contender: ContenderResult): boolean {
 
 /** The corpus, for each contender one repository at a time and a restored tree of every round. */
 function neededBytes(plan: CorpusPlan, contenders: number, rounds: number): number {
-  return plan.sizeBytes * (1 + contenders * (rounds + 1)) * 1.05;
+  return plan.sizeBytes * (1 + contenders * (rounds + 1) + 2) * 1.05;
 }

@@ -65,6 +65,7 @@ describe('the report', () => {
     );
     assert.match(page, /\| first backup: wall time, to restic \| 0\.67 × \| ≤ 0\.6 × \| \*\*NOT MET\*\* \|/);
     assert.match(page, /\| first backup: wall time, to borg \| 0\.50 × \| ≤ 1 × \| met \|/);
+    assert.match(page, /\|  \| full restore \|\n\|---\|--:\|\n\| cores busy, of 2 \| [\d.]+ \|\n\| SHA-256 \| 25 % \|/);
     assert.match(page, /\| full restore: peak memory \| 600 MiB \| ≤ 512 MiB \| \*\*NOT MET\*\* \|/);
     assert.match(page, /\| restic \| 3\.00 \(3\.00–3\.00\) \| 2\.0 \(1\.0\) \| 105 \| 100\.0 \| 0\.67 × \|/);
   });
@@ -100,7 +101,9 @@ function result(...contenders: ContenderResult[]): VaultResult {
   const machine = { cores: 2, processor: 'p', memoryBytes: 8e9, kernel: 'k', node: 'v24' };
   const corpus = { seed: '1', scale: 1, files: 40_000, sizeBytes: 2e9 };
   const at = '2026-11-25T07:00:00.000Z';
-  return { bench: 'vault', at, commit: 'abc', machine, corpus, rounds: 1, isNoisy: false, contenders };
+  const restore = { cpuS: 10, parts: [{ name: 'SHA-256', share: 0.25 }] };
+  const profiles = contenders.some(({ name }) => name === 'holdfast') ? { restore } : {};
+  return { bench: 'vault', at, commit: 'abc', machine, corpus, rounds: 1, isNoisy: false, contenders, profiles };
 }
 
 describe('the options of the bench', () => {
