@@ -108,9 +108,9 @@ const host = mapping({
     .max(64, { error: threadsExpected })
     .optional()
     .describe(
-      'Threads that hash, compress and encrypt what a backup stores. Each needs about 90 MiB; two stay below 512 MiB with everything else.',
+      'Threads that hash, compress and encrypt what a backup stores. Each needs about 40 MiB; four stay below 512 MiB with everything else.',
     )
-    .meta({ defaultText: 'the cores, at most 2' }),
+    .meta({ defaultText: 'the cores, at most 4' }),
 });
 
 const kms = mapping({

@@ -41,7 +41,7 @@ export interface HostSettings {
   readonly runAs?: string;
   /** Spool for the log on its way to the copies; default `/var/lib/holdfast/<estate>` for root, else under the user's state directory. */
   readonly stateDirectory?: string;
-  /** Of a backup; default the cores, at most 2. */
+  /** Of a backup; default the cores, at most 4. */
   readonly threads?: number;
 }
 

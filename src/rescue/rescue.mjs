@@ -230,7 +230,10 @@ export class Decompressor {
   }
 
   async #inProcess({ codec, bytes, plainLength, what }) {
-    const limit = { maxOutputLength: Math.max(1, plainLength) };
+    const limit = {
+      maxOutputLength: Math.max(1, plainLength),
+      chunkSize: Math.min(plainLength, largestFrameBytes) + 64,
+    };
     let plain;
     try {
       if (codec === 0) plain = bytes;

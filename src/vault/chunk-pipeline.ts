@@ -12,15 +12,15 @@ import type { FileRead, FileToRead, WorkerSetup } from './workers/protocol.ts';
 export const SLAB_BYTES = 4 * 1024 * 1024;
 /** One is hashed while the other's chunks are compressed, so that no worker waits for this thread. */
 const JOBS_A_WORKER = 2;
-/** As many as stay below 512 MiB of memory, each with 90 MB: whoever has more of it says so. */
-const MOST_WORKERS = 2;
+/** As many as stay below 512 MiB of memory, each with 40 MB: whoever has more of it says so. */
+const MOST_WORKERS = 4;
 /** Packs on their way to the stores beside those that the workers fill: enough to keep a store busy. */
 const PACKS_ON_THEIR_WAY = 2;
 
 export interface PipelineParts {
   readonly setup: WorkerSetup;
   readonly index: ChunkIndex;
-  /** Number of threads; default the cores, at most 2. */
+  /** Number of threads; default the cores, at most 4. */
   readonly workers?: number | undefined;
   /** Takes the pack over; resolves when there is room for the next one. Called for one pack at a time. `settle`: it was stored or given up; `isFree`: nobody reads `bytes` any more. */
   readonly onPack: (
@@ -81,10 +81,17 @@ export class ChunkPipeline {
 
   /** Whether the chunk is in the generation already; counts it as one of this snapshot then. */
   claim(id: Buffer): boolean {
-    const record = this.#parts.index.find(id);
-    if (!record) return false;
-    this.chunks++;
-    if (record.pack !== NEW_PACK) this.#parts.onKnown(record.pack);
+    return this.claimAll([id]);
+  }
+
+  /** All of them, or none. */
+  claimAll(ids: readonly Buffer[]): boolean {
+    const records = ids.map((id) => this.#parts.index.find(id));
+    if (records.includes(undefined)) return false;
+    this.chunks += ids.length;
+    for (const record of records) {
+      if (record !== undefined && record.pack !== NEW_PACK) this.#parts.onKnown(record.pack);
+    }
     return true;
   }
 

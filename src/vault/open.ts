@@ -44,7 +44,7 @@ export interface VaultOptions {
   readonly generationMs?: Partial<Readonly<Record<ComponentKind, number>>>;
   /** Of new data; default zstd. */
   readonly compression?: Compression;
-  /** That hash, compress and encrypt what a snapshot stores; default the cores, at most 2. Each more needs about 90 MB. */
+  /** That hash, compress and encrypt what a snapshot stores; default the cores, at most 4. Each more needs about 40 MB. */
   readonly threads?: number;
   /** Where chunk indexes go that do not fit in memory; default the system's temporary directory. */
   readonly scratchDirectory?: string;

@@ -5,6 +5,7 @@ import { fail } from '../errors/index.ts';
 import type { ChunkIds } from './chunk-id.ts';
 import { codecs, decompress } from './codec.ts';
 import { decryptAt, derive, encryptAt, SALT_BYTES, TAG_BYTES } from './crypto.ts';
+import { letGo } from './let-go.ts';
 import { type ChunkPlace, type FramePlace, PackIndexBuilder } from './pack-index.ts';
 
 const MAGIC = Buffer.from('HFPK');
@@ -69,7 +70,10 @@ export class PackBuilder {
     const offset = this.#length;
     this.#index.add({ offset, storedLength: stored.length, plainLength, codec }, ids, lengths);
     const associated = associatedData(this.#context, 0, codec, plainLength, FRAME_MARK);
-    for (const part of encryptAt(this.#key, offset, associated, stored)) this.#append(part);
+    for (const part of encryptAt(this.#key, offset, associated, stored)) {
+      this.#append(part);
+      letGo(part);
+    }
   }
 
   finish(): FinishedPack {

@@ -182,7 +182,7 @@ export interface RestoreFilesOptions {
   readonly sync?: 'once' | 'each';
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: RestoredFiles) => void;
-  /** Worker threads; default the cores, at most 8. */
+  /** Worker threads; default the cores, at most 4. */
   readonly threads?: number;
 }
 

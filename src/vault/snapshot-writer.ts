@@ -136,8 +136,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   addUnchanged(entry: TreeEntry): boolean {
     this.#requireOpen();
     const ids = (entry.chunks ?? []).map((id) => Buffer.from(id, 'hex'));
-    if (!ids.every((id) => this.#index.find(id))) return false;
-    for (const id of ids) this.#pipeline.claim(id);
+    if (!this.#pipeline.claimAll(ids)) return false;
     this.#tree.add(entry);
     if (entry.type === 'file') this.#files++;
     return true;

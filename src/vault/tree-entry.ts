@@ -3,7 +3,7 @@
 import { fail } from '../errors/index.ts';
 import type { TreeEntry } from './types.ts';
 
-const HASH = /^[0-9a-f]{64}$/;
+const HASH_DIGITS = 64;
 const TYPES: readonly unknown[] = ['file', 'directory', 'symlink'];
 const CHUNKINGS: readonly unknown[] = ['pages', 'content', undefined];
 
@@ -38,8 +38,15 @@ function isEntry(value: unknown): value is TreeEntry {
   );
 }
 
+/** Digit by digit: a regular expression takes several times as long, and there is one for every chunk. */
 function isHash(value: unknown): boolean {
-  return typeof value === 'string' && HASH.test(value);
+  if (typeof value !== 'string' || value.length !== HASH_DIGITS) return false;
+  for (let at = 0; at < HASH_DIGITS; at++) {
+    const digit = value.charCodeAt(at);
+    const isHex = (digit >= 0x30 && digit <= 0x39) || (digit >= 0x61 && digit <= 0x66);
+    if (!isHex) return false;
+  }
+  return true;
 }
 
 function isTextOrAbsent(value: unknown): boolean {

@@ -5,6 +5,7 @@ import { fail, isHoldfastError } from '../../errors/index.ts';
 import { ChunkIds } from '../chunk-id.ts';
 import { decompressSync } from '../codec.ts';
 import { TAG_BYTES } from '../crypto.ts';
+import { letGo } from '../let-go.ts';
 import { chunkOf, decryptFrame, HEAD_BYTES, packKey, readPackIndex } from '../pack.ts';
 import { eachChunkOf, framesOf } from '../pack-index.ts';
 import type { AnswerTo, Jobs } from './jobs.ts';
@@ -12,14 +13,16 @@ import type { AnswerTo, Jobs } from './jobs.ts';
 export async function inspectPack(job: Jobs['inspect']['job']): Promise<AnswerTo<'inspect'>> {
   const bytes = Buffer.from(job.bytes);
   const { sha256, what } = job;
-  if (hash('sha256', bytes, 'hex') !== sha256) return { damage: `${what} is not what its name says` };
-  if (!job.content) return {};
   try {
+    if (hash('sha256', bytes, 'hex') !== sha256) return { damage: `${what} is not what its name says` };
+    if (!job.content) return {};
     await openAll(bytes, job.content, what);
     return {};
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'VAULT_FORMAT')) throw error;
     return { damage: error.message };
+  } finally {
+    letGo(bytes);
   }
 }
 
@@ -36,8 +39,11 @@ async function openAll(
   for (const frame of framesOf(own, what)) {
     const { place } = frame;
     const sealed = bytes.subarray(place.offset, place.offset + place.storedLength + TAG_BYTES);
-    const plain = decompressSync(place.codec, decryptFrame(context, key, place, sealed, what), place.plainLength, what);
+    const stored = decryptFrame(context, key, place, sealed, what);
+    const plain = decompressSync(place.codec, stored, place.plainLength, what);
+    if (plain !== stored) letGo(stored);
     eachChunkOf(own, frame, (id, offset, length) => chunkOf(context, plain, id, { offset, length }, what));
+    letGo(plain);
   }
   if (index && !own.equals(index)) fail('OBJECT_DAMAGED', `${what} holds other chunks than its index object says`);
 }

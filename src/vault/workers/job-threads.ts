@@ -11,8 +11,8 @@ import type { AnswerTo, JobKind, Jobs, Reply } from './jobs.ts';
 const ENTRY = new URL(`./job-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 /** One is done while the next one's bytes wait, so that no thread waits for the main thread. */
 const JOBS_A_THREAD = 2;
-/** Beyond this many threads stores and disks, not the cores, are what is waited for. */
-const MOST_THREADS = 8;
+/** As many as stay below 512 MiB of memory, each with 50 MB. */
+const MOST_THREADS = 4;
 /** Threads that wait for the next piece of work, like those of libuv: starting one costs a tenth of a second. */
 const MOST_IDLE = 4;
 /** A thread that dies is replaced; so many of one piece of work are no accident. */
@@ -45,7 +45,7 @@ export class JobThreads {
   #deaths = 0;
   #isClosed = false;
 
-  /** `count`: default the cores, at most 8. */
+  /** `count`: default the cores, at most 4. */
   constructor(count = Math.min(MOST_THREADS, availableParallelism())) {
     this.count = count;
     this.#slots = Array.from({ length: count }, () => ({ worker: undefined, underWay: new Map(), own: [] }));

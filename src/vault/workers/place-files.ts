@@ -1,9 +1,10 @@
 // From ciphertext to files: opens the frames of a job, compares every chunk with its id, writes what they belong to.
 
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { isHoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
 import { decompressSync } from '../codec.ts';
+import { letGo } from '../let-go.ts';
 import { decryptFrame } from '../pack.ts';
 import type { AnswerTo, PlaceJob, Placement } from './jobs.ts';
 import { notAsCaptured, writePiece, writeWhole } from './target-files.ts';
@@ -36,18 +37,27 @@ export function placeFiles(tree: TargetTree, job: PlaceJob): AnswerTo<'place'> {
     }
     first += placement.chunks;
   }
+  chunks.end();
   return { damaged };
 }
 
-/** A file of one chunk is hashed once: the inner hash of the chunk id is the file's. */
+/** The file's own hash says that every byte is right; only where it does not, its chunks are looked at for the one that is another. */
 function placeWhole(tree: TargetTree, chunks: JobChunks, { file, chunks: count }: Placement, first: number): void {
-  const pieces = count === 1 ? [chunks.single(first, file.sha256)] : chunks.verified(first, count);
-  if (pieces.includes(undefined)) notAsCaptured(file);
-  if (count !== 1) {
-    const whole = pieces.length === 0 ? Buffer.alloc(0) : Buffer.concat(pieces as Buffer[]);
-    if (whole.length !== file.sizeBytes || hash('sha256', whole, 'hex') !== file.sha256) notAsCaptured(file);
-    writeWhole(tree, file, [whole]);
-  } else writeWhole(tree, file, pieces as Buffer[]);
+  const pieces = chunks.pieces(first, count);
+  const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (sizeBytes !== file.sizeBytes || sha256Of(pieces) !== file.sha256) {
+    chunks.verified(first, count);
+    notAsCaptured(file);
+  }
+  writeWhole(tree, file, pieces);
+}
+
+function sha256Of(pieces: readonly Buffer[]): string {
+  const [only] = pieces;
+  if (only !== undefined && pieces.length === 1) return hash('sha256', only, 'hex');
+  const whole = createHash('sha256');
+  for (const piece of pieces) whole.update(piece);
+  return whole.digest('hex');
 }
 
 class JobChunks {
@@ -73,12 +83,25 @@ class JobChunks {
     return pieces;
   }
 
-  /** The one chunk of a file, compared with its id; `undefined` when it is right and the file's hash is another. */
-  single(number: number, sha256: string): Buffer | undefined {
-    const bytes = this.#bytes(number);
-    const digest = hash('sha256', bytes, 'buffer');
-    if (!this.#id(number).equals(this.#chunkIds.for(digest))) this.#isAnother(number);
-    return digest.toString('hex') === sha256 ? bytes : undefined;
+  /** Chunks as they come, those that lie one after another together. */
+  pieces(first: number, count: number): Buffer[] {
+    const pieces: Buffer[] = [];
+    for (let number = first; number < first + count; number++) {
+      const bytes = this.#bytes(number);
+      const last = pieces.at(-1);
+      const isNext = last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset;
+      if (last && isNext)
+        pieces[pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
+      else pieces.push(bytes);
+    }
+    return pieces;
+  }
+
+  /** Nothing of the job is needed any more. */
+  end(): void {
+    for (const bytes of this.#frames.values()) letGo(bytes);
+    for (const range of this.#job.ranges) letGo(range);
+    this.#frames.clear();
   }
 
   #id(number: number): Buffer {
@@ -124,7 +147,9 @@ class JobChunks {
     const sealed = Buffer.from(this.#job.ranges[range] as ArrayBuffer, at, place.storedLength + 16);
     try {
       const stored = decryptFrame(context, Buffer.from(key), place, sealed, what);
-      return decompressSync(place.codec, stored, place.plainLength, what);
+      const plain = decompressSync(place.codec, stored, place.plainLength, what);
+      if (plain !== stored) letGo(stored);
+      return plain;
     } catch (error) {
       if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'VAULT_FORMAT')) throw error;
       throw new FrameDamage(number, error.message);

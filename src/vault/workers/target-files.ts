@@ -109,7 +109,9 @@ export function writeWhole(tree: TargetTree, file: TargetFile, pieces: readonly 
 
 /** Whether the file with its own name is what the snapshot has. Mode, owner and time are put right then. */
 export function keepIfRight(tree: TargetTree, file: TargetFile): boolean {
-  const found = openIfOwn(placesOf(tree, file.path).final);
+  const { final } = placesOf(tree, file.path);
+  // Mostly there is nothing; that an exception says so costs as much as the file.
+  const found = exists(final) ? openIfOwn(final) : undefined;
   if (!found) return false;
   try {
     if (found.stat.size !== file.sizeBytes) return false;
