@@ -65,7 +65,10 @@ describe('the report', () => {
     );
     assert.match(page, /\| first backup: wall time, to restic \| 0\.67 × \| ≤ 0\.6 × \| \*\*NOT MET\*\* \|/);
     assert.match(page, /\| first backup: wall time, to borg \| 0\.50 × \| ≤ 1 × \| met \|/);
-    assert.match(page, /\|  \| full restore \|\n\|---\|--:\|\n\| cores busy, of 2 \| [\d.]+ \|\n\| SHA-256 \| 25 % \|/);
+    assert.match(
+      page,
+      /\| {2}\| full restore \|\n\|---\|--:\|\n\| cores busy, of 2 \| [\d.]+ \|\n\| SHA-256 \| 25 % \|/,
+    );
     assert.match(page, /\| full restore: peak memory \| 600 MiB \| ≤ 512 MiB \| \*\*NOT MET\*\* \|/);
     assert.match(page, /\| restic \| 3\.00 \(3\.00–3\.00\) \| 2\.0 \(1\.0\) \| 105 \| 100\.0 \| 0\.67 × \|/);
   });
