@@ -6,6 +6,8 @@ import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../src/errors/index.ts';
+import { run } from '../../src/process/index.ts';
+import { interrupted } from './interrupt.ts';
 
 /** One line a file or directory, sorted. */
 async function describeTree(root: string): Promise<string[]> {
@@ -35,6 +37,23 @@ export async function requireSameTree(expectedRoot: string, actualRoot: string):
     if (expected[line] === actual[line]) continue;
     fail('CHECK_FAILED', `'${actualRoot}' is not the original: '${actual[line]}', expected '${expected[line]}'`);
   }
+}
+
+const forget = `
+import os, sys
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        path = os.path.join(folder, name)
+        if not os.path.isfile(path) or os.path.islink(path): continue
+        handle = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+`;
+
+/** Takes the files out of the page cache: trees of earlier rounds would fill the memory, and whoever comes later would pay for making room. */
+export async function forgetTree(python: string, root: string): Promise<void> {
+  await run('sync', [], { signal: interrupted });
+  await run(python, ['-c', forget, root], { signal: interrupted });
 }
 
 /** Bytes of all files below `root`: what a copy holds. */

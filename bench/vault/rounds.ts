@@ -11,7 +11,7 @@ import { type Measurement, measure } from '../lib/measure.ts';
 import type { Peers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
 import { median, summarize } from '../lib/statistics.ts';
-import { requireSameTree, sizeOfTree } from '../lib/trees.ts';
+import { forgetTree, requireSameTree, sizeOfTree } from '../lib/trees.ts';
 import { type Contender, type Place, type Work, works } from './contender.ts';
 import type { ContenderResult, WorkResult } from './result.ts';
 
@@ -94,7 +94,9 @@ async function takeOne(setup: RoundsSetup, contender: Contender, work: Work, pla
   into.measurements.push(await measure(setup.peers.python.argv[0] as string, command));
   into.storedBytes.push((await sizeOfTree(place.repository)) - storedBefore);
   into.command = shown(command, namesOf(setup.peers, place));
-  if (work === 'restore') await requireSameTree(setup.source, place.target);
+  if (work !== 'restore') return;
+  await requireSameTree(setup.source, place.target);
+  await forgetTree(setup.peers.python.argv[0] as string, place.target);
 }
 
 function namesOf(peers: Peers, place: Place): Record<string, string> {

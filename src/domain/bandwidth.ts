@@ -4,7 +4,7 @@ import { fail } from '../errors/index.ts';
 
 const BYTES_PER_UNIT = { KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 const BANDWIDTH = /^(\d{1,6})(KB|MB|GB|KiB|MiB|GiB)\/s$/;
-/** With less, a pack of 32 MiB would take longer than a store keeps a connection open. */
+/** With less, a pack of 30 MiB would take longer than a store keeps a connection open. */
 const LEAST_BYTES_PER_SECOND = 100_000;
 
 /** What a reader of a bad bandwidth is told. */

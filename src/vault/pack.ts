@@ -13,8 +13,11 @@ const END_MAGIC = Buffer.from('HFPE');
 const VERSION = 1;
 export const HEAD_BYTES = 40;
 export const TRAILER_BYTES = 16;
-/** Large enough that a bucket has few objects and a request costs nothing beside its bytes, small enough that some fit in memory for every copy. */
-export const PACK_TARGET_BYTES = 32 * 1024 * 1024;
+/**
+ * Large enough that a bucket has few objects and a request costs nothing beside its bytes, small enough that some fit in memory for every copy. With
+ * the last frame and the index a pack stays below 32 MiB: from there on glibc maps a buffer anew each time, and whoever reads packs touches fresh pages.
+ */
+export const PACK_TARGET_BYTES = 30 * 1024 * 1024;
 /** Room behind the target for the frame that fills the pack and for the index. */
 const PACK_SLACK_BYTES = 2 * 1024 * 1024;
 /** Of the largest packs. */

@@ -1,5 +1,6 @@
 // The closer look at one object: what the store attests, what its bytes hash to, and what is in them.
 
+import { hash } from 'node:crypto';
 import { type IntegrityLevel, isAtLeast } from '../../domain/integrity.ts';
 import type { Verdict } from '../../domain/states.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
@@ -26,6 +27,8 @@ export class Closer {
   readonly #signal: AbortSignal | undefined;
   /** Of packs, by name, as index objects tell them. */
   readonly #indexes = new Map<string, Buffer>();
+  /** Digests of what was found good: snapshots between which nothing changed have one tree. */
+  readonly #goodBodies = new Set<string>();
 
   constructor(
     core: VaultCore,
@@ -127,6 +130,8 @@ export class Closer {
 
   /** Every line of the tree, and every chunk of every file in the index, by this copy alone. */
   async #tree(manifest: Manifest): Promise<void> {
+    const body = hash('sha256', JSON.stringify(manifest.body));
+    if (this.#goodBodies.has(body)) return;
     const parts = await openParts(this.#core, manifest, [this.#copy]);
     const reader = readerOf(manifest, parts);
     try {
@@ -138,6 +143,7 @@ export class Closer {
         chunksOf(parts.index, entry.path, entry.chunks ?? [], entry.sizeBytes);
       }
       if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${manifest.header.id}' holds no file`);
+      this.#goodBodies.add(body);
     } finally {
       reader.close();
     }
