@@ -6,7 +6,7 @@ import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
-import type { MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
+import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
@@ -173,6 +173,8 @@ export interface VaultActivities {
   ): Promise<readonly ComponentIntegrity[]>;
   verifySnapshot(request: DatabaseRequest & { snapshot: string }): Promise<VerifiedSnapshot>;
   catchUpCopy(request: CatchUpInput): Promise<{ objects: number; bytes: number; remaining: number }>;
+  /** Keeps what is held locked on every copy that locks; of a copy where that fails the answer says why. */
+  lockHeld(request: RetentionRun): Promise<readonly HeldLocks[]>;
   /** Digest of what a run would do now. Throws `RETENTION_DOUBT`. */
   planRetention(request: RetentionRun): Promise<{ digest: string }>;
   /** Deletes what is due. Throws `RETENTION_DOUBT`, `LOCKED`. */

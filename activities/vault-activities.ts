@@ -20,6 +20,12 @@ export function createVaultActivities(services: HostServices): VaultActivities {
     return { vault: opened, asked: await retentionRequest(opened, configuration, { ...request, host, signal }) };
   };
   return {
+    lockHeld: () =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: 'looking at the locks of what is held' });
+        return await (await vault()).retention.lockHeld({ signal });
+      }),
+
     planRetention: (request) =>
       runActivity(frame, async ({ signal, report }) => {
         report({ note: 'reading what every copy holds' });

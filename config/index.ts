@@ -3,5 +3,6 @@
 export { type LoadedConfiguration, loadConfiguration, parseConfiguration } from './load.ts';
 export type { Problem } from './problems.ts';
 export { absoluteReference, referenceProblem, resolveSecret } from './references.ts';
+export { isAnyLocked, keepsAll, retentionHost } from './retention-work.ts';
 export { stateDirectoryOf } from './state-directory.ts';
 export type * from './types.ts';

@@ -303,7 +303,11 @@ const keepRules = () =>
 const shareExpected = 'a share of the snapshots of a class from 1% to 100%, such as 35%';
 
 const retention = mapping({
-  schedule: schedule().default('daily 04:00').describe('When `holdfast retention apply` runs by itself.'),
+  schedule: schedule()
+    .default('daily 04:00')
+    .describe(
+      'When `holdfast retention apply` runs by itself: where a component has `keep`, or a copy has `lock`, so that what is held stays locked.',
+    ),
   grace: parsed('a duration of at least 1h, such as 7d', (text) => {
     if (parseDuration(text) < 3600) throw new RangeError('too short');
   })

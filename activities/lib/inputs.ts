@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { z } from 'zod';
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { type Configuration, type DatabaseSettings, keepsAll } from '../../config/index.ts';
 import { integrityLevels } from '../../src/domain/integrity.ts';
 import { parseTarget } from '../../src/domain/target.ts';
 import { fail } from '../../src/errors/index.ts';
@@ -135,6 +135,7 @@ function fillEstate(configuration: Configuration, input: Given): InputOf['applyR
     ...(digest === undefined ? {} : { digest }),
     ...(planDigest === undefined ? {} : { planDigest }),
     ...(beyondMaximum === undefined ? {} : { beyondMaximum }),
+    ...(keepsAll(configuration) ? { keepsAll: true } : {}),
   };
 }
 

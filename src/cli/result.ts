@@ -6,7 +6,14 @@ import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
-import type { HoldSummary, MarkReport, ReleaseReport, RetentionPlan, SweepReport } from '../domain/retention-report.ts';
+import type {
+  HeldLocks,
+  HoldSummary,
+  MarkReport,
+  ReleaseReport,
+  RetentionPlan,
+  SweepReport,
+} from '../domain/retention-report.ts';
 import type { RestoreResult, StoppedServer } from '../domain/run-data.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
 import type { CheckReport, SetupReport } from '../domain/setup-report.ts';
@@ -63,6 +70,7 @@ export interface Result {
   readonly retention?: RetentionPlan;
   readonly integrity?: readonly ComponentIntegrity[];
   readonly repairs?: readonly RepairReport[];
+  readonly held?: readonly HeldLocks[];
   readonly sweep?: SweepReport;
   readonly mark?: MarkReport;
   readonly hold?: HoldSummary;

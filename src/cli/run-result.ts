@@ -24,7 +24,7 @@ export function runSummary(status: RunStatus, handle?: RunHandle): RunSummary {
 
 export function runResult(status: RunStatus, handle?: RunHandle): Result {
   const data = (status.data ?? {}) as RunData;
-  const { snapshot, restore, plan, copy, progress, sweep, mark, integrity, warnings = restore?.warnings } = data;
+  const { snapshot, restore, plan, copy, progress, held, sweep, mark, integrity, warnings = restore?.warnings } = data;
   return {
     state: status.state,
     ...(status.error === undefined ? {} : { error: status.error }),
@@ -36,6 +36,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(restore === undefined ? {} : { restore }),
     ...(copy === undefined ? {} : { copy }),
     ...(progress === undefined ? {} : { progress }),
+    ...(held === undefined ? {} : { held }),
     ...(sweep === undefined ? {} : { sweep }),
     ...(mark === undefined ? {} : { mark }),
     ...(integrity === undefined ? {} : { integrity }),

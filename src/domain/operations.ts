@@ -56,10 +56,12 @@ export interface ApplyRetentionInput {
   readonly host: string;
   readonly digest?: string;
   readonly by?: string;
-  /** Digest of the plan that a person saw; when it is another one by now, nothing is touched (`PLAN_CHANGED`). */
+  /** Digest of the plan that a person saw; when it is another one by now, nothing is marked or deleted (`PLAN_CHANGED`). */
   readonly planDigest?: string;
   /** Also marks what is more than `retention.maximum` allows. */
   readonly beyondMaximum?: boolean;
+  /** No component has `keep`, says the worker's configuration: nothing is marked or deleted, only what is held is kept locked. */
+  readonly keepsAll?: boolean;
 }
 
 /** What is looked at, and how closely. */

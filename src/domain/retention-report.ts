@@ -84,7 +84,7 @@ export interface HeldLocks {
   readonly extended: number;
   /** Everything that is held there is locked at least until then; absent with `error`. */
   readonly until?: Moment;
-  /** Why not everything that is held could be kept locked there. The hold itself stands. */
+  /** Why not everything that is held could be kept locked there, or what is held is not known. The hold itself stands. */
   readonly error?: ErrorData;
 }
 
@@ -118,8 +118,6 @@ export interface MarkReport {
   /** Absent when there was nothing to mark. */
   readonly tombstone?: TombstoneSummary;
   readonly refused: readonly Refusal[];
-  /** Of copies that lock, while something is held. */
-  readonly held?: readonly HeldLocks[];
 }
 
 export interface SweepReport {

@@ -6,7 +6,7 @@ import type { ComponentIntegrity } from './integrity.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type { PlanSummary } from './plan-summary.ts';
-import type { MarkReport, SweepReport } from './retention-report.ts';
+import type { HeldLocks, MarkReport, SweepReport } from './retention-report.ts';
 
 export interface StoppedServer {
   readonly run: string;
@@ -41,9 +41,10 @@ export interface RestoreResult {
 
 /**
  * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` (backup), `restore` and `plan` (restore; `plan` as soon as it is
- * made, so that an approval can show it), `copy` and `progress` (catch-up), `sweep` and `mark` (retention), `integrity` (verification).
+ * made, so that an approval can show it), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
  */
 export interface RunData {
+  readonly held?: readonly HeldLocks[];
   readonly sweep?: SweepReport;
   readonly mark?: MarkReport;
   readonly snapshot?: SnapshotSummary;

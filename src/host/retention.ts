@@ -6,7 +6,7 @@ import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { type Moment, momentFromDate } from '../domain/moment.ts';
 import { deletionDoubt } from '../domain/put-back-words.ts';
-import type { MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
+import type { HeldLocks, MarkReport, ReleaseReport, SweepReport } from '../domain/retention-report.ts';
 import { fail } from '../errors/index.ts';
 import type { PassingHold, PlacedHold, RetentionRequest, Vault } from '../vault/index.ts';
 import { openConfiguredVault } from './open-vault.ts';
@@ -87,6 +87,11 @@ export class HostRetention {
   static async open(configuration: Configuration, logger: Logger): Promise<HostRetention> {
     const host = thisHost(configuration);
     return new HostRetention(await openConfiguredVault(configuration, { host, logger }), configuration, host);
+  }
+
+  /** First of all, and whatever is in doubt: see `VaultRetention.lockHeld`. */
+  lockHeld(): Promise<readonly HeldLocks[]> {
+    return this.#vault.retention.lockHeld();
   }
 
   async apply(by: string, options: Pick<RetentionAsker, 'beyondMaximum'> = {}): Promise<AppliedRetention> {

@@ -1,7 +1,7 @@
 // The `backup:` lines, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { type Configuration, type DatabaseSettings, retentionHost } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
@@ -102,12 +102,12 @@ function backupSchedule(
   return wantedSchedule(configuration, { id, component, kind, text, what, workflowType: 'backupDatabase', input });
 }
 
-/** Only where something is to be kept for a time: without `keep` nothing is ever deleted. */
+/** Only where something is to be kept for a time, or to be kept locked while it is held. */
 function retentionSchedule(configuration: Configuration): Wanted[] {
-  const { name, database, retention } = configuration;
-  const kept = Object.values(database).find(({ keep }) => keep !== undefined);
-  if (kept === undefined) return [];
-  const input: ApplyRetentionInput = { estate: name, host: kept.host, by: 'schedule' };
+  const { name, retention } = configuration;
+  const host = retentionHost(configuration);
+  if (host === undefined) return [];
+  const input: ApplyRetentionInput = { estate: name, host, by: 'schedule' };
   const named = { id: scheduleIds.retention(name), component: 'vault', kind: 'retention' } as const;
   const what = 'retention of the vault';
   return [

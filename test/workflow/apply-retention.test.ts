@@ -1,4 +1,4 @@
-// How retention runs: plan, sweep, mark, in this order; what a person saw is what is done; a doubt is no success.
+// How retention runs: what is held is kept locked, then plan, sweep, mark; what a person saw is what is done; a doubt is no success.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { isHoldfastError } from '../../src/errors/index.ts';
 import { RunBook } from '../../src/temporal/run-book.ts';
 import { startOperation } from '../../src/temporal/start-operation.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { failureOf } from './support/closing.ts';
+import { dataOf, failureOf } from './support/closing.ts';
 import { emptySweep, failure, script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
@@ -22,7 +22,8 @@ test('what is due goes before anything new is named, and both are told', async (
   t.after(() => estate.stop());
   const handle = await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name));
   const status = (await handle.result()) as RunStatus;
-  assert.deepEqual(calls, ['resolveOperation', 'planRetention', 'sweepRetention', 'markRetention', 'putRunRecord']);
+  assert.deepEqual(calls.slice(0, 3), ['resolveOperation', 'lockHeld', 'planRetention']);
+  assert.deepEqual(calls.slice(3), ['sweepRetention', 'markRetention', 'putRunRecord']);
   assert.deepEqual(requests.sweepRetention, [{ run: status.run, by: 'me' }]);
   assert.match(status.run, /^retention-[0-9a-f]{8}$/);
   assert.equal(status.message, '3 objects deleted on 1 copies, 0 snapshots gone; nothing new marked');
@@ -38,7 +39,7 @@ test('a plan that is another by now than the one a person saw touches nothing', 
   assert.ok(!calls.includes('sweepRetention') && !calls.includes('markRetention'));
 });
 
-test('a doubt stops it before anything is touched; nothing is tried again until it is asked again', async (t) => {
+test('a doubt stops it before anything is marked or deleted, but what is held was kept locked; nothing is tried again until it is asked again', async (t) => {
   const { calls, activities } = script({
     planRetention: () => {
       throw failure('RETENTION_DOUBT', "copy 'eu' is away");
@@ -50,7 +51,71 @@ test('a doubt stops it before anything is touched; nothing is tried again until 
     await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
   );
   assert.deepEqual([closed.type, closed.status.state], ['RETENTION_DOUBT', 'refused']);
-  assert.deepEqual(calls, ['resolveOperation', 'planRetention', 'putRunRecord']);
+  assert.deepEqual(calls, ['resolveOperation', 'lockHeld', 'planRetention', 'putRunRecord']);
+});
+
+const unlocked = [
+  { copy: 'us', extended: 7, until: '2026-12-24T00:00:00.000000Z' },
+  {
+    ...{ copy: 'eu', extended: 0 },
+    error: { code: 'STORE_DENIED', message: "locking 'x': access denied", hint: 'let it' },
+  },
+];
+
+test('a doubt does not hide that something held could not be kept locked', async (t) => {
+  const { activities } = script({
+    lockHeld: () => unlocked,
+    planRetention: () => {
+      throw failure('RETENTION_DOUBT', "copy 'local' is away");
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(
+    await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
+  );
+  assert.deepEqual([closed.type, closed.status.state], ['STORE_DENIED', 'refused']);
+  assert.match(
+    closed.status.error?.message ?? '',
+    /^what is held on 'eu' could not be kept locked: .*access denied; and copy 'local' is away \(RETENTION_DOUBT\)$/,
+  );
+  assert.match(closed.status.error?.hint ?? '', /^let it; mend what is named/);
+  assert.deepEqual(dataOf(closed.status, 'held'), unlocked);
+});
+
+test('that nobody could look at what is held ends the run badly, after all else was done', async (t) => {
+  const { calls, activities } = script({
+    lockHeld: () => {
+      throw failure('VAULT_KEY_WRONG', 'the key does not open this vault');
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const closed = await failureOf(
+    await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name)),
+  );
+  assert.equal(closed.type, 'VAULT_KEY_WRONG');
+  assert.deepEqual(calls.slice(-3), ['sweepRetention', 'markRetention', 'putRunRecord']);
+});
+
+test('without keep it locks what is held, and neither marks nor deletes', async (t) => {
+  const { calls, activities } = script({
+    resolveOperation: ({ input }: { input: ApplyRetentionInput }) => ({
+      ...canonical('applyRetention', input),
+      input: { ...input, keepsAll: true },
+    }),
+    lockHeld: () => unlocked.slice(0, 1),
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('applyRetention', `${estate.name}/retention`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.deepEqual(calls, ['resolveOperation', 'lockHeld', 'putRunRecord']);
+  assert.deepEqual(
+    status.steps.map(({ name, state }) => `${name} ${state}`),
+    ['lock done', 'plan skipped', 'sweep skipped', 'mark skipped'],
+  );
+  assert.deepEqual(dataOf(status, 'held'), unlocked.slice(0, 1));
 });
 
 test('one component that cannot be judged does not stop the others, and the run does not end well', async (t) => {
@@ -78,9 +143,7 @@ test('only a person who says so marks beyond the maximum, and only the marking h
 });
 
 test('what is held and could not be kept locked ends the run badly, after all else was done', async (t) => {
-  const error = { code: 'STORE_DENIED', message: "locking 'x': access denied", hint: 'let it' };
-  const held = [{ copy: 'eu', extended: 0, error }];
-  const { calls, activities } = script({ markRetention: () => ({ refused: [], held }) });
+  const { calls, activities } = script({ lockHeld: () => unlocked });
   const estate = await startEstate(shared, activities);
   t.after(() => estate.stop());
   const closed = await failureOf(
@@ -88,7 +151,7 @@ test('what is held and could not be kept locked ends the run badly, after all el
   );
   assert.deepEqual([closed.type, closed.status.error?.hint], ['STORE_DENIED', 'let it']);
   assert.match(closed.status.error?.message ?? '', /held on 'eu' could not be kept locked/);
-  assert.ok(calls.includes('markRetention'));
+  assert.deepEqual(calls.slice(-3), ['sweepRetention', 'markRetention', 'putRunRecord']);
 });
 
 function unlessNoWorker(error: unknown): undefined {

@@ -31,6 +31,8 @@ const limits = {
   question: { ceiling: '5 minutes', attempts: 3, patienceMs: minuteMs },
   /** The first look, before anything is touched: better refused than late. */
   first: { ceiling: '30 minutes', attempts: 5, patienceMs: 5 * minuteMs },
+  /** Work that comes before that look: as soon refused when nobody is there, but it may take long. */
+  begin: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs },
   /** Bulk work; outages of stores and restarts of workers are sat out. */
   work: { ceiling: '24 hours', attempts: 40, patienceMs: 6 * hourMs },
   /** Recovery: its engine waits through outages by itself, so an error that keeps coming back is final. */
@@ -126,6 +128,7 @@ export interface HostCalls {
   readonly undo: Calls<AllHostActivities>;
   /** First look on the `work` and on the `recover` queue: soon refused when nobody is there. */
   readonly look: Calls<AllHostActivities>;
+  readonly begin: Calls<AllHostActivities>;
   readonly plan: Calls<AllHostActivities>;
   readonly ask: Calls<AllHostActivities>;
   readonly patient: Calls<AllHostActivities>;
@@ -142,6 +145,7 @@ export function hostCalls(estate: string, host: string, on: OnWaiting): HostCall
     recover: calls(recover, limits.recover, on),
     undo: calls(recover, limits.undo, on),
     look: calls(work, limits.first, on),
+    begin: calls(work, limits.begin, on),
     plan: calls(recover, limits.first, on),
     ask: calls(ship, limits.question, on),
     patient: calls(work, limits.patient, on),

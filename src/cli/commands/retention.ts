@@ -1,19 +1,19 @@
 // `retention`: what is kept and why, deleting what is not, holds, and taking back.
 
 import { z } from 'zod';
-import type { Configuration } from '../../../config/index.ts';
+import { type Configuration, isAnyLocked, keepsAll, retentionHost } from '../../../config/index.ts';
+import { besideUnlocked, unlockedError } from '../../domain/held-words.ts';
 import { parseMoment } from '../../domain/moment.ts';
-import type { HeldLocks, RetentionPlan } from '../../domain/retention-report.ts';
-import { exitCodes, fail, fromErrorData } from '../../errors/index.ts';
-import type { HostRetention } from '../../host/retention.ts';
+import type { RetentionPlan } from '../../domain/retention-report.ts';
+import { exitCodes, fail, fromErrorData, type HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { AppliedRetention, HostRetention } from '../../host/retention.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
 import { followOrDetach } from '../follow.ts';
 import { findDatabase } from '../naming.ts';
-import { retentionLines } from '../render/retention.ts';
-import { fullTime } from '../render/words.ts';
+import { lockedWords, retentionLines } from '../render/retention.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
 
@@ -44,7 +44,7 @@ export const retentionApply = defineCommand({
   takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'delete what was marked long enough ago, and mark what is not needed now',
   details:
-    "Shows the plan and asks first. Runs daily by itself where 'keep' is configured. Only what a tombstone on every copy has named for the grace is deleted, after everything was read and judged again.",
+    "Shows the plan and asks first. On copies that lock, what is held is kept locked before all else, whatever is in doubt. Runs daily by itself where 'keep' or 'lock' is configured; without 'keep' nothing is marked or deleted. Only what a tombstone on every copy has named for the grace is deleted, after everything was read and judged again.",
   options: [
     {
       flags: '--beyond-maximum',
@@ -57,14 +57,18 @@ export const retentionApply = defineCommand({
     const configuration = await context.configuration();
     const { value: plan } = await askPlan(context);
     if (context.options.dryRun) return outcome('retention', { state: 'completed', dryRun: true, retention: plan });
-    if (plan.refused !== undefined) throw fromErrorData(plan.refused);
+    const host = retentionHost(configuration) ?? nothingToDo();
+    // What is held is kept locked all the same; the run itself is refused after that.
+    if (plan.refused !== undefined && !isAnyLocked(configuration)) throw fromErrorData(plan.refused);
     if (!context.options.yes) for (const line of retentionLines(plan, configuration.timezone)) context.note(line);
     await confirmByTyping(context, 'proceed? type the name of the estate: ', [configuration.name]);
     const beyond = beyondMaximum ? { beyondMaximum } : {};
-    if (context.options.standalone) return withRetention(context, (retention) => applyHere(context, retention, beyond));
+    if (context.options.standalone) {
+      return withRetention(context, (retention) => applyHere({ context, configuration, plan }, retention, beyond));
+    }
     const client = await context.client();
     const { name: estate, digest } = configuration;
-    const input = { estate, host: hostOf(configuration), digest, by: context.by, planDigest: plan.digest, ...beyond };
+    const input = { estate, host, digest, by: context.by, planDigest: plan.digest, ...beyond };
     return followOrDetach(context, client, await client.startRetention(input));
   },
 });
@@ -102,7 +106,7 @@ export const retentionHold = defineCommand({
     }
     return withRetention(context, async (retention) => {
       const hold = await retention.hold(target, { reason, by: context.by, ...until });
-      const message = `${hold.id} holds ${what}: ${reason}${lockedWords(hold.locks, configuration.timezone)}`;
+      const message = `${hold.id} holds ${what}: ${reason}${lockedWords(hold, configuration)}`;
       const warnings = hold.locks.flatMap(({ error }) => (error ? [`${error.message} (${error.code})`] : []));
       return outcome('message', { state: 'completed', message, hold, ...(warnings.length > 0 ? { warnings } : {}) });
     });
@@ -139,16 +143,6 @@ export const retentionRelease = defineCommand({
   },
 });
 
-/** As far as the hold could be kept locked; where it could not is a warning. */
-function lockedWords(locks: readonly HeldLocks[], zone: string): string {
-  const words = locks.flatMap(({ copy, until }) =>
-    until ? [`on ${copy} at least until ${fullTime(until, zone)}`] : [],
-  );
-  return words.length === 0
-    ? ''
-    : `; what it keeps is locked ${words.join(', ')}, and longer with each run of retention`;
-}
-
 function askPlan(context: Context) {
   return answerFrom<RetentionPlan>(
     context,
@@ -157,24 +151,45 @@ function askPlan(context: Context) {
   );
 }
 
-async function applyHere(
-  context: Context,
-  retention: HostRetention,
-  beyond: { readonly beyondMaximum?: boolean },
-): Promise<Outcome> {
-  const { sweep, mark } = await retention.apply(context.by, beyond);
-  const [refused] = [...sweep.refused, ...mark.refused];
-  if (refused !== undefined) {
-    return outcome('run', { state: 'refused', sweep, mark, error: refused.error }, exitCodes.refused);
-  }
-  const unlocked = mark.held?.find(({ error }) => error !== undefined)?.error;
-  if (unlocked === undefined) return outcome('run', { state: 'completed', sweep, mark });
-  return outcome('run', { state: 'failed', sweep, mark, error: unlocked }, exitCodes.failed);
+interface Asked {
+  readonly context: Context;
+  readonly configuration: Configuration;
+  readonly plan: RetentionPlan;
 }
 
-function hostOf({ database }: Configuration): string {
-  const kept = Object.values(database).find(({ keep }) => keep !== undefined);
-  return kept?.host ?? fail('CONFIG_INVALID', "no component has 'keep': nothing is ever deleted");
+type Beyond = { readonly beyondMaximum?: boolean };
+
+async function applyHere(asked: Asked, retention: HostRetention, beyond: Beyond): Promise<Outcome> {
+  const held = await retention.lockHeld();
+  const unlocked = unlockedError(held);
+  const applied = await sweepAndMark(asked, retention, beyond).catch((error: unknown) => {
+    throw unlocked === undefined ? error : besideUnlocked(unlocked, toHoldfastError(error));
+  });
+  const result = { ...(held.length > 0 && { held }), ...applied };
+  const [refused] = [...(applied.sweep?.refused ?? []), ...(applied.mark?.refused ?? [])];
+  if (unlocked !== undefined) {
+    const error: HoldfastError = refused === undefined ? unlocked : besideUnlocked(unlocked, refused.error);
+    return outcome('run', { state: 'failed', ...result, error: error.toJSON() }, exitCodes.failed);
+  }
+  if (refused === undefined) return outcome('run', { state: 'completed', ...result });
+  return outcome('run', { state: 'refused', ...result, error: refused.error }, exitCodes.refused);
+}
+
+async function sweepAndMark(
+  { context, configuration, plan }: Asked,
+  retention: HostRetention,
+  beyond: Beyond,
+): Promise<Partial<AppliedRetention>> {
+  // Nobody has seen what would go: it may be told again by now.
+  if (plan.refused !== undefined) throw fromErrorData(plan.refused);
+  return keepsAll(configuration) ? {} : await retention.apply(context.by, beyond);
+}
+
+function nothingToDo(): never {
+  return fail(
+    'CONFIG_INVALID',
+    "no component has 'keep' and no copy has 'lock': nothing is ever deleted or kept locked",
+  );
 }
 
 async function withRetention(context: Context, work: (retention: HostRetention) => Promise<Outcome>): Promise<Outcome> {

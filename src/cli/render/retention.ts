@@ -1,29 +1,49 @@
 // What retention keeps and why, what it names, what it deleted, as people read it.
 
+import type { Configuration } from '../../../config/index.ts';
 import { writeDuration } from '../../domain/duration.ts';
 import type {
   ComponentRetention,
+  HoldSummary,
   PlannedSnapshot,
   RetentionPlan,
   TombstoneSummary,
 } from '../../domain/retention-report.ts';
 import type { Result } from '../result.ts';
-import { bytesText, counted, localTime, table } from './words.ts';
+import { bytesText, counted, fullTime, localTime, table } from './words.ts';
 
 export function retentionLines(plan: RetentionPlan, zone: string): string[] {
   if (plan.refused !== undefined) {
     return [`nothing can be marked or deleted now: ${plan.refused.message}`, `    hint: ${plan.refused.hint}`];
   }
-  if (plan.components.length === 0) return ["no component has 'keep' in the configuration: nothing is ever deleted"];
+  const holds = plan.holds.map((hold) => holdLine(hold, zone));
+  if (plan.components.length === 0) {
+    return ["no component has 'keep' in the configuration: nothing is ever deleted", ...holds];
+  }
   return [
     ...plan.components.flatMap((component) => componentLines(component, zone)),
     ...plan.tombstones.map((tombstone) => tombstoneLine(tombstone, zone)),
-    ...plan.holds.map(({ id, component, snapshot, reason, until, by }) => {
-      const end = until === undefined ? '' : ` until ${localTime(until, zone)}`;
-      return `hold ${id} on ${snapshot ?? `all of ${component}`}${end} by ${by}: ${reason}`;
-    }),
+    ...holds,
     ...copyLines(plan),
   ];
+}
+
+function holdLine({ id, component, snapshot, reason, until, by }: HoldSummary, zone: string): string {
+  const end = until === undefined ? '' : ` until ${localTime(until, zone)}`;
+  return `hold ${id} on ${snapshot ?? `all of ${component}`}${end} by ${by}: ${reason}`;
+}
+
+/** As far as the hold could be kept locked; where it could not is a warning. */
+export function lockedWords(
+  { until: end, locks = [] }: HoldSummary,
+  { timezone, retention }: Pick<Configuration, 'timezone' | 'retention'>,
+): string {
+  const locked = locks.flatMap(({ copy, until }) => (until === undefined ? [] : [{ copy, until }]));
+  if (locked.length === 0) return '';
+  const words = locked.map(({ copy, until }) => `on ${copy} at least until ${fullTime(until, timezone)}`).join(', ');
+  const isToItsEnd = end !== undefined && locked.every(({ until }) => until >= end);
+  const longer = `, and longer with each run of retention (${retention.schedule}), until the hold ends`;
+  return `; what it keeps is locked ${words}${isToItsEnd ? '' : longer}`;
 }
 
 function componentLines(component: ComponentRetention, zone: string): string[] {
@@ -90,6 +110,13 @@ function copyLines({ copies, graceSeconds }: RetentionPlan): string[] {
   return table([['copy', 'holds', 'deleted now (objects)', `marked, deleted after ${grace}`], ...rows]);
 }
 
+export function heldLines({ held = [] }: Result): string[] {
+  return held.flatMap(({ copy, extended, error }) => [
+    ...(extended === 0 ? [] : [`  ${copy}: the locks of ${counted(extended, 'held object')} were extended`]),
+    ...(error === undefined ? [] : [`  NOT KEPT LOCKED on ${copy}, though held: ${error.message}`]),
+  ]);
+}
+
 export function sweepLines({ sweep }: Result): string[] {
   if (sweep === undefined) return [];
   const deleted = Object.entries(sweep.deleted).map(
@@ -111,9 +138,5 @@ export function markLines({ mark, timezone = 'UTC' }: Result): string[] {
   return [
     ...(mark.tombstone === undefined ? ['  nothing new to mark'] : [`  ${tombstoneLine(mark.tombstone, timezone)}`]),
     ...mark.refused.map(({ error }) => `  REFUSED: ${error.message}`),
-    ...(mark.held ?? []).flatMap(({ copy, extended, error }) => {
-      if (error !== undefined) return [`  NOT LOCKED on ${copy}, though held: ${error.message}`];
-      return extended === 0 ? [] : [`  ${copy}: the locks of ${counted(extended, 'held object')} were extended`];
-    }),
   ];
 }

@@ -6,7 +6,7 @@ import type { RestoreResult } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
 import { renderPlan } from './plan.ts';
-import { markLines, sweepLines } from './retention.ts';
+import { heldLines, markLines, sweepLines } from './retention.ts';
 import { bytesText, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
@@ -27,7 +27,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   if (restore) lines.push(...restoreLines(restore, result, zone));
   if (progress && progress.objects + progress.remaining > 0)
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
-  lines.push(...sweepLines(result), ...markLines(result), ...integrityLines(result));
+  lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
   if (result.state === 'waiting' && plan && run) {
     lines.push(`waits for approval: holdfast approve ${run.id} --plan ${plan.digest}`);

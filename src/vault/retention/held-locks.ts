@@ -4,12 +4,14 @@ import type { ComponentId } from '../../domain/component.ts';
 import { isOwnLog } from '../../domain/log-retention.ts';
 import { type Moment, momentFromDate, unixMicros } from '../../domain/moment.ts';
 import type { HeldLocks } from '../../domain/retention-report.ts';
+import { type ErrorData, fromErrorData, isHoldfastError } from '../../errors/index.ts';
+import type { CallOptions } from '../../stores/store.ts';
 import type { Copy } from '../copies.ts';
 import { forEachLimited, listAll, type VaultCore } from '../core.ts';
 import { isKeptKey, isPackKey } from '../layout.ts';
 import { logOf } from '../require-log.ts';
 import { type ComponentFacts, type FactsCache, type ManifestFacts, readFacts, type SystemLogFacts } from './facts.ts';
-import type { Hold } from './holds.ts';
+import { type Hold, readHolds } from './holds.ts';
 import { readInventory } from './inventory.ts';
 
 const AT_ONCE = 16;
@@ -25,11 +27,45 @@ interface Group {
   readonly untilMs: number;
 }
 
-/** One answer for each copy that locks; none when nothing is held. Never throws: a hold stands also where locking fails. */
+/**
+ * Every hold that any copy shows, whatever else is in doubt: needs no copy but the one that it locks, and no lease, because a lock that is extended
+ * twice, or for a hold that has just ended, does no harm. Answers as `lockHeld`, and for each copy whose holds could not all be read.
+ */
+export async function lockAllHeld(
+  core: VaultCore,
+  cache: FactsCache,
+  options: CallOptions = {},
+): Promise<readonly HeldLocks[]> {
+  if (core.copies.all.every(({ store }) => store.lockForSeconds === undefined)) return [];
+  const unread = new Map<string, ErrorData>();
+  const ready: Copy[] = [];
+  for (const condition of await core.copies.conditions()) {
+    if (condition.state === 'ready') ready.push(core.copies.get(condition.name));
+    else unread.set(condition.name, fromErrorData(condition.error).toJSON());
+  }
+  const holds = await readHolds(core, ready, (error, copy) => {
+    options.signal?.throwIfAborted();
+    unread.set(copy.description.name, core.copies.failed(copy, error).toJSON());
+  });
+  const locks = await lockHeld(core, holds, cache, options);
+  const answered = locks.map((each) => (each.error === undefined ? withUnread(each, unread) : each));
+  const silent = [...unread.keys()].filter((copy) => !locks.some((each) => each.copy === copy));
+  return [...answered, ...silent.map((copy) => withUnread({ copy, extended: 0 }, unread))];
+}
+
+function withUnread(locks: HeldLocks, unread: ReadonlyMap<string, ErrorData>): HeldLocks {
+  const { copy, extended } = locks;
+  const error = unread.get(copy);
+  if (error === undefined) return locks;
+  return { copy, extended, error: { ...error, message: `its holds are not all known: ${error.message}` } };
+}
+
+/** One answer for each copy that locks; none when nothing is held. Throws only when aborted: a hold stands also where locking fails. */
 export async function lockHeld(
   core: VaultCore,
   holds: readonly Hold[],
   cache: FactsCache,
+  options: CallOptions = {},
 ): Promise<readonly HeldLocks[]> {
   const nowMs = Date.now();
   const living = holds.filter((hold) => endOf(hold) > nowMs);
@@ -40,8 +76,10 @@ export async function lockHeld(
     const { name } = copy.description;
     try {
       await core.copies.require(name);
-      answers.push(await new Locking(core, copy, { nowMs, lockForMs: lockForSeconds * 1000 }).lock(living, cache));
+      const times = { nowMs, lockForMs: lockForSeconds * 1000 };
+      answers.push(await new Locking(core, copy, times, options).lock(living, cache));
     } catch (error) {
+      options.signal?.throwIfAborted();
       answers.push({ copy: name, extended: 0, error: core.copies.failed(copy, error).toJSON() });
     }
   }
@@ -61,27 +99,44 @@ class Locking {
   readonly #core: VaultCore;
   readonly #copy: Copy;
   readonly #times: Times;
+  readonly #options: CallOptions;
   /** What is kept below a path, listed once. */
   readonly #below = new Map<string, Promise<readonly string[]>>();
   #extended = 0;
   #untilMs = Number.POSITIVE_INFINITY;
+  #failure: ErrorData | undefined;
 
-  constructor(core: VaultCore, copy: Copy, times: Times) {
+  constructor(core: VaultCore, copy: Copy, times: Times, options: CallOptions) {
     this.#core = core;
     this.#copy = copy;
     this.#times = times;
+    this.#options = options;
   }
 
   async lock(holds: readonly Hold[], cache: FactsCache): Promise<HeldLocks> {
     const inventory = await readInventory(this.#copy);
     for (const component of new Set(holds.map((hold) => hold.component))) {
-      const facts = await readFacts(this.#core, [inventory], component, cache);
-      const own = holds.filter((hold) => hold.component === component);
-      for (const group of [...this.#snapshots(facts, own), ...this.#logs(facts, own)]) await this.#extend(group);
+      await this.#goingOn(async () => {
+        const facts = await readFacts(this.#core, [inventory], component, cache);
+        const own = holds.filter((hold) => hold.component === component);
+        const groups = [...this.#snapshots(facts, own), ...this.#logs(facts, own)];
+        for (const group of groups) await this.#goingOn(() => this.#extend(group));
+      });
     }
-    const { name: copy } = this.#copy.description;
-    const isAny = Number.isFinite(this.#untilMs);
-    return { copy, extended: this.#extended, ...(isAny && { until: momentOf(this.#untilMs) }) };
+    const answer = { copy: this.#copy.description.name, extended: this.#extended };
+    if (this.#failure !== undefined) return { ...answer, error: this.#failure };
+    return Number.isFinite(this.#untilMs) ? { ...answer, until: momentOf(this.#untilMs) } : answer;
+  }
+
+  /** What is damaged or missing keeps nothing else from being locked; a store that fails is not asked on and on. */
+  async #goingOn(work: () => Promise<void>): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    try {
+      await work();
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'VAULT_FORMAT', 'RETENTION_DOUBT')) throw error;
+      this.#failure ??= this.#core.copies.failed(this.#copy, error).toJSON();
+    }
   }
 
   #snapshots(facts: ComponentFacts, holds: readonly Hold[]): Group[] {
@@ -138,15 +193,16 @@ class Locking {
   async #extend({ last, others, untilMs }: Group): Promise<void> {
     const { store } = this.#copy;
     const { nowMs, lockForMs } = this.#times;
-    const seen = await store.extendLock(last, new Date(Math.min(untilMs, nowMs + SOON_MS)));
+    const options = this.#options;
+    const seen = await store.extendLock(last, new Date(Math.min(untilMs, nowMs + SOON_MS)), options);
     // The end of a hold is reached exactly; what moves on with the days need not be.
     const enoughMs = untilMs < nowMs + lockForMs ? untilMs : nowMs + lockForMs * ENOUGH;
     let lockedMs = seen?.getTime() ?? 0;
     if (lockedMs < enoughMs) {
       const until = new Date(untilMs);
       const keys = await others();
-      await forEachLimited(keys, AT_ONCE, async (key) => void (await store.extendLock(key, until)));
-      lockedMs = (await store.extendLock(last, until))?.getTime() ?? 0;
+      await forEachLimited(keys, AT_ONCE, async (key) => void (await store.extendLock(key, until, options)));
+      lockedMs = (await store.extendLock(last, until, options))?.getTime() ?? 0;
       this.#extended += keys.length + 1;
     }
     this.#untilMs = Math.min(this.#untilMs, lockedMs);

@@ -33,25 +33,62 @@ export interface Hold {
   readonly at: Moment;
 }
 
-/** Holds that nobody released, also those whose time is over. Throws what cannot be read: a hold that is not known is not absent. */
-export async function readHolds(core: VaultCore, copies: readonly Copy[]): Promise<readonly Hold[]> {
-  const holders = new Map<string, Copy[]>();
+/** Told what could not be read, and a copy where it lies; what it throws ends the reading. */
+export type OnUnread = (error: unknown, copy: Copy) => void;
+
+type Holders = Map<string, readonly [Copy, ...Copy[]]>;
+
+function refuse(error: unknown): never {
+  throw error;
+}
+
+/**
+ * Holds that nobody released, also those whose time is over. Throws what cannot be read: a hold that is not known is not absent. With `onUnread`
+ * all others are given all the same, and a hold whose release cannot be read stands.
+ */
+export async function readHolds(
+  core: VaultCore,
+  copies: readonly Copy[],
+  onUnread: OnUnread = refuse,
+): Promise<readonly Hold[]> {
+  const holders: Holders = new Map();
   for (const copy of copies) {
-    for (const { key } of await listAll(copy.store, HOLDS_PREFIX))
-      holders.set(key, [...(holders.get(key) ?? []), copy]);
+    await unlessUnread(copy, onUnread, async () => {
+      for (const { key } of await listAll(copy.store, HOLDS_PREFIX)) {
+        holders.set(key, [...(holders.get(key) ?? []), copy] as [Copy, ...Copy[]]);
+      }
+    });
   }
   const holds: Hold[] = [];
   for (const [key, from] of [...holders].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const name = parseHoldKey(key);
-    if (name === undefined) return fail('RETENTION_DOUBT', `'${key}' lies among the holds and is none`);
-    if (name.part !== 'hold') continue;
-    const releaseKey = holdReleaseKey(name.id);
-    const ended = holders.get(releaseKey);
-    // Only whoever has the key can end a hold: the release is opened, not believed by its name.
-    if (ended !== undefined) await open(core, ended, releaseKey);
-    else holds.push(parseHold(key, (await open(core, from, key)).header));
+    const ended = await unlessUnread(from[0], onUnread, () => isReleasedOrNone(core, holders, key));
+    if (ended === true || parseHoldKey(key)?.part !== 'hold') continue;
+    const hold = await unlessUnread(from[0], onUnread, async () =>
+      parseHold(key, (await open(core, from, key)).header),
+    );
+    if (hold !== undefined) holds.push(hold);
   }
   return holds;
+}
+
+/** Only whoever has the key can end a hold: the release is opened, not believed by its name. */
+async function isReleasedOrNone(core: VaultCore, holders: Holders, key: string): Promise<boolean> {
+  const name = parseHoldKey(key);
+  if (name === undefined) return fail('RETENTION_DOUBT', `'${key}' lies among the holds and is none`);
+  if (name.part !== 'hold') return true;
+  const releaseKey = holdReleaseKey(name.id);
+  const from = holders.get(releaseKey);
+  if (from !== undefined) await open(core, from, releaseKey);
+  return from !== undefined;
+}
+
+async function unlessUnread<T>(copy: Copy, onUnread: OnUnread, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    onUnread(error, copy);
+    return undefined;
+  }
 }
 
 async function open(core: VaultCore, from: readonly Copy[], key: string) {

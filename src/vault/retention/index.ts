@@ -13,8 +13,8 @@ import type { VaultCore } from '../core.ts';
 import { acquireLease, type Observations } from '../lease.ts';
 import type { Lease } from '../types.ts';
 import { readFacts } from './facts.ts';
-import { lockHeld } from './held-locks.ts';
-import { type Hold, putHold, readHolds } from './holds.ts';
+import { lockAllHeld, lockHeld } from './held-locks.ts';
+import { type Hold, putHold } from './holds.ts';
 import { readInventory } from './inventory.ts';
 import { mark } from './mark.ts';
 import { plan } from './plan.ts';
@@ -49,7 +49,12 @@ export interface PlacedHold extends Hold {
 export interface VaultRetention {
   /** What is kept and why, and what a run would do. Says in `refused` why it could do nothing. */
   plan(request: RetentionRequest): Promise<RetentionPlan>;
-  /** Phase one; and what is held stays locked. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
+  /**
+   * What is held stays locked: one answer for each copy that locks, and for each whose holds cannot be read; none where nothing is locked or held.
+   * A failure is in the answer, not thrown. Needs nothing of what the other methods may doubt.
+   */
+  lockHeld(options?: { readonly signal?: AbortSignal }): Promise<readonly HeldLocks[]>;
+  /** Phase one. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
   mark(request: RetentionRequest): Promise<MarkReport>;
   /** Phase two. Throws `RETENTION_DOUBT`, `LOCKED`, `FENCED`. */
   sweep(request: RetentionRequest): Promise<SweepReport>;
@@ -73,12 +78,12 @@ export class OpenedRetention implements VaultRetention {
     return plan(this.#core, request, this.#caches);
   }
 
+  lockHeld(options: { readonly signal?: AbortSignal } = {}): Promise<readonly HeldLocks[]> {
+    return lockAllHeld(this.#core, this.#caches.facts, options);
+  }
+
   mark(request: RetentionRequest): Promise<MarkReport> {
-    return this.#alone(request.run, async (lease) => {
-      const report = await mark(this.#core, request, this.#caches, lease);
-      const held = await this.#lockHeld(await readHolds(this.#core, this.#core.copies.all));
-      return held.length === 0 ? report : { ...report, held };
-    });
+    return this.#alone(request.run, (lease) => mark(this.#core, request, this.#caches, lease));
   }
 
   sweep(request: RetentionRequest): Promise<SweepReport> {
@@ -99,16 +104,12 @@ export class OpenedRetention implements VaultRetention {
       const hold = await putHold(this.#core, request);
       // Still ours: no deletion began between the look and the hold.
       await lease.check();
-      return { ...hold, locks: await this.#lockHeld([hold]) };
+      return { ...hold, locks: await lockHeld(this.#core, [hold], this.#caches.facts) };
     });
   }
 
   release(request: ReleaseRequest): Promise<ReleaseReport> {
     return this.#alone(`release by ${request.by}`, (lease) => release(this.#core, request, this.#caches, lease));
-  }
-
-  #lockHeld(holds: readonly Hold[]): Promise<readonly HeldLocks[]> {
-    return lockHeld(this.#core, holds, this.#caches.facts);
   }
 
   /** One at a time in the whole vault; a repeated attempt of the same run fences its older self. */

@@ -1,19 +1,21 @@
 // Holds and locks on real servers: what is held stays locked, as long as it is held and no longer than the copy's own time ahead.
 
 import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
-import { HoldfastError } from '../../../src/errors/index.ts';
+import { type ErrorCode, HoldfastError } from '../../../src/errors/index.ts';
 import { FileStore } from '../../../src/stores/file-store.ts';
 import { S3Store } from '../../../src/stores/s3-store.ts';
 import type { Store } from '../../../src/stores/store.ts';
 import type { HoldRequest, RetentionRequest, Vault } from '../../../src/vault/index.ts';
 import { SHORTEST_GRACE_SECONDS } from '../../../src/vault/index.ts';
-import { isKeptKey, parseManifestKey } from '../../../src/vault/layout.ts';
+import { holdReleaseKey, isKeptKey, parseManifestKey } from '../../../src/vault/layout.ts';
 import { DelegatingStore } from '../../support/delegating-store.ts';
 import { isOpening, type Locks, locksIn } from '../../support/locks.ts';
 import { type BackupOptions, idAt, putSegment, takeBackup } from '../../support/retention.ts';
-import { COMPONENT, testVault } from '../../support/vault.ts';
+import { COMPONENT, type TestVault, testVault } from '../../support/vault.ts';
 import { s3Servers } from '../stores/s3-capabilities.ts';
 
 const DAY = 86_400;
@@ -21,13 +23,14 @@ const LOCK_DAYS = 30;
 const inDays = (days: number) => Date.now() + days * DAY * 1000;
 const moment = (ms: number) => momentFromDate(new Date(ms));
 
-/** Loses the way to the packs while it is told to. */
+/** Does not lock the packs that it is told. */
 class BrokenPacks extends DelegatingStore {
-  isBroken = false;
+  broken: ((key: string) => boolean) | undefined;
+  code: ErrorCode = 'STORE_UNAVAILABLE';
 
   protected override around<T>(what: string, call: () => Promise<T>): Promise<T> {
-    if (this.isBroken && what.startsWith('lock ') && what.includes('/packs/')) {
-      return Promise.reject(new HoldfastError('STORE_UNAVAILABLE', `${what}: no answer`));
+    if (what.startsWith('lock ') && what.includes('/packs/') && this.broken?.(what.slice('lock '.length))) {
+      return Promise.reject(new HoldfastError(this.code, `${what}: refused by the test`));
     }
     return call();
   }
@@ -72,6 +75,14 @@ for (const [name, { start }] of Object.entries(s3Servers)) {
     return idAt(at, number);
   }
 
+  /** The same vault, as its copy in the bucket locks for 90 days now: what is held is not locked long enough any more. */
+  function lockingLonger(test: TestVault, prefix: string): Promise<Vault> {
+    const copies = test.options.copies.map((copy) =>
+      copy.description.name === 'eu' ? { ...copy, store: storeAt(prefix, 90) } : copy,
+    );
+    return test.reopen({ copies });
+  }
+
   const hold = (vault: Vault, changes: Partial<HoldRequest>) =>
     vault.retention.hold({
       ...{ component: COMPONENT, reason: 'audit', by: 'test', at: moment(Date.now()) },
@@ -105,11 +116,10 @@ for (const [name, { start }] of Object.entries(s3Servers)) {
       assert.ok((eu?.extended ?? 0) >= needed.length);
       assert.ok(eu?.until !== undefined && eu.until >= moment(soonest));
 
-      const again = await test.vault.retention.mark(request('retention-00000001'));
-      assert.equal(again.held?.[0]?.extended, 0, 'locked long enough');
+      const again = await test.vault.retention.lockHeld();
+      assert.equal(again[0]?.extended, 0, 'locked long enough');
       await test.vault.retention.release({ id, by: 'test', at: moment(Date.now()), reason: 'over' });
-      const after = await test.vault.retention.mark(request('retention-00000002'));
-      assert.equal(after.held, undefined);
+      assert.deepEqual(await test.vault.retention.lockHeld(), []);
       const locked = (all: Locks) => [...all].filter(([, end]) => end !== undefined);
       assert.deepEqual(locked(await locksOf('one')), locked(held), 'a release shortens no lock');
     });
@@ -133,18 +143,15 @@ for (const [name, { start }] of Object.entries(s3Servers)) {
       const { test, first, second } = await vaultAt('whole');
       await using _ = test;
       await hold(test.vault, {});
-      const copies = test.options.copies.map((copy) =>
-        copy.description.name === 'eu' ? { ...copy, store: storeAt('whole', 90) } : copy,
-      );
-      const vault = await test.reopen({ copies });
+      const vault = await lockingLonger(test, 'whole');
       const soonest = inDays(90);
-      const { held } = await vault.retention.mark(request('retention-00000001'));
+      const held = await vault.retention.lockHeld();
       const locks = await locksOf('whole');
       const kept = [...locks.keys()].filter(isKeptKey);
       assert.ok(kept.filter((key) => key.includes('/log/')).length === 4 && kept.length > 12);
       for (const key of kept) assert.ok((locks.get(key) ?? 0) >= soonest, key);
       for (const id of [first, second]) assert.ok(manifestOf(locks, id) >= soonest);
-      assert.ok((held?.[0]?.extended ?? 0) >= 12);
+      assert.ok((held[0]?.extended ?? 0) >= 12);
     });
 
     it('are told to be missing when the store fails, and are made good by the next run: the manifest is the last', async () => {
@@ -156,16 +163,66 @@ for (const [name, { start }] of Object.entries(s3Servers)) {
       await using _ = test;
       assert.ok(broken);
       const before = await locksOf('fails');
-      broken.isBroken = true;
+      broken.broken = () => true;
       const placed = await hold(test.vault, { snapshot: first });
       assert.equal(placed.locks[0]?.error?.code, 'STORE_UNAVAILABLE');
       assert.equal(manifestOf(await locksOf('fails'), first), manifestOf(before, first));
-      const report = await test.vault.retention.mark(request('retention-00000001'));
-      assert.equal(report.held?.[0]?.error?.code, 'STORE_UNAVAILABLE');
-      broken.isBroken = false;
-      const mended = await test.vault.retention.mark(request('retention-00000002'));
-      assert.equal(mended.held?.[0]?.error, undefined);
+      assert.equal((await test.vault.retention.lockHeld())[0]?.error?.code, 'STORE_UNAVAILABLE');
+      broken.broken = undefined;
+      const [mended] = await test.vault.retention.lockHeld();
+      assert.deepEqual([mended?.copy, mended?.error], ['eu', undefined]);
       assert.ok(manifestOf(await locksOf('fails'), first) >= inDays(LOCK_DAYS) - 60_000);
+    });
+
+    it('are extended while another copy is away and nothing may be judged; that its holds are not known is told', async () => {
+      const { test, first } = await vaultAt('away');
+      await using _ = test;
+      await hold(test.vault, { snapshot: first });
+      await rename(test.path('local'), `${test.path('local')}.away`);
+      const vault = await lockingLonger(test, 'away');
+      const soonest = inDays(90);
+      await assert.rejects(vault.retention.mark(request('retention-00000001')), { code: 'RETENTION_DOUBT' });
+      const held = await vault.retention.lockHeld();
+      assert.ok(manifestOf(await locksOf('away'), first) >= soonest);
+      const [eu, local] = held;
+      assert.deepEqual([held.length, eu?.copy, eu?.error, local?.copy], [2, 'eu', undefined, 'local']);
+      assert.match(local?.error?.message ?? '', /^its holds are not all known: /);
+    });
+
+    it('are extended though something among the holds is none, and a release that nobody can open ends no hold', async () => {
+      const { test, first } = await vaultAt('junk');
+      await using _ = test;
+      const { id } = await hold(test.vault, { snapshot: first });
+      await writeFile(join(test.path('local'), holdReleaseKey(id)), 'it is over');
+      await writeFile(join(test.path('local'), 'holds', 'notes.txt'), 'what is this');
+      const vault = await lockingLonger(test, 'junk');
+      const soonest = inDays(90);
+      const [eu, local] = await vault.retention.lockHeld();
+      assert.ok(manifestOf(await locksOf('junk'), first) >= soonest);
+      assert.deepEqual([eu?.copy, eu?.error, local?.copy], ['eu', undefined, 'local']);
+      assert.ok(local?.error !== undefined);
+    });
+
+    it('are extended for everything else that is held when something of one snapshot is missing', async () => {
+      let broken: BrokenPacks | undefined;
+      const { test, first, second } = await vaultAt('part', (store) => {
+        broken = new BrokenPacks(store);
+        return broken;
+      });
+      await using _ = test;
+      assert.ok(broken);
+      const before = await locksOf('part');
+      const [missing] = [...before.keys()].filter((key) => key.includes('/packs/'));
+      broken.broken = (key) => key === missing;
+      broken.code = 'OBJECT_MISSING';
+      await hold(test.vault, {});
+      const [eu] = await test.vault.retention.lockHeld();
+      assert.deepEqual([eu?.error?.code, eu?.until], ['OBJECT_MISSING', undefined]);
+      const locks = await locksOf('part');
+      const isExtended = (id: string) => manifestOf(locks, id) > manifestOf(before, id);
+      assert.deepEqual([first, second].map(isExtended).sort(), [false, true]);
+      const logs = [...locks.keys()].filter((key) => key.includes('/log/') && isKeptKey(key));
+      for (const key of logs) assert.ok((locks.get(key) ?? 0) >= inDays(LOCK_DAYS) - 600_000, key);
     });
   });
 }

@@ -55,6 +55,7 @@ const defaults: Record<string, Handler> = {
   verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
   catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
   verifyIntegrity: () => [],
+  lockHeld: () => [],
   planRetention: () => ({ digest: 'digest-1' }),
   sweepRetention: () => ({ ...emptySweep, deleted: { local: { objects: 3, bytes: 300 } } }),
   markRetention: () => ({ refused: [] }),
@@ -88,7 +89,7 @@ const names = [
     'verifySnapshot',
   ],
   ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
-  ...['verifyIntegrity', 'planRetention', 'sweepRetention', 'markRetention'],
+  ...['verifyIntegrity', 'lockHeld', 'planRetention', 'sweepRetention', 'markRetention'],
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];
