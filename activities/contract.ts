@@ -18,7 +18,7 @@ export type OperationName = RunStatus['operation'];
 /** An input with everything filled in from the worker's own configuration, and the one id it stands for. */
 export interface ResolvedOperation<Input> {
   readonly workflowId: string;
-  /** Two runs with the same text ask for the same thing and may be joined. */
+  /** Two runs with the same text ask for the same thing and may be joined; whoever asks for less may join one that does more. */
   readonly request: string;
   readonly input: Input;
 }
@@ -28,7 +28,7 @@ export interface RunActivities {
   resolveOperation(request: { operation: OperationName; input: unknown }): Promise<ResolvedOperation<unknown>>;
   /** Puts a record of a run into the vault; the same record again is fine. */
   putRunRecord(request: { run: string; name: string; data: unknown }): Promise<void>;
-  /** Waits for the end of a run that somebody else started. Throws `ALREADY_RUNNING` when it was asked for something else. */
+  /** Waits for the end of a run that somebody else started. Throws `ALREADY_RUNNING` when it was asked for something else, or for less. */
   awaitRun(request: { workflowId: string; request: string }): Promise<RunStatus>;
 }
 

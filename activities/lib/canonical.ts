@@ -29,6 +29,9 @@ export interface Canonical {
   readonly request: string;
 }
 
+const RETENTION = 'retention';
+const BEYOND = 'retention beyond the maximum';
+
 type Rules = { readonly [Name in keyof InputOf]: (input: InputOf[Name]) => Canonical };
 
 const rules: Rules = {
@@ -43,13 +46,21 @@ const rules: Rules = {
   catchUpCopy: ({ estate, copy }) => ({ workflowId: workflowIds.catchUp(estate, copy), request: 'catch up' }),
   applyRetention: ({ estate, beyondMaximum }) => ({
     workflowId: workflowIds.retention(estate),
-    request: beyondMaximum === true ? 'retention beyond the maximum' : 'retention',
+    request: beyondMaximum === true ? BEYOND : RETENTION,
   }),
   verifySnapshots: ({ estate, component, level, copy }) => ({
     workflowId: workflowIds.verify(estate, component),
     request: `${level}${copy === undefined ? '' : ` on ${copy}`}`,
   }),
 };
+
+/** By request, those that a run of it fulfils as well. */
+const wider: Readonly<Record<string, readonly string[]>> = { [BEYOND]: [RETENTION] };
+
+/** Whether a run that was asked for `running` does all that is `asked`: the same, or more. Never the reverse. */
+export function covers(running: string, asked: string): boolean {
+  return running === asked || wider[running]?.includes(asked) === true;
+}
 
 export function canonical<Name extends keyof InputOf>(operation: Name, input: InputOf[Name]): Canonical {
   return rules[operation](input);

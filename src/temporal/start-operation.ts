@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { OperationName } from '../../activities/contract.ts';
-import { canonical, type InputOf } from '../../activities/lib/canonical.ts';
+import { canonical, covers, type InputOf } from '../../activities/lib/canonical.ts';
 import type { RunHandle } from '../domain/client.ts';
 import { taskQueues } from '../domain/ids.ts';
 import type { RunStatus } from '../domain/operations.ts';
@@ -76,7 +76,7 @@ async function join(
   const isOne = !severalKinds.includes(operation);
   const status = await whenItTells(() => queryStatus(connected.client, workflowId, runId), isOne ? 1 : LOOKS);
   const running = status?.data?.request;
-  if (running === undefined ? !isOne : running !== request) {
+  if (running === undefined ? !isOne : !covers(String(running), request)) {
     fail(
       'ALREADY_RUNNING',
       `'${workflowId}' is running and was asked for something else: ${String(running ?? 'it does not say what')}`,

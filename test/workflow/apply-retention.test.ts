@@ -1,11 +1,12 @@
 // How retention runs: what is held is kept locked, then plan, sweep, mark; what a person saw is what is done; a doubt is no success.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { canonical } from '../../activities/lib/canonical.ts';
 import type { Configuration } from '../../config/index.ts';
 import type { ApplyRetentionInput, RunStatus } from '../../src/domain/operations.ts';
 import { isHoldfastError } from '../../src/errors/index.ts';
+import { awaitRun } from '../../src/temporal/await-run.ts';
 import { RunBook } from '../../src/temporal/run-book.ts';
 import { startOperation } from '../../src/temporal/start-operation.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -158,17 +159,20 @@ function unlessNoWorker(error: unknown): undefined {
   if (!isHoldfastError(error, 'NO_WORKER')) throw error;
 }
 
-test('who asks for more than the run under way was asked for does not join it', async (t) => {
+/** An estate whose retention waits before it plans until `goOn` is called; other runs are joined as a worker joins them. */
+async function waitingEstate(t: TestContext) {
   let goOn = () => {};
   const waiting = new Promise<void>((resolve) => {
     goOn = resolve;
   });
+  const running = { signal: new AbortController().signal, report: () => {}, before: undefined, logger: {} as never };
   const { calls, activities } = script({
     resolveOperation: ({ input }: { input: ApplyRetentionInput }) => ({ ...canonical('applyRetention', input), input }),
     planRetention: async () => {
       await waiting;
       return { digest: 'digest-1' };
     },
+    awaitRun: (asked: { workflowId: string; request: string }) => awaitRun(shared.env.client, asked, running),
   });
   const estate = await startEstate(shared, activities);
   t.after(() => estate.stop());
@@ -176,16 +180,44 @@ test('who asks for more than the run under way was asked for does not join it', 
   const connected = { client, connection: connection as never, namespace: 'default', address: '' };
   const book = new RunBook(connected, { name: estate.name, temporal: {} } as Configuration);
   const ask = (more: object) => startOperation(connected, book, 'applyRetention', { ...request(estate.name), ...more });
-  // A worker that nobody has asked anything yet may not be known to the server.
-  const first = await waitFor('the workers', () => ask({}).catch(unlessNoWorker));
-  assert.ok(first.started);
-  await waitFor('the run to plan', async () => calls.includes('planRetention'));
-  await assert.rejects(ask({ beyondMaximum: true }), (error: unknown) => {
-    assert.ok(isHoldfastError(error, 'ALREADY_RUNNING'));
-    return /was asked for something else: retention$/.test(error.message);
-  });
+  /** The first run: a worker that nobody has asked anything yet may not be known to the server. */
+  const begin = async (more: object) => {
+    const begun = await waitFor('the workers', () => ask(more).catch(unlessNoWorker));
+    assert.ok(begun.started);
+    await waitFor('the run to plan', async () => calls.includes('planRetention'));
+    return begun;
+  };
+  const byTheClock = (more: object = {}) =>
+    estate.start('applyRetention', `${estate.name}/retention/main-${calls.length}`, request(estate.name, more));
+  return { calls, ask, begin, byTheClock, goOn, canonical: client.workflow.getHandle(`${estate.name}/retention`) };
+}
+
+const isBusy = (words: RegExp) => (error: unknown) => {
+  assert.ok(isHoldfastError(error, 'ALREADY_RUNNING'));
+  return words.test(error.message);
+};
+
+test('who asks for more than the run under way was asked for does not join it', async (t) => {
+  const { calls, ask, begin, byTheClock, goOn, canonical: handle } = await waitingEstate(t);
+  const first = await begin({});
+  await assert.rejects(ask({ beyondMaximum: true }), isBusy(/was asked for something else: retention$/));
+  const closed = await failureOf(await byTheClock({ beyondMaximum: true }));
+  assert.equal(closed.type, 'ALREADY_RUNNING');
   const joined = await ask({ planDigest: 'digest-1' });
   assert.deepEqual([joined.started, joined.runId], [false, first.runId]);
   goOn();
-  await client.workflow.getHandle(`${estate.name}/retention`).result();
+  await handle.result();
+  assert.equal(calls.filter((name) => name === 'planRetention').length, 1);
+});
+
+test('who asks for less than the run under way does joins it, by the clock too, and ends as that one ends', async (t) => {
+  const { calls, ask, begin, byTheClock, goOn, canonical: handle } = await waitingEstate(t);
+  const first = await begin({ beyondMaximum: true });
+  const joined = await ask({});
+  assert.deepEqual([joined.started, joined.runId], [false, first.runId]);
+  const scheduled = await byTheClock();
+  await waitFor('the scheduled run to join', async () => calls.includes('awaitRun'));
+  goOn();
+  assert.deepEqual(await scheduled.result(), await handle.result());
+  assert.equal(calls.filter((name) => name === 'planRetention').length, 1);
 });
