@@ -2,7 +2,7 @@
 
 export { findProgram, findUser, type SystemUser } from './environment.ts';
 export { identify, isAlive, type StopOptions, stopByPid } from './identity.ts';
-export { type HeldLock, holdLock } from './lock.ts';
+export { type HeldLock, holdLock, isLockHeld } from './lock.ts';
 export { processError } from './outcome.ts';
 export { run, tryRun } from './run.ts';
 export { start } from './start.ts';

@@ -1,14 +1,20 @@
 // Holds a file lock for as long as this process lives, whatever ends it: the lock belongs to a child whose stdin is our life line.
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, HoldfastError } from '../errors/index.ts';
 import { processError } from './outcome.ts';
+import { run } from './run.ts';
 import { start } from './start.ts';
 import type { RunningProcess } from './types.ts';
 
 /** Exit status we ask flock(1) to use when another process has the lock; none of its own (65 to 73) or of a shell. */
 const takenStatus = 97;
+const unlessTaken = ['--nonblock', '--no-fork', '--conflict-exit-code', String(takenStatus)];
+
+/** A look at the lock lasts as long as `true` does; one that takes longer than this is stopped, and whoever wants the lock waits so long for it. */
+const lookMs = 10_000;
 
 export interface HeldLock {
   readonly path: string;
@@ -21,14 +27,46 @@ export interface HeldLock {
 }
 
 /**
- * Takes the exclusive lock on a file, which is created when needed (its directory must exist), without waiting. Throws
- * `LOCKED`, with the holder's process id where it is known. The lock ends with this process, also by SIGKILL, and is
- * advisory: it keeps out only those who ask. The file stays; its content names the last holder, for people.
+ * Takes the exclusive lock on a file, which is created when needed (its directory must exist). Another holder is not waited for, one who
+ * only looks (`isLockHeld`) is. Throws `LOCKED`, with the holder's process id where it is known. The lock ends with this process, also by
+ * SIGKILL, and is advisory: it keeps out only those who ask. The file stays; its content names the last holder, for people.
  */
 export async function holdLock(path: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<HeldLock> {
-  const flock = ['--exclusive', '--nonblock', '--no-fork', '--conflict-exit-code', String(takenStatus), path];
-  const holder = await start('flock', [...flock, 'sh', '-c', 'echo held; exec cat'], signal ? { signal } : {});
-  if (!(await saysHeld(holder))) await explain(holder, path);
+  for (const giveUpAt = performance.now() + lookMs; ; await sleep(20)) {
+    const command = ['--exclusive', ...unlessTaken, path, 'sh', '-c', 'echo held; exec cat'];
+    const holder = await start('flock', command, signal ? { signal } : {});
+    if (await saysHeld(holder)) return await heldBy(holder, path);
+    const result = await holder.finished;
+    if (result.exitCode !== takenStatus) throw processError(result);
+    if (await isLockHeld(path)) await taken(path);
+    if (performance.now() > giveUpAt)
+      fail('LOCKED', `the lock '${path}' is looked at without end`, { details: { path } });
+  }
+}
+
+/**
+ * Whether somebody holds the lock; changes nothing, and those who look at the same time are not in each other's way. Throws when it cannot be
+ * told.
+ */
+export async function isLockHeld(path: string): Promise<boolean> {
+  // flock(1) would make it.
+  if (!(await isThere(path))) return false;
+  const options = { okExitCodes: [0, takenStatus], deadlineMs: lookMs };
+  const { exitCode } = await run('flock', ['--shared', ...unlessTaken, path, 'true'], options);
+  return exitCode === takenStatus;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+async function heldBy(holder: RunningProcess, path: string): Promise<HeldLock> {
   await writeFile(path, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`);
   let isReleased = false;
   const lost = new Promise<HoldfastError>((resolve) => {
@@ -54,12 +92,12 @@ async function saysHeld(holder: RunningProcess): Promise<boolean> {
   });
 }
 
-async function explain(holder: RunningProcess, path: string): Promise<never> {
-  const result = await holder.finished;
-  if (result.exitCode !== takenStatus) throw processError(result);
+async function taken(path: string): Promise<never> {
   const pid = await readFile(path, 'utf8').then(
     (text) => /"pid":(\d+)/.exec(text)?.[1],
     () => undefined,
   );
-  fail('LOCKED', `another process${pid ? ` (${pid})` : ''} holds the lock '${path}'`, { details: { path, pid } });
+  return fail('LOCKED', `another process${pid ? ` (${pid})` : ''} holds the lock '${path}'`, {
+    details: { path, pid },
+  });
 }

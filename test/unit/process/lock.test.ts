@@ -1,11 +1,11 @@
 // The file lock: one holder, given back by release and by every kind of death, and its loss is noticed.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { isHoldfastError } from '../../../src/errors/index.ts';
-import { holdLock, run, start } from '../../../src/process/index.ts';
+import { holdLock, isLockHeld, run, start } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -77,4 +77,46 @@ test('a lock in a directory that is not there is an error of its own, not a take
     assert.ok(isHoldfastError(error, 'PROCESS_FAILED'));
     return error.message.includes('cannot open lock file') && error.message.includes(file);
   });
+});
+
+test('a look tells whether the lock is held, and leaves the file and the lock as they are', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  assert.equal(await isLockHeld(file), false);
+  await assert.rejects(access(file), { code: 'ENOENT' });
+  const lock = await holdLock(file);
+  const { mtimeMs } = await stat(file);
+  assert.equal(await isLockHeld(file), true);
+  await lock.release();
+  assert.deepEqual(await Promise.all(Array.from({ length: 6 }, () => isLockHeld(file))), Array(6).fill(false));
+  assert.equal((await stat(file)).mtimeMs, mtimeMs);
+  await assert.rejects(isLockHeld(path.dirname(file).concat('/lock/none')), { code: 'ENOTDIR' });
+});
+
+test('who wants the lock while somebody only looks waits until the look is over', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  const look = await start('flock', ['--shared', '--no-fork', file, 'sh', '-c', 'echo looking; exec cat']);
+  await new Promise((resolve) => look.stdout?.once('data', resolve));
+  const wanted = holdLock(file);
+  const first = await Promise.race([
+    wanted.then(
+      () => 'an answer',
+      () => 'an answer',
+    ),
+    new Promise((resolve) => setTimeout(() => resolve('silence'), 500)),
+  ]);
+  assert.equal(first, 'silence');
+  look.stdin?.end();
+  await look.finished;
+  await (await wanted).release();
+});
+
+test('many who look again and again keep nobody from the lock', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'lock');
+  let isOver = false;
+  const looking = Array.from({ length: 3 }, async () => {
+    while (!isOver) await isLockHeld(file);
+  });
+  for (let round = 0; round < 5; round++) await (await holdLock(file)).release();
+  isOver = true;
+  await Promise.all(looking);
 });
