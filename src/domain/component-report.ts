@@ -92,7 +92,9 @@ export interface ComponentStatus {
   readonly proven?: { readonly level: ProofLevel; readonly at: Moment; readonly snapshot: string };
   /** `nowSeconds`: what would be lost if the database's host were lost now; absent when it cannot be told. */
   readonly rpo: { readonly nowSeconds?: number; readonly objectiveSeconds?: number };
-  /** Absent when they could not be looked for, which is a finding. */
+  /** Those that were found; absent when none was and not all could be looked for, which is a finding. */
   readonly restores?: readonly OpenRestore[];
+  /** In words, what could not be looked for; absent when `restores` has all. */
+  readonly restoresUnknown?: readonly string[];
   readonly findings: readonly Finding[];
 }

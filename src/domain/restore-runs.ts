@@ -7,14 +7,15 @@ const dataOf = (status: RunStatus) => (status.data ?? {}) as RunData;
 
 export const isRestore = ({ operation }: RunStatus) => operation === 'restoreDatabase';
 
-/** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. A refused one must not hide it. */
+/** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. Neither a refused one nor one beside must hide it. */
 export function isInPlace(status: RunStatus): boolean {
   const { plan, restore } = dataOf(status);
   const isSwapped =
     status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
-  return isRestore(status) && (isSwapped || status.state === 'stuck');
+  return isRestore(status) && plan?.mode !== 'beside' && (isSwapped || status.state === 'stuck');
 }
 
+/** Replaces nothing, however it ended. */
 export const isBeside = (status: RunStatus) => isRestore(status) && dataOf(status).plan?.mode === 'beside';
 
 /** What `stop` is about: it left a server running. Whether it still runs only its host knows. */

@@ -1,14 +1,7 @@
 // What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
 
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type {
-  ComponentCopy,
-  ComponentStatus,
-  Finding,
-  LogOutage,
-  OpenRestore,
-  WindowSummary,
-} from '../domain/component-report.ts';
+import type { ComponentCopy, ComponentStatus, Finding, LogOutage, WindowSummary } from '../domain/component-report.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
 import {
   type CopyVerified,
@@ -30,7 +23,7 @@ import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
 import { type CopyCondition, type Looks, type SnapshotOnCopies, standingProofs } from '../vault/index.ts';
-import { restoreFinding } from './open-restores.ts';
+import { notKnownFinding, type RestoresLeft, restoreFinding } from './open-restores.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 
 /** What was read of one component; `history` newest first. */
@@ -92,11 +85,20 @@ export function withOutage(status: ComponentStatus, outage: LogOutage | undefine
   return { ...status, state, findings: [finding, ...status.findings] };
 }
 
-export function withRestores(status: ComponentStatus, restores: readonly OpenRestore[]): ComponentStatus {
-  const findings = restores.map(restoreFinding);
+/** What was found is told beside what could not be looked for; a list that is empty says that there is nothing. */
+export function withRestores(status: ComponentStatus, { found, notKnown }: RestoresLeft): ComponentStatus {
+  const findings = [...found.map(restoreFinding), ...notKnown.map(notKnownFinding)];
   const isLate = findings.some(({ severity }) => severity === 'late');
-  const state = isLate && status.state === 'ok' ? 'late' : status.state;
-  return { ...status, state, restores, findings: [...findings, ...status.findings] };
+  const isUnknown = notKnown.some(({ of }) => of === 'data');
+  const state = isUnknown ? 'unknown' : isLate && status.state === 'ok' ? 'late' : status.state;
+  return {
+    ...{ ...status, state },
+    ...(found.length === 0 && notKnown.length > 0 ? {} : { restores: found }),
+    ...(notKnown.length === 0
+      ? {}
+      : { restoresUnknown: notKnown.map(({ what, error }) => `${what}: ${error.message}`) }),
+    findings: [...findings, ...status.findings],
+  };
 }
 
 /** A copy that was put back, and numbers that occur twice; `undefined`: no copy could be asked, which is a finding already. */

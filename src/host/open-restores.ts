@@ -5,41 +5,92 @@ import type { Finding, OpenRestore } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { hasServer, isInPlace } from '../domain/restore-runs.ts';
 import type { RunData } from '../domain/run-data.ts';
-import { isHoldfastError } from '../errors/index.ts';
+import { type HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { type JournalState, journalStates, restorePaths } from '../postgres/recovery/index.ts';
 import { findPostmaster } from '../postgres/recovery/postmaster.ts';
-import { holdLock } from '../process/index.ts';
+import { isLockHeld } from '../process/index.ts';
+import type { RunRecords, Unread } from './run-records.ts';
 
 /** Between two steps of a restore that goes on, nobody holds the lock; never for so long. */
 const STILL_MS = 60_000;
+/** The clock of a store and that of the host of a run differ by less than this. */
+const CLOCKS_MS = 86_400_000;
+
+export interface RestoresLeft {
+  readonly found: readonly OpenRestore[];
+  /** What could not be looked for: it takes nothing from what was found. */
+  readonly notKnown: readonly NotKnown[];
+}
+
+export interface NotKnown {
+  /** `data`: whether production waits for a word, or is in the middle of a swap. `server`: whether one runs beside. */
+  readonly of: 'data' | 'server';
+  /** In words, what was looked at. */
+  readonly what: string;
+  readonly error: HoldfastError;
+  /** Instead of the error's own. */
+  readonly hint?: string;
+}
 
 /**
  * By the journals and the processes of the data's own host; from any other `host` by the records alone, which know nothing of servers.
- * `runs`: of this component, newest first. Throws what cannot be read.
+ * `records`: of this component. Never throws: what cannot be looked for is in the answer.
  */
 export async function openRestores(
   database: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
-  runs: readonly RunStatus[],
+  { runs, unread }: RunRecords,
   { host, now = new Date() }: { readonly host: string; readonly now?: Date },
-): Promise<readonly OpenRestore[]> {
+): Promise<RestoresLeft> {
   const { dataDirectory } = database;
-  if (database.host !== host) return byRecords(runs);
+  if (database.host !== host) return byRecords(database, { runs, unread });
   const inPlace = dataDirectory === undefined ? [] : await byJournal(dataDirectory, now);
-  return [...inPlace, ...(await servers(runs))];
+  const looks = [...inPlace, ...(await servers(runs))];
+  const mayServe = unread.filter(({ record }) => record?.run.startsWith('restore-') ?? true);
+  return {
+    found: looks.flatMap(({ found = [] }) => found),
+    notKnown: [...looks.flatMap(({ notKnown = [] }) => notKnown), ...mayServe.map((each) => notRead('server', each))],
+  };
 }
 
-async function byJournal(dataDirectory: string, now: Date): Promise<OpenRestore[]> {
-  const open: OpenRestore[] = [];
-  for (const state of await journalStates(dataDirectory)) {
-    const { run, phase, head, lastStep, swappedAt } = state;
-    const kept = head.keepOldAt === undefined ? {} : { keptAt: head.keepOldAt };
-    if (phase === 'swapped') {
-      open.push({ run, state: 'unconfirmed', dataDirectory, since: swappedAt ?? lastStep.at, ...kept });
-    } else if (isOpen(state) && (await isLeft(dataDirectory, state, now))) {
-      open.push({ run, state: 'stopped', dataDirectory, since: lastStep.at, phase });
-    }
+function notRead(of: NotKnown['of'], { record, error }: Unread): NotKnown {
+  return { of, what: record === undefined ? 'the records of runs' : `the record of ${record.run}`, error };
+}
+
+type Look = Partial<RestoresLeft>;
+
+/** One look, which hides no other when it cannot be had. */
+async function look(of: NotKnown['of'], what: string, work: () => Promise<OpenRestore | undefined>): Promise<Look> {
+  try {
+    const found = await work();
+    return found === undefined ? {} : { found: [found] };
+  } catch (error) {
+    return { notKnown: [{ of, what, error: toHoldfastError(error) }] };
   }
-  return open;
+}
+
+async function byJournal(dataDirectory: string, now: Date): Promise<readonly Look[]> {
+  let states: readonly JournalState[];
+  try {
+    states = await journalStates(dataDirectory);
+  } catch (error) {
+    return [
+      { notKnown: [{ of: 'data', what: `the journals beside '${dataDirectory}'`, error: toHoldfastError(error) }] },
+    ];
+  }
+  const what = ({ run }: JournalState) => `whether somebody is at ${run}`;
+  return await Promise.all(
+    states.map((state) => look('data', what(state), () => ofJournal(dataDirectory, state, now))),
+  );
+}
+
+async function ofJournal(dataDirectory: string, state: JournalState, now: Date): Promise<OpenRestore | undefined> {
+  const { run, phase, head, lastStep, swappedAt } = state;
+  if (phase === 'swapped') {
+    const kept = head.keepOldAt === undefined ? {} : { keptAt: head.keepOldAt };
+    return { run, state: 'unconfirmed', dataDirectory, since: swappedAt ?? lastStep.at, ...kept };
+  }
+  if (!isOpen(state) || !(await isLeft(dataDirectory, state, now))) return undefined;
+  return { run, state: 'stopped', dataDirectory, since: lastStep.at, phase };
 }
 
 function isOpen({ phase }: JournalState): boolean {
@@ -49,44 +100,61 @@ function isOpen({ phase }: JournalState): boolean {
 /** Nobody is at it: whoever is holds the lock, or has just written. */
 async function isLeft(dataDirectory: string, { run, lastStep }: JournalState, now: Date): Promise<boolean> {
   if (now.getTime() - Date.parse(lastStep.at) < STILL_MS) return false;
-  try {
-    const lock = await holdLock(restorePaths(dataDirectory, run).lock);
-    await lock.release();
-    return true;
-  } catch (error) {
-    if (isHoldfastError(error, 'LOCKED')) return false;
-    throw error;
-  }
+  return !(await isLockHeld(restorePaths(dataDirectory, run).lock));
 }
 
-async function servers(runs: readonly RunStatus[]): Promise<OpenRestore[]> {
-  const serving: OpenRestore[] = [];
-  const seen = new Set<string>();
+async function servers(runs: readonly RunStatus[]): Promise<readonly Look[]> {
+  const left = new Map<string, RunStatus>();
   for (const status of runs.filter(hasServer)) {
     const dataDirectory = (status.data as RunData).plan?.dataDirectory;
-    if (dataDirectory === undefined || seen.has(dataDirectory)) continue;
-    seen.add(dataDirectory);
-    if ((await findPostmaster(dataDirectory)) === undefined) continue;
-    serving.push({ run: status.run, state: 'serving', dataDirectory, since: status.endedAt ?? status.startedAt });
+    if (dataDirectory !== undefined && !left.has(dataDirectory)) left.set(dataDirectory, status);
   }
-  return serving;
+  const serving = async ({ run, endedAt, startedAt }: RunStatus, dataDirectory: string) => {
+    if ((await findPostmaster(dataDirectory)) === undefined) return undefined;
+    return { run, state: 'serving', dataDirectory, since: endedAt ?? startedAt } as const;
+  };
+  return await Promise.all(
+    [...left].map(([dataDirectory, status]) =>
+      look('server', `whether the server of ${status.run} runs on '${dataDirectory}'`, () =>
+        serving(status, dataDirectory),
+      ),
+    ),
+  );
+}
+
+function byRecords(
+  { host, dataDirectory }: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
+  { runs, unread }: RunRecords,
+): RestoresLeft {
+  const last = runs.find(isInPlace);
+  const found = last === undefined ? [] : unended(last, runs, dataDirectory);
+  const hint = `the journals on host '${host}' tell: ask there, or through its worker`;
+  // What was kept before the last one began was of one that had ended by then: else that one would have been refused.
+  const isPast = ({ record }: Unread) =>
+    record !== undefined && last !== undefined && record.storedAt.getTime() + CLOCKS_MS < Date.parse(last.startedAt);
+  const notKnown = unread.filter((each) => !isPast(each)).map((each) => ({ ...notRead('data', each), hint }));
+  return { found, notKnown };
 }
 
 /** The newest that was swapped; a confirmation or rollback after it was of it, because until then no other is begun. */
-function byRecords(runs: readonly RunStatus[]): OpenRestore[] {
-  const last = runs.find(isInPlace);
-  if (last === undefined) return [];
+function unended(last: RunStatus, runs: readonly RunStatus[], configured: string | undefined): OpenRestore[] {
   const isEnd = ({ operation, state, startedAt }: RunStatus) =>
     (operation === 'confirmRestore' || operation === 'rollbackRestore') &&
     state === 'completed' &&
     startedAt > last.startedAt;
   const { plan, restore } = (last.data ?? {}) as RunData;
-  const dataDirectory = plan?.dataDirectory ?? restore?.dataDirectory;
+  const dataDirectory = plan?.dataDirectory ?? restore?.dataDirectory ?? configured;
   if (runs.some(isEnd) || dataDirectory === undefined) return [];
   const since = last.endedAt ?? last.startedAt;
   if (last.state === 'stuck') return [{ run: last.run, state: 'stopped', dataDirectory, since }];
   const keptAt = plan?.keepOldAt ?? restore?.oldDataDirectory;
   return [{ run: last.run, state: 'unconfirmed', dataDirectory, since, ...(keptAt === undefined ? {} : { keptAt }) }];
+}
+
+/** Production in the middle of a swap is an alarm, and so is not knowing whether it is. */
+export function notKnownFinding({ of, what, error, hint = error.hint }: NotKnown): Finding {
+  const message = `what restores have left is not known: ${what}: ${error.message}`;
+  return { severity: of === 'data' ? 'late' : 'warning', message, hint };
 }
 
 export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase }: OpenRestore): Finding {

@@ -5,7 +5,6 @@ import { type Configuration, type DatabaseSettings, stateDirectoryOf } from '../
 import type { HostService } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { ComponentStatus, LogOutage } from '../domain/component-report.ts';
-import type { RunStatus } from '../domain/operations.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
@@ -16,6 +15,7 @@ import { openRestores } from './open-restores.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
 import { retentionRequest } from './retention.ts';
+import { type RunRecords, readHistory, readRunRecords, recordsOf } from './run-records.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 import { thisHost } from './this-host.ts';
 
@@ -28,9 +28,6 @@ export interface HostServiceOptions {
   /** What the process that receives the log of a component says of it; only that process knows. */
   readonly outage?: (component: ComponentId) => LogOutage | undefined;
 }
-
-/** Runs older than the newest so many are left to a person with the vault. */
-const HISTORY_LIMIT = 200;
 
 /** Throws as `openVault` does, and `CONFIG_INVALID` when this is none of the configured hosts. */
 export async function openHostService(configuration: Configuration, options: HostServiceOptions): Promise<HostService> {
@@ -45,19 +42,21 @@ export async function openHostService(configuration: Configuration, options: Hos
     history,
     snapshots: async (component) => (await vault.listSnapshots(component)).map(summarizeSnapshot),
     copies: async () => {
-      const runs = await history().catch(() => []);
-      const components = await Promise.all(all.map((database) => readComponent(vault, configuration, database, runs)));
+      const records = await readRunRecords(vault);
+      const components = await Promise.all(
+        all.map((database) => readComponent(vault, configuration, database, records)),
+      );
       return readCopies({ vault, configuration, components, heads: await observe() });
     },
     async components(component) {
       const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
-      const runs = await history(component).catch(() => []);
+      const records = await readRunRecords(vault);
       const heads = await observe().catch(() => undefined);
       return Promise.all(
         wanted.map(async (database) => {
-          const { status } = await readComponent(vault, configuration, database, runs);
-          const restored = await withLeft(status, database, runs, host);
-          return withOutage(withHeads(restored, heads), options.outage?.(database.id));
+          const { status } = await readComponent(vault, configuration, database, records);
+          const restores = await openRestores(database, recordsOf(records, database.id), { host });
+          return withOutage(withHeads(withRestores(status, restores), heads), options.outage?.(database.id));
         }),
       );
     },
@@ -76,7 +75,7 @@ async function readComponent(
   vault: Vault,
   configuration: Configuration,
   database: DatabaseSettings,
-  runs: readonly RunStatus[],
+  records: RunRecords,
 ): Promise<{ status: ComponentStatus; snapshots: readonly SnapshotOnCopies[] }> {
   try {
     const facts = {
@@ -85,28 +84,11 @@ async function readComponent(
       windows: await windows(vault, database.id),
       looks: await vault.looks(database.id),
     };
-    const own = runs.filter(({ component }) => component === database.id);
-    const status = componentStatus({ ...facts, configuration, database, history: own, now: new Date() });
+    const { runs: history } = recordsOf(records, database.id);
+    const status = componentStatus({ ...facts, configuration, database, history, now: new Date() });
     return { status, snapshots: facts.snapshots };
   } catch (error) {
     return { status: unknownStatus(database, error), snapshots: [] };
-  }
-}
-
-/** What restores have left; that it cannot be told is told. */
-async function withLeft(
-  status: ComponentStatus,
-  database: DatabaseSettings,
-  runs: readonly RunStatus[],
-  host: string,
-): Promise<ComponentStatus> {
-  try {
-    const own = runs.filter(({ component }) => component === database.id);
-    return withRestores(status, await openRestores(database, own, { host }));
-  } catch (error) {
-    const { message, hint } = toHoldfastError(error);
-    const finding = { severity: 'warning', message: `what restores have left is not known: ${message}`, hint } as const;
-    return { ...status, findings: [...status.findings, finding] };
   }
 }
 
@@ -115,13 +97,4 @@ function unknownStatus({ id, host, objective }: DatabaseSettings, error: unknown
   const { message, hint } = toHoldfastError(error);
   const rpo = objective.rpoSeconds === undefined ? {} : { objectiveSeconds: objective.rpoSeconds };
   return { component: id, host, state: 'unknown', copies: [], rpo, findings: [{ severity: 'late', message, hint }] };
-}
-
-async function readHistory(vault: Vault, component?: ComponentId): Promise<RunStatus[]> {
-  const records = (await vault.listRecords()).filter(({ name }) => name === 'result');
-  const newest = [...records].sort((a, b) => b.storedAt.getTime() - a.storedAt.getTime()).slice(0, HISTORY_LIMIT);
-  const statuses = await Promise.all(newest.map(({ run, name }) => vault.getRecord(run, name) as Promise<RunStatus>));
-  return statuses
-    .filter((status) => component === undefined || status.component === component)
-    .sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }

@@ -20,4 +20,6 @@ test('a restore beside is none that can be confirmed or rolled back', () => {
   assert.equal(isInPlace(restore({ mode: 'beside', start: true })), false);
   assert.equal(isBeside(restore({ mode: 'in place' })), false);
   assert.equal(isInPlace(restore({ mode: 'in place' })), true);
+  assert.equal(isInPlace(restore({ mode: 'beside', start: true }, 'stuck')), false);
+  assert.equal(isInPlace(restore({ mode: 'in place' }, 'stuck')), true);
 });

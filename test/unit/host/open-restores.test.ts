@@ -1,12 +1,15 @@
 // What restores have left, by journals and processes on the data's own host and by records elsewhere.
 
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { OpenRestore } from '../../../src/domain/component-report.ts';
+import type { ComponentStatus, OpenRestore } from '../../../src/domain/component-report.ts';
 import type { RunStatus } from '../../../src/domain/operations.ts';
-import { openRestores, restoreFinding } from '../../../src/host/open-restores.ts';
+import { HoldfastError } from '../../../src/errors/index.ts';
+import { withRestores } from '../../../src/host/component-status.ts';
+import { notKnownFinding, openRestores, restoreFinding } from '../../../src/host/open-restores.ts';
+import type { RunRecords } from '../../../src/host/run-records.ts';
 import { restorePaths } from '../../../src/postgres/recovery/index.ts';
 import { holdLock } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -14,6 +17,24 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 const run = 'restore-3f9a1c2b';
 const now = new Date('2026-11-25T12:00:00.000Z');
 const here = { host: 'db1', now };
+const elsewhere = { host: 'office', now };
+
+const records = (...runs: RunStatus[]): RunRecords => ({ runs, unread: [] });
+const fine = {
+  component: 'database/main',
+  host: 'db1',
+  state: 'ok',
+  copies: [],
+  rpo: {},
+  findings: [],
+} as ComponentStatus;
+
+/** All of it: fails when anything could not be looked for. */
+async function found(...asked: Parameters<typeof openRestores>) {
+  const left = await openRestores(...asked);
+  assert.deepEqual(left.notKnown, []);
+  return left.found;
+}
 
 /** Lines of a journal as `STEP STATE AT`, the time of the day alone. */
 async function journalOf(t: TestContext, lines: readonly string[]) {
@@ -30,14 +51,27 @@ async function journalOf(t: TestContext, lines: readonly string[]) {
   return { host: 'db1', dataDirectory };
 }
 
+const plan = { mode: 'in place', dataDirectory: '/srv/main', keepOldAt: '/srv/main.before' };
+const database = { host: 'db1', dataDirectory: '/srv/main' };
+const status = (operation: string, startedAt: string, more: object = {}) =>
+  ({
+    operation,
+    run: `${operation}-${startedAt}`,
+    state: 'completed',
+    startedAt,
+    endedAt: startedAt,
+    ...more,
+  }) as RunStatus;
+const swapped = status('restoreDatabase', '2026-11-24', { data: { plan } });
+
 test('a swap that nobody confirmed is told with its time and with where the old data is', async (t) => {
   const lines = ['plan done 10:00:00', 'swap begin 10:01:00', 'swap done 10:02:00', 'verify done 10:03:00'];
   const database = await journalOf(t, lines);
   const { dataDirectory } = database;
-  const found = await openRestores(database, [], here);
+  const left = await found(database, records(), here);
   const keptAt = `${dataDirectory}.before`;
-  assert.deepEqual(found, [{ run, state: 'unconfirmed', dataDirectory, since: '2026-11-25T10:02:00.000Z', keptAt }]);
-  const { severity, message, hint } = restoreFinding(found[0] as OpenRestore);
+  assert.deepEqual(left, [{ run, state: 'unconfirmed', dataDirectory, since: '2026-11-25T10:02:00.000Z', keptAt }]);
+  const { severity, message, hint } = restoreFinding(left[0] as OpenRestore);
   assert.equal(severity, 'warning');
   assert.ok(message.includes(run) && message.includes(keptAt) && message.includes('2026-11-25T10:02:00Z'));
   assert.match(hint, /holdfast confirm .*holdfast rollback/);
@@ -46,13 +80,13 @@ test('a swap that nobody confirmed is told with its time and with where the old 
 test('what was confirmed, rolled back or abandoned is over', async (t) => {
   for (const end of ['confirm', 'rollback', 'abandon']) {
     const database = await journalOf(t, ['plan done 10:00:00', 'swap done 10:02:00', `${end} done 10:05:00`]);
-    assert.deepEqual(await openRestores(database, [], here), [], end);
+    assert.deepEqual(await found(database, records(), here), [], end);
   }
 });
 
 test('one that stopped in the middle is an alarm, but not while somebody is at it', async (t) => {
   const database = await journalOf(t, ['plan done 10:00:00', 'swap begin 10:01:00', 'keep old begin 10:02:00']);
-  const [stopped] = await openRestores(database, [], here);
+  const [stopped] = await found(database, records(), here);
   assert.deepEqual(
     [stopped?.state, stopped?.phase, stopped?.since],
     ['stopped', 'swapping', '2026-11-25T10:02:00.000Z'],
@@ -62,46 +96,122 @@ test('one that stopped in the middle is an alarm, but not while somebody is at i
   assert.match(hint, /holdfast resume .* --standalone.* holdfast rollback|resume .*rollback/);
 
   const lock = await holdLock(restorePaths(database.dataDirectory, run).lock);
-  assert.deepEqual(await openRestores(database, [], here), [], 'the lock is held');
+  assert.deepEqual(await found(database, records(), here), [], 'the lock is held');
   await lock.release();
   const soon = { host: 'db1', now: new Date('2026-11-25T10:02:30.000Z') };
-  assert.deepEqual(await openRestores(database, [], soon), [], 'between two steps nobody holds it');
-  assert.equal((await openRestores(database, [], here)).length, 1);
+  assert.deepEqual(await found(database, records(), soon), [], 'between two steps nobody holds it');
+  assert.equal((await found(database, records(), here)).length, 1);
 });
 
-test('a journal that cannot be read is no journal without restores', async (t) => {
+test('any number of looks at once find one that stopped, and write nothing into its lock', async (t) => {
+  const database = await journalOf(t, ['plan done 10:00:00', 'swap begin 10:01:00']);
+  const { lock } = restorePaths(database.dataDirectory, run);
+  await writeFile(lock, 'the last holder\n');
+  const looks = await Promise.all(Array.from({ length: 6 }, () => found(database, records(), here)));
+  assert.deepEqual(
+    looks.map((left) => left.map(({ state }) => state)),
+    Array.from({ length: 6 }, () => ['stopped']),
+  );
+  assert.equal(await readFile(lock, 'utf8'), 'the last holder\n');
+});
+
+test('a journal that cannot be read is an alarm, and the state is unknown', async (t) => {
   const database = await journalOf(t, ['plan done 10:00:00', 'swap done 10:02:00']);
-  await writeFile(restorePaths(database.dataDirectory, run).journal, '{"step":"plan"}\n{"st\n{"step":"swap"}\n');
-  await assert.rejects(openRestores(database, [], here), { code: 'JOURNAL_STATE' });
+  const { journal } = restorePaths(database.dataDirectory, run);
+  await writeFile(journal, '{"step":"plan"}\n{"st\n{"step":"swap"}\n');
+  const told = withRestores(fine, await openRestores(database, records(), here));
+  assert.equal(told.state, 'unknown');
+  assert.equal(told.restores, undefined);
+  const [finding] = told.findings;
+  assert.equal(finding?.severity, 'late');
+  assert.ok(finding?.message.includes(`line 2 of '${journal}' cannot be read`));
+  assert.equal(told.restoresUnknown?.length, 1);
+});
+
+test('a clone that cannot be looked at hides no swap that stopped, and is a warning', async (t) => {
+  const database = await journalOf(t, ['plan done 10:00:00', 'swap begin 10:01:00']);
+  // A directory that cannot be entered, also by root.
+  const clone = { mode: 'beside', start: true, dataDirectory: path.join(await temporaryDirectory(t), 'clone') };
+  await symlink(clone.dataDirectory, clone.dataDirectory);
+  const left = await openRestores(
+    database,
+    records(status('restoreDatabase', '2026-11-24', { data: { plan: clone } })),
+    here,
+  );
+  assert.deepEqual(
+    left.found.map(({ state }) => state),
+    ['stopped'],
+  );
+  const told = withRestores(fine, left);
+  assert.equal(told.state, 'late');
+  assert.equal(told.restores?.length, 1);
+  assert.deepEqual(
+    told.findings.map(({ severity }) => severity),
+    ['late', 'warning'],
+  );
+  assert.ok(told.findings[1]?.message.includes(clone.dataDirectory));
+
+  const alone = withRestores(fine, { ...left, found: [] });
+  assert.deepEqual([alone.state, alone.restores], ['ok', undefined]);
+  assert.ok(alone.restoresUnknown?.[0]?.includes(clone.dataDirectory));
+  assert.deepEqual(withRestores(fine, { found: [], notKnown: [] }).restores, []);
+});
+
+test('records that cannot be read hide no others, and are told', async (t) => {
+  const error = new HoldfastError('OBJECT_DAMAGED', 'its bytes are others');
+  const unreadOf = (name: string, storedAt: string) => ({ record: { run: name, storedAt: new Date(storedAt) }, error });
+  const damaged = { runs: [swapped], unread: [unreadOf('confirm-1', '2026-11-25')] };
+  const left = await openRestores(database, damaged, elsewhere);
+  assert.deepEqual(
+    left.found.map(({ state }) => state),
+    ['unconfirmed'],
+  );
+  assert.equal(withRestores(fine, left).state, 'unknown');
+  const { message, hint } = notKnownFinding(left.notKnown[0] ?? assert.fail());
+  assert.ok(message.includes('the record of confirm-1: its bytes are others'));
+  assert.match(hint, /journals on host 'db1'/);
+
+  const none = withRestores(fine, await openRestores(database, { runs: [], unread: [{ error }] }, elsewhere));
+  assert.deepEqual([none.state, none.restores], ['unknown', undefined]);
+
+  const before = { runs: [swapped], unread: [unreadOf('restore-1', '2026-11-20')] };
+  assert.deepEqual((await openRestores(database, before, elsewhere)).notKnown, [], 'the next restore was let begin');
+
+  const own = await journalOf(t, ['plan done 10:00:00', 'swap done 10:02:00', 'confirm done 10:05:00']);
+  const serving = await openRestores(own, { runs: [], unread: [unreadOf('restore-1', '2026-11-20')] }, here);
+  assert.deepEqual(
+    serving.notKnown.map(({ of }) => of),
+    ['server'],
+  );
+  assert.equal(withRestores(fine, serving).state, 'ok');
+  assert.equal(withRestores(fine, serving).restores, undefined);
+  assert.deepEqual((await openRestores(own, damaged, here)).notKnown, [], 'a confirmation leaves no server');
+});
+
+test('a restore beside that is stuck hides no swap that nobody confirmed', async () => {
+  const beside = { mode: 'beside', dataDirectory: '/srv/clone' };
+  const stuck = status('restoreDatabase', '2026-11-25', { state: 'stuck', data: { plan: beside } });
+  assert.deepEqual(
+    (await found(database, records(stuck, swapped), elsewhere)).map(({ run: id, state }) => [id, state]),
+    [[swapped.run, 'unconfirmed']],
+  );
+  assert.deepEqual(await found(database, records(stuck), elsewhere), []);
 });
 
 test('from another host the records tell: the newest that was swapped, and whether it was ended since', async () => {
-  const plan = { mode: 'in place', dataDirectory: '/srv/main', keepOldAt: '/srv/main.before' };
-  const status = (operation: string, startedAt: string, more: object = {}) =>
-    ({
-      operation,
-      run: `${operation}-${startedAt}`,
-      state: 'completed',
-      startedAt,
-      endedAt: startedAt,
-      ...more,
-    }) as RunStatus;
-  const swapped = status('restoreDatabase', '2026-11-24', { data: { plan } });
   const refused = status('restoreDatabase', '2026-11-25', { state: 'refused', data: { plan } });
-  const database = { host: 'db1', dataDirectory: '/srv/main' };
-  const elsewhere = { host: 'office', now };
-  const found = await openRestores(database, [refused, swapped], elsewhere);
+  const left = await found(database, records(refused, swapped), elsewhere);
   assert.deepEqual(
-    found.map(({ run: id, state, keptAt }) => [id, state, keptAt]),
+    left.map(({ run: id, state, keptAt }) => [id, state, keptAt]),
     [[swapped.run, 'unconfirmed', '/srv/main.before']],
   );
   const stuck = { ...swapped, state: 'stuck' } as RunStatus;
-  assert.equal((await openRestores(database, [stuck], elsewhere))[0]?.state, 'stopped');
+  assert.equal((await found(database, records(stuck), elsewhere))[0]?.state, 'stopped');
   for (const operation of ['confirmRestore', 'rollbackRestore']) {
     const end = status(operation, '2026-11-25');
-    assert.deepEqual(await openRestores(database, [end, swapped], elsewhere), []);
+    assert.deepEqual(await found(database, records(end, swapped), elsewhere), []);
     const failed = { ...end, state: 'failed' } as RunStatus;
-    assert.equal((await openRestores(database, [failed, swapped], elsewhere)).length, 1);
-    assert.equal((await openRestores(database, [swapped, status(operation, '2026-11-20')], elsewhere)).length, 1);
+    assert.equal((await found(database, records(failed, swapped), elsewhere)).length, 1);
+    assert.equal((await found(database, records(swapped, status(operation, '2026-11-20')), elsewhere)).length, 1);
   }
 });

@@ -1,0 +1,79 @@
+// What the vault keeps of runs that have ended: the newest of all, and of restores every one, because what an old one has left can be open still.
+
+import type { ComponentId } from '../domain/component.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { type HoldfastError, toHoldfastError } from '../errors/index.ts';
+import { eachOf } from '../postgres/recovery/parallel.ts';
+import type { Vault } from '../vault/index.ts';
+
+export interface RunRecords {
+  /** Newest first. */
+  readonly runs: readonly RunStatus[];
+  /** What of restores cannot be read, and so is not known, not even of which component it is; none of it hides the others. */
+  readonly unread: readonly Unread[];
+}
+
+export interface Unread {
+  /** Absent: the records as a whole. */
+  readonly record?: { readonly run: string; readonly storedAt: Date };
+  readonly error: HoldfastError;
+}
+
+type Records = Awaited<ReturnType<Vault['listRecords']>>;
+type Asked = Pick<Vault, 'listRecords' | 'getRecord'>;
+
+/** Other runs older than the newest so many are left to a person with the vault. */
+const HISTORY_LIMIT = 200;
+/** Small objects, and a store may be far away. */
+const AT_ONCE = 32;
+const RESULT = 'result';
+
+/** The newest runs. Throws when any of them cannot be read. */
+export async function readHistory(vault: Asked, component?: ComponentId): Promise<RunStatus[]> {
+  const { runs, unread } = await readEach(vault, newestOf(resultsOf(await vault.listRecords())));
+  for (const { error } of unread) throw error;
+  return runs.filter((status) => component === undefined || status.component === component);
+}
+
+/** The newest runs, and every restore, rollback and confirmation. Never throws. */
+export async function readRunRecords(vault: Asked): Promise<RunRecords> {
+  try {
+    const results = resultsOf(await vault.listRecords());
+    const { runs, unread } = await readEach(vault, [
+      ...new Set([...newestOf(results), ...results.filter(isOfRestore)]),
+    ]);
+    return { runs, unread: unread.filter(({ record }) => isOfRestore(record)) };
+  } catch (error) {
+    return { runs: [], unread: [{ error: toHoldfastError(error) }] };
+  }
+}
+
+function isOfRestore({ run }: { readonly run: string }): boolean {
+  return /^(restore|rollback|confirm)-/.test(run);
+}
+
+/** Those of one component, and what may be of it. */
+export function recordsOf({ runs, unread }: RunRecords, component: ComponentId): RunRecords {
+  return { runs: runs.filter((status) => status.component === component), unread };
+}
+
+function resultsOf(records: Records): Records {
+  return records.filter(({ name }) => name === RESULT);
+}
+
+function newestOf(results: Records): Records {
+  return [...results].sort((a, b) => b.storedAt.getTime() - a.storedAt.getTime()).slice(0, HISTORY_LIMIT);
+}
+
+async function readEach(vault: Asked, records: Records): Promise<{ runs: RunStatus[]; unread: Required<Unread>[] }> {
+  const runs: RunStatus[] = [];
+  const unread: Required<Unread>[] = [];
+  await eachOf(records, AT_ONCE, async (record) => {
+    try {
+      runs.push((await vault.getRecord(record.run, RESULT)) as RunStatus);
+    } catch (error) {
+      unread.push({ record, error: toHoldfastError(error) });
+    }
+  });
+  return { runs: runs.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1)), unread };
+}
