@@ -25,10 +25,8 @@ import {
   proveRecovery,
   readPlan,
   rollbackRestore,
-  stopBeside,
-  stopServer,
+  stopLeft,
 } from '../src/postgres/recovery/index.ts';
-import { findPostmaster } from '../src/postgres/recovery/postmaster.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
 import type { PostgresActivities, RestoreRequest, RunOnHost } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
@@ -143,11 +141,8 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
       runActivity(frame, async () => {
         const plan = await loadPlan(services, request);
         const { dataDirectory } = plan.place;
-        const finished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
-        const stopped = finished && (await findPostmaster(dataDirectory)) !== undefined;
-        if (finished) await stopBeside(plan);
-        else await stopServer(plan);
-        return { run: request.run, dataDirectory, stopped };
+        const isFinished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
+        return { run: request.run, ...(await stopLeft(plan, isFinished)) };
       }),
     undoSwap: (request) =>
       runActivity(frame, async () => {

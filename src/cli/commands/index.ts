@@ -11,11 +11,12 @@ import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { retentionApply, retentionHold, retentionPlan, retentionRelease } from './retention.ts';
-import { cancel, history, show, stop } from './runs.ts';
+import { cancel, history, show } from './runs.ts';
 import { sandboxDownCommand, sandboxUpCommand } from './sandbox.ts';
 import { schedulesApply, schedulesList } from './schedules.ts';
 import { setup } from './setup.ts';
 import { monitor, status } from './status.ts';
+import { stop } from './stop.ts';
 import { testIntegrity } from './test.ts';
 import { worker } from './worker.ts';
 

@@ -1,15 +1,10 @@
-// `show`, `history`, `cancel` and `stop`: looking at runs, and ending what they do or left running.
+// `show`, `history` and `cancel`: looking at runs, and asking one to end.
 
 import { z } from 'zod';
-import type { HoldfastClient } from '../../domain/client.ts';
-import type { RunStatus } from '../../domain/operations.ts';
-import { hasServer } from '../../domain/restore-runs.ts';
-import { exitCodes, fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
-import type { Context } from '../context.ts';
+import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { type Answer, answerFrom, openRunsUnknown } from '../estate-answers.ts';
-import { databaseOf, findRun } from '../find-run.ts';
-import { operationInput } from '../inputs.ts';
+import { findRun } from '../find-run.ts';
 import { findDatabase } from '../naming.ts';
 import { outcome } from '../result.ts';
 import { runOutcome, runSummary } from '../run-result.ts';
@@ -95,51 +90,7 @@ export const cancel = defineCommand({
   },
 });
 
-export const stop = defineCommand({
-  path: 'stop',
-  arguments: '<run...>',
-  takes: ['yes', 'dryRun'],
-  summary: 'end the server that a restore beside left running',
-  details: `${RUN_HELP} Its directory stays.`,
-  examples: ['holdfast stop restore-3f9a1c2b'],
-  input: z.object({ args: oneRun }),
-  async run({ args }, context) {
-    const configuration = await context.configuration();
-    const client = await context.client();
-    const status = await findServer(context, client, args);
-    if (context.options.dryRun) {
-      const message = `would stop the server of ${status.run}`;
-      return outcome('message', { state: 'completed', dryRun: true, message });
-    }
-    const input = operationInput(configuration, databaseOf(configuration, status), context.by);
-    const server = await client.stopServer({ ...input, run: status.run });
-    const what = server.stopped ? 'stopped' : 'was not running any more';
-    const message = `the server of ${status.run} ${what}; its data is in ${server.dataDirectory}`;
-    return outcome('message', { state: 'completed', message, server });
-  },
-});
-
 function unknownOpen(temporal: Answer<unknown>['temporal'], others: readonly string[] = []) {
   const warnings = [...others, ...openRunsUnknown(temporal)];
   return warnings.length > 0 ? { warnings } : {};
-}
-
-/** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that left no server; both name the servers that run. */
-async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<RunStatus> {
-  const configuration = await context.configuration();
-  try {
-    const { value: status } = await findRun(context, configuration, args, hasServer, "restore beside with '--start'");
-    if (!hasServer(status)) fail('JOURNAL_STATE', `'${status.run}' left no server running`);
-    return status;
-  } catch (error) {
-    if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
-    throw new HoldfastError(error.code, error.message, { hint: await serversInWords(client), cause: error });
-  }
-}
-
-async function serversInWords(client: HoldfastClient): Promise<string> {
-  const components = await client.components();
-  const serving = components.flatMap(({ restores = [] }) => restores.filter(({ state }) => state === 'serving'));
-  if (serving.length === 0) return 'no server that a restore has left runs now; `holdfast history` lists the runs';
-  return `running: ${serving.map(({ run, dataDirectory }) => `${run} (${dataDirectory})`).join(', ')}`;
 }

@@ -119,3 +119,26 @@ export async function stopBeside(plan: RestorePlan): Promise<void> {
   await stopServer({ binDirectory, dataDirectory, ...(runAs === undefined ? {} : { runAs }) });
   await leaveQuarantine(plan, { ...pathsOf(plan), data: dataDirectory });
 }
+
+/**
+ * Stops what a restore has left running, wherever it is in its way, and tells on which directory; `isFinished`: by its journal. Idempotent. A server on
+ * the directory's final name is ours before the journal says so when its socket is in our work directory.
+ */
+export async function stopLeft(plan: RestorePlan, isFinished: boolean): Promise<StoppedLeft> {
+  const { mode, dataDirectory } = plan.place;
+  const { data, socket } = pathsOf(plan);
+  const named = mode === 'beside' ? await findPostmaster(dataDirectory) : undefined;
+  if (isFinished || named?.socketDirectory === socket) {
+    await stopBeside(plan);
+    return { dataDirectory, stopped: named !== undefined };
+  }
+  const stopped = (await findPostmaster(data)) !== undefined;
+  await stopRecovered(plan);
+  return { dataDirectory: stopped ? data : dataDirectory, stopped };
+}
+
+export interface StoppedLeft {
+  readonly dataDirectory: string;
+  /** False when none ran. */
+  readonly stopped: boolean;
+}

@@ -18,7 +18,7 @@ import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './wor
 
 export { type ConfirmResult, confirmRestore } from './confirm.ts';
 export type { FetchProgress } from './fetch.ts';
-export { connectionString, type FinishedBeside, stopBeside } from './finish-beside.ts';
+export { connectionString, type FinishedBeside, type StoppedLeft, stopBeside, stopLeft } from './finish-beside.ts';
 export {
   type Guard,
   type JournalEntry,
@@ -88,10 +88,6 @@ export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['
 /** Beside: gives the directory its name; started where the plan says so. */
 export async function finishBeside(plan: RestorePlan, guard: Guard): Promise<FinishedBeside> {
   return recorded(plan, guard, 'finish', () => finishInPlace(plan));
-}
-
-export async function stopServer(plan: RestorePlan): Promise<void> {
-  await stopRecovered(plan);
 }
 
 /**

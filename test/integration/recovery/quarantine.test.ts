@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
-import { abandon, checkRecovered, finishBeside, promote } from '../../../src/postgres/recovery/index.ts';
+import { abandon, checkRecovered, finishBeside, promote, stopLeft } from '../../../src/postgres/recovery/index.ts';
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import { isolation } from '../../../src/postgres/recovery/recovery-server.ts';
 import { guard, Restores } from '../../support/recovery-run.ts';
@@ -100,6 +100,11 @@ for (const major of [15, 17, 18]) {
     } finally {
       await client.end();
     }
+    // As when the run was ended after the start and before its journal says that it is finished.
+    const { dataDirectory } = plan.place;
+    assert.deepEqual(await stopLeft(plan, false), { dataDirectory, stopped: true });
+    assert.equal(await findPostmaster(dataDirectory), undefined);
+    assert.deepEqual(await stopLeft(plan, true), { dataDirectory, stopped: false });
     await restores.stop(plan);
     const byHand = await readFile(path.join(plan.place.dataDirectory, 'postgresql.auto.conf'), 'utf8');
     assert.match(byHand, /primary_conninfo = 'host=127.0.0.1[\s\S]*archive_mode = 'off'[\s\S]*primary_conninfo = ''/);

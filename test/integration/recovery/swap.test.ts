@@ -20,7 +20,7 @@ import {
   proveRecovery,
   resumeSwap,
   rollbackRestore,
-  stopServer,
+  stopLeft,
   swapIn,
   verifyProduction,
 } from '../../../src/postgres/recovery/index.ts';
@@ -90,7 +90,7 @@ describe('a restore in place', () => {
     await prepareProduction(template);
     await promote(template, guard);
     await checkRecovered(template);
-    await stopServer(template);
+    await stopLeft(template, false);
   });
 
   after(() => hooks.end());

@@ -8,7 +8,16 @@ import pg from 'pg';
 import { lsnFrom, lsnValue, segmentNameAt } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
-import { finishBeside, planRestore, promote, resolveTarget, windows } from '../../../src/postgres/recovery/index.ts';
+import {
+  finishBeside,
+  planRestore,
+  promote,
+  resolveTarget,
+  restorePaths,
+  stopLeft,
+  windows,
+} from '../../../src/postgres/recovery/index.ts';
+import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import type { PhysicalDetails, RequestedTarget, RestorePlan } from '../../../src/postgres/types.ts';
 import { configurationFor, databaseFor, guard, Restores } from '../../support/recovery-run.ts';
 import { type Commit, component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
@@ -313,4 +322,9 @@ test('a server that may not pause at its target because nobody can connect yet i
   await promote(plan, guard);
   const [count] = await restores.query<{ count: string }>(plan, 'select count(*)::text as count from ledger');
   assert.equal(count?.count, '1');
+  const { dataDirectory } = plan.place;
+  const { data } = restorePaths(dataDirectory, plan.run);
+  assert.deepEqual(await stopLeft(plan, false), { dataDirectory: data, stopped: true }, 'far from finished');
+  assert.equal(await findPostmaster(data), undefined);
+  assert.deepEqual(await stopLeft(plan, false), { dataDirectory, stopped: false });
 });

@@ -1,0 +1,74 @@
+// `stop`: ending the server that a restore beside left running, however that restore ended.
+
+import { z } from 'zod';
+import type { HoldfastClient } from '../../domain/client.ts';
+import type { RunStatus } from '../../domain/operations.ts';
+import { hasServer, isBeside } from '../../domain/restore-runs.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { Context } from '../context.ts';
+import { defineCommand } from '../define.ts';
+import { databaseOf, findRun } from '../find-run.ts';
+import { operationInput } from '../inputs.ts';
+import { outcome } from '../result.ts';
+import { oneRun, RUN_HELP } from './typed.ts';
+
+export const stop = defineCommand({
+  path: 'stop',
+  arguments: '<run...>',
+  takes: ['yes', 'dryRun'],
+  summary: 'end the server that a restore beside left running',
+  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id.`,
+  examples: ['holdfast stop restore-3f9a1c2b'],
+  input: z.object({ args: oneRun }),
+  async run({ args }, context) {
+    const configuration = await context.configuration();
+    const client = await context.client();
+    const status = await findServer(context, client, args);
+    if (context.options.dryRun) {
+      const message = `would stop the server of ${status.run}`;
+      return outcome('message', { state: 'completed', dryRun: true, message });
+    }
+    const input = operationInput(configuration, databaseOf(configuration, status), context.by);
+    const server = await client.stopServer({ ...input, run: status.run });
+    const what = server.stopped ? 'stopped' : 'was not running any more';
+    const message = `the server of ${status.run} ${what}; its data is in ${server.dataDirectory}`;
+    return outcome('message', { state: 'completed', message, server });
+  },
+});
+
+/** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that cannot have left a server; both name the servers that run. */
+async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<RunStatus> {
+  const status = await findBeside(context, args).catch(async (error: unknown) => {
+    if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
+    throw new HoldfastError(error.code, error.message, { hint: await serversInWords(client), cause: error });
+  });
+  if (status.state !== 'running' && status.state !== 'waiting') return status;
+  return fail('JOURNAL_STATE', `'${status.run}' has not ended: its server is in use`, {
+    hint: `\`holdfast cancel ${status.run}\` ends the run, and its server with it`,
+  });
+}
+
+/** Whether one that did not end well has left a server, only its host can say. */
+async function findBeside(context: Context, args: readonly string[]): Promise<RunStatus> {
+  const what = "restore beside with '--start' that ended well";
+  const { value: status } = await findRun(context, await context.configuration(), args, hasServer, what);
+  if (isBeside(status)) return status;
+  return fail('JOURNAL_STATE', `'${status.run}' is not known to be a restore beside, which alone leaves a server`);
+}
+
+/** Unknown is not none; that this cannot be told must not hide what it was to be a hint for. */
+async function serversInWords(client: HoldfastClient): Promise<string> {
+  try {
+    const components = await client.components();
+    const unknown = components.filter(({ restores, restoresUnknown }) => !restores || restoresUnknown);
+    const serving = components.flatMap(({ restores = [] }) => restores.filter(({ state }) => state === 'serving'));
+    const running = serving.map(({ run, dataDirectory }) => `${run} (${dataDirectory})`).join(', ');
+    const hosts = [...new Set(unknown.map(({ host }) => host))].join(', ');
+    if (running === '' && hosts === '') {
+      return 'no restore that ended well has left a server that runs now; `holdfast history` lists the others too';
+    }
+    return [running && `running: ${running}`, hosts && `not known on ${hosts}`].filter(Boolean).join('; ');
+  } catch (error) {
+    return `which servers run is not known: ${toHoldfastError(error).message}; \`holdfast history\` lists the runs`;
+  }
+}
