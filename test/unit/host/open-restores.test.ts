@@ -11,7 +11,7 @@ import { withRestores } from '../../../src/host/component-status.ts';
 import { notKnownFinding, openRestores, restoreFinding } from '../../../src/host/open-restores.ts';
 import type { RunRecords } from '../../../src/host/run-records.ts';
 import { restorePaths } from '../../../src/postgres/recovery/index.ts';
-import { holdLock } from '../../../src/process/index.ts';
+import { holdLock, start } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 const run = 'restore-3f9a1c2b';
@@ -107,6 +107,13 @@ test('any number of looks at once find one that stopped, and write nothing into 
   const database = await journalOf(t, ['plan done 10:00:00', 'swap begin 10:01:00']);
   const { lock } = restorePaths(database.dataDirectory, run);
   await writeFile(lock, 'the last holder\n');
+  // Another look, which lasts.
+  const other = await start('flock', ['--shared', '--no-fork', lock, 'sh', '-c', 'echo looking; exec cat']);
+  t.after(async () => {
+    other.stdin?.end();
+    await other.finished;
+  });
+  await new Promise((resolve) => other.stdout?.once('data', resolve));
   const looks = await Promise.all(Array.from({ length: 6 }, () => found(database, records(), here)));
   assert.deepEqual(
     looks.map((left) => left.map(({ state }) => state)),

@@ -3,13 +3,25 @@
 import assert from 'node:assert/strict';
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import { holdLock, isLockHeld, run, start } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const holderScript = path.join(import.meta.dirname, '..', '..', 'support', 'lock-holder.ts');
+
+/** Somebody who looks for as long as he is let. */
+async function lookAt(t: TestContext, file: string) {
+  const look = await start('flock', ['--shared', '--no-fork', file, 'sh', '-c', 'echo looking; exec cat']);
+  const end = async () => {
+    look.stdin?.end();
+    await look.finished;
+  };
+  t.after(end);
+  await new Promise((resolve) => look.stdout?.once('data', resolve));
+  return { end };
+}
 
 async function takeWhenFree(file: string) {
   return waitFor('the lock to be free', () =>
@@ -87,6 +99,7 @@ test('a look tells whether the lock is held, and leaves the file and the lock as
   const { mtimeMs } = await stat(file);
   assert.equal(await isLockHeld(file), true);
   await lock.release();
+  await lookAt(t, file);
   assert.deepEqual(await Promise.all(Array.from({ length: 6 }, () => isLockHeld(file))), Array(6).fill(false));
   assert.equal((await stat(file)).mtimeMs, mtimeMs);
   await assert.rejects(isLockHeld(path.dirname(file).concat('/lock/none')), { code: 'ENOTDIR' });
@@ -94,8 +107,7 @@ test('a look tells whether the lock is held, and leaves the file and the lock as
 
 test('who wants the lock while somebody only looks waits until the look is over', async (t) => {
   const file = path.join(await temporaryDirectory(t), 'lock');
-  const look = await start('flock', ['--shared', '--no-fork', file, 'sh', '-c', 'echo looking; exec cat']);
-  await new Promise((resolve) => look.stdout?.once('data', resolve));
+  const look = await lookAt(t, file);
   const wanted = holdLock(file);
   const first = await Promise.race([
     wanted.then(
@@ -105,8 +117,7 @@ test('who wants the lock while somebody only looks waits until the look is over'
     new Promise((resolve) => setTimeout(() => resolve('silence'), 500)),
   ]);
   assert.equal(first, 'silence');
-  look.stdin?.end();
-  await look.finished;
+  await look.end();
   await (await wanted).release();
 });
 
@@ -116,7 +127,10 @@ test('many who look again and again keep nobody from the lock', async (t) => {
   const looking = Array.from({ length: 3 }, async () => {
     while (!isOver) await isLockHeld(file);
   });
-  for (let round = 0; round < 5; round++) await (await holdLock(file)).release();
-  isOver = true;
-  await Promise.all(looking);
+  try {
+    for (let round = 0; round < 5; round++) await (await holdLock(file)).release();
+  } finally {
+    isOver = true;
+    await Promise.all(looking);
+  }
 });
