@@ -175,7 +175,10 @@ async function waitingEstate(t: TestContext) {
     awaitRun: (asked: { workflowId: string; request: string }) => awaitRun(shared.env.client, asked, running),
   });
   const estate = await startEstate(shared, activities);
-  t.after(() => estate.stop());
+  t.after(() => {
+    goOn();
+    return estate.stop();
+  });
   const { client, connection } = shared.env;
   const connected = { client, connection: connection as never, namespace: 'default', address: '' };
   const book = new RunBook(connected, { name: estate.name, temporal: {} } as Configuration);
