@@ -30,7 +30,7 @@ export interface GuardedPlace {
 
 /**
  * For the steps of a run: the lease first, which fences an earlier attempt that was given up and may still be writing; then its
- * lock is waited for until it has left. Throws `LOCKED` when it stays, `FENCED` when this one is given up itself.
+ * lock is waited for until it has left. Throws `LOCKED` when it stays or has taken over in turn, `FENCED` when somebody else took over.
  */
 export async function guarded<T>(
   services: GuardServices,
@@ -39,9 +39,24 @@ export async function guarded<T>(
   wait: LockWait = {},
 ): Promise<T> {
   const paths = restorePaths(place.dataDirectory, place.run);
-  return await withLease(services, place, {}, (guard) =>
+  const step = withLease(services, place, {}, (guard) =>
     underLock(paths, guard, work, { waitMs: zombieLeavesWithinMs, ...wait }),
   );
+  return await step.catch((error: unknown) => {
+    throw betweenAttempts(error, place);
+  });
+}
+
+/**
+ * Which attempt of a step counts only Temporal knows: one that was given to a process that stood still begins late and fences the one that counts.
+ * So whoever was fenced by its own run may be tried again; of the one that does not count nobody takes the answer.
+ */
+function betweenAttempts(error: unknown, { owner }: GuardedPlace): unknown {
+  if (!isHoldfastError(error, 'FENCED') || error.details?.owner !== owner) return error;
+  return new HoldfastError('LOCKED', `another attempt of the same step has begun: ${error.message}`, {
+    hint: 'the attempt that counts is made again, and waits until the other has left',
+    cause: error,
+  });
 }
 
 /**

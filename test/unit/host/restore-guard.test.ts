@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { HoldfastError } from '../../../src/errors/index.ts';
+import { fail, HoldfastError, isHoldfastError } from '../../../src/errors/index.ts';
 import { type GuardedPlace, guarded, guardedByPerson } from '../../../src/host/restore-guard.ts';
 import { type Guard, type JournalHead, journalState } from '../../../src/postgres/recovery/index.ts';
 import { Journal } from '../../../src/postgres/recovery/journal.ts';
@@ -44,10 +44,36 @@ test('a retry runs only after its own zombie, which really ran beside it, has le
   });
   await started.promise;
   const retry = guarded(other, where, async () => void said.push('retry in'));
-  await assert.rejects(zombie, { code: 'FENCED' });
+  // Were it the one that counts, it would be made again.
+  await assert.rejects(zombie, (error) => isHoldfastError(error, 'LOCKED') && isHoldfastError(error.cause, 'FENCED'));
   await retry;
   assert.deepEqual(said, ['zombie in', 'zombie out', 'retry in']);
 });
+
+for (const [owner, code] of [
+  ['restore-1', 'LOCKED'],
+  ['rollback of restore-1', 'FENCED'],
+  ['restore-2', 'FENCED'],
+] as const) {
+  test(`who was fenced by '${owner}' is told ${code}, which ${code === 'LOCKED' ? 'is' : 'is not'} tried again`, async (t) => {
+    const { services, where } = await place(t);
+    const vault = await services.vault();
+    const fenced = async () => fail('FENCED', 'somebody else has it', { details: { owner } });
+    const losing = {
+      ...services,
+      vault: async () => ({
+        acquireLease: async (...asked: Parameters<typeof vault.acquireLease>) => {
+          const lease = await vault.acquireLease(...asked);
+          return { token: lease.token, check: fenced, renew: fenced, release: () => lease.release() };
+        },
+      }),
+    } as unknown as typeof services;
+    const step = guarded(losing, where, async ({ check }) => check?.());
+    await assert.rejects(step, (error) => {
+      return isHoldfastError(error, code) && error.retryable === (code === 'LOCKED');
+    });
+  });
+}
 
 test('a retry does not wait for ever for a zombie that does not leave, and can be cancelled meanwhile', async (t) => {
   const { services, where, made } = await place(t);
