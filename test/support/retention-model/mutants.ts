@@ -35,8 +35,8 @@ export const mutants: Readonly<Record<string, readonly Edit[]>> = {
   'goes on without a copy that is away': [
     {
       file: 'retention/world.ts',
-      from: "if (condition.state === 'ready') continue;",
-      to: 'continue;',
+      from: 'await Promise.all(asked);',
+      to: 'await Promise.allSettled(asked);',
     },
   ],
   'goes on over what it does not understand': [
