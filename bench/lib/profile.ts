@@ -58,9 +58,12 @@ export async function profile(perf: string, command: Command, scratch: string): 
   if (probe.exitCode !== 0) return undefined;
   const record = ['record', '--quiet', '-g', '--freq', String(SAMPLES_A_SECOND), '--output', scratch, '--'];
   await run(perf, [...record, ...command.argv], options);
-  const report = async (...how: string[]) =>
-    (await run(perf, ['report', '--stdio', '--input', scratch, '--sort', 'symbol', '-g', 'none', ...how], options))
-      .stdout;
+  // Some names of C++ are longer than a page, and every line is as wide as the longest.
+  const narrow = ['--column-widths', '12,160', '--percent-limit', '0.02'];
+  const report = async (how: '--children' | '--no-children') => {
+    const asked = ['report', '--stdio', '--input', scratch, '--sort', 'symbol', '-g', 'none', ...narrow, how];
+    return (await run(perf, asked, options)).stdout;
+  };
   const found = readProfile(await report('--no-children'), await report('--children'));
   await rm(scratch);
   return found;
