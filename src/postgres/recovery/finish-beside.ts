@@ -2,6 +2,7 @@
 
 import { rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { StoppedServer } from '../../domain/run-data.ts';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { readControlData } from './control-data.ts';
@@ -124,7 +125,7 @@ export async function stopBeside(plan: RestorePlan): Promise<void> {
  * Stops what a restore has left running, wherever it is in its way, and tells on which directory; `isFinished`: by its journal. Idempotent. A server on
  * the directory's final name is ours before the journal says so when its socket is in our work directory.
  */
-export async function stopLeft(plan: RestorePlan, isFinished: boolean): Promise<StoppedLeft> {
+export async function stopLeft(plan: RestorePlan, isFinished: boolean): Promise<Omit<StoppedServer, 'run'>> {
   const { mode, dataDirectory } = plan.place;
   const { data, socket } = pathsOf(plan);
   const named = mode === 'beside' ? await findPostmaster(dataDirectory) : undefined;
@@ -135,10 +136,4 @@ export async function stopLeft(plan: RestorePlan, isFinished: boolean): Promise<
   const stopped = (await findPostmaster(data)) !== undefined;
   await stopRecovered(plan);
   return { dataDirectory: stopped ? data : dataDirectory, stopped };
-}
-
-export interface StoppedLeft {
-  readonly dataDirectory: string;
-  /** False when none ran. */
-  readonly stopped: boolean;
 }

@@ -18,7 +18,7 @@ import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './wor
 
 export { type ConfirmResult, confirmRestore } from './confirm.ts';
 export type { FetchProgress } from './fetch.ts';
-export { connectionString, type FinishedBeside, type StoppedLeft, stopBeside, stopLeft } from './finish-beside.ts';
+export { connectionString, type FinishedBeside, stopBeside, stopLeft } from './finish-beside.ts';
 export {
   type Guard,
   type JournalEntry,

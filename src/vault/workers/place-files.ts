@@ -1,4 +1,4 @@
-// From ciphertext to files: opens the frames of a job, compares every chunk with its id, writes what they belong to.
+// From ciphertext to files: opens the frames of a job, compares each file with its hash and each stretch's chunks with their ids, writes what they belong to.
 
 import { createHash, hash } from 'node:crypto';
 import { isHoldfastError } from '../../errors/index.ts';
