@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -93,6 +94,13 @@ test('ends, and leaves nothing, when the sandbox cannot be started', async (t) =
   assert.doesNotMatch(said(), /holdfast list/);
   assert.deepEqual(await processesOf(dir), []);
   assert.deepEqual(await readdir(dir), ['quickstart.lock']);
+});
+
+test('says what can be asked when it is asked for something else, and touches nothing', async (t) => {
+  const { dir, ended, said } = await quickstart(t, '--pstgres', '15');
+  assert.deepEqual(await ended, [2, null], said());
+  assert.match(said(), /^error: Unknown option '--pstgres'.* \(USAGE\)\nusage: npm run quickstart/);
+  assert.equal(existsSync(dir), false);
 });
 
 test('touches no directory that is not its own', async (t) => {

@@ -5,7 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { toHoldfastError } from '../../errors/index.ts';
+import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import { claimDirectory } from './claim.ts';
 import { chapter, Shell, say } from './shell.ts';
 import { tellStory } from './story.ts';
@@ -16,14 +16,23 @@ const usage = `usage: npm run quickstart [-- [--once] [--dir DIR] [--postgres 15
   --dir DIR    where it lives; must be empty or a quickstart's; default: a directory of its own in the temporary directory
   --postgres   major version of the database server; default: the newest that is set up`;
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    dir: { type: 'string', default: path.join(os.tmpdir(), 'holdfast-quickstart') },
-    postgres: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+const { values } = readOptions();
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        once: { type: 'boolean', default: false },
+        dir: { type: 'string', default: path.join(os.tmpdir(), 'holdfast-quickstart') },
+        postgres: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message} (USAGE)\n${usage}\n`);
+    return process.exit(exitCodes.usage);
+  }
+}
 
 const interrupted = new AbortController();
 // One Ctrl-C comes more than once: from the terminal, from npm, and as SIGHUP when the terminal goes.
