@@ -32,7 +32,7 @@ export class Shell {
     this.#signal.throwIfAborted();
     if (exitCode === undefined || !expected.includes(exitCode)) {
       fail('PROCESS_FAILED', `'${this.line(...args)}' ended with exit status ${exitCode}`, {
-        hint: 'its own message is above; the logs are in the directory of the sandbox',
+        hint: 'its own message is above',
       });
     }
     return exitCode;
