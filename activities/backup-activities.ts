@@ -5,6 +5,7 @@ import { stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { LogOutage } from '../src/domain/component-report.ts';
 import { bytesText } from '../src/domain/size.ts';
+import { judgeSlot } from '../src/domain/slot-pressure.ts';
 import { fail } from '../src/errors/index.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
@@ -67,7 +68,15 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
 
 async function supervise(
   { receivers, vault }: HostServices,
-  { component, ignoreAway, ignoreForMs = Number.POSITIVE_INFINITY, soon, handledLoss, knownOutage }: SuperviseRequest,
+  {
+    component,
+    ignoreAway,
+    ignoreForMs = Number.POSITIVE_INFINITY,
+    soon,
+    handledLoss,
+    knownOutage,
+    knownPressure = false,
+  }: SuperviseRequest,
   { signal, report }: Running,
 ): Promise<SupervisedLog> {
   const compare = async () => (await vault()).copiesBehind();
@@ -83,6 +92,10 @@ async function supervise(
     }
     if (outage !== undefined && !isSame(outage, knownOutage)) return { outcome: 'not received', positions, away };
     if (steady && knownOutage !== undefined) return { outcome: 'received again', positions, away };
+    const danger = positions.slot && judgeSlot(positions.slot);
+    if (danger?.severity === 'late' && !knownPressure) return { outcome: 'slot fills', positions, away };
+    // Only what is known to be well ends the alarm; and what comes and goes is one.
+    if (knownPressure && positions.slot && !danger) return { outcome: 'slot eased', positions, away };
     if (isNews) return { outcome: 'copy away', positions, away };
     if (Date.now() > dueAt) return { outcome: 'due', positions, away };
   }
@@ -97,9 +110,11 @@ function positionsOf(state: ReceiverState | undefined, outage: LogOutage | undef
   const told = outage === undefined ? {} : { outage };
   if (state === undefined) return { phase: 'starting', copies: [], ...told };
   const { phase, timeline, receivedLsn, durableLsn, durableTime } = state;
+  const { pressure } = state.slot;
   return {
     phase,
     ...told,
+    ...(pressure && { slot: pressure }),
     ...(timeline === undefined ? {} : { timeline }),
     ...(receivedLsn === undefined ? {} : { receivedLsn }),
     ...(durableLsn === undefined ? {} : { durableLsn }),

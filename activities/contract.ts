@@ -9,6 +9,7 @@ import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
+import type { SlotPressure } from '../src/domain/slot-pressure.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
 
 export type OperationName = RunStatus['operation'];
@@ -63,6 +64,8 @@ export interface LogPositions {
   readonly phase: string;
   /** The log is not received, and somebody must know. */
   readonly outage?: LogOutage;
+  /** What the slot costs the server; absent while that is not known. */
+  readonly slot?: SlotPressure;
   readonly timeline?: number;
   readonly receivedLsn?: string;
   readonly durableLsn?: string;
@@ -81,14 +84,16 @@ export interface SuperviseRequest extends DatabaseRequest {
   readonly handledLoss?: string;
   /** The outage that was told already. */
   readonly knownOutage?: LogOutage;
+  /** That the slot keeps too much was told already. */
+  readonly knownPressure?: boolean;
 }
 
 export interface SupervisedLog {
   /**
    * Why the activity returned: time to look at the history, the slot was lost and made again, a copy lags, or the log is not received
-   * (`positions.outage`), and is again.
+   * (`positions.outage`), and is again; the slot keeps so much log that the server is in danger (`positions.slot`), and does not any more.
    */
-  readonly outcome: 'due' | 'slot lost' | 'copy away' | 'not received' | 'received again';
+  readonly outcome: 'due' | 'slot lost' | 'copy away' | 'not received' | 'received again' | 'slot fills' | 'slot eased';
   readonly positions: LogPositions;
   /** Copies that lack something the others have, or cannot be asked. */
   readonly away: readonly string[];

@@ -37,11 +37,11 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
     name,
     timezone,
     temporal: defined<TemporalSettings>(content.temporal),
-    sites: sites as Configuration['sites'],
+    sites: mapValues(sites, (site) => defined<Configuration['sites'][string]>(site)),
     hosts: mapValues(content.hosts, (host) => effectiveHost(host, directory)),
     vault: defined<VaultSettings>({
       keys: vault.keys.map((key) => effectiveKey(key, directory)),
-      copies: mapValues(vault.copies, (copy) => effectiveCopy(copy, directory)),
+      copies: mapValues(vault.copies, (copy) => effectiveCopy(copy, directory, sites[copy.site]?.account)),
       commit: vault.commit,
       compression: vault.compression,
       bandwidthBytesPerSecond: vault.bandwidth && parseBandwidth(vault.bandwidth),
@@ -72,15 +72,22 @@ function effectiveKey(key: ConfigurationFile['vault']['keys'][number], directory
   return { name: key.name, file: path.resolve(directory, key.file ?? '') };
 }
 
-function effectiveCopy(copy: FileCopy, directory: string): CopySettings {
+function effectiveCopy(copy: FileCopy, directory: string, siteAccount: string | undefined): CopySettings {
   return defined<CopySettings>({
     site: copy.site,
     medium: copy.medium ?? (copy.s3 === undefined ? 'disk' : 'object'),
     offsite: copy.offsite,
+    account: copy.account ?? siteAccount ?? accountOf(copy.s3),
     file: absolute(copy.file, directory),
     s3: copy.s3 && effectiveS3(copy.s3, directory),
     bandwidthBytesPerSecond: copy.bandwidth && parseBandwidth(copy.bandwidth),
   });
+}
+
+/** Nobody told us which account: all buckets of a provider are taken to go together. */
+function accountOf(s3: FileCopy['s3']): string | undefined {
+  if (s3 === undefined) return undefined;
+  return s3.endpoint === undefined ? 'aws' : new URL(s3.endpoint).host;
 }
 
 function effectiveS3(s3: NonNullable<FileCopy['s3']>, directory: string): S3Settings {
@@ -120,7 +127,7 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
     dataDirectory: absolute(database.dataDirectory, directory),
     service: database.service && effectiveService(database.service, directory),
     backup: defined<DatabaseSettings['backup']>(backup),
-    log: { withinSeconds: parseDuration(database.log.within) },
+    log: { withinSeconds: parseDuration(database.log.within), synchronous: database.log.synchronous },
     keep: keep && { classes: { full: effectiveRules(keep.full) }, logSeconds: parseDuration(keep.log) },
     objective: defined<DatabaseSettings['objective']>({
       rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),

@@ -93,6 +93,15 @@ const temporal = mapping({
 
 const threadsExpected = 'a number of threads from 1 to 64';
 
+const site = mapping({
+  account: text('the name of an account')
+    .optional()
+    .describe(
+      'Account of a provider that everything at the site belongs to, as a word of your own: losing it loses all of that.',
+    )
+    .meta({ defaultText: 'none: the site is in nobody’s account' }),
+});
+
 const host = mapping({
   site: text('the name of a site').describe(
     'Site that the host belongs to; fails together with everything else there.',
@@ -231,6 +240,14 @@ const copy = mapping({
     .describe('Kind of medium, counted for the rule of three copies on two kinds of media.')
     .meta({ defaultText: '`disk` for `file`, `object` for `s3`' }),
   offsite: flag().default(false).describe('Whether the copy survives the loss of the place where the databases are.'),
+  account: text('the name of an account')
+    .optional()
+    .describe(
+      'Account of a provider that the copy belongs to, as a word of your own: copies in one account are lost together.',
+    )
+    .meta({
+      defaultText: 'the site’s; without one `aws`, or the host of the `endpoint`, for `s3`, and none for `file`',
+    }),
   file: filePath().optional().describe('Directory of the copy. Either `file` or `s3`.'),
   s3: s3.optional().describe('Bucket of the copy. Either `file` or `s3`.'),
   bandwidth: bandwidth('to and from this copy, for each worker or command'),
@@ -376,6 +393,11 @@ const database = mapping({
     within: duration()
       .default('15min')
       .describe('Longest time until a change is in the vault, also when the database is idle.'),
+    synchronous: flag()
+      .default(false)
+      .describe(
+        'Zero data loss: every commit waits until the copies that `commit` asks for have it, and waits on while they do not. Needs `synchronous_standby_names` on the server; see docs/zero-rpo.md before it is switched on.',
+      ),
   })
     .prefault({})
     .describe('The write-ahead log, shipped continuously.'),
@@ -410,8 +432,8 @@ export const schema = mapping({
     .default('UTC')
     .describe('Time zone of schedules, and of moments written without one.'),
   temporal: temporal.prefault({}).describe('The Temporal server.'),
-  sites: named(mapping({}), 'sites').describe(
-    'Places that fail as one: regions, data centres, rooms. Each name has an empty mapping.',
+  sites: named(site, 'sites').describe(
+    'Places that fail as one: regions, data centres, rooms. The mapping of a name may be empty.',
   ),
   hosts: named(host, 'hosts').describe('Machines that a worker runs on, by name.'),
   vault: mapping({

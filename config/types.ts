@@ -15,7 +15,7 @@ export interface Configuration {
   /** SHA-256 of the canonical JSON of the effective configuration without `path`, first 16 hexadecimal digits. */
   readonly digest: string;
   readonly temporal: TemporalSettings;
-  readonly sites: Readonly<Record<string, Record<string, never>>>;
+  readonly sites: Readonly<Record<string, SiteSettings>>;
   readonly hosts: Readonly<Record<string, HostSettings>>;
   readonly vault: VaultSettings;
   /** By name; the id is `database/<name>`. */
@@ -33,6 +33,11 @@ export interface TemporalSettings {
   readonly namespace?: string;
   /** Base address of the web UI for links, for example `http://127.0.0.1:8233`. */
   readonly ui?: string;
+}
+
+export interface SiteSettings {
+  /** Account that everything there belongs to; absent: nobody's. */
+  readonly account?: string;
 }
 
 export interface HostSettings {
@@ -73,6 +78,8 @@ export interface CopySettings {
   readonly site: string;
   readonly medium: string;
   readonly offsite: boolean;
+  /** Account that it belongs to and is lost with; absent: nobody's. */
+  readonly account?: string;
   readonly file?: string;
   readonly s3?: S3Settings;
   /** Default: no limit. */
@@ -127,7 +134,8 @@ export interface DatabaseSettings {
   readonly service?: ServiceSettings;
   /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
   readonly backup: Readonly<Partial<Record<'full', string>>>;
-  readonly log: { readonly withinSeconds: number };
+  /** `synchronous`: commits wait for the copies. */
+  readonly log: { readonly withinSeconds: number; readonly synchronous: boolean };
   /** Absent: nothing of it is ever deleted. */
   readonly keep?: KeepSettings;
   readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };

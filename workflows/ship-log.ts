@@ -5,6 +5,7 @@ import type { SupervisedLog, SuperviseRequest } from '../activities/contract.ts'
 import type { LogOutage } from '../src/domain/component-report.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RunStatus, ShipLogInput } from '../src/domain/operations.ts';
+import { judgeSlot } from '../src/domain/slot-pressure.ts';
 import { type ErrorData, HoldfastError } from '../src/errors/index.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
 import { errorData } from './lib/failure.ts';
@@ -23,6 +24,8 @@ export interface ShipLogState {
   readonly handledLoss?: string;
   /** The log is not received. */
   readonly outage?: LogOutage;
+  /** The slot keeps so much log that the server is in danger. */
+  readonly pressure?: LogAlarm;
 }
 
 /** About two days of quiet supervision: replayed at once after a restart of the worker. */
@@ -33,20 +36,25 @@ const longestIgnoreMs = 60 * 60_000;
 
 export async function shipLog(input: ShipLogInput, state: ShipLogState = { version: 1 }): Promise<RunStatus> {
   const progress = new Progress('shipLog', input?.component, input?.by, ['ship the log']);
-  let { alarm, handledLoss, outage } = state;
+  let { alarm, handledLoss, outage, pressure } = state;
   return operate('shipLog', progress, input, async (conduct) => {
     await progress.step('ship the log', async () => {
       let asked: readonly string[] = [];
       let ignoreForMs = firstIgnoreMs;
       while (!isLong()) {
-        progress.alarm(outageAlarm(outage) ?? alarm);
+        progress.alarm(pressure ?? outageAlarm(outage) ?? alarm);
         // While no log comes no backup can be committed.
         if (alarm !== undefined && outage === undefined) {
           alarm = await backUpAfterLoss(conduct, alarm);
           progress.alarm(alarm);
         }
         const soon = alarm !== undefined && outage === undefined;
-        const known = { ignoreAway: asked, ignoreForMs, soon, ...given({ handledLoss, knownOutage: outage }) };
+        const known = {
+          ignoreAway: asked,
+          ignoreForMs,
+          soon,
+          ...given({ handledLoss, knownOutage: outage, knownPressure: pressure && true }),
+        };
         const seen = await supervise(conduct, known);
         const still = asked.filter((copy) => seen.away.includes(copy));
         ignoreForMs = still.length === 0 ? firstIgnoreMs : Math.min(ignoreForMs * 2, longestIgnoreMs);
@@ -54,12 +62,17 @@ export async function shipLog(input: ShipLogInput, state: ShipLogState = { versi
         if (seen.outcome === 'copy away') await catchUpLaggards(progress, conduct.input.host, asked);
         if (seen.outcome === 'received again') outage = undefined;
         if (seen.outcome === 'not received') outage = await raiseOutage(conduct, seen);
+        if (seen.outcome === 'slot fills') pressure = await raisePressure(conduct, seen);
+        if (seen.outcome === 'slot eased') pressure = undefined;
         if (seen.outcome !== 'slot lost') continue;
         handledLoss = seen.loss;
         alarm = await raiseLoss(conduct, seen);
       }
     });
-    return await continueAsNew<typeof shipLog>(input, { version: 1, ...given({ alarm, handledLoss, outage }) });
+    return await continueAsNew<typeof shipLog>(input, {
+      version: 1,
+      ...given({ alarm, handledLoss, outage, pressure }),
+    });
   });
 }
 
@@ -100,6 +113,15 @@ async function raiseOutage(conduct: Conduct<ShipLogInput>, seen: SupervisedLog):
   const alarm = outageAlarm(outage);
   if (alarm !== undefined) await raise(conduct, alarm);
   return outage;
+}
+
+async function raisePressure(conduct: Conduct<ShipLogInput>, seen: SupervisedLog): Promise<LogAlarm | undefined> {
+  const { slot } = seen.positions;
+  const verdict = slot && judgeSlot(slot);
+  if (verdict === undefined) return undefined;
+  const { message, hint } = verdict;
+  const filling = new HoldfastError('SLOT_FILLS', message, { hint, details: { ...slot } });
+  return await raise(conduct, { ...filling.toJSON(), at: new Date().toISOString() });
 }
 
 async function raiseLoss(conduct: Conduct<ShipLogInput>, seen: SupervisedLog): Promise<LogAlarm> {

@@ -3,8 +3,10 @@
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { CopyVerified } from './copy-verified.ts';
+import type { Disaster } from './disasters.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
+import type { SlotPressure } from './slot-pressure.ts';
 import type { JournalPhase } from './standalone.ts';
 import type { ProofLevel, SnapshotKind } from './states.ts';
 
@@ -49,6 +51,21 @@ export interface LogOutage extends ErrorData {
   readonly since: string;
 }
 
+/** What only the process that receives the log knows of it. */
+export interface LogReception {
+  readonly outage?: LogOutage;
+  readonly slot?: SlotPressure;
+  readonly commits?: CommitsWait;
+}
+
+/** Of a database whose commits are to wait for the copies. */
+export interface CommitsWait {
+  /** As the server sees the receiver: commits wait for it (`sync`, `quorum`), might (`potential`), or do not (`async`). */
+  readonly state: 'sync' | 'quorum' | 'potential' | 'async' | 'unknown';
+  /** So long nothing has become durable though something was to. */
+  readonly stalledSeconds: number;
+}
+
 export interface ComponentCopy {
   readonly copy: string;
   /** `unknown` is never good: the copy could not be asked, or answered only in part. */
@@ -91,7 +108,16 @@ export interface ComponentStatus {
   /** Best proof of the newest proven snapshot. */
   readonly proven?: { readonly level: ProofLevel; readonly at: Moment; readonly snapshot: string };
   /** `nowSeconds`: what would be lost if the database's host were lost now; absent when it cannot be told. */
-  readonly rpo: { readonly nowSeconds?: number; readonly objectiveSeconds?: number };
+  readonly rpo: {
+    readonly nowSeconds?: number;
+    readonly objectiveSeconds?: number;
+    /** The same for each disaster by itself: the host, the site, and each account; absent when the host could not say. */
+    readonly disasters?: readonly Disaster[];
+  };
+  /** What the replication slot costs the server, by the worker that receives the log; absent when no worker was asked. */
+  readonly slot?: SlotPressure;
+  /** Whether commits wait for the copies, where `log.synchronous` asks for it; absent when no worker was asked. */
+  readonly commits?: CommitsWait;
   /** Those that were found; absent when none was and not all could be looked for, which is a finding. */
   readonly restores?: readonly OpenRestore[];
   /** In words, what could not be looked for; absent when `restores` has all. */

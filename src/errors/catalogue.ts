@@ -214,6 +214,12 @@ export const catalogue = {
     'the replication slot is gone or has lost log',
     'a new slot and a new full backup are made; see `holdfast status`',
   ),
+  SLOT_FILLS: entry(
+    failed,
+    true,
+    'the replication slot keeps so much log that the server loses it, or its disk fills up',
+    'see `holdfast copies` for the copy that takes no log; `holdfast status` tells how long the server can wait',
+  ),
   SLOT_BUSY: entry(failed, true, 'another process is connected to the replication slot', 'is a second worker running?'),
   BACKUP_INVALID: entry(
     failed,

@@ -31,12 +31,12 @@ export async function checkDatabase(
   const checks: CheckResult[] = [...(await copyChecks(vault))];
   const source: Source = { component: database.id, url: await resolveSecret(database.url) };
   const slot = slotName(configuration.name, database.name);
-  const asked = await preflight(source, { slot });
+  const asked = await preflight(source, { slot, ...(database.log.synchronous && { synchronous: 'now' }) });
   checks.push(
     ...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })),
   );
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
-  if (reachable) checks.push(await slotCheck(source, slot, database));
+  if (reachable) checks.push(await slotCheck(source, slot, database), await commitCheck(source));
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
   if (segment) checks.push(...segment.checks);
   return {
@@ -81,6 +81,47 @@ async function slotCheck(source: Source, slot: string, database: DatabaseSetting
   if (row.active) return { name, ok: true, message: `'${slot}' is being read${kept}` };
   const hint = `start \`holdfast worker\` on '${database.host}'`;
   return { name, ok: false, message: `nobody reads '${slot}'${kept}`, hint };
+}
+
+const MEASURED_COMMITS = 5;
+/** Of one commit: whoever waits longer waits for copies that are away. The server then lets the commit pass, with nothing but a warning. */
+const COMMIT_DEADLINE_MS = 30_000;
+const WAITED_MS = 0.9 * COMMIT_DEADLINE_MS;
+
+/** What a commit costs now, the copies included where it waits for them. */
+async function commitCheck(source: Source): Promise<CheckResult> {
+  const name = 'commit';
+  try {
+    const times = await withPlain(
+      source,
+      async (connection) => {
+        const measured: number[] = [];
+        while (measured.length < MEASURED_COMMITS && (measured.at(-1) ?? 0) < WAITED_MS) {
+          const startedMs = performance.now();
+          await connection.query('commit something', "select pg_logical_emit_message(true, 'holdfast', 'check')");
+          measured.push(performance.now() - startedMs);
+        }
+        return measured;
+      },
+      { statementMs: COMMIT_DEADLINE_MS },
+    );
+    times.sort((a, b) => a - b);
+    const median = times[Math.floor(times.length / 2)] ?? 0;
+    const slowest = times.at(-1) ?? 0;
+    if (slowest > WAITED_MS) {
+      const hint =
+        'see `holdfast copies` for the copy that takes no log; docs/zero-rpo.md says how to let commits pass without it';
+      return { name, ok: false, message: `waited for the copies longer than ${Math.round(WAITED_MS / 1000)} s`, hint };
+    }
+    return {
+      name,
+      ok: true,
+      message: `took ${median.toFixed(1)} ms, the slowest of ${times.length} ${slowest.toFixed(1)} ms`,
+    };
+  } catch (error) {
+    const { message, hint } = toHoldfastError(error);
+    return { name, ok: false, message, hint };
+  }
 }
 
 type SegmentOutcome = Pick<CheckReport, 'segment'> & { readonly checks: readonly CheckResult[] };

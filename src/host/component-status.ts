@@ -1,7 +1,14 @@
 // What is true of one component now, by the vault alone: its window, its copies, its proof, what would be lost, and what is not as promised.
 
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import type { ComponentCopy, ComponentStatus, Finding, LogOutage, WindowSummary } from '../domain/component-report.ts';
+import type {
+  CommitsWait,
+  ComponentCopy,
+  ComponentStatus,
+  Finding,
+  LogReception,
+  WindowSummary,
+} from '../domain/component-report.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
 import {
   type CopyVerified,
@@ -11,6 +18,7 @@ import {
   VERIFIED_WITHIN_DAYS,
   verifiedWords,
 } from '../domain/copy-verified.ts';
+import { type Disaster, disastersOf } from '../domain/disasters.ts';
 import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
@@ -19,6 +27,7 @@ import { headFindings } from '../domain/put-back-words.ts';
 import { addSeconds } from '../domain/retention.ts';
 import type { RestoreResult } from '../domain/run-data.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
+import { judgeSlot } from '../domain/slot-pressure.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
@@ -46,11 +55,11 @@ const KEEPS_UP_SECONDS = 60;
 const LATE_AFTER = { partOfPeriod: 0.25, atMostSeconds: 3600 } as const;
 
 export function componentStatus(facts: ComponentFacts): ComponentStatus {
-  const { database, snapshots, now } = facts;
+  const { database, snapshots } = facts;
   const best = newest(facts.windows);
-  const surviving = newest(facts.windows.filter(({ copy }) => survivesHost(facts, copy)));
+  const disasters = disastersOf(questionOf(facts));
   const copies = facts.conditions.map((condition) => copyState(facts, condition, best));
-  const nowSeconds = surviving && Math.max(0, secondsBetween(surviving.to, momentFromDate(now)));
+  const nowSeconds = disasters.find(({ kind }) => kind === 'host')?.nowSeconds;
   const proven = provenBy(facts);
   const [lastSnapshot] = snapshots;
   const { rpoSeconds } = database.objective;
@@ -58,6 +67,7 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
     ...snapshotFindings(facts),
     ...windowFindings(facts, best),
     ...rpoFindings(facts, nowSeconds),
+    ...disasters.flatMap((disaster) => disasterFindings(facts, disaster)),
     ...copyFindings(facts, copies),
     ...verifiedFindings(facts, copies),
   ];
@@ -72,17 +82,51 @@ export function componentStatus(facts: ComponentFacts): ComponentStatus {
     rpo: {
       ...(nowSeconds === undefined ? {} : { nowSeconds }),
       ...(rpoSeconds === undefined ? {} : { objectiveSeconds: rpoSeconds }),
+      disasters,
     },
     findings,
   };
 }
 
-/** What is not received now will be missing soon, whatever the vault still says: first of the findings. */
-export function withOutage(status: ComponentStatus, outage: LogOutage | undefined): ComponentStatus {
-  if (outage === undefined) return status;
-  const finding = late(`the log is not received since ${outage.since}: ${outage.message}`, outage.hint);
-  const state = status.state === 'unknown' ? status.state : 'late';
-  return { ...status, state, findings: [finding, ...status.findings] };
+/** A store that stumbles for a moment is no alarm. */
+const STALLED_SECONDS = 10;
+
+function commitFindings({ state, stalledSeconds }: CommitsWait): Finding[] {
+  if (state !== 'sync' && state !== 'quorum') {
+    const seen = state === 'unknown' ? 'nobody reads the slot now' : `the server takes the receiver for '${state}'`;
+    return [
+      late(
+        `commits do not wait for the copies as \`log.synchronous\` asks: ${seen}`,
+        '`holdfast check` names the statement that is missing',
+      ),
+    ];
+  }
+  if (stalledSeconds < STALLED_SECONDS) return [];
+  return [
+    late(
+      `commits have been waiting for the copies for ${describeSeconds(stalledSeconds)}`,
+      'see `holdfast copies`; to let commits pass without them: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();',
+    ),
+  ];
+}
+
+/** What is not received now will be missing soon, and what the slot keeps is paid by the server, whatever the vault still says: first of the findings. */
+export function withReception(status: ComponentStatus, { outage, slot, commits }: LogReception): ComponentStatus {
+  const verdict = slot && judgeSlot(slot);
+  const findings = [
+    ...(outage ? [late(`the log is not received since ${outage.since}: ${outage.message}`, outage.hint)] : []),
+    ...(verdict ? [verdict] : []),
+    ...(commits ? commitFindings(commits) : []),
+  ];
+  const isLate = findings.some(({ severity }) => severity === 'late');
+  const state = isLate && status.state !== 'unknown' ? 'late' : status.state;
+  return {
+    ...status,
+    state,
+    ...(slot && { slot }),
+    ...(commits && { commits }),
+    findings: [...findings, ...status.findings],
+  };
 }
 
 /** What was found is told beside what could not be looked for; a list that is empty says that there is nothing. */
@@ -122,11 +166,20 @@ function newest(windows: readonly RecoveryWindow[]): RecoveryWindow | undefined 
   );
 }
 
-/** A directory of the database's own site is taken to go down with its host; unknown is never good. */
-function survivesHost({ configuration, database }: ComponentFacts, copy: string): boolean {
-  const settings = configuration.vault.copies[copy];
-  const site = configuration.hosts[database.host]?.site;
-  return settings !== undefined && (settings.file === undefined || settings.site !== site);
+function questionOf({ configuration, database, windows, now }: ComponentFacts) {
+  const site = configuration.hosts[database.host]?.site ?? '';
+  const account = configuration.sites[site]?.account;
+  const copies = Object.entries(configuration.vault.copies).map(([copy, settings]) => {
+    const to = windows.find((window) => window.copy === copy)?.to;
+    return {
+      copy,
+      site: settings.site,
+      isDirectory: settings.file !== undefined,
+      ...(settings.account === undefined ? {} : { account: settings.account }),
+      ...(to === undefined ? {} : { to }),
+    };
+  });
+  return { host: database.host, site, ...(account === undefined ? {} : { account }), copies, now: momentFromDate(now) };
 }
 
 function copyState(facts: ComponentFacts, condition: CopyCondition, best: RecoveryWindow | undefined): ComponentCopy {
@@ -241,10 +294,38 @@ function rpoFindings({ configuration, database, windows }: ComponentFacts, nowSe
     const away = '`holdfast copies` tells which copy elsewhere is away or behind, and why';
     return [late(lost, isElsewhere ? away : 'configure a copy at another site, or a bucket')];
   }
-  const limit = Math.min(database.objective.rpoSeconds ?? Number.POSITIVE_INFINITY, database.log.withinSeconds);
+  const limit = rpoLimit(database);
   if (nowSeconds <= limit) return [];
   const lost = describeSeconds(Math.round(nowSeconds));
   return [late(`${lost} of changes would be lost now, more than ${writeDuration(limit)}`, hint)];
+}
+
+function rpoLimit({ objective, log }: DatabaseSettings): number {
+  return Math.min(objective.rpoSeconds ?? Number.POSITIVE_INFINITY, log.withinSeconds);
+}
+
+/** The host's own is `rpoFindings`. What follows from where the copies are is advice; what lags is a warning. */
+function disasterFindings({ database, windows }: ComponentFacts, disaster: Disaster): Finding[] {
+  const { kind, lost, survivors, nowSeconds } = disaster;
+  if (kind === 'host' || windows.length === 0) return [];
+  const of = `${kind} '${lost}'`;
+  if (survivors.length === 0) {
+    const what = disaster.database === 'lost' ? 'everything would be lost' : 'no copy would be left';
+    const hint =
+      kind === 'site'
+        ? 'configure a copy at another site'
+        : 'configure a copy in another account, or at another provider';
+    return [{ severity: 'hint', message: `with the ${of} ${what}`, hint }];
+  }
+  if (disaster.database === 'survives') return [];
+  const limit = Math.max(rpoLimit(database), KEEPS_UP_SECONDS);
+  if (nowSeconds !== undefined && nowSeconds <= limit) return [];
+  const says = survivors.length === 1 ? 'says' : 'say';
+  const message =
+    nowSeconds === undefined
+      ? `with the ${of} everything may be lost: ${survivors.join(', ')} ${says} nothing of the log`
+      : `with the ${of} ${describeSeconds(Math.round(nowSeconds))} of changes would be lost now, more than ${writeDuration(limit)}`;
+  return [{ severity: 'warning', message, hint: `\`holdfast copies\` tells why ${survivors.join(', ')} lags` }];
 }
 
 function copyFindings({ configuration }: ComponentFacts, copies: readonly ComponentCopy[]): Finding[] {

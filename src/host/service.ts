@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import { type Configuration, type DatabaseSettings, stateDirectoryOf } from '../../config/index.ts';
 import type { HostService } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
-import type { ComponentStatus, LogOutage } from '../domain/component-report.ts';
+import type { ComponentStatus, LogReception } from '../domain/component-report.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
 import { type CheckOptions, checkDatabase } from './check.ts';
-import { componentStatus, withHeads, withOutage, withRestores } from './component-status.ts';
+import { componentStatus, withHeads, withReception, withRestores } from './component-status.ts';
 import { readCopies } from './copies-report.ts';
 import { openRestores } from './open-restores.ts';
 import { openConfiguredVault } from './open-vault.ts';
@@ -26,7 +26,7 @@ export interface HostServiceOptions {
   /** A vault that is open already and stays the caller's; default: one is opened and closed with the service. */
   readonly vault?: Vault;
   /** What the process that receives the log of a component says of it; only that process knows. */
-  readonly outage?: (component: ComponentId) => LogOutage | undefined;
+  readonly reception?: (component: ComponentId) => LogReception;
 }
 
 /** Throws as `openVault` does, and `CONFIG_INVALID` when this is none of the configured hosts. */
@@ -56,7 +56,10 @@ export async function openHostService(configuration: Configuration, options: Hos
         wanted.map(async (database) => {
           const { status } = await readComponent(vault, configuration, database, records);
           const restores = await openRestores(database, recordsOf(records, database.id), { host });
-          return withOutage(withHeads(withRestores(status, restores), heads), options.outage?.(database.id));
+          return withReception(
+            withHeads(withRestores(status, restores), heads),
+            options.reception?.(database.id) ?? {},
+          );
         }),
       );
     },

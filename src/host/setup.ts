@@ -233,11 +233,17 @@ async function adoptEmptyCopies(vault: Vault, dryRun: boolean): Promise<string[]
 
 async function serverStep(
   configuration: Configuration,
-  { id, name, url }: DatabaseSettings,
+  { id, name, url, log }: DatabaseSettings,
   { allowUnlimitedSlot }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
-  const checks = await preflight({ component: id, url: await resolveSecret(url) }, { slot, allowUnlimitedSlot });
+  const checks = await preflight(
+    { component: id, url: await resolveSecret(url) },
+    {
+      ...{ slot, allowUnlimitedSlot },
+      ...(log.synchronous && { synchronous: 'soon' }),
+    },
+  );
   const bad = checks.filter(({ ok }) => !ok);
   const [first] = bad;
   if (first !== undefined) {

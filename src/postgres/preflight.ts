@@ -11,6 +11,10 @@ export interface PreflightOptions {
   readonly slot?: string;
   /** Accepts a server that keeps log for a slot without limit; default false. */
   readonly allowUnlimitedSlot?: boolean;
+  /**
+   * Whether commits are to wait for the copies: `now`, or `soon`, when the worker runs (a server that is told so before waits for ever). Default no.
+   */
+  readonly synchronous?: 'now' | 'soon';
   readonly cacheDirectory?: string;
 }
 
@@ -35,6 +39,9 @@ interface Facts {
   readonly archive_mode: string;
   readonly archive_command: string | null;
   readonly sees_settings: boolean;
+  readonly synchronous_standby_names: string;
+  readonly synchronous_commit: string;
+  readonly sync_state: string | null;
 }
 
 const factsSql = `select current_setting('server_version_num')::int as version_num,
@@ -53,7 +60,11 @@ const factsSql = `select current_setting('server_version_num')::int as version_n
   current_setting('data_checksums') as data_checksums,
   current_setting('archive_mode') as archive_mode,
   (select setting from pg_settings where name = 'archive_command') as archive_command,
-  pg_has_role(current_user, 'pg_read_all_settings', 'usage') as sees_settings`;
+  pg_has_role(current_user, 'pg_read_all_settings', 'usage') as sees_settings,
+  current_setting('synchronous_standby_names') as synchronous_standby_names,
+  current_setting('synchronous_commit') as synchronous_commit,
+  (select sync_state from pg_stat_replication join pg_replication_slots on active_pid = pid
+    where slot_name = $1) as sync_state`;
 
 /** Never throws: what cannot be asked is a check that failed. Later checks are left out when the server cannot be asked at all. */
 export async function preflight(source: Source, options: PreflightOptions = {}): Promise<readonly NamedCheck[]> {
@@ -91,6 +102,7 @@ async function checkAll(source: Source, facts: Facts, options: PreflightOptions)
     checksums(facts),
     archiving(facts),
     settingsVisible(facts),
+    synchronous(facts, options),
   ];
 }
 
@@ -191,6 +203,64 @@ function settingsVisible({ role, sees_settings }: Facts): NamedCheck {
     ...good('settings visible', `role '${role}' does not see the data directory; the configuration must name it`),
     hint,
   };
+}
+
+/**
+ * Commits that wait for the copies: promised and so, or neither. `remote_write` would wait only for what we have received, `remote_apply` for ever
+ * (PostgreSQL manual, "Synchronous Replication" and `synchronous_commit`).
+ */
+function synchronous(facts: Facts, { synchronous: wanted, slot = '' }: PreflightOptions): NamedCheck {
+  const name = 'synchronous commits';
+  const listed = facts.synchronous_standby_names;
+  const isListed = namesStandby(listed, slot);
+  if (wanted === undefined) {
+    if (!isListed) return good(name, 'off; the copies have a change about a second after its commit');
+    const hint = 'set `log.synchronous: true`, or take the receiver out of synchronous_standby_names';
+    return {
+      ...good(name, `synchronous_standby_names ('${listed}') makes commits wait for the receiver, up to a second each`),
+      hint,
+    };
+  }
+  if (!isListed) {
+    const statement = `ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 ("${slot}")'; SELECT pg_reload_conf();`;
+    const message = `synchronous_standby_names ('${listed}') does not name '${slot}': commits do not wait for the copies`;
+    if (wanted === 'now') return bad(name, message, `run: ${statement}`);
+    return {
+      ...good(name, message),
+      hint: `when \`holdfast worker\` runs and \`holdfast check\` is well otherwise, run: ${statement}`,
+    };
+  }
+  if (facts.synchronous_commit !== 'on') {
+    const why =
+      facts.synchronous_commit === 'remote_apply'
+        ? 'commits wait for ever'
+        : 'commits do not wait until the copies have them';
+    return bad(
+      name,
+      `synchronous_commit is '${facts.synchronous_commit}': ${why}`,
+      setting('synchronous_commit', 'on', 'reload'),
+    );
+  }
+  const state = facts.sync_state;
+  if (state === 'sync' || state === 'quorum') return good(name, `commits wait for the copies (${state})`);
+  const seen = state === null ? 'the receiver is not connected: commits wait for ever' : `the receiver is '${state}'`;
+  return bad(
+    name,
+    seen,
+    state === null ? 'start `holdfast worker`' : 'put the slot first in synchronous_standby_names',
+  );
+}
+
+/** Names are compared as the server does: without case, `*` for all. */
+function namesStandby(setting: string, slot: string): boolean {
+  const list = setting.replace(/^\s*(?:(?:first|any)\s+)?\d+\s*\(([\s\S]*)\)\s*$/i, '$1');
+  const names = list.split(',').map((name) =>
+    name
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .toLowerCase(),
+  );
+  return names.includes('*') || names.includes(slot.toLowerCase());
 }
 
 function setting(name: string, value: string | number, then: 'reload' | 'restart'): string {

@@ -4,6 +4,7 @@ import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { SlotPressure } from '../domain/slot-pressure.ts';
 import type { Target } from '../domain/target.ts';
 import type { ErrorCode, ErrorData } from '../errors/index.ts';
 import type { SnapshotId } from '../vault/types.ts';
@@ -90,10 +91,16 @@ export interface ReceiverState {
   readonly durableLsn?: Lsn;
   /** Newest moment that could be recovered by the policy's copies. */
   readonly durableTime?: Moment;
+  /** For so long nothing more has become durable though log came; 0 when everything received is. */
+  readonly stalledMs: number;
   readonly copies: readonly ReceiverCopyState[];
   readonly slot: {
     readonly name: string;
     readonly retainedBytes?: number;
+    /** What it costs the server; absent while that is not known. */
+    readonly pressure?: SlotPressure;
+    /** Whether commits wait for what is reported; absent while nobody reads the slot. */
+    readonly syncState?: 'sync' | 'quorum' | 'potential' | 'async';
     readonly state: 'ok' | 'lost' | 'missing' | 'unknown';
   };
   /** The latest trouble, cleared when it is over. */

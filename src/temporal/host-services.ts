@@ -6,6 +6,7 @@ import type { HostServices, Receivers } from '../../activities/lib/host-services
 import type { Configuration } from '../../config/index.ts';
 import type { HostService } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
+import type { LogReception } from '../domain/component-report.ts';
 import { openConfiguredVault } from '../host/open-vault.ts';
 import { openHostService } from '../host/service.ts';
 import type { Vault } from '../vault/index.ts';
@@ -31,12 +32,23 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
     ? sharedOnce(() => openConfiguredVault(configuration, { host, logger, purpose: 'restore' }))
     : vault;
   const receivers = options.receivers(vault);
-  const outage = (component: ComponentId) => {
+  const reception = (component: ComponentId): LogReception => {
     const isOwn = Object.values(configuration.database).some((each) => each.id === component && each.host === host);
-    return isOwn ? receivers.reception(component).outage : undefined;
+    if (!isOwn) return {};
+    const { outage } = receivers.reception(component);
+    const state = receivers.state(component);
+    const slot = state?.slot.pressure;
+    const isSynchronous = Object.values(configuration.database).some(
+      ({ id, log }) => id === component && log.synchronous,
+    );
+    const commits = isSynchronous && {
+      state: state?.slot.syncState ?? ('unknown' as const),
+      stalledSeconds: Math.round((state?.stalledMs ?? 0) / 1000),
+    };
+    return { ...(outage && { outage }), ...(slot && { slot }), ...(commits && { commits }) };
   };
   const service = sharedOnce(
-    async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault(), outage }),
+    async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault(), reception }),
   );
   return {
     host,

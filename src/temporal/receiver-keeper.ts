@@ -185,7 +185,7 @@ export class ReceiverKeeper {
   async #start(): Promise<Receiver | undefined> {
     const { configuration, host, logger } = this.#options;
     const vault = await this.#options.vault();
-    const { id, name, url } = this.#database;
+    const { id, name, url, dataDirectory, log } = this.#database;
     const source = { component: id, url: await resolveSecret(url) };
     if (this.#held || this.#restore.isApart) return undefined;
     return startReceiver({
@@ -196,6 +196,9 @@ export class ReceiverKeeper {
       policy: vault.policy,
       copies: vault.copies,
       stateDirectory: stateDirectoryOf(configuration, host),
+      ...(dataDirectory === undefined ? {} : { dataDirectory }),
+      // Somebody waits for every byte; what comes while a piece is stored makes up the next one.
+      ...(log.synchronous ? { flushEveryMs: 0 } : {}),
       logger,
       mayDeclareLoss: () => !this.#restore.isSwapping && !this.#held,
       onEvent: (event) => this.#tell(event),

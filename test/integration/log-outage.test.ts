@@ -34,7 +34,7 @@ test('a password that is refused is an outage with its hint, in the status too, 
 
   const service = await openHostService(configuration, {
     ...{ logger, host: 'here', vault },
-    outage: (component) => receivers.reception(component).outage,
+    reception: (component) => receivers.reception(component),
   });
   const [status] = await service.components(COMPONENT);
   assert.equal(status?.state, 'late');

@@ -18,11 +18,17 @@ export const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' })
 export interface HostSetup extends TestVaultOptions {
   readonly limits?: ReceiversOptions['limits'];
   readonly stalledAfterMs?: number;
+  /** Commits are to wait for the copies. */
+  readonly synchronous?: boolean;
+  readonly settings?: Readonly<Record<string, string | number>>;
 }
 
 /** The slot is there and the log is received when it resolves. */
-export async function hostOf(t: TestContext, { limits, stalledAfterMs, ...setup }: HostSetup = {}) {
-  const server = await startScratchPostgres(t, { major: 17, initdb: ['--wal-segsize=1'] });
+export async function hostOf(
+  t: TestContext,
+  { limits, stalledAfterMs, synchronous = false, settings = {}, ...setup }: HostSetup = {},
+) {
+  const server = await startScratchPostgres(t, { major: 17, initdb: ['--wal-segsize=1'], settings });
   await ensureSlot({ component: COMPONENT, url: server.url() }, slot, { immediatelyReserve: true });
   const made = await testVault(setup);
   const { vault } = made;
@@ -39,9 +45,10 @@ export async function hostOf(t: TestContext, { limits, stalledAfterMs, ...setup 
   const configuration = {
     name: 'acme',
     timezone: 'UTC',
+    sites: { home: {} },
     hosts: { here: { site: 'home', stateDirectory: path.join(directory, 'state') } },
     vault: { keys: [{ name: 'host', file: made.keyFile }], copies, commit: vault.policy },
-    database: { main: { ...main, log: { withinSeconds: 900 }, objective: {} } },
+    database: { main: { ...main, log: { withinSeconds: 900, synchronous }, objective: {} } },
   } as unknown as Configuration;
   const running: { stop: AbortController; receivers: RunningReceivers }[] = [];
   const start = () => {

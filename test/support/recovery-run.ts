@@ -54,7 +54,7 @@ export function databaseFor(changes: Partial<DatabaseSettings> = {}): DatabaseSe
     host: 'db1',
     url: 'env:NOT_ASKED' as DatabaseSettings['url'],
     backup: {},
-    log: { withinSeconds: 900 },
+    log: { synchronous: false, withinSeconds: 900 },
     objective: {},
     checks: [],
     ...changes,

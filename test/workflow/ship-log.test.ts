@@ -162,6 +162,35 @@ test('log that is not received is an alarm with its reason and hint, written dow
   assert.equal((await estate.status(handle)).data?.alarm, undefined);
 });
 
+test('a slot that fills the server is an alarm with the numbers, written down, until it has eased', async (t) => {
+  const given: { knownPressure?: unknown }[] = [];
+  const hold = gate();
+  const slot = { slot: 'holdfast_acme_main', retainedBytes: 3e9, limitBytes: 4e9, lostInSeconds: 600 };
+  const { requests, activities } = script({
+    superviseLog: async (request: { knownPressure?: unknown }) => {
+      given.push(request);
+      if (given.length === 1) return { outcome: 'slot fills', positions: { ...positions, slot }, away: [] };
+      if (given.length === 2) await hold.opened;
+      if (given.length === 2) return { outcome: 'slot eased', positions, away: [] };
+      return untilCancelled({});
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  const handle = await estate.start('shipLog', `${estate.name}/ship/database/main`, request(estate.name));
+  t.after(() => handle.terminate().finally(() => estate.stop()));
+  await waitFor('the second supervision', () => given.length === 2);
+  assert.equal(given[1]?.knownPressure, true);
+  const alarm = dataOf<{ code: string; message: string }>(await estate.status(handle), 'alarm');
+  assert.equal(alarm.code, 'SLOT_FILLS');
+  assert.match(alarm.message, /at this rate it is lost in 10 min$/);
+  const [record] = requests.putRunRecord as [{ data: { code: string } }];
+  assert.equal(record.data.code, 'SLOT_FILLS');
+  hold.open();
+  await waitFor('the third supervision', () => given.length === 3);
+  assert.equal(given[2]?.knownPressure, undefined);
+  assert.equal((await estate.status(handle)).data?.alarm, undefined);
+});
+
 test('the backup after a lost slot waits until log is received again', async (t) => {
   const hold = gate();
   let supervisions = 0;

@@ -2,6 +2,7 @@
 
 import type { ComponentStatus } from '../../domain/component-report.ts';
 import type { CopyStatus } from '../../domain/copies-report.ts';
+import type { Disaster } from '../../domain/disasters.ts';
 import { describeSeconds } from '../../domain/duration.ts';
 import type { Result } from '../result.ts';
 import { agoText, bytesText, counted, localTime, table } from './words.ts';
@@ -13,7 +14,7 @@ export function renderStatus(result: Result, now: Date): string[] {
   const rows = table([head, ...components.map((component) => row(component, zone, now))]);
   const lines: string[] = [rows[0] ?? ''];
   for (const [index, component] of components.entries()) {
-    lines.push(rows[index + 1] ?? '', ...findings(component));
+    lines.push(rows[index + 1] ?? '', ...disasterLine(component), ...findings(component));
   }
   lines.push(...copyNotes(components, result.copies ?? []));
   for (const { severity, message, hint } of result.findings ?? [])
@@ -46,6 +47,18 @@ function row(status: ComponentStatus, zone: string, now: Date): string[] {
     `${rpoNow} / ${objective}`,
     status.state === 'ok' ? 'ok' : status.state.toUpperCase(),
   ];
+}
+
+/** Only where it says more than the row: a second disaster, or one that the row does not know. */
+function disasterLine({ rpo }: ComponentStatus): string[] {
+  const told = (rpo.disasters ?? []).filter(({ database, survivors }) => database === 'lost' || survivors.length === 0);
+  return told.length < 2 ? [] : [`    would be lost now: ${told.map(disasterText).join(' · ')}`];
+}
+
+function disasterText({ kind, lost, database, survivors, nowSeconds }: Disaster): string {
+  const of = `with ${kind} ${lost}`;
+  if (survivors.length === 0) return database === 'lost' ? `${of} everything` : `${of} every copy`;
+  return `${of} ${nowSeconds === undefined ? 'not known' : describeSeconds(Math.round(nowSeconds))}`;
 }
 
 function findings(status: ComponentStatus): string[] {

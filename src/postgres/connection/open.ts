@@ -61,8 +61,12 @@ export async function openPlain(source: Source, deadlines: ConnectionDeadlines =
 }
 
 /** Runs `work` with a plain connection that is closed afterwards. */
-export async function withPlain<T>(source: Source, work: (connection: PlainConnection) => Promise<T>): Promise<T> {
-  const connection = await openPlain(source);
+export async function withPlain<T>(
+  source: Source,
+  work: (connection: PlainConnection) => Promise<T>,
+  deadlines: ConnectionDeadlines = {},
+): Promise<T> {
+  const connection = await openPlain(source, deadlines);
   try {
     return await work(connection);
   } finally {
@@ -70,11 +74,13 @@ export async function withPlain<T>(source: Source, work: (connection: PlainConne
   }
 }
 
+/** `slot`: also the name that the server knows the session by, as `synchronous_standby_names` lists it. */
 export async function openReplication(
   source: Source,
   deadlines: ConnectionDeadlines & { readonly slot?: string } = {},
 ): Promise<ReplicationConnection> {
-  const opened = await connect(source, deadlines, { replication: 'true' });
+  const name = deadlines.slot === undefined ? {} : { application_name: deadlines.slot };
+  const opened = await connect(source, deadlines, { replication: 'true', ...name });
   const context = deadlines.slot === undefined ? opened.context : { ...opened.context, slot: deadlines.slot };
   const socket = takeSocket(opened.client);
   const wire = new Wire(socket);

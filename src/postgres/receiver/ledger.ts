@@ -45,6 +45,9 @@ export class Ledger {
   private opened: Intake | undefined;
   private durable: LogPosition | undefined;
   private shippers: CopyShipper[] = [];
+  /** When something last became durable, or was received after everything was: on a clock that only runs forward. */
+  private movedAtMs = performance.now();
+  private wasAllDurable = true;
 
   constructor(options: ReceiverOptions, hooks: LedgerHooks) {
     this.options = options;
@@ -76,8 +79,22 @@ export class Ledger {
     await opened?.spool.close().catch((error) => this.logger.warn({ error }, 'the spool cannot be removed'));
   }
 
+  /** For how long nothing more has become durable though something was received; 0 when everything is durable. */
+  stalledMs(): number {
+    return this.isAllDurable ? 0 : performance.now() - this.movedAtMs;
+  }
+
+  private get isAllDurable(): boolean {
+    const receiving = this.opened?.receiving;
+    if (receiving === undefined) return true;
+    const { durable } = this;
+    return durable !== undefined && durable.timeline === receiving.timeline && durable.at >= receiving.end;
+  }
+
   /** Something was received that may be worth sending. */
   wake(): void {
+    if (this.wasAllDurable) this.movedAtMs = performance.now();
+    this.wasAllDurable = false;
     for (const shipper of this.shippers) shipper.wake();
   }
 
@@ -144,7 +161,11 @@ export class Ledger {
     const reached = policyPosition(cursors, copies, policy);
     const isPolicy =
       reached !== undefined && (this.durable === undefined || comparePositions(reached, this.durable) > 0);
-    if (isPolicy) this.durable = reached;
+    if (isPolicy) {
+      this.durable = reached;
+      this.movedAtMs = performance.now();
+      this.wasAllDurable = this.isAllDurable;
+    }
     this.forgetShipped(cursors);
     this.hooks.onMoved(isPolicy);
   }

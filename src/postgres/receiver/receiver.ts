@@ -70,6 +70,7 @@ class LogReceiver implements Receiver {
       component: this.options.component,
       phase: this.phase,
       slot: this.guard.state,
+      stalledMs: ledger.stalledMs(),
       copies: ledger.copyStates(),
       ...(this.systemId === undefined ? {} : { systemId: this.systemId }),
       ...(receiving === undefined ? {} : { timeline: receiving.timeline, receivedLsn: lsnFrom(receiving.end) }),
@@ -210,7 +211,8 @@ class LogReceiver implements Receiver {
   }
 
   private async watchSlot(): Promise<void> {
-    if (this.stopped || this.paused || this.phase !== 'streaming') return;
+    // Also while no log comes: then the slot costs most.
+    if (this.stopped || this.paused || this.phase === 'starting') return;
     await this.guard.watch();
   }
 

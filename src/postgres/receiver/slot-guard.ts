@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts';
 import { keepLoss, slotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
 import { dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
+import { freeForLog, SlotGrowth } from './slot-growth.ts';
 import type { ReceiverEvent, ReceiverOptions } from './types.ts';
 import { UntoldLoss } from './untold-loss.ts';
 import { segmentFloor } from './wal-stream.ts';
@@ -25,6 +26,7 @@ export class SlotGuard {
   /** The same for whoever comes after this process. */
   private readonly onDisk: UntoldLoss;
   private isDiskRead = false;
+  private readonly growth = new SlotGrowth();
 
   constructor(options: ReceiverOptions, emit: (event: ReceiverEvent) => void) {
     this.options = options;
@@ -43,8 +45,16 @@ export class SlotGuard {
 
   async look(): Promise<SlotFacts | undefined> {
     const facts = await readSlot(this.options.source, this.name);
+    this.growth.note(performance.now(), facts);
+    const pressure = this.growth.pressure(await freeForLog(this.options.dataDirectory));
     const retained = facts?.retainedBytes === undefined ? {} : { retainedBytes: facts.retainedBytes };
-    this.seen = { name: this.name, state: facts?.state ?? 'missing', ...retained };
+    this.seen = {
+      name: this.name,
+      state: facts?.state ?? 'missing',
+      ...retained,
+      ...(pressure && { pressure }),
+      ...syncOf(facts),
+    };
     return facts;
   }
 
@@ -156,6 +166,10 @@ export class SlotGuard {
     }
     await this.onDisk.clear();
   }
+}
+
+function syncOf(facts: SlotFacts | undefined): Pick<ReceiverState['slot'], 'syncState'> {
+  return facts?.syncState === undefined ? {} : { syncState: facts.syncState };
 }
 
 export function keeps(slot: SlotFacts | undefined): slot is KeepingSlot {

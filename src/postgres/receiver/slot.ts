@@ -11,16 +11,23 @@ export interface SlotFacts {
   /** First position that the server still keeps for us; absent until it was reserved, and when it was lost. */
   readonly restartLsn: Lsn | undefined;
   readonly state: 'ok' | 'lost';
+  /** Of the session that reads it: whether commits wait for it (`sync`, `quorum`), might (`potential`), or do not (`async`); absent when nobody reads. */
+  readonly syncState: SyncState | undefined;
+  /** Up to where the server has written log, or received it. */
+  readonly serverLsn: Lsn | undefined;
   /** Log that the server keeps because of this slot. */
   readonly retainedBytes: number | undefined;
   /** How much more log the server writes before it gives the slot up; absent without a limit. */
   readonly safeBytes: number | undefined;
 }
 
-const slotSql = `select slot_type, active, restart_lsn::text, wal_status,
-    safe_wal_size::text, (case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end
-      - restart_lsn)::text as retained
-  from pg_replication_slots where slot_name = $1`;
+export type SyncState = 'sync' | 'quorum' | 'potential' | 'async';
+
+const slotSql = `select slot_type, active, restart_lsn::text, wal_status, safe_wal_size::text, server_lsn::text,
+    (server_lsn - restart_lsn)::text as retained,
+    (select sync_state from pg_stat_replication where pid = active_pid) as sync_state
+  from pg_replication_slots, lateral (select case when pg_is_in_recovery() then pg_last_wal_receive_lsn()
+    else pg_current_wal_lsn() end as server_lsn) as server where slot_name = $1`;
 
 /** `undefined` when there is no slot of this name. Throws `SLOT_BUSY` when the name belongs to a logical slot. */
 export async function readSlot(source: Source, name: string): Promise<SlotFacts | undefined> {
@@ -33,6 +40,8 @@ export async function readSlot(source: Source, name: string): Promise<SlotFacts 
       name,
       active: row.active,
       restartLsn: row.restart_lsn === null ? undefined : parseLsn(row.restart_lsn),
+      syncState: row.sync_state ?? undefined,
+      serverLsn: row.server_lsn === null ? undefined : parseLsn(row.server_lsn),
       state: row.wal_status === 'lost' ? 'lost' : 'ok',
       retainedBytes: bytes(row.retained),
       safeBytes: bytes(row.safe_wal_size),

@@ -18,6 +18,8 @@ export interface ReceiverOptions {
   readonly copies: readonly CopyDescription[];
   /** The spool lives below; its content may be lost at any time. */
   readonly stateDirectory: string;
+  /** Of the server, where it is on this host: to see how full the disk of its log is. */
+  readonly dataDirectory?: string;
   readonly logger: Logger;
   /** The cluster that is expected; another one is `DATABASE_IDENTITY`. Absent: whoever answers. */
   readonly systemId?: string;

@@ -15,7 +15,13 @@ const database = {
   objective: {},
   backup: {},
 } as unknown as DatabaseSettings;
-const configuration = { database: { main: database }, vault: { commit: { copies: 1, offsite: 0 } }, timezone: 'UTC' };
+const configuration = {
+  database: { main: database },
+  vault: { commit: { copies: 1, offsite: 0 }, copies: {} },
+  sites: { home: {}, dr: {} },
+  hosts: { db1: { site: 'home' } },
+  timezone: 'UTC',
+};
 
 function proof(snapshot: SnapshotId, level: ProofLevel, at: string): SnapshotProof {
   return { snapshot, component: 'database/main', copy: 'eu', level, state: 'good', at: at as Moment, run: 'verify-1' };
@@ -78,8 +84,8 @@ describe('what a verification found of a copy', () => {
     }));
     const vault = { commit: { copies: policy, offsite: 0 }, copies: {} };
     return componentStatus({
-      configuration: { ...configuration, vault, hosts: {}, ...changes } as unknown as Configuration,
-      database: { ...database, log: { withinSeconds: 900 } },
+      configuration: { ...configuration, vault, ...changes } as unknown as Configuration,
+      database: { ...database, log: { withinSeconds: 900, synchronous: false } },
       snapshots: [snapshot as never],
       windows: [],
       conditions: [
@@ -122,5 +128,69 @@ describe('what a verification found of a copy', () => {
       statusOf('good', 2, { verify }).findings.map(({ severity, message }) => `${severity} ${message}`),
       ['eu', 'us'].map((copy) => `warning copy ${copy}: verified longer ago than 3 days (2026-11-20T00:00:00Z)`),
     );
+  });
+});
+
+describe('what would be lost with each disaster', () => {
+  const now = new Date('2026-11-25T12:00:00Z');
+  const [fresh, old] = ['2026-11-25T11:59:57.000000Z', '2026-11-25T11:00:00.000000Z'];
+
+  function statusOf(ends: Readonly<Record<string, string>>, copies: object, sites: object = { home: {}, dr: {} }) {
+    return componentStatus({
+      configuration: {
+        ...configuration,
+        sites,
+        vault: { commit: { copies: 1, offsite: 0 }, copies },
+      } as unknown as Configuration,
+      database: { ...database, log: { withinSeconds: 900, synchronous: false }, objective: { rpoSeconds: 900 } },
+      snapshots: [],
+      windows: Object.entries(ends).map(([copy, to]) => ({ copy, to, from: to, holes: [] }) as never),
+      conditions: [],
+      history: [],
+      looks: { snapshots: [], whole: [] },
+      now,
+    });
+  }
+  const messages = (status: ReturnType<typeof statusOf>) =>
+    status.findings
+      .filter(({ message }) => /^with the/.test(message))
+      .map(({ severity, message }) => [severity, message]);
+
+  const local = { site: 'home', file: '/backup' };
+  const eu = { site: 'home', s3: {}, account: 'aws' };
+  const us = { site: 'dr', s3: {}, account: 'aws' };
+
+  it('counts for each one only the copies that survive it', () => {
+    const { rpo } = statusOf({ local: fresh, eu: fresh, us: old }, { local, eu, us });
+    assert.equal(rpo.nowSeconds, 3);
+    assert.deepEqual(rpo.disasters, [
+      { kind: 'host', lost: 'db1', database: 'lost', survivors: ['eu', 'us'], nowSeconds: 3 },
+      { kind: 'site', lost: 'home', database: 'lost', survivors: ['us'], nowSeconds: 3600 },
+      { kind: 'account', lost: 'aws', database: 'survives', survivors: ['local'] },
+    ]);
+  });
+
+  it('warns when a site would cost more than was promised, and names the copies that lag', () => {
+    const status = statusOf({ local: fresh, eu: fresh, us: old }, { local, eu, us });
+    assert.deepEqual(messages(status), [
+      ['warning', "with the site 'home' 1 h of changes would be lost now, more than 15min"],
+    ]);
+    assert.match(status.findings.find(({ message }) => /^with the/.test(message))?.hint ?? '', /why us lags/);
+  });
+
+  it('says that everything would be lost where no copy is at another site, or in another account', () => {
+    const sites = { home: { account: 'aws' }, dr: { account: 'aws' } };
+    const status = statusOf({ local: fresh, eu: fresh }, { local, eu }, sites);
+    assert.deepEqual(messages(status), [
+      ['hint', "with the site 'home' everything would be lost"],
+      ['hint', "with the account 'aws' everything would be lost"],
+    ]);
+  });
+
+  it('takes a survivor that says nothing of its log for one that has nothing', () => {
+    const status = statusOf({ local: fresh, eu: fresh }, { local, eu, us });
+    assert.deepEqual(messages(status), [
+      ['warning', "with the site 'home' everything may be lost: us says nothing of the log"],
+    ]);
   });
 });
