@@ -25,7 +25,7 @@ describe('a good file', () => {
       host: 'db1',
       url: 'env:DATABASE_URL',
       backup: {},
-      log: { withinSeconds: 900 },
+      log: { withinSeconds: 900, synchronous: false },
       objective: {},
       checks: [],
     });
@@ -42,6 +42,7 @@ describe('a good file', () => {
       site: 'home',
       medium: 'object',
       offsite: false,
+      account: '127.0.0.1:1',
       s3: {
         bucket: 'b',
         region: 'r',
