@@ -7,9 +7,11 @@ import type { LogOutage } from '../src/domain/component-report.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { judgeSlot } from '../src/domain/slot-pressure.ts';
 import { fail } from '../src/errors/index.ts';
+import { requirePoint } from '../src/host/log-point.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
 import { takeBaseBackup } from '../src/postgres/backup/index.ts';
+import { makePoint } from '../src/postgres/close-segment.ts';
 import { identify } from '../src/postgres/identity.ts';
 import type { ReceiverState } from '../src/postgres/types.ts';
 import type { SnapshotId } from '../src/vault/index.ts';
@@ -18,7 +20,7 @@ import { type Running, runActivity } from './lib/activity-runner.ts';
 import { type HostServices, sourceOf } from './lib/host-services.ts';
 import { Laggards } from './lib/laggards.ts';
 
-type Names = 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog';
+type Names = 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog';
 
 const dueMs = 50 * 60_000;
 const soonMs = 5 * 60_000;
@@ -37,11 +39,7 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
 
     captureBaseBackup: ({ component, snapshot, systemId }) =>
       runActivity(frame, async ({ signal, report, logger }) => {
-        const source = await sourceOf(services, component);
-        const found = await identify(source);
-        if (found.systemId !== systemId) {
-          fail('DATABASE_IDENTITY', `the server is cluster ${found.systemId} now, it was ${systemId}`);
-        }
+        const { source } = await sameCluster(services, component, systemId);
         const vault = await services.vault();
         // Before anything is added: a snapshot with a higher number would hide that a copy was put back.
         await observeHeads(vault, stateDirectoryOf(configuration, host));
@@ -62,8 +60,27 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
         return summarizeSnapshot(taken);
       }),
 
+    makePoint: ({ component, systemId, name }) =>
+      runActivity(frame, async ({ signal, report }) => {
+        const { source, timeline } = await sameCluster(services, component, systemId);
+        const { lsn, moment: at, way } = await makePoint(source, name);
+        report({ note: `waiting for the log to ${lsn} on enough copies` });
+        await receivers.drain(component, timeline, lsn, signal);
+        const copies = await requirePoint(await services.vault(), component, { systemId, timeline, lsn });
+        return { lsn, timeline, at, way, copies };
+      }),
+
     superviseLog: (request) => runActivity(frame, (running) => supervise(services, request, running)),
   };
+}
+
+async function sameCluster(services: HostServices, component: ComponentId, systemId: string) {
+  const source = await sourceOf(services, component);
+  const found = await identify(source);
+  if (found.systemId !== systemId) {
+    fail('DATABASE_IDENTITY', `the server is cluster ${found.systemId} now, it was ${systemId}`);
+  }
+  return { source, timeline: found.timeline };
 }
 
 async function supervise(

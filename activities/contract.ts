@@ -7,7 +7,7 @@ import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
-import type { RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
+import type { PointResult, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { SlotPressure } from '../src/domain/slot-pressure.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
@@ -57,6 +57,13 @@ export interface CaptureRequest extends DatabaseRequest {
   readonly snapshot: string;
   /** System identifier seen before; another one is refused. */
   readonly systemId: string;
+}
+
+export interface PointRequest extends DatabaseRequest {
+  /** System identifier seen before; another one is refused. */
+  readonly systemId: string;
+  /** Of the restore point that is written where a segment cannot be closed. */
+  readonly name: string;
 }
 
 /** Durable positions of the log as the supervisor's heartbeats and results carry them. */
@@ -128,6 +135,8 @@ export interface PostgresActivities {
   identifyDatabase(request: DatabaseRequest): Promise<IdentifiedDatabase>;
   ensureLog(request: DatabaseRequest): Promise<EnsuredLog>;
   captureBaseBackup(request: CaptureRequest): Promise<SnapshotSummary>;
+  /** Ends a segment of the log, waits until the policy's copies have it, and shows that it follows on a base backup. Throws `LOG_HOLE`, `DATABASE_PRIVILEGE`. */
+  makePoint(request: PointRequest): Promise<PointResult>;
   superviseLog(request: SuperviseRequest): Promise<SupervisedLog>;
 
   /** Resolves the target and stores the plan as a record of the run; with `keep: false` nothing is stored. */

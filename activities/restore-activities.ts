@@ -34,7 +34,10 @@ import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts'
 import { replaceProduction, resumeLog } from './lib/replace-production.ts';
 import type { RunningPlan } from './lib/running-plan.ts';
 
-type Names = Exclude<keyof PostgresActivities, 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'superviseLog'>;
+type Names = Exclude<
+  keyof PostgresActivities,
+  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog'
+>;
 
 export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
   const { frame } = services;

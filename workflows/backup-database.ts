@@ -1,18 +1,23 @@
-// The way of a backup (docs/architecture.md): identify, log runs, capture and commit, verify; production is only read.
+// The way of a backup (docs/architecture.md): identify, log runs, then capture, commit and verify, or a point of the log; production is only read.
 
 import type { VerifiedSnapshot } from '../activities/contract.ts';
+import type { ComponentId } from '../src/domain/component.ts';
 import type { SnapshotSummary } from '../src/domain/component-report.ts';
-import type { BackupDatabaseInput, RunStatus } from '../src/domain/operations.ts';
+import type { BackupDatabaseInput, BackupKind, RunStatus } from '../src/domain/operations.ts';
 import { fail } from '../src/errors/index.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
+import type { HostCalls } from './lib/proxies.ts';
 import { snapshotIdFor } from './lib/snapshot-id.ts';
 
-const steps = ['identify', 'log runs', 'capture', 'verify'] as const;
+const steps: Readonly<Record<BackupKind, readonly string[]>> = {
+  physical: ['identify', 'log runs', 'capture', 'verify'],
+  point: ['identify', 'log runs', 'point'],
+};
 
 export async function backupDatabase(input: BackupDatabaseInput): Promise<RunStatus> {
-  const progress = new Progress('backupDatabase', input?.component, input?.by, steps);
+  const progress = new Progress('backupDatabase', input?.component, input?.by, steps[input?.kind] ?? steps.physical);
   return operate('backupDatabase', progress, input, async ({ input, host }) => {
     const { component } = input;
     if (input.reason !== undefined) progress.tell({ reason: input.reason });
@@ -23,8 +28,9 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
       host.work.ensureLog({ component }, 'the slot exists and the log is received'),
     );
 
-    const snapshot = snapshotIdFor(progress.run);
     const { systemId } = database;
+    if (input.kind === 'point') return await pointOf(progress, host, component, systemId);
+    const snapshot = snapshotIdFor(progress.run);
     const captured = await progress.step('capture', () =>
       host.work.captureBaseBackup({ component, snapshot, systemId }, `base backup ${snapshot}, committed last`),
     );
@@ -40,6 +46,16 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     requireGood(captured, verified);
     return describe(captured, behind);
   });
+}
+
+/** No snapshot: log that is closed now, and can be recovered to. */
+async function pointOf(progress: Progress, host: HostCalls, component: ComponentId, systemId: string): Promise<string> {
+  const point = await progress.step('point', () =>
+    host.work.makePoint({ component, systemId, name: `holdfast ${progress.run}` }, `log of ${component} closed now`),
+  );
+  progress.tell({ point });
+  const reached = Object.keys(point.copies).filter((copy) => point.copies[copy] === 'reached');
+  return `point at ${point.lsn} by a ${point.way} on ${reached.join(', ')}`;
 }
 
 /** A snapshot that was committed and cannot be read again is no backup: the run must not end well. */

@@ -36,7 +36,7 @@ type Rules = { readonly [Name in keyof InputOf]: (input: InputOf[Name]) => Canon
 
 const rules: Rules = {
   backupDatabase: ({ estate, component, kind }) => ({
-    workflowId: workflowIds.backup(estate, component),
+    workflowId: workflowIds.backup(estate, component, kind),
     request: kind,
   }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type Configuration, type DatabaseSettings, keepsAll } from '../../config/index.ts';
 import { integrityLevels } from '../../src/domain/integrity.ts';
+import { backupKinds } from '../../src/domain/operations.ts';
 import { parseTarget } from '../../src/domain/target.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { OperationName } from '../contract.ts';
@@ -28,7 +29,7 @@ const run = z
 const schemas = {
   backupDatabase: z.object({
     ...ofComponent,
-    kind: z.literal('physical').default('physical'),
+    kind: z.enum(backupKinds).default('physical'),
     reason: z.string().optional(),
   }),
   shipLog: z.object(ofComponent),

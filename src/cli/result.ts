@@ -14,7 +14,7 @@ import type {
   RetentionPlan,
   SweepReport,
 } from '../domain/retention-report.ts';
-import type { RestoreResult, StoppedServer } from '../domain/run-data.ts';
+import type { PointResult, RestoreResult, StoppedServer } from '../domain/run-data.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
 import type { CheckReport, SetupReport } from '../domain/setup-report.ts';
 import type { RunState } from '../domain/states.ts';
@@ -45,6 +45,7 @@ export interface Result {
   readonly steps?: readonly StepStatus[];
   readonly plan?: PlanSummary;
   readonly snapshot?: SnapshotSummary;
+  readonly point?: PointResult;
   readonly restore?: RestoreResult;
   readonly server?: StoppedServer;
   readonly copy?: string;

@@ -24,7 +24,19 @@ export function runSummary(status: RunStatus, handle?: RunHandle): RunSummary {
 
 export function runResult(status: RunStatus, handle?: RunHandle): Result {
   const data = (status.data ?? {}) as RunData;
-  const { snapshot, restore, plan, copy, progress, held, sweep, mark, integrity, warnings = restore?.warnings } = data;
+  const {
+    snapshot,
+    point,
+    restore,
+    plan,
+    copy,
+    progress,
+    held,
+    sweep,
+    mark,
+    integrity,
+    warnings = restore?.warnings,
+  } = data;
   return {
     state: status.state,
     ...(status.error === undefined ? {} : { error: status.error }),
@@ -33,6 +45,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     steps: status.steps,
     ...(plan === undefined ? {} : { plan }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(point === undefined ? {} : { point }),
     ...(restore === undefined ? {} : { restore }),
     ...(copy === undefined ? {} : { copy }),
     ...(progress === undefined ? {} : { progress }),

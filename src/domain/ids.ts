@@ -6,7 +6,8 @@ import type { ComponentId } from './component.ts';
 export type RunId = string & { readonly __brand: 'RunId' };
 
 export const workflowIds = {
-  backup: (estate: string, component: ComponentId) => `${estate}/backup/${component}`,
+  backup: (estate: string, component: ComponentId, kind: 'physical' | 'point' = 'physical') =>
+    `${estate}/${kind === 'physical' ? 'backup' : kind}/${component}`,
   ship: (estate: string, component: ComponentId) => `${estate}/ship/${component}`,
   restoreInPlace: (estate: string, component: ComponentId) => `${estate}/restore/${component}`,
   /** `place`: first 16 hexadecimal digits of the SHA-256 of host and directory, so that two recoveries never share a directory. */

@@ -17,8 +17,14 @@ interface OperationInput {
   readonly by?: string;
 }
 
+/**
+ * `physical`: a base backup in full. `point`: no snapshot, but log that is closed now and shown to follow on a base backup without a gap.
+ */
+export const backupKinds = ['physical', 'point'] as const;
+export type BackupKind = (typeof backupKinds)[number];
+
 export interface BackupDatabaseInput extends OperationInput {
-  readonly kind: 'physical';
+  readonly kind: BackupKind;
   /** Why, in words, when it was not a person or a schedule (`after restore-3f9a1c2b`, `slot lost`). */
   readonly reason?: string;
 }

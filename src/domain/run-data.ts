@@ -15,6 +15,18 @@ export interface StoppedServer {
   readonly stopped: boolean;
 }
 
+/** A moment that can be recovered to for sure, made without a snapshot: log that was ended on purpose and is on enough copies. */
+export interface PointResult {
+  /** Everything before it follows on a base backup without a gap, on the copies that `reached` it. */
+  readonly lsn: Lsn;
+  readonly timeline: number;
+  /** The server's clock when it was made. */
+  readonly at: Moment;
+  /** A restore point where the role may not close a segment. */
+  readonly way: 'segment switch' | 'restore point';
+  readonly copies: Readonly<Record<string, 'reached' | 'behind'>>;
+}
+
 /** Data of a `restoreDatabase` run's `RunStatus.data.restore`; the command line prints it as `restore`. */
 export interface RestoreResult {
   readonly id: string;
@@ -40,7 +52,7 @@ export interface RestoreResult {
 }
 
 /**
- * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` (backup), `restore` and `plan` (restore; `plan` as soon as it is
+ * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` or `point` (backup), `restore` and `plan` (restore; `plan` as soon as it is
  * made, so that an approval can show it), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
  */
 export interface RunData {
@@ -48,6 +60,7 @@ export interface RunData {
   readonly sweep?: SweepReport;
   readonly mark?: MarkReport;
   readonly snapshot?: SnapshotSummary;
+  readonly point?: PointResult;
   readonly restore?: RestoreResult;
   readonly plan?: PlanSummary;
   readonly copy?: string;

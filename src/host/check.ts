@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
 import { slotName } from '../domain/ids.ts';
-import { type Lsn, lsnFrom, lsnValue, parseLsn, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
+import { lsnFrom, lsnValue, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
 import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
-import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
-import { quoteIdentifier, withPlain } from '../postgres/connection/index.ts';
+import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { closeSegment } from '../postgres/close-segment.ts';
+import { withPlain } from '../postgres/connection/index.ts';
 import { identify } from '../postgres/identity.ts';
 import { preflight } from '../postgres/preflight.ts';
 import type { ClusterIdentity, Source } from '../postgres/types.ts';
@@ -143,27 +144,6 @@ async function segmentCheck(
     const { message, hint } = toHoldfastError(error);
     return { checks: [{ name: 'segment', ok: false, message, hint }] };
   }
-}
-
-/** End of the closed segment. An idle server would not switch, so something small is written first. */
-async function closeSegment(source: Source): Promise<Lsn> {
-  return withPlain(source, async (connection) => {
-    const [asked] = await connection.query<{ role: string; standby: boolean; may_switch: boolean }>(
-      'ask whether it may switch the log',
-      `select current_user::text as role, pg_is_in_recovery() as standby,
-         has_function_privilege('pg_switch_wal()', 'execute') as may_switch`,
-    );
-    if (asked?.standby) fail('DATABASE_SETTING', 'a standby cannot close a segment', { hint: 'check the primary' });
-    if (!asked?.may_switch) {
-      const role = quoteIdentifier(asked?.role ?? '');
-      fail('DATABASE_PRIVILEGE', `role ${role} may not close a segment of the log`, {
-        hint: `run: GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO ${role};`,
-      });
-    }
-    await connection.query('write to the log', "select pg_logical_emit_message(false, 'holdfast', 'check')");
-    const [row] = await connection.query<{ lsn: string }>('close a segment', 'select pg_switch_wal()::text as lsn');
-    return parseLsn(row?.lsn ?? '');
-  });
 }
 
 /** Milliseconds until each copy had the closed segment; `null` for one that did not in time. */

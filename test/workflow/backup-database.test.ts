@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { dataOf, failureOf } from './support/closing.ts';
-import { failure, script, snapshot, untilCancelled } from './support/scripted-activities.ts';
+import { failure, point, script, snapshot, untilCancelled } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
 
 const shared = sharedEnvironment();
@@ -26,6 +26,23 @@ test('a backup is identified, captured, verified and written down; its snapshot 
   assert.equal(systemId, '7');
   const record = requests.putRunRecord?.[0] as { run: string; name: string; data: RunStatus };
   assert.deepEqual([record.run, record.name, record.data.state], [status.run, 'result', 'completed']);
+});
+
+test('a point closes the log and is shown to be on copies; no snapshot is taken', async (t) => {
+  const { calls, requests, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const asked = { ...request(estate.name), kind: 'point' };
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, asked);
+  const status = (await handle.result()) as RunStatus;
+  assert.deepEqual(calls, ['resolveOperation', 'identifyDatabase', 'ensureLog', 'makePoint', 'putRunRecord']);
+  assert.deepEqual(requests.makePoint, [{ component: 'database/main', systemId: '7', name: `holdfast ${status.run}` }]);
+  assert.equal(status.message, 'point at 0/4000000 by a segment switch on local');
+  assert.deepEqual(status.data?.point, point);
+  assert.deepEqual(
+    status.steps.map(({ name, state }) => [name, state]),
+    [...['identify', 'log runs', 'point'].map((name) => [name, 'done'])],
+  );
 });
 
 test('a run under any id runs the canonical one as its child and ends as it ends', async (t) => {

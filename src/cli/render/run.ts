@@ -2,7 +2,7 @@
 
 import type { SnapshotSummary, WindowSummary } from '../../domain/component-report.ts';
 import type { StepStatus } from '../../domain/operations.ts';
-import type { RestoreResult } from '../../domain/run-data.ts';
+import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
 import { renderPlan } from './plan.ts';
@@ -11,12 +11,12 @@ import { bytesText, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
-  const { run, steps, plan, snapshot, restore, progress, server } = result;
+  const { run, steps, plan, snapshot, point, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
     lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
     // The lines of the snapshot say the same, and the error is told last.
-    const isTold = snapshot !== undefined || result.message === result.error?.message;
+    const isTold = snapshot !== undefined || point !== undefined || result.message === result.error?.message;
     if (result.message && !isTold) lines.push(`  ${result.message}`);
     if (!followed && run.url) lines.push(`  ${run.url}`);
   }
@@ -24,6 +24,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   lines.push(...told.map(stepLine));
   if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
+  if (point) lines.push(...pointLines(point, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));
   if (progress && progress.objects + progress.remaining > 0)
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
@@ -61,6 +62,14 @@ function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
   return [
     `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}`,
     `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
+  ];
+}
+
+function pointLines({ lsn, timeline, at, way, copies }: PointResult, zone: string): string[] {
+  const where = Object.entries(copies).map(([copy, state]) => (state === 'reached' ? copy : `${copy} (${state})`));
+  return [
+    `  point at ${lsn} on timeline ${timeline}, ${fullTime(at, zone)}, by a ${way}; no snapshot`,
+    `  log without a gap since a base backup on ${where.join(', ')}`,
   ];
 }
 

@@ -37,6 +37,14 @@ export const snapshot = {
   copies: { local: 'present', eu: 'present' },
 };
 
+export const point = {
+  lsn: '0/4000000',
+  timeline: 1,
+  at: '2026-11-23T06:14:07.000000Z',
+  way: 'segment switch',
+  copies: { local: 'reached', eu: 'behind' },
+};
+
 export const facts = { recoveredTo: '2026-11-23T05:59:59.000000Z', recoveredLsn: '0/3000148', dataDirectory: '/data' };
 
 export const emptySweep = {
@@ -52,6 +60,7 @@ const defaults: Record<string, Handler> = {
   }),
   identifyDatabase: () => ({ systemId: '7', versionNum: 170011, timeline: 1, role: 'primary', flushLsn: '0/3000000' }),
   captureBaseBackup: () => snapshot,
+  makePoint: () => point,
   verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
   catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
   verifyIntegrity: () => [],
@@ -86,6 +95,7 @@ const names = [
     'identifyDatabase',
     'ensureLog',
     'captureBaseBackup',
+    'makePoint',
     'verifySnapshot',
   ],
   ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
