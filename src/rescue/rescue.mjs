@@ -734,6 +734,8 @@ class ChunkSource {
     this.table = new ChunkTable();
     this.cache = new Map();
     this.cached = 0;
+    /** Of opened frames: the ids that chunks in them were compared with, by offset; a file made of pieces comes back to a chunk. */
+    this.compared = new WeakMap();
     /** What was wrong with generations, indexes and packs; chunks that are needed and not found are told again by their files. */
     this.troubles = [];
   }
@@ -853,7 +855,11 @@ class ChunkSource {
     const plain = this.cache.get(place.frame);
     if (plain instanceof Error) return { error: plain, length: place.length };
     const bytes = plain.subarray(place.offset, place.offset + place.length);
+    const compared = this.compared.get(plain) ?? new Map();
+    this.compared.set(plain, compared);
+    if (compared.get(place.offset)?.equals(id)) return { bytes };
     const isRight = createHmac('sha256', this.chunkIdKey).update(sha256(bytes)).digest().equals(id);
+    if (isRight) compared.set(place.offset, id);
     return isRight ? { bytes } : { error: damaged('a chunk is not what its id says'), length: place.length };
   }
 }
@@ -942,6 +948,38 @@ async function namedForDeletion(vault) {
 
 const largestLineBytes = 256 * 1024 * 1024;
 
+const mostPieces = 1024 * 1024;
+
+/** Three numbers for each piece of a file: which of its chunks, offset in it, length. What lies outside of a chunk is found when its length is known. */
+function arePieces({ pieces, chunks, sizeBytes }) {
+  if (!Array.isArray(pieces) || pieces.length === 0 || pieces.length % 3 !== 0 || pieces.length > 3 * mostPieces)
+    return false;
+  let length = 0;
+  for (let at = 0; at < pieces.length; at += 3) {
+    if (![0, 1, 2].every((n) => isCount(pieces[at + n]) && pieces[at + n] < 2 ** 32)) return false;
+    if (pieces[at] >= chunks.length || pieces[at + 2] === 0) return false;
+    length += pieces[at + 2];
+  }
+  return length === sizeBytes;
+}
+
+/** What a file is made of, in its order; `length` is undefined for a chunk as it is. */
+function* slicesOf({ chunks, pieces }) {
+  const ids = chunks.map((id) => Buffer.from(id, 'hex'));
+  if (!pieces) for (const id of ids) yield { id, offset: 0, length: undefined };
+  else
+    for (let at = 0; at < pieces.length; at += 3)
+      yield { id: ids[pieces[at]], offset: pieces[at + 1], length: pieces[at + 2] };
+}
+
+/** Of a chunk that was compared with its id, or of the error that came in its place. */
+function partOf(chunk, { offset, length }) {
+  if (length === undefined) return chunk;
+  if (chunk.error) return { error: chunk.error, length };
+  if (offset + length > chunk.bytes.length) return { error: damaged('a piece lies outside of its chunk'), length };
+  return { bytes: chunk.bytes.subarray(offset, offset + length) };
+}
+
 export function parseEntry(line) {
   const entry = parseJson(line, 'a line of the tree');
   need(isText(entry.path) && entry.path !== '', 'a line of the tree has no path');
@@ -955,8 +993,10 @@ export function parseEntry(line) {
   const nanos = entry.mtimeNanos ?? 0;
   need(isCount(nanos) && nanos < 1e9, `${what} has no fraction of a second that is one`);
   if (entry.type === 'file') {
-    need(isCount(entry.sizeBytes) && isHex(entry.sha256, 32), `${what} has no size or SHA-256`);
+    need(isCount(entry.sizeBytes), `${what} has no size`);
+    need(entry.sha256 === undefined || isHex(entry.sha256, 32), `${what} has a SHA-256 that is none`);
     need(Array.isArray(entry.chunks) && entry.chunks.every((id) => isHex(id, 32)), `${what} names no chunks`);
+    need(entry.pieces === undefined || arePieces(entry), `${what} is made of pieces that are none`);
   } else if (entry.type === 'symlink') {
     need(
       isText(entry.linkTarget) && entry.linkTarget !== '' && !entry.linkTarget.includes('\0'),
@@ -1119,7 +1159,7 @@ class FileWriter {
     this.entry = entry;
     this.at = tree.place(relative);
     this.descriptor = tree.create(this.at);
-    this.hash = createHash('sha256');
+    this.hash = entry.sha256 === undefined ? undefined : createHash('sha256');
     this.length = 0;
     this.gaps = [];
   }
@@ -1134,14 +1174,14 @@ class FileWriter {
     }
     for (let at = 0; at < bytes.length; )
       at += fs.writeSync(this.descriptor, bytes, at, bytes.length - at, this.length + at);
-    this.hash.update(bytes);
+    this.hash?.update(bytes);
     this.length += bytes.length;
   }
 
   /** The Trouble of the file, if there is any. */
   end() {
     const { entry, descriptor, gaps } = this;
-    const isRight = gaps.length === 0 && this.length === entry.sizeBytes && this.hash.digest('hex') === entry.sha256;
+    const isRight = gaps.length === 0 && this.length === entry.sizeBytes && this.hash?.digest('hex') === entry.sha256;
     fs.ftruncateSync(descriptor, isRight ? entry.sizeBytes : Math.max(this.length, 0));
     fs.fchmodSync(descriptor, entry.mode & 0o7777);
     fs.futimesSync(descriptor, timeOf(entry), timeOf(entry));
@@ -1183,6 +1223,7 @@ class Restore {
     this.last = [];
     this.files = 0;
     this.bytes = 0;
+    this.withoutHash = 0;
     this.troubles = 0;
   }
 
@@ -1207,7 +1248,7 @@ class Restore {
     await this.#finishCluster();
     for (const error of this.tree.finish()) this.tell(error);
     if (this.isCluster) fs.chmodSync(this.tree.root, 0o700); // a server refuses a directory that others may enter
-    return { files: this.files, bytes: this.bytes, troubles: this.troubles };
+    return { files: this.files, bytes: this.bytes, withoutHash: this.withoutHash, troubles: this.troubles };
   }
 
   async #take(entry) {
@@ -1219,7 +1260,7 @@ class Restore {
       if (entry.type === 'symlink') return this.tree.addLink(relative, entry.linkTarget);
       if (this.isCluster && lastFiles.includes(entry.path)) return void this.last.push({ entry, relative });
       this.batch.push({ entry, relative });
-      this.batchedChunks += entry.chunks.length;
+      this.batchedChunks += entry.pieces ? entry.pieces.length / 3 : entry.chunks.length;
       if (this.batch.length >= batchEntries || this.batchedChunks >= batchChunks) await this.#flush();
     });
   }
@@ -1260,23 +1301,25 @@ class Restore {
   async #flush() {
     const { batch } = this;
     [this.batch, this.batchedChunks] = [[], 0];
-    const ids = batch.flatMap(({ entry }) => entry.chunks.map((id) => Buffer.from(id, 'hex')));
-    const pieces = this.source.chunks(ids);
-    for (const { entry, relative } of batch) {
+    const files = batch.map(({ entry, relative }) => ({ entry, relative, slices: [...slicesOf(entry)] }));
+    const ids = files.flatMap(({ slices }) => slices.map(({ id }) => id));
+    const chunks = this.source.chunks(ids);
+    for (const { entry, relative, slices } of files) {
       let writer;
       const open = () => {
         writer = new FileWriter(this.tree, relative, entry);
       };
       await this.#guarded(open);
-      for (let n = 0; n < entry.chunks.length; n++) {
-        const { value } = await pieces.next();
-        if (writer) this.#write(() => writer.piece(value), entry, writer);
+      for (const slice of slices) {
+        const { value } = await chunks.next();
+        if (writer) this.#write(() => writer.piece(partOf(value, slice)), entry, writer);
       }
       if (!writer) continue;
       const trouble = this.#write(() => writer.end(), entry, writer);
       if (trouble) this.tell(trouble);
       this.files++;
       this.bytes += entry.sizeBytes;
+      if (entry.sha256 === undefined) this.withoutHash++;
     }
   }
 
@@ -1312,6 +1355,12 @@ class Restore {
       );
   }
 }
+
+/** Nobody ever read a file that was laid over an earlier one as a whole: it has no SHA-256. */
+const rightText = ({ withoutHash }) =>
+  withoutHash === 0
+    ? 'every file has the SHA-256 that was captured'
+    : `every file has the SHA-256 that was captured, or (${withoutHash} laid over earlier ones) its length and the chunks it is made of`;
 
 async function findSnapshot(vault, wanted) {
   const keys = componentsOf(vault.folder).flatMap((component) => manifestKeys(vault.folder, component));
@@ -1890,7 +1939,7 @@ async function restore(vault, [wanted], options, say) {
   const source = await new ChunkSource(vault).open(manifest);
   const done = await new Restore(vault, manifest, source, directory, say).run();
   say(
-    `${done.files} files, ${sizeText(done.bytes)}; ${done.troubles === 0 ? 'every file has the SHA-256 that was captured' : `${done.troubles} things are damaged`}`,
+    `${done.files} files, ${sizeText(done.bytes)}; ${done.troubles === 0 ? rightText(done) : `${done.troubles} things are damaged`}`,
   );
   if (!plan) {
     if (manifest.kind === 'physical')
@@ -2025,6 +2074,18 @@ async function writeAllLog(vault, [component], options, say) {
 
 const verdicts = ['good', 'damaged', 'missing', 'unreadable'];
 
+/** Every chunk that the file is made of is in a pack, and is as long as it has to be. */
+function checkPlaces(source, entry) {
+  let sizeBytes = 0;
+  for (const { id, offset, length } of slicesOf(entry)) {
+    const place = source.table.find(id);
+    if (!place) throw new Trouble('missing', `a chunk of ${quoted(entry.path)} is in no pack`);
+    need(offset + (length ?? 0) <= place.length, `${quoted(entry.path)} has a piece outside of its chunk`);
+    sizeBytes += length ?? place.length;
+  }
+  need(sizeBytes === entry.sizeBytes, `the chunks of ${quoted(entry.path)} are not as long as the file`);
+}
+
 class Check {
   constructor(vault, say) {
     Object.assign(this, { vault, say });
@@ -2136,14 +2197,7 @@ class Check {
     }
     for await (const entry of readTree(source, manifest)) {
       if (entry instanceof Trouble) throw entry;
-      let length = 0;
-      for (const id of entry.chunks ?? []) {
-        const place = source.table.find(Buffer.from(id, 'hex'));
-        if (!place) throw new Trouble('missing', `a chunk of ${quoted(entry.path)} is in no pack`);
-        length += place.length;
-      }
-      if (entry.type === 'file')
-        need(length === entry.sizeBytes, `the chunks of ${quoted(entry.path)} are not as long as the file`);
+      if (entry.type === 'file') checkPlaces(source, entry);
     }
     if (manifest.kind === 'physical' && isText(manifest.engine.stopLsn)) await this.#logOf(manifest);
   }

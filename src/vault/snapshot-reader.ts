@@ -1,6 +1,6 @@
 // Reading one snapshot: its tree, and its files verified chunk by chunk and as a whole.
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import { ChunkSource, type SourcePack, type SourceParts } from './chunk-source.ts';
@@ -12,6 +12,7 @@ import { packKeyOf } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { type PackContext, readPackIndex } from './pack.ts';
 import { eachChunk } from './pack-index.ts';
+import { PIECE_NUMBERS, pieceAt } from './pieces.ts';
 import { failWithWorst, openVerified } from './replicate.ts';
 import { restoreFiles } from './restore/restore-files.ts';
 import { parseTreeEntry } from './tree-entry.ts';
@@ -29,6 +30,8 @@ import { readThrough } from './versions.ts';
 const AHEAD = 16;
 /** Chunks looked at to find how far one ranged read can go. */
 const RUN = 160;
+/** Chunks of a file made of pieces that are kept for its other pieces: a few megabytes. */
+const KEPT_CHUNKS = 64;
 
 export async function openReader(
   core: VaultCore,
@@ -88,15 +91,44 @@ class ChunkSnapshotReader implements SnapshotReader {
   }
 
   async *read(entry: TreeEntry): AsyncGenerator<Buffer> {
-    if (entry.type !== 'file' || !entry.chunks || entry.sha256 === undefined) {
-      fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
-    }
-    yield* this.#stream(`'${entry.path}'`, entry.chunks, entry.sizeBytes, entry.sha256);
+    if (entry.type !== 'file' || !entry.chunks) fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
+    const what = `'${entry.path}'`;
+    if (entry.pieces) yield* this.#laidOver(what, entry, entry.chunks, entry.pieces);
+    else yield* this.#stream(what, entry.chunks, entry.sizeBytes, entry.sha256);
   }
 
-  async *#stream(what: string, hexIds: readonly string[], sizeBytes: number, sha256: string): AsyncGenerator<Buffer> {
-    const digest = createHash('sha256');
-    let length = 0;
+  /** Each chunk is compared with its id as a whole before a part of it is given out. */
+  async *#laidOver(
+    what: string,
+    entry: TreeEntry,
+    hexIds: readonly string[],
+    pieces: readonly number[],
+  ): AsyncGenerator<Buffer> {
+    const whole = new WholeFile(entry.sizeBytes, entry.sha256);
+    const ids = hexIds.map((id) => Buffer.from(id, 'hex'));
+    const chunks = new RecentChunks((number) => this.#source.read(ids[number] as Buffer, () => []));
+    const count = pieces.length / PIECE_NUMBERS;
+    for (let next = 0, at = 0; at < count; at++) {
+      for (; next < count && next < at + AHEAD; next++) void chunks.ask(pieceAt(pieces, next).chunk);
+      const { chunk, offset, length } = pieceAt(pieces, at);
+      const bytes = await chunks.ask(chunk);
+      if (offset + length > bytes.length) {
+        fail('OBJECT_DAMAGED', `${what} of snapshot '${this.snapshot.id}' has a piece outside of its chunk`);
+      }
+      const piece = bytes.subarray(offset, offset + length);
+      whole.take(piece);
+      yield piece;
+    }
+    if (!whole.isRight) this.#isAnother(what);
+  }
+
+  async *#stream(
+    what: string,
+    hexIds: readonly string[],
+    sizeBytes: number,
+    sha256: string | undefined,
+  ): AsyncGenerator<Buffer> {
+    const whole = new WholeFile(sizeBytes, sha256);
     const ids = hexIds.map((id) => Buffer.from(id, 'hex'));
     const ahead: Promise<Buffer>[] = [];
     for (let next = 0, at = 0; at < ids.length; at++) {
@@ -107,13 +139,58 @@ class ChunkSnapshotReader implements SnapshotReader {
         ahead.push(chunk);
       }
       const bytes = await (ahead.shift() as Promise<Buffer>);
-      digest.update(bytes);
-      length += bytes.length;
+      whole.take(bytes);
       yield bytes;
     }
-    if (length !== sizeBytes || digest.digest('hex') !== sha256) {
-      fail('OBJECT_DAMAGED', `${what} of snapshot '${this.snapshot.id}' is not what was captured`);
-    }
+    if (!whole.isRight) this.#isAnother(what);
+  }
+
+  #isAnother(what: string): never {
+    return fail('OBJECT_DAMAGED', `${what} of snapshot '${this.snapshot.id}' is not what was captured`);
+  }
+}
+
+/** Length and hash of what is read; a file that nobody has read before has no hash to compare with. */
+class WholeFile {
+  readonly #sizeBytes: number;
+  readonly #sha256: string | undefined;
+  readonly #hash: Hash | undefined;
+  #length = 0;
+
+  constructor(sizeBytes: number, sha256: string | undefined) {
+    this.#sizeBytes = sizeBytes;
+    this.#sha256 = sha256;
+    this.#hash = sha256 === undefined ? undefined : createHash('sha256');
+  }
+
+  take(bytes: Buffer): void {
+    this.#hash?.update(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** Asked once, at the end. */
+  get isRight(): boolean {
+    return this.#length === this.#sizeBytes && this.#hash?.digest('hex') === this.#sha256;
+  }
+}
+
+/** Chunks by number, those asked for last. */
+class RecentChunks {
+  readonly #read: (number: number) => Promise<Buffer>;
+  readonly #recent = new Map<number, Promise<Buffer>>();
+
+  constructor(read: (number: number) => Promise<Buffer>) {
+    this.#read = read;
+  }
+
+  ask(number: number): Promise<Buffer> {
+    const known = this.#recent.get(number);
+    const chunk = known ?? this.#read(number);
+    chunk.catch(() => {}); // whoever waits for it is told
+    this.#recent.delete(number);
+    this.#recent.set(number, chunk);
+    if (this.#recent.size > KEPT_CHUNKS) this.#recent.delete(this.#recent.keys().next().value as number);
+    return chunk;
   }
 }
 

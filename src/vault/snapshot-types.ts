@@ -25,11 +25,13 @@ export interface TreeEntry {
   readonly inode?: string;
   readonly linkTarget?: string;
   readonly sizeBytes: number;
-  /** Lower-case hexadecimal SHA-256 of the whole file. */
+  /** Lower-case hexadecimal SHA-256 of the whole file; absent where nobody has read the whole file. */
   readonly sha256?: string;
   readonly chunking?: Chunking;
-  /** Chunk ids in order, lower-case hexadecimal. */
+  /** Chunk ids, lower-case hexadecimal: in the order of the file, or, beside `pieces`, all that these refer to. */
   readonly chunks?: readonly string[];
+  /** Of a file made of parts of chunks, in its order, three numbers for each: index into `chunks`, offset in that chunk's plain bytes, length. */
+  readonly pieces?: readonly number[];
 }
 
 export interface SnapshotStatistics {
@@ -81,7 +83,7 @@ export interface SnapshotRequest {
 }
 
 /** What is told about a file before it is read. */
-export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'sizeBytes' | 'type'>;
+export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'pieces' | 'sizeBytes' | 'type'>;
 
 export type PlainEntry = Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds' | 'mtimeNanos'>;
 
@@ -91,6 +93,23 @@ export interface StoredFile {
   readonly sizeBytes: number;
   /** Lower-case hexadecimal SHA-256 of the whole file. */
   readonly sha256: string;
+}
+
+/** The next bytes of a file: those of its parent at a place, or new ones. */
+export type LaidPart =
+  | { readonly positionBytes: number; readonly lengthBytes: number }
+  | { readonly bytes: Uint8Array };
+
+/** What was stored of a file that was laid over an earlier one. */
+export interface LaidFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Absent where parts of the parent are in it: nobody has read them. */
+  readonly sha256?: string;
+  /** Of the file, bytes that were given. */
+  readonly givenBytes: number;
+  /** Plain bytes of all chunks that it refers to: what a restore reads for it. */
+  readonly chunkBytes: number;
 }
 
 /** A file of this host, read by the vault's own threads. */
@@ -118,6 +137,18 @@ export interface SnapshotWriter {
   ): Promise<void>;
   /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. */
   addUnchanged(entry: TreeEntry): boolean;
+  /**
+   * A file made of parts of an earlier snapshot's file and of new bytes, in its order, without reading the former. Undefined, and nothing is
+   * added, when not all chunks of `parent` are in the generation or those of longer-lived classes, or when it would have more than 1,048,576
+   * pieces; `parts` is then not read to its end. What is new is cut into chunks of 64 KiB by itself, wherever it belongs. A part outside of the
+   * parent, and parts that are not `sizeBytes` together, are `INTERNAL`.
+   */
+  addLaidOver(
+    entry: FileEntry,
+    parent: TreeEntry,
+    parts: Iterable<LaidPart> | AsyncIterable<LaidPart>,
+    sizeBytes: number,
+  ): Promise<LaidFile | undefined>;
   addDirectory(entry: PlainEntry): void;
   addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void;
   readonly statistics: SnapshotStatistics;
@@ -145,11 +176,11 @@ export interface SnapshotReader {
   readonly snapshot: Snapshot;
   /** Streams the tree, in the order it was captured. */
   entries(): AsyncIterable<TreeEntry>;
-  /** Plain bytes of one file, verified chunk by chunk and as a whole (length and SHA-256) before the end is signalled; another copy is tried when a pack is missing or damaged. */
+  /** Plain bytes of one file, verified chunk by chunk and as a whole (length, and SHA-256 where it has one) before the end is signalled; another copy is tried when a pack is missing or damaged. */
   read(entry: TreeEntry): AsyncIterable<Buffer>;
   /**
    * Writes files below a directory by worker threads: each is verified chunk by chunk and as a whole before it has its name, and what is right
-   * there already (size and SHA-256) is kept, so that a restore that was killed goes on. No link below the directory is followed. When this
+   * there already (size and SHA-256; never a file that has none) is kept, so that a restore that was killed goes on. No link below the directory is followed. When this
    * resolves, everything is on the disk (see `sync`); when it rejects, nothing is written any more. Throws `CANCELLED`, `NO_SPACE`,
    * `TARGET_UNFIT`, and what says most when no copy gives a chunk: `OBJECT_MISSING`, `OBJECT_DAMAGED`, or why it cannot be asked.
    */

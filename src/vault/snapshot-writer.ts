@@ -11,13 +11,17 @@ import type { VaultCore } from './core.ts';
 import type { Generation, Holdings } from './generation.ts';
 import { type IndexedPack, sealIndex } from './index-object.ts';
 import { INDEX_BYTES, newIndexKey, type StoredPack } from './known-chunks.ts';
+import { LaidOver, LaidParent } from './laid-over.ts';
 import { packKeyOf } from './layout.ts';
 import { portionsOf, readLarge } from './local-files.ts';
 import { type ManifestPart, sha256Of } from './manifest.ts';
+import { MOST_PIECES } from './pieces.ts';
 import { StreamCutter } from './stream-cutter.ts';
 import { type PendingEntry, TreeWriter } from './tree-writer.ts';
 import type {
   FileEntry,
+  LaidFile,
+  LaidPart,
   LocalFile,
   LocalFileResult,
   PlainEntry,
@@ -142,6 +146,19 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return true;
   }
 
+  async addLaidOver(
+    entry: FileEntry,
+    parent: TreeEntry,
+    parts: Iterable<LaidPart> | AsyncIterable<LaidPart>,
+    sizeBytes: number,
+  ): Promise<LaidFile | undefined> {
+    this.#begin();
+    const below = LaidParent.open(parent, this.#index);
+    const laid = below && (await this.#layOver(entry, below, parts, sizeBytes));
+    this.#state = 'open';
+    return laid;
+  }
+
   addDirectory(entry: PlainEntry): void {
     this.#requireOpen();
     this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
@@ -206,6 +223,51 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   #requireOpen(): void {
     if (this.#state === 'ended') fail('INTERNAL', 'the snapshot was committed or abandoned before');
     if (this.#state === 'busy') fail('INTERNAL', 'a file of the snapshot is being read, or failed');
+  }
+
+  async #layOver(
+    entry: FileEntry,
+    below: LaidParent,
+    parts: Iterable<LaidPart> | AsyncIterable<LaidPart>,
+    sizeBytes: number,
+  ): Promise<LaidFile | undefined> {
+    const pending = this.#tree.open();
+    const file = new LaidOver(below);
+    const hash = createHash('sha256');
+    this.#cutter.begin(pending, 'pages');
+    for await (const part of parts) {
+      if (!('bytes' in part)) file.keep(part.positionBytes, part.lengthBytes);
+      else {
+        file.give(part.bytes.length);
+        this.#readBytes += part.bytes.length;
+        if (file.isFresh) hash.update(part.bytes);
+        await this.#cutter.push(part.bytes);
+      }
+      if (file.pieceCount > MOST_PIECES) break;
+    }
+    this.#cutter.end();
+    const isTooMuch = file.pieceCount > MOST_PIECES;
+    if (!isTooMuch && file.sizeBytes !== sizeBytes) {
+      fail('INTERNAL', `the parts of '${entry.path}' have ${file.sizeBytes} bytes, it has ${sizeBytes}`);
+    }
+    const kept = file.keptChunks;
+    if (isTooMuch || !this.#pipeline.claimAll(kept.map((id) => Buffer.from(id, 'hex')))) {
+      pending.entry = null;
+      return undefined;
+    }
+    pending.kept = kept;
+    const { pieces } = file;
+    const sha256 = file.isFresh ? hash.digest('hex') : file.isParent ? below.entry.sha256 : undefined;
+    await this.#file(pending, {
+      ...entry,
+      type: 'file',
+      sizeBytes,
+      ...(sha256 !== undefined && { sha256 }),
+      chunking: 'pages',
+      ...(pieces && { pieces }),
+    });
+    const { freshBytes: givenBytes, chunkBytes } = file;
+    return { path: entry.path, sizeBytes, ...(sha256 !== undefined && { sha256 }), givenBytes, chunkBytes };
   }
 
   /** Each file's place in the tree is where it came, whatever is read first. */

@@ -1,6 +1,7 @@
 // One line of a tree as an entry, by hand: a snapshot of a million files has a million of them.
 
 import { fail } from '../errors/index.ts';
+import { arePieces } from './pieces.ts';
 import type { TreeEntry } from './types.ts';
 
 const HASH_DIGITS = 64;
@@ -34,8 +35,13 @@ function isEntry(value: unknown): value is TreeEntry {
     isTextOrAbsent(entry.ctimeNs) &&
     isTextOrAbsent(entry.inode) &&
     (entry.sha256 === undefined || isHash(entry.sha256)) &&
-    (entry.chunks === undefined || (Array.isArray(entry.chunks) && entry.chunks.every(isHash)))
+    (entry.chunks === undefined || (Array.isArray(entry.chunks) && entry.chunks.every(isHash))) &&
+    (entry.pieces === undefined || hasPieces(entry, entry.sizeBytes))
   );
+}
+
+function hasPieces({ type, chunks, pieces }: Readonly<Record<string, unknown>>, sizeBytes: number): boolean {
+  return type === 'file' && Array.isArray(chunks) && arePieces(pieces, chunks.length, sizeBytes);
 }
 
 /** Digit by digit: a regular expression takes several times as long, and there is one for every chunk. */

@@ -10,6 +10,8 @@ import type { TreeEntry } from './types.ts';
 export interface PendingEntry extends ChunkOwner {
   /** Set when the bytes have ended; `null` for an entry that is left out after all. */
   entry: Omit<TreeEntry, 'chunks'> | null | undefined;
+  /** Ids that come before those of its own chunks. */
+  kept?: readonly string[];
 }
 
 export class TreeWriter {
@@ -40,11 +42,11 @@ export class TreeWriter {
   /** Takes note of the entries that are complete now. */
   settle(): void {
     let done = 0;
-    for (const { entry, chunks, waiting } of this.#queue) {
+    for (const { entry, kept = [], chunks, waiting } of this.#queue) {
       if (entry === undefined || waiting > 0) break;
       done++;
       if (entry === null) continue;
-      this.#lines.push(JSON.stringify(entry.type === 'file' ? { ...entry, chunks } : entry));
+      this.#lines.push(JSON.stringify(entry.type === 'file' ? { ...entry, chunks: [...kept, ...chunks] } : entry));
     }
     if (done > 0) this.#queue.splice(0, done);
   }

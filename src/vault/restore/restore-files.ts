@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import type { SourceParts } from '../chunk-source.ts';
-import type { FileToRestore, RestoredFiles, RestoreFilesOptions, SnapshotId } from '../types.ts';
+import type { FileToRestore, RestoredFiles, RestoreFilesOptions, SnapshotId, TreeEntry } from '../types.ts';
 import { JobThreads, ThreadGone } from '../workers/job-threads.ts';
 import type { AnswerTo, ReadingSetup, TargetFile, TargetRoot } from '../workers/jobs.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type FetchedFrames, FrameFetcher, type WantedFrame } from './frame-fetcher.ts';
 import { PackSources, type Source } from './pack-sources.ts';
-import { type Chunk, chunksOf, isWhole, PlacePlan, type Stretch, stretchesOf } from './place-plan.ts';
+import { type FileSource, isWhole, PlacePlan, type Stretch, slicesOf, sourceOf, stretchesOf } from './place-plan.ts';
 import { canSyncFileSystem, syncFileSystem } from './sync.ts';
 
 /** Looked at together, whether they are right already. */
@@ -24,7 +24,7 @@ const LARGEST_BUDGET_BYTES = 192 * 1024 * 1024;
 
 interface Wanted {
   readonly file: TargetFile;
-  readonly chunkIds: readonly string[];
+  readonly entry: TreeEntry;
 }
 
 /** The random end of a snapshot's id. */
@@ -77,11 +77,11 @@ class RestoreRun {
   /** Once it has settled, no thread writes any more. */
   async run(files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>): Promise<RestoredFiles> {
     try {
-      for await (const { file, chunkIds } of this.#lacking(files)) {
+      for await (const { file, entry } of this.#lacking(files)) {
         this.#check();
-        const chunks = chunksOf(this.#parts.index, file.path, chunkIds, file.sizeBytes);
-        if (isWhole(file.sizeBytes, chunks)) await this.#addWhole(file, chunks);
-        else await this.#startLarge(file, chunks);
+        const source = sourceOf(this.#parts.index, entry);
+        if (isWhole(file.sizeBytes, source)) await this.#addWhole(file, source);
+        else await this.#startLarge(file, source);
       }
       await this.#launchPlan();
     } catch (cause) {
@@ -118,9 +118,9 @@ class RestoreRun {
     }
   }
 
-  async #addWhole(file: TargetFile, chunks: readonly Chunk[]): Promise<void> {
-    if (this.#plan.endsBefore(chunks[0])) await this.#launchPlan();
-    this.#plan.add(file, chunks);
+  async #addWhole(file: TargetFile, source: FileSource): Promise<void> {
+    if (this.#plan.endsBefore(source.chunks[0])) await this.#launchPlan();
+    this.#plan.add(file, slicesOf(source));
   }
 
   async #launchPlan(): Promise<void> {
@@ -132,20 +132,22 @@ class RestoreRun {
   }
 
   /** The unfinished form is made, or what an earlier attempt left of it looked at; its stretches are written by all threads, its hash is one thread's. */
-  async #startLarge(file: TargetFile, chunks: readonly Chunk[]): Promise<void> {
+  async #startLarge(file: TargetFile, source: FileSource): Promise<void> {
     const home = this.#threads.home();
     const root = this.#root;
+    const chunks = source.pieces || file.sha256 === undefined ? [] : source.chunks;
     const ids = Buffer.concat(
       chunks.map(({ id }) => id),
       chunks.length * CHUNK_ID_BYTES,
     );
     const lengths = Uint32Array.from(chunks, ({ record }) => record.length);
-    const { right } = await this.#repeated(() =>
+    const { right, inode } = await this.#repeated(() =>
       this.#threads.run<'begin'>({ kind: 'begin', root, setup: this.#setup, file, ids, lengths }, { home }),
     );
     const open: Stretch[] = [];
     let hashedTo = 0;
     const advance = () => {
+      if (file.sha256 === undefined) return;
       const upTo = Math.min(...open.map(({ position }) => position), file.sizeBytes);
       if (upTo - hashedTo < ADVANCE_BYTES || upTo === file.sizeBytes) return;
       hashedTo = upTo;
@@ -153,7 +155,7 @@ class RestoreRun {
       this.#threads.run<'advance'>({ kind: 'advance', root, file, upTo }, { home }).catch(() => {});
     };
     const written: Promise<void>[] = [];
-    for (const stretch of stretchesOf(file, chunks, right)) {
+    for (const stretch of stretchesOf(file, source, right)) {
       open.push(stretch);
       const { done } = await this.#launch(stretch.plan, () => {
         open.splice(open.indexOf(stretch), 1);
@@ -164,7 +166,7 @@ class RestoreRun {
     void this.#track(async () => {
       await Promise.all(written);
       if (this.#failure) return;
-      await this.#repeated(() => this.#threads.run<'finish'>({ kind: 'finish', root, file }, { home }));
+      await this.#repeated(() => this.#threads.run<'finish'>({ kind: 'finish', root, file, inode }, { home }));
       this.#note([file], false);
     });
   }
@@ -186,7 +188,7 @@ class RestoreRun {
 
   /** Until every frame was right: those that are not are read from elsewhere, and the job is done again. */
   async #place(plan: PlacePlan): Promise<void> {
-    const { ids, chunks, frames: wanted, placements } = plan;
+    const { ids, slices, frames: wanted, placements } = plan;
     for (;;) {
       const fetched = await this.#fetcher.fetch(wanted);
       this.#check();
@@ -199,7 +201,7 @@ class RestoreRun {
         ranges,
         frames,
         ids,
-        chunks,
+        slices,
         placements,
       } as const;
       try {
@@ -283,19 +285,17 @@ async function* batchesOf(
       batch = [];
       bytes = 0;
     }
-    if (entry.type !== 'file' || !entry.chunks || entry.sha256 === undefined) {
-      fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
-    }
+    if (entry.type !== 'file' || !entry.chunks) fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
     const file: TargetFile = {
       path: checkPath(path ?? entry.path),
       sizeBytes: entry.sizeBytes,
-      sha256: entry.sha256,
+      ...(entry.sha256 !== undefined && { sha256: entry.sha256 }),
       mode: (mode ?? entry.mode) & 0o7777,
       mtimeSeconds: entry.mtimeSeconds,
       ...(options.owner && { owner: options.owner }),
       isSynced,
     };
-    batch.push({ file, chunkIds: entry.chunks });
+    batch.push({ file, entry });
     bytes += entry.sizeBytes;
   }
   if (batch.length > 0) yield batch;

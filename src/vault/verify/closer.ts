@@ -9,7 +9,7 @@ import type { VaultCore } from '../core.ts';
 import type { Generation } from '../generation.ts';
 import { openIndex } from '../index-object.ts';
 import type { Manifest } from '../manifest.ts';
-import { chunksOf } from '../restore/place-plan.ts';
+import { sourceOf } from '../restore/place-plan.ts';
 import { openParts, readerOf } from '../snapshot-reader.ts';
 import { readThrough } from '../versions.ts';
 import { type JobThreads, ThreadGone } from '../workers/job-threads.ts';
@@ -140,7 +140,7 @@ export class Closer {
         this.#signal?.throwIfAborted();
         if (entry.type !== 'file') continue;
         files += 1;
-        chunksOf(parts.index, entry.path, entry.chunks ?? [], entry.sizeBytes);
+        sourceOf(parts.index, entry);
       }
       if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${manifest.header.id}' holds no file`);
       this.#goodBodies.add(body);

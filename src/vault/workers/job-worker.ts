@@ -1,6 +1,6 @@
 // Entry of a reading thread: does one job after the other, each in one go, and answers.
 
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
@@ -39,7 +39,8 @@ const handlers: {
     hashes.delete(job.file.path);
     const { handle, isNew } = beginLarge(tree, job.file);
     try {
-      return { right: isNew ? undefined : rightChunks(handle, job) };
+      const inode = `${fstatSync(handle, { bigint: true }).ino}`;
+      return { right: isNew ? undefined : rightChunks(handle, job), inode };
     } finally {
       closeSync(handle);
     }
@@ -49,11 +50,11 @@ const handlers: {
     hashOf(hashes, file.path).advance(tree, file, upTo);
     return {};
   },
-  finish: ({ root, file }) => {
+  finish: ({ root, file, inode }) => {
     const { tree, hashes } = sessionOf(root);
     const hash = hashOf(hashes, file.path);
     hashes.delete(file.path);
-    finishLarge(tree, file, hash);
+    finishLarge(tree, file, hash, inode);
     return {};
   },
   inspect: (job) => inspectPack(job),

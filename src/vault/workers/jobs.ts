@@ -3,6 +3,11 @@
 import type { ErrorData } from '../../errors/index.ts';
 import type { FramePlace } from '../pack-index.ts';
 
+/** Numbers for one slice of a job: see `PlaceJob.slices`. */
+export const SLICE_NUMBERS = 6;
+/** Plain bytes of opened frames that a thread keeps for later slices of its job. */
+export const KEPT_FRAMES_BYTES = 24 * 1024 * 1024;
+
 /** What binds chunks to their vault. */
 export interface ReadingSetup {
   readonly vaultId: Uint8Array;
@@ -23,8 +28,8 @@ export interface TargetFile {
   /** Below the root, `/`-separated. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Lower-case hexadecimal, of the whole file. */
-  readonly sha256: string;
+  /** Lower-case hexadecimal, of the whole file; absent where nobody has read it: every chunk is compared with its id then. */
+  readonly sha256?: string;
   readonly mode: number;
   readonly mtimeSeconds: number;
   readonly owner?: { readonly uid: number; readonly gid: number };
@@ -50,10 +55,10 @@ export interface FrameToOpen {
   readonly place: FramePlace;
 }
 
-/** A file, or a stretch of a large one that begins at `position`; its chunks are the next `chunks` of the job. */
+/** A file in its order, or a stretch of a large one from `position` on, in any order; it is made of the next `slices` of the job. */
 export interface Placement {
   readonly file: TargetFile;
-  readonly chunks: number;
+  readonly slices: number;
   readonly position?: number;
 }
 
@@ -64,10 +69,10 @@ export interface PlaceJob {
   readonly packs: readonly PackToOpen[];
   readonly ranges: readonly ArrayBuffer[];
   readonly frames: readonly FrameToOpen[];
-  /** Chunk ids one after another. */
+  /** For each slice the id of its chunk, one after another. */
   readonly ids: Uint8Array;
-  /** For each chunk: number of its frame, offset in the frame's plain bytes, length. */
-  readonly chunks: Uint32Array;
+  /** For each slice: number of the frame, offset of the chunk in the frame's plain bytes, length of the chunk; offset of the slice in its chunk, its length, and where it belongs after the position of its placement. */
+  readonly slices: Uint32Array;
   readonly placements: readonly Placement[];
 }
 
@@ -89,10 +94,12 @@ export interface Jobs {
       readonly root: TargetRoot;
       readonly setup: ReadingSetup;
       readonly file: TargetFile;
+      /** Of the chunks that are the file in its order; none where an earlier form cannot be judged by them. */
       readonly ids: Uint8Array;
       readonly lengths: Uint32Array;
     };
-    readonly answer: { readonly right: Uint8Array | undefined };
+    /** `inode`: of the unfinished form, as decimal text. */
+    readonly answer: { readonly right: Uint8Array | undefined; readonly inode: string };
   };
   /** Everything up to here is written: hashes on to it. */
   advance: {
@@ -104,9 +111,14 @@ export interface Jobs {
     };
     readonly answer: Record<string, never>;
   };
-  /** Compares the whole file with its hash and gives it its name. */
+  /** Compares the whole file with its hash, or its length where it has none, and gives it its name. */
   finish: {
-    readonly job: { readonly kind: 'finish'; readonly root: TargetRoot; readonly file: TargetFile };
+    readonly job: {
+      readonly kind: 'finish';
+      readonly root: TargetRoot;
+      readonly file: TargetFile;
+      readonly inode: string;
+    };
     readonly answer: Record<string, never>;
   };
   /** A whole pack: its name, and with `content` its own index, every frame and every chunk. */

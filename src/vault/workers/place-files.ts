@@ -1,4 +1,4 @@
-// From ciphertext to files: opens the frames of a job, compares each file with its hash and each stretch's chunks with their ids, writes what they belong to.
+// From ciphertext to files: opens the frames of a job, compares each file with its hash, or the chunks it is made of with their ids, and writes it.
 
 import { createHash, hash } from 'node:crypto';
 import { isHoldfastError } from '../../errors/index.ts';
@@ -6,12 +6,9 @@ import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
 import { decompressSync } from '../codec.ts';
 import { letGo } from '../let-go.ts';
 import { decryptFrame } from '../pack.ts';
-import type { AnswerTo, PlaceJob, Placement } from './jobs.ts';
-import { notAsCaptured, writePiece, writeWhole } from './target-files.ts';
+import { type AnswerTo, KEPT_FRAMES_BYTES, type PlaceJob, type Placement, SLICE_NUMBERS } from './jobs.ts';
+import { notAsCaptured, writeStretch, writeWhole } from './target-files.ts';
 import type { TargetTree } from './target-tree.ts';
-
-/** Plain bytes of opened frames that are kept for later chunks of the job. */
-const KEPT_BYTES = 24 * 1024 * 1024;
 
 /** A frame that is not what was stored: another copy may have it. */
 class FrameDamage extends Error {
@@ -24,29 +21,32 @@ class FrameDamage extends Error {
 }
 
 export function placeFiles(tree: TargetTree, job: PlaceJob): AnswerTo<'place'> {
-  const chunks = new JobChunks(job);
+  const slices = new JobSlices(job);
   const damaged: { frame: number; message: string }[] = [];
   let first = 0;
   for (const placement of job.placements) {
     try {
-      if (placement.position === undefined) placeWhole(tree, chunks, placement, first);
-      else writePiece(tree, placement.file, placement.position, chunks.verified(first, placement.chunks));
+      if (placement.position === undefined) placeWhole(tree, slices, placement, first);
+      else writeStretch(tree, placement.file, placement.position, slices.placed(first, placement.slices));
     } catch (error) {
       if (!(error instanceof FrameDamage)) throw error;
       damaged.push({ frame: error.frame, message: error.message });
     }
-    first += placement.chunks;
+    first += placement.slices;
   }
-  chunks.end();
+  slices.end();
   return { damaged };
 }
 
-/** The file's own hash says that every byte is right; only where it does not, its chunks are looked at for the one that is another. */
-function placeWhole(tree: TargetTree, chunks: JobChunks, { file, chunks: count }: Placement, first: number): void {
-  const pieces = chunks.pieces(first, count);
+/**
+ * The file's own hash says that every byte is right; only where it does not, its chunks are looked at for the one that is another. A file
+ * without a hash has nothing but the ids of its chunks.
+ */
+function placeWhole(tree: TargetTree, slices: JobSlices, { file, slices: count }: Placement, first: number): void {
+  const pieces = file.sha256 === undefined ? slices.verified(first, count) : slices.pieces(first, count);
   const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0);
-  if (sizeBytes !== file.sizeBytes || sha256Of(pieces) !== file.sha256) {
-    chunks.verified(first, count);
+  if (sizeBytes !== file.sizeBytes || (file.sha256 !== undefined && sha256Of(pieces) !== file.sha256)) {
+    slices.verified(first, count);
     notAsCaptured(file);
   }
   writeWhole(tree, file, pieces);
@@ -60,30 +60,36 @@ function sha256Of(pieces: readonly Buffer[]): string {
   return whole.digest('hex');
 }
 
-class JobChunks {
+class JobSlices {
   readonly #job: PlaceJob;
   readonly #chunkIds: ChunkIds;
   /** Plain bytes by number, oldest first. */
   readonly #frames = new Map<number, Buffer>();
   #keptBytes = 0;
+  /** Number of the last slice whose chunk was compared with its id: the next one is mostly of the same chunk, or of another that comes once. */
+  #compared: number | undefined;
 
   constructor(job: PlaceJob) {
     this.#job = job;
     this.#chunkIds = new ChunkIds(job.setup.chunkIdKey);
   }
 
-  /** Chunks compared with their ids. */
+  /** Each out of a chunk that was compared with its id as a whole. */
   verified(first: number, count: number): Buffer[] {
-    const pieces: Buffer[] = [];
-    for (let number = first; number < first + count; number++) {
-      const bytes = this.#bytes(number);
-      if (!this.#id(number).equals(this.#chunkIds.of(bytes))) this.#isAnother(number);
-      pieces.push(bytes);
-    }
-    return pieces;
+    return this.placed(first, count).map(({ bytes }) => bytes);
   }
 
-  /** Chunks as they come, those that lie one after another together. */
+  /** The same, with the place of each after the position of the placement. */
+  placed(first: number, count: number): { readonly at: number; readonly bytes: Buffer }[] {
+    const placed: { at: number; bytes: Buffer }[] = [];
+    for (let number = first; number < first + count; number++) {
+      this.#compare(number);
+      placed.push({ at: this.#number(number, 5), bytes: this.#bytes(number) });
+    }
+    return placed;
+  }
+
+  /** As they come, those that lie one after another together. */
   pieces(first: number, count: number): Buffer[] {
     const pieces: Buffer[] = [];
     for (let number = first; number < first + count; number++) {
@@ -109,15 +115,29 @@ class JobChunks {
     return Buffer.from(buffer, byteOffset + number * CHUNK_ID_BYTES, CHUNK_ID_BYTES);
   }
 
-  #isAnother(number: number): never {
-    const frame = this.#job.chunks[number * 3] as number;
-    throw new FrameDamage(frame, `a chunk of ${this.#what(frame)} is another one`);
+  #compare(number: number): void {
+    if (this.#compared !== undefined && this.#isSameChunk(this.#compared, number)) return;
+    const [frame, offset, length] = [this.#number(number, 0), this.#number(number, 1), this.#number(number, 2)];
+    const chunk = this.#frame(frame).subarray(offset, offset + length);
+    if (!this.#id(number).equals(this.#chunkIds.of(chunk))) {
+      throw new FrameDamage(frame, `a chunk of ${this.#what(frame)} is another one`);
+    }
+    this.#compared = number;
   }
 
+  #isSameChunk(one: number, other: number): boolean {
+    const isSamePlace = [0, 1, 2].every((column) => this.#number(one, column) === this.#number(other, column));
+    return isSamePlace && this.#id(one).equals(this.#id(other));
+  }
+
+  /** A slice that reaches out of its chunk was refused when the job was made. */
   #bytes(number: number): Buffer {
-    const [frame, offset, length] = this.#job.chunks.subarray(number * 3, number * 3 + 3) as unknown as number[];
-    const plain = this.#frame(frame as number);
-    return plain.subarray(offset as number, (offset as number) + (length as number));
+    const start = this.#number(number, 1) + this.#number(number, 3);
+    return this.#frame(this.#number(number, 0)).subarray(start, start + this.#number(number, 4));
+  }
+
+  #number(slice: number, column: number): number {
+    return this.#job.slices[slice * SLICE_NUMBERS + column] as number;
   }
 
   #what(frame: number): string {
@@ -131,7 +151,7 @@ class JobChunks {
     const plain = this.#open(number);
     this.#keptBytes += plain.length;
     for (const [oldest, bytes] of this.#frames) {
-      if (this.#keptBytes <= KEPT_BYTES) break;
+      if (this.#keptBytes <= KEPT_FRAMES_BYTES) break;
       this.#frames.delete(oldest);
       this.#keptBytes -= bytes.length;
     }

@@ -23,6 +23,8 @@ import type { TargetFile } from './jobs.ts';
 import type { TargetTree } from './target-tree.ts';
 
 const SUFFIX = '.holdfast-part';
+/** Of a restore's session, in the names of unfinished files without a hash. */
+const SESSION_LENGTH = 8;
 /** Of a name, in bytes, on every usual file system. */
 const LONGEST_NAME = 255;
 const READ_BYTES = 1024 * 1024;
@@ -36,9 +38,14 @@ export interface Places {
   readonly final: string;
 }
 
-export function placesOf(tree: TargetTree, path: string): Places {
+/**
+ * What an earlier attempt left of a file with a hash can be gone on with. One without cannot be told from another, so its unfinished form is
+ * this session's alone: nobody else writes into it, and nothing of an earlier one is taken for what this one wrote.
+ */
+export function placesOf(tree: TargetTree, { path, sha256 }: Pick<TargetFile, 'path' | 'sha256'>): Places {
   const { directory, name } = tree.locate(path);
-  const suffix = `.${tree.root.mark}${SUFFIX}`;
+  const { mark, session } = tree.root;
+  const suffix = `.${mark}${sha256 === undefined ? `.${session.slice(0, SESSION_LENGTH)}` : ''}${SUFFIX}`;
   const isLong = Buffer.byteLength(name) + suffix.length > LONGEST_NAME;
   const stem = isLong ? `.${createHash('sha256').update(name).digest('hex')}` : name;
   return { part: `${directory}/${stem}${suffix}`, final: `${directory}/${name}` };
@@ -92,7 +99,8 @@ export function readInto(handle: number, from: number, to: number, take: (bytes:
 
 /** Writes a whole file. */
 export function writeWhole(tree: TargetTree, file: TargetFile, pieces: readonly Buffer[]): void {
-  const places = placesOf(tree, file.path);
+  const places = placesOf(tree, file);
+  if (file.sha256 === undefined) clearLeftovers(tree, file);
   const handle = openNew(places.part);
   try {
     let position = 0;
@@ -109,7 +117,8 @@ export function writeWhole(tree: TargetTree, file: TargetFile, pieces: readonly 
 
 /** Whether the file with its own name is what the snapshot has. Mode, owner and time are put right then. */
 export function keepIfRight(tree: TargetTree, file: TargetFile): boolean {
-  const { final } = placesOf(tree, file.path);
+  if (file.sha256 === undefined) return false; // nothing says what it should be
+  const { final } = placesOf(tree, file);
   // Mostly there is nothing; that an exception says so costs as much as the file.
   const found = exists(final) ? openIfOwn(final) : undefined;
   if (!found) return false;
@@ -125,10 +134,12 @@ export function keepIfRight(tree: TargetTree, file: TargetFile): boolean {
   }
 }
 
-/** Makes the unfinished form with its full length, or gives the one that an earlier attempt left. */
+/** Makes the unfinished form with its full length, or gives the one that an earlier attempt left of a file with a hash. */
 export function beginLarge(tree: TargetTree, file: TargetFile): { handle: number; isNew: boolean } {
-  const { part } = placesOf(tree, file.path);
-  const found = openIfOwn(part, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const { part } = placesOf(tree, file);
+  if (file.sha256 === undefined) clearLeftovers(tree, file);
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const found = file.sha256 === undefined ? undefined : openIfOwn(part, flags);
   if (found) {
     if (found.stat.size === file.sizeBytes && found.stat.uid === process.geteuid?.()) {
       return { handle: found.handle, isNew: false };
@@ -140,16 +151,17 @@ export function beginLarge(tree: TargetTree, file: TargetFile): { handle: number
   return { handle, isNew: true };
 }
 
-/** Writes into the unfinished form. */
-export function writePiece(tree: TargetTree, file: TargetFile, position: number, pieces: readonly Buffer[]): void {
-  const found = openIfOwn(placesOf(tree, file.path).part, constants.O_RDWR | constants.O_NOFOLLOW);
+/** Writes into the unfinished form; `at` counts from `position`. */
+export function writeStretch(
+  tree: TargetTree,
+  file: TargetFile,
+  position: number,
+  pieces: Iterable<{ readonly at: number; readonly bytes: Buffer }>,
+): void {
+  const found = openIfOwn(placesOf(tree, file).part, constants.O_RDWR | constants.O_NOFOLLOW);
   if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
   try {
-    let at = position;
-    for (const bytes of pieces) {
-      writeAll(found.handle, bytes, at);
-      at += bytes.length;
-    }
+    for (const { at, bytes } of pieces) writeAll(found.handle, bytes, position + at);
   } finally {
     closeSync(found.handle);
   }
@@ -161,7 +173,7 @@ export class LargeHash {
   #position = 0;
 
   advance(tree: TargetTree, file: TargetFile, upTo: number): void {
-    const found = openIfOwn(placesOf(tree, file.path).part);
+    const found = openIfOwn(placesOf(tree, file).part);
     if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
     try {
       readInto(found.handle, this.#position, upTo, (bytes) => this.#hash.update(bytes));
@@ -176,20 +188,39 @@ export class LargeHash {
   }
 }
 
-/** Done again after its answer was lost, it finds the file with its name. */
-export function finishLarge(tree: TargetTree, file: TargetFile, hash: LargeHash): void {
-  if (!exists(placesOf(tree, file.path).part) && keepIfRight(tree, file)) return;
-  hash.advance(tree, file, file.sizeBytes);
-  if (hash.digest() !== file.sha256) notAsCaptured(file);
-  const places = placesOf(tree, file.path);
+/** Done again after its answer was lost, it finds the file with its name. `inode`: of the unfinished form that was begun. */
+export function finishLarge(tree: TargetTree, file: TargetFile, hash: LargeHash, inode: string): void {
+  const places = placesOf(tree, file);
+  if (!exists(places.part) && (keepIfRight(tree, file) || wasNamed(places, file, inode))) return;
+  if (file.sha256 !== undefined) {
+    hash.advance(tree, file, file.sizeBytes);
+    if (hash.digest() !== file.sha256) notAsCaptured(file);
+  }
   const found = openIfOwn(places.part, constants.O_RDWR | constants.O_NOFOLLOW);
   if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
   try {
+    if (found.stat.size !== file.sizeBytes) notAsCaptured(file);
     settle(found.handle, file);
   } finally {
     closeSync(found.handle);
   }
   publish(tree, file, places);
+}
+
+/** Whether the file without a hash that was begun, and is written, has its name. */
+function wasNamed({ final }: Places, { sha256, sizeBytes }: TargetFile, inode: string): boolean {
+  if (sha256 !== undefined) return false;
+  const stat = lstatSync(final, { bigint: true, throwIfNoEntry: false });
+  if (!stat?.isFile()) return false;
+  return `${stat.ino}` === inode && stat.size === BigInt(sizeBytes);
+}
+
+/** What killed attempts left beside the file, once for each directory. */
+function clearLeftovers(tree: TargetTree, { path }: TargetFile): void {
+  const { mark, session } = tree.root;
+  const own = `.${session.slice(0, SESSION_LENGTH)}${SUFFIX}`;
+  const others = new RegExp(`\\.${mark}\\.[0-9a-f]{${SESSION_LENGTH}}\\${SUFFIX}$`);
+  tree.clearOnce(path, (name) => others.test(name) && !name.endsWith(own));
 }
 
 function exists(place: string): boolean {

@@ -1,6 +1,6 @@
 // Paths below a restore's target that lead there whatever somebody else puts in the way: no link is followed on any step.
 
-import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
 import { fail } from '../../errors/index.ts';
 import type { TargetRoot } from './jobs.ts';
 
@@ -14,6 +14,7 @@ export class TargetTree {
   /** By path below the root, least recently used first. */
   readonly #open = new Map<string, number>();
   readonly #renamedIn = new Set<string>();
+  readonly #cleared = new Set<string>();
 
   constructor(root: TargetRoot) {
     this.root = root;
@@ -29,6 +30,15 @@ export class TargetTree {
   /** A name was given in the directory of `path`. */
   noteRename(path: string): void {
     this.#renamedIn.add(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+  }
+
+  /** Files of the directory of `path` whose names are told to be left over go, the first time it is asked. */
+  clearOnce(path: string, isLeftover: (name: string) => boolean): void {
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    if (this.#cleared.has(parent)) return;
+    this.#cleared.add(parent);
+    const directory = `/proc/self/fd/${this.#directory(parent)}`;
+    for (const name of readdirSync(directory)) if (isLeftover(name)) removeIfThere(`${directory}/${name}`);
   }
 
   /** Names that were given are on the disk. */
@@ -88,5 +98,14 @@ function makeDirectory(place: string): void {
     mkdirSync(place, 0o700);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Another thread may be faster. */
+function removeIfThere(place: string): void {
+  try {
+    unlinkSync(place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
