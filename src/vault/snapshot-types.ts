@@ -135,8 +135,8 @@ export interface SnapshotWriter {
     files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
     onFile: (result: LocalFileResult) => void,
   ): Promise<void>;
-  /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. */
-  addUnchanged(entry: TreeEntry): boolean;
+  /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. To be awaited, as those below: what waits to be written down is bounded by that. */
+  addUnchanged(entry: TreeEntry): Promise<boolean>;
   /**
    * A file made of parts of an earlier snapshot's file and of new bytes, in its order, without reading the former. Undefined, and nothing is
    * added, when not all chunks of `parent` are in the generation or those of longer-lived classes, or when it would have more than 1,048,576
@@ -149,8 +149,8 @@ export interface SnapshotWriter {
     parts: Iterable<LaidPart> | AsyncIterable<LaidPart>,
     sizeBytes: number,
   ): Promise<LaidFile | undefined>;
-  addDirectory(entry: PlainEntry): void;
-  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void;
+  addDirectory(entry: PlainEntry): Promise<void>;
+  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): Promise<void>;
   readonly statistics: SnapshotStatistics;
   /**
    * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the

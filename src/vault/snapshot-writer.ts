@@ -137,12 +137,12 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     this.#state = 'open';
   }
 
-  addUnchanged(entry: TreeEntry): boolean {
+  async addUnchanged(entry: TreeEntry): Promise<boolean> {
     this.#requireOpen();
     const ids = (entry.chunks ?? []).map((id) => Buffer.from(id, 'hex'));
     if (!this.#pipeline.claimAll(ids)) return false;
-    this.#tree.add(entry);
     if (entry.type === 'file') this.#files++;
+    await this.#tree.add(entry);
     return true;
   }
 
@@ -159,14 +159,14 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return laid;
   }
 
-  addDirectory(entry: PlainEntry): void {
+  async addDirectory(entry: PlainEntry): Promise<void> {
     this.#requireOpen();
-    this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
+    await this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
   }
 
-  addSymlink(entry: PlainEntry & { readonly linkTarget: string }): void {
+  async addSymlink(entry: PlainEntry & { readonly linkTarget: string }): Promise<void> {
     this.#requireOpen();
-    this.#tree.add({ ...entry, type: 'symlink', sizeBytes: 0 });
+    await this.#tree.add({ ...entry, type: 'symlink', sizeBytes: 0 });
   }
 
   async commit(end: CommitEnd): Promise<SnapshotOnCopies> {

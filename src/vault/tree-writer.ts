@@ -14,6 +14,9 @@ export interface PendingEntry extends ChunkOwner {
   kept?: readonly string[];
 }
 
+/** Waiting entries of which nothing more has to be known: enough that writing them down costs little, few enough to keep. */
+const FLUSH_ENTRIES = 512;
+
 export class TreeWriter {
   readonly #cutter: StreamCutter;
   readonly #hash = createHash('sha256');
@@ -21,6 +24,9 @@ export class TreeWriter {
   readonly #queue: PendingEntry[] = [];
   #lines: string[] = [];
   #bytes = 0;
+  #added = 0;
+  /** Lines are cut in their order, whoever flushes. */
+  #pushing: Promise<void> = Promise.resolve();
 
   constructor(pipeline: ChunkPipeline, gear: GearTable) {
     this.#cutter = new StreamCutter(pipeline, gear, () => {});
@@ -34,9 +40,11 @@ export class TreeWriter {
     return pending;
   }
 
-  add(entry: TreeEntry): void {
+  /** Resolves when there is room for more: a tree without anything new would be all in memory otherwise. */
+  async add(entry: TreeEntry): Promise<void> {
     const { chunks, ...rest } = entry;
     this.#queue.push({ entry: rest, chunks: [...(chunks ?? [])], waiting: 0 });
+    if (++this.#added % FLUSH_ENTRIES === 0) await this.flush();
   }
 
   /** Takes note of the entries that are complete now. */
@@ -53,12 +61,13 @@ export class TreeWriter {
 
   async flush(): Promise<void> {
     this.settle();
-    if (this.#lines.length === 0) return;
+    if (this.#lines.length === 0) return this.#pushing;
     const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     this.#lines = [];
     this.#hash.update(bytes);
     this.#bytes += bytes.length;
-    await this.#cutter.push(bytes);
+    this.#pushing = this.#pushing.then(() => this.#cutter.push(bytes));
+    await this.#pushing;
   }
 
   async end(): Promise<void> {

@@ -149,7 +149,7 @@ async function capture(
     entries[name] = { ...rest, ...more };
   };
   const empty = { path: 'empty', mode: 0o750, mtimeSeconds: 1_763_000_000 };
-  writer.addDirectory(empty);
+  await writer.addDirectory(empty);
   keep(empty, { type: 'directory' });
   for (const [name, bytes] of Object.entries(content)) {
     const entry = { path: name, mode: 0o640, mtimeSeconds: 1_763_000_001, mtimeNanos: 500_000_000 };
@@ -158,7 +158,7 @@ async function capture(
   }
   if (kind === 'files') {
     const link = { path: 'link', mode: 0o777, mtimeSeconds: 1_763_000_002 };
-    writer.addSymlink({ ...link, linkTarget: 'deep/er/file.txt' });
+    await writer.addSymlink({ ...link, linkTarget: 'deep/er/file.txt' });
     keep(link, { type: 'symlink', linkTarget: 'deep/er/file.txt' });
   }
   const engine = kind === 'physical' ? details(content) : {};

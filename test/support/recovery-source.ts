@@ -249,7 +249,7 @@ async function addTree(writer: Writer, root: string, relative = ''): Promise<num
     const stat = await lstat(isTablespace ? `${file}/` : file);
     const common = { path: entry, mode: stat.mode & 0o777, mtimeSeconds: Math.floor(stat.mtimeMs / 1000) };
     if (stat.isDirectory()) {
-      writer.addDirectory(common);
+      await writer.addDirectory(common);
       sizeBytes += await addTree(writer, root, entry);
     } else {
       const chunking = entry.startsWith('base/') || entry.startsWith('pg_tblspc/') ? 'pages' : 'content';

@@ -125,12 +125,12 @@ export async function takeSnapshot(
 ): Promise<SnapshotOnCopies> {
   const writer = await vault.writeSnapshot(request(number, changes));
   try {
-    writer.addDirectory({ path: 'base', mode: 0o700, mtimeSeconds: 1 });
+    await writer.addDirectory({ path: 'base', mode: 0o700, mtimeSeconds: 1 });
     for (const [path, bytes] of Object.entries(files)) {
       const chunking = path.startsWith('base/') ? 'pages' : 'content';
       await writer.addFile({ path, mode: 0o600, mtimeSeconds: 2, chunking }, inPieces(bytes));
     }
-    writer.addSymlink({ path: 'pg_wal', mode: 0o777, mtimeSeconds: 3, linkTarget: '/wal' });
+    await writer.addSymlink({ path: 'pg_wal', mode: 0o777, mtimeSeconds: 3, linkTarget: '/wal' });
     return await writer.commit({ to, state: 'clean', engine: { systemId: '7' } });
   } catch (error) {
     await writer.abandon();

@@ -31,7 +31,7 @@ async function compile(): Promise<void> {
 export async function holdfast(): Promise<Contender> {
   await compile();
   const argv = (operation: string, place: Place) => [
-    ...[process.execPath, driver, operation, '--copy', place.repository],
+    ...[process.execPath, '--max-semi-space-size=8', driver, operation, '--copy', place.repository], // as bin/holdfast does
     ...['--key', `${place.home}/key`, '--source', place.source, '--target', place.target],
   ];
   const script = (work: Work, place: Place) => {

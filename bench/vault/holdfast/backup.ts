@@ -7,6 +7,7 @@ import type {
   LocalFile,
   LocalFileResult,
   SnapshotId,
+  SnapshotReader,
   SnapshotWriter,
   TreeEntry,
   Vault,
@@ -15,7 +16,7 @@ import { COMPONENT, type Operation, withVault } from './operation.ts';
 
 export const backup: Operation = (places) =>
   withVault(places, async (vault) => {
-    const known = await newestEntries(vault);
+    const known = new KnownEntries(await newestReader(vault));
     const now = new Date();
     const stamp = now.toISOString().replace(/[-:]|\.\d+/g, '');
     const id = `${stamp}-${randomBytes(4).toString('hex')}` as SnapshotId;
@@ -28,26 +29,60 @@ export const backup: Operation = (places) =>
     } catch (error) {
       await writer.abandon();
       throw error;
+    } finally {
+      await known.close();
     }
   });
 
-async function newestEntries(vault: Vault): Promise<ReadonlyMap<string, TreeEntry>> {
-  const entries = new Map<string, TreeEntry>();
+async function newestReader(vault: Vault): Promise<SnapshotReader | undefined> {
   const [newest] = await vault.listSnapshots(COMPONENT);
-  if (!newest) return entries;
-  const reader = await vault.openSnapshot(newest.id);
-  for await (const entry of reader.entries()) entries.set(entry.path, entry);
-  reader.close();
-  return entries;
+  return newest && (await vault.openSnapshot(newest.id));
+}
+
+/** Entries of an earlier snapshot beside a walk in the same order: both go forward, so that only one entry is in memory, whatever the size of the tree. */
+class KnownEntries {
+  readonly #reader: SnapshotReader | undefined;
+  readonly #entries: AsyncIterator<TreeEntry> | undefined;
+  #next: TreeEntry | undefined;
+  #isBegun = false;
+
+  constructor(reader: SnapshotReader | undefined) {
+    this.#reader = reader;
+    this.#entries = reader?.entries()[Symbol.asyncIterator]();
+  }
+
+  /** The entry of this path, which comes behind the one that was asked for before. */
+  async take(path: string): Promise<TreeEntry | undefined> {
+    if (!this.#isBegun) await this.#advance();
+    this.#isBegun = true;
+    const key = walkKey(path);
+    while (this.#next && walkKey(this.#next.path) < key) await this.#advance();
+    return this.#next?.path === path ? this.#next : undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#entries?.return?.();
+    this.#reader?.close();
+  }
+
+  async #advance(): Promise<void> {
+    const step = await this.#entries?.next();
+    this.#next = step?.done ? undefined : step?.value;
+  }
+}
+
+/** Compares as a walk comes by: a directory in front of what is in it, and that in front of the next name. */
+function walkKey(path: string): string {
+  return path.replaceAll('/', '\0');
 }
 
 /** Adds everything else to the tree on the way, in the order of the walk. */
-function* filesToRead(
+async function* filesToRead(
   writer: SnapshotWriter,
-  known: ReadonlyMap<string, TreeEntry>,
+  known: KnownEntries,
   root: string,
   folder: string,
-): Generator<LocalFile> {
+): AsyncGenerator<LocalFile> {
   for (const name of readdirSync(`${root}/${folder}`).sort()) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const source = `${root}/${path}`;
@@ -56,15 +91,15 @@ function* filesToRead(
     const mtimeNanos = Number(info.mtimeNs % 1_000_000_000n);
     const entry = { path, mode: Number(info.mode) & 0o7777, mtimeSeconds, mtimeNanos };
     if (info.isDirectory()) {
-      writer.addDirectory(entry);
+      await writer.addDirectory(entry);
       yield* filesToRead(writer, known, root, path);
-    } else if (info.isSymbolicLink()) writer.addSymlink({ ...entry, linkTarget: readlinkSync(source) });
+    } else if (info.isSymbolicLink()) await writer.addSymlink({ ...entry, linkTarget: readlinkSync(source) });
     else {
       const file = { ...entry, ctimeNs: String(info.ctimeNs), inode: String(info.ino) };
-      const before = known.get(path);
+      const before = await known.take(path);
       const isSame =
         before?.ctimeNs === file.ctimeNs && before.inode === file.inode && before.sizeBytes === Number(info.size);
-      if (!(isSame && writer.addUnchanged(before))) yield { entry: file, source, sizeBytes: Number(info.size) };
+      if (!(isSame && (await writer.addUnchanged(before)))) yield { entry: file, source, sizeBytes: Number(info.size) };
     }
   }
 }

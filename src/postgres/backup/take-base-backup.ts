@@ -104,7 +104,7 @@ class Capture {
       const stream = await this.start();
       logger.info({ ...stream.start, snapshot: id }, 'base backup started');
       if (facts.pageChecksums) this.checker = new PageChecker(facts.pageSizeBytes, lsnValue(stream.start.startLsn));
-      this.addLinks(writer, stream);
+      await this.addLinks(writer, stream);
       for await (const archive of stream.archives()) await this.addArchive(writer, archive, stream);
       const end = await stream.finish();
       await this.prove(writer, system.systemId, stream, end);
@@ -130,10 +130,10 @@ class Capture {
   }
 
   /** Links first: a restore must have them before the files behind them, which the server sends before the data directory. */
-  private addLinks(writer: SnapshotWriter, { start }: BaseBackupStream): void {
+  private async addLinks(writer: SnapshotWriter, { start }: BaseBackupStream): Promise<void> {
     const mtimeSeconds = Math.floor(Date.now() / 1000);
     for (const { oid, location } of start.tablespaces) {
-      writer.addSymlink({ path: `pg_tblspc/${oid}`, mode: 0o777, mtimeSeconds, linkTarget: location });
+      await writer.addSymlink({ path: `pg_tblspc/${oid}`, mode: 0o777, mtimeSeconds, linkTarget: location });
     }
   }
 
@@ -143,7 +143,7 @@ class Capture {
       const path = `${prefix}${entry.path}`;
       const { mode, mtimeSeconds } = entry;
       if (entry.type === 'directory') {
-        if (entry.path !== '') writer.addDirectory({ path, mode, mtimeSeconds });
+        if (entry.path !== '') await writer.addDirectory({ path, mode, mtimeSeconds });
       } else if (entry.type === 'symlink') {
         const known = start.tablespaces.find(({ oid }) => path === `pg_tblspc/${oid}`);
         if (known?.location !== entry.linkTarget) fail('BACKUP_INVALID', `'${path}' is a link to no tablespace`);

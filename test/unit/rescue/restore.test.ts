@@ -25,15 +25,15 @@ const ID = '20261123T061407Z-00000001';
 
 async function capture({ vault }: TestVault): Promise<void> {
   const writer = await vault.writeSnapshot(request(1, { component: 'files/uploads', kind: 'files' }));
-  writer.addDirectory({ path: 'base', mode: 0o750, mtimeSeconds: 1_700_000_001 });
-  writer.addDirectory({ path: 'nothing in it', mode: 0o500, mtimeSeconds: 1_700_000_002 });
+  await writer.addDirectory({ path: 'base', mode: 0o750, mtimeSeconds: 1_700_000_001 });
+  await writer.addDirectory({ path: 'nothing in it', mode: 0o500, mtimeSeconds: 1_700_000_002 });
   for (const [name, bytes] of Object.entries(captured)) {
     const chunking = name.startsWith('base/') ? 'pages' : 'content';
     const mode = name === 'empty' ? 0o444 : 0o640;
     await writer.addFile({ path: name, mode, mtimeSeconds: 1_700_000_003, chunking }, inPieces(bytes));
   }
-  writer.addSymlink({ path: 'link', mode: 0o777, mtimeSeconds: 3, linkTarget: '/elsewhere' });
-  writer.addSymlink({ path: 'base/relative', mode: 0o777, mtimeSeconds: 3, linkTarget: '../empty' });
+  await writer.addSymlink({ path: 'link', mode: 0o777, mtimeSeconds: 3, linkTarget: '/elsewhere' });
+  await writer.addSymlink({ path: 'base/relative', mode: 0o777, mtimeSeconds: 3, linkTarget: '../empty' });
   await writer.commit({ to: TO, state: 'clean', engine: {} });
 }
 
@@ -265,12 +265,12 @@ describe('rescue.mjs never writes outside of its target', () => {
     'an absolute path': (writer: Writer) => evil(writer, '/tmp/holdfast-evil'),
     'a path with an empty part': (writer: Writer) => evil(writer, 'a//evil'),
     'a file below a link': async (writer: Writer, outside: string) => {
-      writer.addSymlink({ path: 'way', mode: 0o777, mtimeSeconds: 1, linkTarget: outside });
+      await writer.addSymlink({ path: 'way', mode: 0o777, mtimeSeconds: 1, linkTarget: outside });
       await evil(writer, 'way/evil');
     },
     'a link in the place of a directory': async (writer: Writer, outside: string) => {
       await evil(writer, 'way/evil');
-      writer.addSymlink({ path: 'way', mode: 0o777, mtimeSeconds: 1, linkTarget: outside });
+      await writer.addSymlink({ path: 'way', mode: 0o777, mtimeSeconds: 1, linkTarget: outside });
     },
     'a file twice': async (writer: Writer) => {
       await evil(writer, 'twice');
