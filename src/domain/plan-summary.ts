@@ -41,11 +41,24 @@ export interface PlanSummary {
     readonly first?: string;
     readonly last?: string;
   };
-  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  readonly space: SpaceSummary;
+  /** Places outside of the data directory that are exchanged with it: what the link says, what is there, where it is kept. */
+  readonly linked?: readonly { readonly link: string; readonly directory: string; readonly keptAt: string }[];
   readonly warnings: readonly string[];
   /** What must be out of the way before this can be done; absent when nothing is. */
   readonly blockers?: readonly ErrorData[];
   readonly digest: string;
+}
+
+interface SpaceSummary {
+  readonly neededBytes: number;
+  readonly availableBytes: number;
+  /** Other file systems than that of the data directory. */
+  readonly elsewhere?: readonly {
+    readonly directory: string;
+    readonly neededBytes: number;
+    readonly availableBytes: number;
+  }[];
 }
 
 /** The parts of the engine's `RestorePlan` that the summary is made of; the engine's type fits it. */
@@ -65,6 +78,9 @@ export interface SummarizablePlan {
     | { readonly mode: 'in place'; readonly dataDirectory: string; readonly keepOldAt: string }
     | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
   readonly workDirectory: string;
+  readonly execution?: {
+    readonly linked?: readonly { readonly link: string; readonly directory: string; readonly kept: string }[];
+  };
   readonly space: PlanSummary['space'];
   readonly warnings: readonly string[];
   readonly blockers?: PlanSummary['blockers'];
@@ -90,6 +106,7 @@ export function summarizePlan(plan: SummarizablePlan): PlanSummary {
   const { run, component, host, workDirectory, space, warnings, blockers, digest, place, resolved, log } = plan;
   const { moment, timeline, lastRecordLsn, endLsn, lastTransaction, firstLeftOut } = resolved;
   const { snapshot, copy, from, to, sizeBytes } = plan.base;
+  const linked = (plan.execution?.linked ?? []).map(({ link, directory, kept }) => ({ link, directory, keptAt: kept }));
   const [first, last] = [log.segments[0]?.name, log.segments.at(-1)?.name];
   return {
     run,
@@ -117,6 +134,7 @@ export function summarizePlan(plan: SummarizablePlan): PlanSummary {
       ...(last === undefined ? {} : { last }),
     },
     space,
+    ...(linked.length === 0 ? {} : { linked }),
     warnings,
     ...(blockers === undefined ? {} : { blockers }),
     digest,

@@ -12,6 +12,7 @@ import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors
 import {
   confirmRestore,
   type Guard,
+  holdfastDirectory,
   type JournalEntry,
   type JournalState,
   journalStates,
@@ -161,7 +162,7 @@ class Standalone implements StandaloneRestores {
     const found = (await this.#all()).find(({ state }) => state.run === run);
     if (found !== undefined) return found;
     const journals = Object.values(this.#configuration.database).flatMap(({ dataDirectory }) =>
-      dataDirectory === undefined ? [] : [`'${dataDirectory}.holdfast/journal'`],
+      dataDirectory === undefined ? [] : [`'${holdfastDirectory(dataDirectory)}/journal'`],
     );
     return fail('NOT_FOUND', `there is no journal of '${run}' on host '${this.#services.host}'`, {
       hint: `journals are in ${journals.join(', ')}`,

@@ -160,7 +160,13 @@ export interface PlannedSegment {
 }
 
 export type Place =
-  | { readonly mode: 'in place'; readonly dataDirectory: string; readonly keepOldAt: string }
+  | {
+      readonly mode: 'in place';
+      readonly dataDirectory: string;
+      readonly keepOldAt: string;
+      /** The data directory is a mount point or a link: it stays, and its entries are exchanged inside it. */
+      readonly inside?: true;
+    }
   | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
 
 /** Everything that will be done, decided before anything is touched; serves the dry run, the approval, the execution and the report. */
@@ -198,7 +204,7 @@ export interface RestorePlan {
   };
   /** What the steps need to know of the host, so that plan and journal alone are enough to finish or to undo. */
   readonly execution: RestoreExecution;
-  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  readonly space: RestoreSpace;
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
   /** Of a dry run: what must be out of the way before this can be done; absent when nothing is. */
@@ -212,6 +218,35 @@ export interface RestorePlan {
   readonly digest: string;
 }
 
+export interface RestoreSpace {
+  readonly neededBytes: number;
+  readonly availableBytes: number;
+  /** Other file systems than that of the data directory, where linked places are. */
+  readonly elsewhere?: readonly {
+    readonly directory: string;
+    readonly neededBytes: number;
+    readonly availableBytes: number;
+  }[];
+}
+
+/** A place outside of the data directory that a link in it leads to; the link stays, what is there is exchanged. In place only. */
+export interface LinkedPlace {
+  /** In the data directory: `pg_wal`, or `pg_tblspc/16390`. */
+  readonly link: string;
+  /** What the link says, to be said again. */
+  readonly text: string;
+  /** Where that is, free of links. */
+  readonly directory: string;
+  /** Whether the directory itself is renamed, or what is in it. */
+  readonly exchange: 'whole' | 'entries';
+  /** Directory of this run on the same file system. */
+  readonly work: string;
+  /** In it: what is recovered, under the link's name in the recovered directory until it is swapped in. */
+  readonly made: string;
+  /** In it: what was replaced. */
+  readonly kept: string;
+}
+
 export interface RestoreExecution {
   /** Programs of the snapshot's major version. */
   readonly binDirectory: string;
@@ -223,6 +258,8 @@ export interface RestoreExecution {
   readonly preloadLibraries: readonly string[];
   /** Where each tablespace of the snapshot ends up. */
   readonly tablespaces: readonly { readonly oid: number; readonly location: string }[];
+  /** Places that are exchanged together with the data directory. */
+  readonly linked?: readonly LinkedPlace[];
   /** Physical slot to make before production goes on; in place only. */
   readonly slot?: string;
   /** How production is stopped and started; in place only. */

@@ -154,8 +154,8 @@ class Source implements RecoverySource {
     const [row] = await this.server.query(
       "select current_setting('server_version_num') as version, current_setting('shared_preload_libraries') as preload",
     );
-    const tablespaces = await this.server.query<{ oid: string; location: string }>(
-      "select oid::text as oid, pg_tablespace_location(oid) as location from pg_tablespace where spcname not like 'pg_%'",
+    const tablespaces = await this.server.query<{ oid: string; location: string; size: string }>(
+      "select oid::text as oid, pg_tablespace_location(oid) as location, pg_tablespace_size(oid)::text as size from pg_tablespace where spcname not like 'pg_%'",
     );
     return {
       systemId: this.systemId,
@@ -167,7 +167,11 @@ class Source implements RecoverySource {
       segmentSizeBytes,
       pageSizeBytes: 8192,
       pageChecksums: false,
-      tablespaces: tablespaces.map(({ oid, location }) => ({ oid: Number(oid), location })),
+      tablespaces: tablespaces.map(({ oid, location, size }) => ({
+        oid: Number(oid),
+        location,
+        sizeBytes: Number(size),
+      })),
       recoverySettings: Object.fromEntries(rows.map(({ name, setting }) => [name, Number(setting)])),
       sharedPreloadLibraries: (row?.preload ?? '')
         .split(',')

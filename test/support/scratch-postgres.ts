@@ -17,6 +17,13 @@ export interface ScratchOptions {
   readonly hba?: string;
   /** Made from this directory instead of by initdb. */
   readonly directory?: string;
+  /** Before initdb, with the directory that the data directory will be in: for mounts. `release` runs after the server's stop, before the removal. */
+  readonly prepare?: (directory: string) => Promise<{
+    readonly initdb: readonly string[];
+    readonly release: () => Promise<void>;
+  }>;
+  /** Directory below the server's own for `postgresql.conf` and the other settings files, as on Debian; default: the data directory. */
+  readonly configuration?: string;
 }
 
 export interface ScratchPostgres {
@@ -24,6 +31,8 @@ export interface ScratchPostgres {
   readonly bin: (program: string) => string;
   readonly directory: string;
   readonly dataDirectory: string;
+  /** Where `postgresql.conf` is. */
+  readonly configurationDirectory: string;
   readonly port: number;
   /** By TCP with a password; the superuser is `postgres`, its password `bank-of-scratch`. */
   readonly url: (role?: string, password?: string, database?: string) => string;
@@ -84,7 +93,9 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
   const dataDirectory = options.directory ?? path.join(directory, 'data');
   const port = await freePort();
   await giveToServer(directory);
-  if (options.directory === undefined) await initialise(bin, directory, dataDirectory, options);
+  const prepared = await options.prepare?.(directory);
+  const initdb = [...(options.initdb ?? []), ...(prepared?.initdb ?? [])];
+  if (options.directory === undefined) await initialise(bin, directory, dataDirectory, initdb);
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
@@ -93,10 +104,21 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
     log_min_messages: 'warning',
     ...options.settings,
   };
+  const configurationDirectory = options.configuration ? path.join(directory, options.configuration) : dataDirectory;
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
-  await writeFile(path.join(dataDirectory, 'postgresql.conf'), `${lines.join('\n')}\n`);
-  await writeFile(path.join(dataDirectory, 'pg_hba.conf'), options.hba ?? defaultHba);
-  await giveToServer(path.join(dataDirectory, 'postgresql.conf'), path.join(dataDirectory, 'pg_hba.conf'));
+  if (options.configuration) {
+    await moveConfiguration(dataDirectory, configurationDirectory);
+    const file = (name: string) => path.join(configurationDirectory, name);
+    lines.push(`data_directory = '${dataDirectory}'`, `hba_file = '${file('pg_hba.conf')}'`);
+    lines.push(`ident_file = '${file('pg_ident.conf')}'`);
+  }
+  for (const [name, text] of [
+    ['postgresql.conf', `${lines.join('\n')}\n`],
+    ['pg_hba.conf', options.hba ?? defaultHba],
+  ] as const) {
+    await writeFile(path.join(configurationDirectory, name), text);
+    await giveToServer(path.join(configurationDirectory, name));
+  }
   const logFile = path.join(directory, 'server.log');
   await writeFile(logFile, '');
   await giveToServer(logFile);
@@ -107,6 +129,7 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
     bin,
     directory,
     dataDirectory,
+    configurationDirectory,
     port,
     url: (role = 'postgres', password = superuserPassword, database = 'postgres') =>
       `postgresql://${role}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`,
@@ -121,7 +144,7 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
     },
     environment: { PGHOST: directory, PGPORT: String(port), PGUSER: 'postgres', PGDATABASE: 'postgres' },
     start: async () => {
-      const args = ['-D', dataDirectory, '-l', logFile, '-w', '-t', '120', 'start'];
+      const args = ['-D', configurationDirectory, '-l', logFile, '-w', '-t', '120', 'start'];
       await run(bin('pg_ctl'), args, { ...serverUser, cwd: directory, deadlineMs: 150_000 });
       running = true;
     },
@@ -133,6 +156,7 @@ export async function startScratchPostgres(t: TestContext, options: ScratchOptio
   };
   t.after(async () => {
     if (running) await scratch.stop('immediate');
+    await prepared?.release();
     for (const removal of removals) await (removal as () => Promise<void>)();
   });
   await scratch.start();
@@ -143,14 +167,23 @@ async function initialise(
   bin: (program: string) => string,
   directory: string,
   dataDirectory: string,
-  options: ScratchOptions,
+  initdb: readonly string[],
 ): Promise<void> {
   const passwordFile = path.join(directory, 'password');
-  await mkdir(dataDirectory, { mode: 0o700 });
+  await mkdir(dataDirectory, { mode: 0o700, recursive: true });
   await writeFile(passwordFile, superuserPassword);
   await giveToServer(dataDirectory, passwordFile);
   const args = ['-D', dataDirectory, '-U', 'postgres', '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C', '-N'];
-  await run(bin('initdb'), [...args, ...(options.initdb ?? [])], { ...serverUser, cwd: directory });
+  await run(bin('initdb'), [...args, ...initdb], { ...serverUser, cwd: directory });
+}
+
+/** As a distribution keeps them: nothing of it is left in the data directory. */
+async function moveConfiguration(dataDirectory: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  await giveToServer(to);
+  for (const name of ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf']) {
+    await run('mv', [path.join(dataDirectory, name), to]);
+  }
 }
 
 /** Gives a directory and everything in it to the server's user. */

@@ -21,7 +21,11 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
       ? `      replaces ${plan.dataDirectory} on ${plan.host}; old data kept at ${plan.keepOldAt ?? 'its side'} until you confirm`
       : `      into ${plan.dataDirectory} on ${plan.host}; production is not touched`,
   );
+  for (const { link, directory, keptAt } of plan.linked ?? [])
+    lines.push(`      and ${directory} behind ${link}; old data kept in ${keptAt}`);
   lines.push(`      needs ${bytesText(plan.space.neededBytes)}, ${bytesText(plan.space.availableBytes)} are free`);
+  for (const { directory, neededBytes, availableBytes } of plan.space.elsewhere ?? [])
+    lines.push(`      and ${bytesText(neededBytes)} in ${directory}, ${bytesText(availableBytes)} are free there`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
   for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
   lines.push(`      digest ${plan.digest}`);

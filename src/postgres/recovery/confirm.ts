@@ -5,8 +5,10 @@ import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
 import { exists, renameDurably } from './durable-files.ts';
+import { proveReplaced } from './exchange.ts';
 import { type Guard, Journal, type JournalHead } from './journal.ts';
-import { markerFile, restorePaths } from './paths.ts';
+import { removePlaces } from './linked-places.ts';
+import { keptDirectory, markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { underLock } from './under-lock.ts';
 
@@ -31,12 +33,14 @@ export async function confirmRestore(dataDirectory: string, run: string, given: 
       if (!journal.is('confirm', 'begin')) {
         // On any doubt it is refused before it is announced, so that a rollback stays possible.
         if (hasOld) await proveKept(head, keepOldAt);
+        await proveReplaced(journal);
         await journal.append('confirm', 'begin');
       }
       if (hasOld) {
         await journal.step('name for removal', () => nameForRemoval(head, keepOldAt));
         await journal.step('remove old', () => removeOld(keepOldAt));
       }
+      await removePlaces(head.execution.linked);
       await rm(path.join(dataDirectory, markerFile), { force: true });
       await rm(paths.work, { recursive: true, force: true, maxRetries: 3 });
       await journal.append('confirm', 'done');
@@ -46,7 +50,7 @@ export async function confirmRestore(dataDirectory: string, run: string, given: 
 }
 
 async function proveKept(head: JournalHead, keepOldAt: string): Promise<void> {
-  if (!keepOldAt.startsWith(`${head.dataDirectory}.before-`))
+  if (!keepOldAt.startsWith(keptDirectory(head.dataDirectory, '')))
     fail('INTERNAL', `'${keepOldAt}' is not where old data is kept`);
   if (!(await exists(path.join(head.dataDirectory, markerFile)))) {
     fail('JOURNAL_STATE', `'${head.dataDirectory}' is not what run '${head.run}' put there`);

@@ -1,6 +1,6 @@
 // Small file operations that are on the disk when they return, and give the file to the server's user.
 
-import { chown, lstat, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { chown, lstat, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { findUser } from '../../process/index.ts';
 
@@ -67,6 +67,14 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(path.dirname(to));
   if (path.dirname(from) !== path.dirname(to)) await syncDirectory(path.dirname(from));
+}
+
+/** Points a link at a place, whatever it pointed at before; at every instant one of the two is true. */
+export async function linkTo(target: string, name: string): Promise<void> {
+  const partial = `${name}.holdfast-part`;
+  await rm(partial, { force: true });
+  await symlink(target, partial);
+  await renameDurably(partial, name);
 }
 
 /** False only when the file system says that there is nothing of that name; any other answer is not an absence. */

@@ -1,20 +1,21 @@
 // Fetches a base backup into the work directory: in parallel, verified, keeping what is right already, startable only when whole.
 
-import { readdir, rm, symlink, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import type { FileToRestore, SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
 import {
   exists,
+  linkTo,
   makeDirectory,
   type Owner,
   ownerFor,
   readIfThere,
-  renameDurably,
   syncDirectory,
   writeDurably,
 } from './durable-files.ts';
+import { madeFor, makePlaces } from './linked-places.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { pathsOf } from './work-directory.ts';
 
@@ -77,17 +78,22 @@ class Fetch {
 
   async run(): Promise<FetchProgress> {
     await this.makeDirectory(this.paths.data, 0o700);
+    await makePlaces(this.linked, this.plan.execution.runAs);
     await this.makeTablespaces();
+    await this.makeLog();
     const last: TreeEntry[] = [];
-    await this.restore(this.placed(last), 'once');
+    // Each place is a file system of its own, perhaps: nothing is written through a link, and each is synced.
+    for (const root of [this.paths.data, ...this.linked.map(({ made }) => made)]) {
+      await this.restore(root, this.placed(root, last), 'once');
+    }
     if (last.length !== lastFiles.length) {
       fail('OBJECT_DAMAGED', `snapshot '${this.plan.base.snapshot}' has no ${lastFiles.join(' or ')}`);
     }
-    await this.makeDirectory(path.join(this.paths.data, 'pg_wal'), 0o700);
     await this.removeStrangers();
     for (const directory of this.directories) await syncDirectory(directory);
     for (const name of lastFiles) {
-      await this.restore([this.fileOf(last.find((it) => it.path === name) as TreeEntry)], 'each');
+      const entry = last.find((it) => it.path === name) as TreeEntry;
+      await this.restore(this.paths.data, [this.fileOf(this.paths.data, entry)], 'each');
       await syncDirectory(path.dirname(this.locate(name)));
     }
     return this.progress(none);
@@ -95,12 +101,13 @@ class Fetch {
 
   /** What is done before is counted with it. */
   private async restore(
+    directory: string,
     files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
     sync: 'once' | 'each',
   ): Promise<void> {
     const { signal, onProgress } = this.options;
     const done = await this.reader.restoreFiles(files, {
-      directory: this.paths.data,
+      directory,
       sync,
       onProgress: (now) => onProgress?.(this.progress(now)),
       ...(this.owner && { owner: this.owner }),
@@ -119,27 +126,49 @@ class Fetch {
     };
   }
 
-  /** The files of the snapshot, their directories made before; `last` gets those that wait. */
-  private async *placed(last: TreeEntry[]): AsyncGenerator<FileToRestore> {
+  /** The files of the snapshot that belong below `root`, their directories made before; `last` gets those that wait. */
+  private async *placed(root: string, last: TreeEntry[]): AsyncGenerator<FileToRestore> {
     for await (const entry of this.reader.entries()) {
+      if (this.rootOf(this.locate(entry.path)) !== root) continue;
       if (lastFiles.includes(entry.path)) last.push(entry);
-      else if (await this.place(entry)) yield this.fileOf(entry);
+      else if (await this.place(entry)) yield this.fileOf(root, entry);
     }
   }
 
-  private fileOf(entry: TreeEntry): FileToRestore {
-    return { entry, path: path.relative(this.paths.data, this.locate(entry.path)), mode: entry.mode & 0o777 };
+  private fileOf(root: string, entry: TreeEntry): FileToRestore {
+    return { entry, path: path.relative(root, this.locate(entry.path)), mode: entry.mode & 0o777 };
   }
 
-  /** Tablespaces live inside the new directory for now: nothing of production's own is reached through their links. */
+  private get linked() {
+    return this.plan.execution.linked ?? [];
+  }
+
+  private rootOf(target: string): string {
+    const isBelow = ({ made }: { readonly made: string }) => target === made || target.startsWith(`${made}/`);
+    return this.linked.find(isBelow)?.made ?? this.paths.data;
+  }
+
+  private async makeLog(): Promise<void> {
+    const log = path.join(this.paths.data, 'pg_wal');
+    const made = madeFor(this.linked, 'pg_wal');
+    if (made === undefined) return this.makeDirectory(log, 0o700);
+    this.directories.add(made);
+    await linkTo(made, log);
+  }
+
+  /** For now in directories of this run: nothing of production's own is reached through their links. */
   private async makeTablespaces(): Promise<void> {
     for (const { oid } of this.plan.execution.tablespaces) {
-      const location = path.join(this.paths.data, 'tablespaces', String(oid));
-      await this.makeDirectory(path.dirname(location), 0o700);
+      const location = this.tablespace(oid);
+      if (this.rootOf(location) === this.paths.data) await this.makeDirectory(path.dirname(location), 0o700);
       await this.makeDirectory(location, 0o700);
       await this.makeDirectory(path.join(this.paths.data, 'pg_tblspc'), 0o700);
       await linkTo(location, path.join(this.paths.data, 'pg_tblspc', String(oid)));
     }
+  }
+
+  private tablespace(oid: number | string): string {
+    return madeFor(this.linked, `pg_tblspc/${oid}`) ?? path.join(this.paths.data, 'tablespaces', String(oid));
   }
 
   private locate(name: string): string {
@@ -149,9 +178,9 @@ class Fetch {
     }
     const [first, oid, ...rest] = parts;
     const isTablespace = first === 'pg_tblspc' && this.plan.execution.tablespaces.some((it) => String(it.oid) === oid);
-    return isTablespace && oid !== undefined
-      ? path.join(this.paths.data, 'tablespaces', oid, ...rest)
-      : path.join(this.paths.data, ...parts);
+    if (isTablespace && oid !== undefined) return path.join(this.tablespace(oid), ...rest);
+    const log = first === 'pg_wal' ? madeFor(this.linked, 'pg_wal') : undefined;
+    return log === undefined ? path.join(this.paths.data, ...parts) : path.join(log, ...parts.slice(1));
   }
 
   /** Makes what is not a file; true for a file, whose directory is there then. */
@@ -178,7 +207,8 @@ class Fetch {
     if (this.directories.has(directory) && mode === undefined) return;
     this.directories.add(directory);
     const parent = path.dirname(directory);
-    if (parent.startsWith(this.paths.data)) await this.makeDirectory(parent);
+    if (directory !== this.rootOf(directory) && parent.startsWith(this.rootOf(directory)))
+      await this.makeDirectory(parent);
     await makeDirectory(directory, (mode ?? 0o700) & 0o777, this.owner);
   }
 
@@ -193,14 +223,6 @@ class Fetch {
       }
     }
   }
-}
-
-/** Points a link at a place, whatever it pointed at before; at every instant one of the two is true. */
-export async function linkTo(target: string, name: string): Promise<void> {
-  const partial = `${name}.holdfast-part`;
-  await rm(partial, { force: true });
-  await symlink(target, partial);
-  await renameDurably(partial, name);
 }
 
 /** Whether a fetch was finished here. */

@@ -28,6 +28,8 @@ export interface JournalHead {
   readonly mode: RestorePlan['place']['mode'];
   readonly dataDirectory: string;
   readonly keepOldAt?: string;
+  /** The data directory stays, its entries are exchanged. */
+  readonly inside?: true;
   readonly workDirectory: string;
   readonly systemId: string;
   readonly timeline: number;
@@ -57,7 +59,7 @@ export function journalHead(plan: RestorePlan): JournalHead {
     digest,
     mode: place.mode,
     dataDirectory: place.dataDirectory,
-    ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt } : {}),
+    ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt, ...(place.inside && { inside: place.inside }) } : {}),
     workDirectory,
     systemId: source.systemId,
     timeline: resolved.timeline,
@@ -219,10 +221,12 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
   return states.sort((a, b) => (a.lastStep.at < b.lastStep.at ? -1 : 1));
 }
 
-/** What the last check of a swap has found and let pass. */
+/** What the steps of a swap have found and let pass. */
 export function swapWarnings(entries: readonly JournalEntry[]): readonly string[] {
-  const found = entries.findLast(({ step, state }) => step === 'verify' && state === 'done')?.data?.warnings;
-  return Array.isArray(found) ? (found as string[]) : [];
+  return ['stop production', 'verify'].flatMap((name) => {
+    const found = entries.findLast(({ step, state }) => step === name && state === 'done')?.data?.warnings;
+    return Array.isArray(found) ? (found as string[]) : [];
+  });
 }
 
 /** The run named, or the newest one. */

@@ -1,18 +1,20 @@
-// Where everything of a restore lives: beside the data directory, on the same file system, so that every move is a rename.
+// Where everything of a restore lives: beside the data directory, or in it where that is a mount point, so that every move is a rename.
 
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { insideName, staysInPlace } from './own-place.ts';
 
 /** In a recovered directory until it is confirmed: tells it from the one it replaces, which is the same cluster. */
 export const markerFile = 'holdfast-restore.json';
 
 export interface RestorePaths {
-  /** `<data>.holdfast`: everything of Holdfast beside this data directory. */
+  /** `<data>.holdfast`, or `pgsql_tmp.holdfast` in a data directory that is a mount point or a link. */
   readonly root: string;
   readonly lock: string;
   readonly journal: string;
-  /** `<data>.holdfast/runs/<run>` */
+  /** `runs/<run>` in it. */
   readonly work: string;
   readonly plan: string;
   readonly data: string;
@@ -25,8 +27,17 @@ export interface RestorePaths {
   readonly socket: string;
 }
 
+/** Everything of Holdfast for a directory: beside it, or inside one that cannot be renamed; always on the same file system. */
 export function holdfastDirectory(dataDirectory: string): string {
-  return `${path.resolve(dataDirectory)}.holdfast`;
+  const directory = path.resolve(dataDirectory);
+  return staysInPlace(directory) ? path.join(realpathSync(directory), insideName) : `${directory}.holdfast`;
+}
+
+/** Where production's old data is kept until a person confirms. */
+export function keptDirectory(dataDirectory: string, stamp: string): string {
+  return staysInPlace(dataDirectory)
+    ? path.join(holdfastDirectory(dataDirectory), `before-${stamp}`)
+    : `${dataDirectory}.before-${stamp}`;
 }
 
 export function restorePaths(dataDirectory: string, run: string): RestorePaths {

@@ -3,17 +3,17 @@
 import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName } from '../../domain/ids.ts';
-import { bytesText } from '../../domain/size.ts';
-import { fail, HoldfastError } from '../../errors/index.ts';
+import { fail, type HoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
+import { findLinkedPlaces } from './linked-places.ts';
 import type { HeaderCache } from './log-archive.ts';
-import { restorePaths } from './paths.ts';
+import { staysInPlace } from './own-place.ts';
+import { keptDirectory, restorePaths } from './paths.ts';
 import { planDigest } from './plan-digest.ts';
 import { productionWarnings, resolutionWarnings } from './plan-warnings.ts';
 import {
-  availableBytes,
   harmlessPreloads,
   inspectBeside,
   inspectLocale,
@@ -22,6 +22,7 @@ import {
   unconfirmedRestore,
 } from './preflight.ts';
 import { type Resolution, resolveTarget } from './resolve.ts';
+import { findSpace, noSpace } from './space.ts';
 
 export interface PlanRequest {
   readonly vault: Vault;
@@ -42,9 +43,6 @@ export interface PlanRequest {
   /** What is in the way is listed in the plan's `blockers` and not thrown, so that a person learns the rest too. Default false. */
   readonly dryRun?: boolean;
 }
-
-/** Segments that may wait in the spool, on top of base and log. */
-const spoolSegments = 16;
 
 /**
  * Nothing is touched. Throws what `resolveTarget` throws, `TARGET_UNFIT`, `TOOL_VERSION`, `DATABASE_IDENTITY` when the production
@@ -76,13 +74,15 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   const { execution, left } = await executionFor(request, place, runAs, details);
   await inspectLocale(details);
   await inspectTablespaces(database.dataDirectory, details);
-  const space = {
-    neededBytes: details.sizeBytes + resolution.logBytes + spoolSegments * details.segmentSizeBytes,
-    availableBytes: await availableBytes(place.dataDirectory),
-  };
+  const space = await findSpace({
+    dataDirectory: place.dataDirectory,
+    linked: execution.linked ?? [],
+    details,
+    logBytes: resolution.logBytes,
+  });
   const blockers = [
     ...(place.mode === 'in place' ? [await unconfirmedRestore(place.dataDirectory)] : []),
-    space.neededBytes > space.availableBytes ? noSpace(place, space) : undefined,
+    ...noSpace(place, space),
   ].filter((blocker) => blocker !== undefined);
   if (blockers[0] !== undefined && request.dryRun !== true) throw blockers[0];
   const warnings = [
@@ -144,7 +144,8 @@ function placeOf({ place, database, now = new Date() }: PlanRequest): Place {
     });
   }
   const stamp = `${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
-  return { mode: 'in place', dataDirectory, keepOldAt: `${dataDirectory}.before-${stamp}` };
+  const keepOldAt = keptDirectory(dataDirectory, stamp);
+  return { mode: 'in place', dataDirectory, keepOldAt, ...(staysInPlace(dataDirectory) ? { inside: true } : {}) };
 }
 
 /** The cluster that would be replaced must be one whose log is in the vault under this component. */
@@ -179,25 +180,24 @@ function copiesInOrder({ vault, configuration, database, fromCopy }: PlanRequest
 }
 
 async function executionFor(
-  { configuration, database, url }: PlanRequest,
+  { configuration, database, url, run }: PlanRequest,
   place: Place,
   runAs: string | undefined,
   details: PhysicalDetails,
 ): Promise<{ execution: RestoreExecution; left: readonly string[] }> {
   const tools = await findTools(details.major);
-  if (place.mode === 'in place' && details.tablespaces.length > 0) {
-    fail('TARGET_UNFIT', 'the base backup has tablespaces, which are not swapped in place', {
-      hint: 'restore with `--beside DIR` and move the data by hand',
-    });
-  }
   const preloads = await harmlessPreloads(details.sharedPreloadLibraries, tools.binDirectory);
   const role = url === undefined ? '' : decodeURIComponent(new URL(url).username);
   const roles = [role, 'postgres', runAs].filter((name): name is string => name !== undefined && name !== '');
-  const tablespaces = details.tablespaces.map(({ oid }) => ({
-    oid,
-    location: `${place.dataDirectory}/tablespaces/${oid}`,
-  }));
   const inPlace = place.mode === 'in place';
+  const linked = inPlace ? await findLinkedPlaces({ dataDirectory: place.dataDirectory, details, run }) : [];
+  const locationOf = new Map(linked.map(({ link, text }) => [link, text]));
+  const tablespaces = details.tablespaces
+    .filter(({ location }) => !inPlace || path.isAbsolute(location))
+    .map(({ oid }) => ({
+      oid,
+      location: locationOf.get(`pg_tblspc/${oid}`) ?? `${place.dataDirectory}/tablespaces/${oid}`,
+    }));
   const execution = {
     binDirectory: tools.binDirectory,
     roles: [...new Set(roles)],
@@ -206,24 +206,12 @@ async function executionFor(
     checks: database.checks,
     ...optional({
       runAs,
+      linked: linked.length > 0 ? linked : undefined,
       slot: inPlace ? slotName(configuration.name, database.name) : undefined,
       service: inPlace ? database.service : undefined,
     }),
   };
   return { execution, left: preloads.left };
-}
-
-function noSpace({ mode, dataDirectory }: Place, space: RestorePlan['space']): HoldfastError {
-  const { neededBytes, availableBytes } = space;
-  const parent = path.dirname(dataDirectory);
-  const words = `${bytesText(neededBytes)}, and ${bytesText(availableBytes)} are free in '${parent}'`;
-  const missing = bytesText(neededBytes - availableBytes);
-  const elsewhere =
-    mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
-  return new HoldfastError('NO_SPACE', `the restore of '${dataDirectory}' needs ${words}`, {
-    hint: `make room for ${missing} more there, or ${elsewhere}; nothing was touched`,
-    details: { neededBytes, availableBytes },
-  });
 }
 
 /** Without the fields that are `undefined`, as exact optional properties want it. */

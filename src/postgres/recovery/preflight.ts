@@ -1,12 +1,13 @@
 // Looks at the place of a restore before anything is touched: is it free, is it ours, is there room, can the server run there.
 
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import { findUser, tryRun } from '../../process/index.ts';
 import type { PhysicalDetails, RestorePlan } from '../types.ts';
 import { readDirectoryIdentity } from './control-data.ts';
 import { exists, ifAbsent, lstatIfThere, readIfThere } from './durable-files.ts';
+import { isExchanged, mountedBelow, staysInPlace } from './own-place.ts';
 import { markerFile } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 
@@ -16,6 +17,7 @@ export async function inspectBeside(dataDirectory: string, runAs: string | undef
   if (!path.isAbsolute(dataDirectory)) unfit('is not an absolute path', 'give the whole path');
   const there = await lstatIfThere(dataDirectory);
   if (there !== undefined && !there.isDirectory()) unfit('is not a directory', 'choose another one');
+  if (there !== undefined && staysInPlace(dataDirectory)) unfit('is a mount point', 'choose a directory in it');
   const content = there === undefined ? [] : await readdir(dataDirectory);
   if (content.length > 0) unfit('is not empty', 'choose a directory that does not exist yet; nothing was touched');
   await inspectParent(dataDirectory, runAs);
@@ -50,17 +52,15 @@ export async function inspectProduction(
   const there = await lstatIfThere(dataDirectory);
   if (there === undefined) return undefined;
   const beside = 'restore with `--beside DIR` and move the data by hand';
-  if (!there.isDirectory()) unfit('is a link or a file, not a directory', `name the directory itself, or ${beside}`);
-  const parent = await stat(path.dirname(dataDirectory));
-  if (parent.dev !== there.dev) unfit('is a mount point, which cannot be renamed', beside);
-  const wal = await lstatIfThere(path.join(dataDirectory, 'pg_wal'));
-  if (wal?.isSymbolicLink()) unfit('keeps its log elsewhere: `pg_wal` is a link', beside);
-  const tablespaces = await readdir(path.join(dataDirectory, 'pg_tblspc')).catch(ifAbsent([]));
-  if (tablespaces.length > 0) unfit('has tablespaces, which are not swapped in place', beside);
+  const real = await stat(dataDirectory).catch(ifAbsent(undefined));
+  if (real === undefined) unfit('is a link that leads nowhere', 'is its file system mounted?');
+  if (!real?.isDirectory()) unfit('is not a directory', 'check `dataDirectory` in the configuration');
+  const mounted = mountedBelow(dataDirectory);
+  if (mounted !== undefined) unfit(`has '${mounted}' mounted in it, which cannot be renamed`, beside);
   if (await exists(path.join(dataDirectory, 'patroni.dynamic.json'))) {
     unfit('belongs to Patroni, which would undo the restore', `pause and leave the Patroni cluster, or ${beside}`);
   }
-  if ((await readdir(dataDirectory)).length === 0) return undefined;
+  if (!(await readdir(dataDirectory)).some(isExchanged)) return undefined;
   const identity = await readDirectoryIdentity(dataDirectory);
   if (identity === undefined)
     return unfit('is not empty and holds no cluster', 'check `dataDirectory` in the configuration');
@@ -103,12 +103,6 @@ async function inspectParent(dataDirectory: string, runAs: string | undefined): 
       hint: `let it pass: chmod o+x on '${parent}' and the directories above`,
     });
   }
-}
-
-/** Bytes that can be written beside `dataDirectory`. */
-export async function availableBytes(dataDirectory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path.dirname(dataDirectory));
-  return bavail * bsize;
 }
 
 /** Throws `TARGET_UNFIT` when the cluster's locale is not installed here: its databases could not be opened. */

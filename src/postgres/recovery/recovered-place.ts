@@ -25,7 +25,7 @@ const restartLimitMs = 60 * 60_000;
 /** Starts the quarantined server, or finds it running. Idempotent. Throws `JOURNAL_STATE` before the base is fetched. */
 export async function startRecovery(plan: RestorePlan): Promise<{ readonly started: boolean }> {
   const paths = pathsOf(plan);
-  if (!(await exists(paths.data)) && (await readPromoted(paths)) !== undefined) return { started: false };
+  if (!(await isFilled(paths)) && (await readPromoted(paths)) !== undefined) return { started: false };
   if (!(await isFetched(paths))) fail('JOURNAL_STATE', `the base backup in '${paths.data}' is not whole yet`);
   if ((await findPostmaster(paths.data)) !== undefined) return { started: false };
   await proveIdentity(plan, paths);
@@ -37,6 +37,9 @@ export async function startRecovery(plan: RestorePlan): Promise<{ readonly start
   await startServer(serverPlace(plan, paths));
   return { started: true };
 }
+
+/** False before the base backup is whole, and again once it was moved into its place. */
+export const isFilled = ({ data }: RestorePaths) => exists(path.join(data, 'PG_VERSION'));
 
 const signalFile = ({ data }: RestorePaths) => path.join(data, 'recovery.signal');
 const promotingFile = ({ work }: RestorePaths) => path.join(work, 'promoting');
@@ -78,7 +81,7 @@ export function recoveredServer(plan: RestorePlan): RecoveredServer {
 export async function openRecovered(plan: RestorePlan): Promise<RecoveredSession> {
   const paths = pathsOf(plan);
   if (!(await wasPromoted(paths))) return openSession(recoveredServer(plan));
-  if (!(await exists(paths.data)))
+  if (!(await isFilled(paths)))
     fail('JOURNAL_STATE', `run '${plan.run}' is finished: its server is not in '${paths.data}'`);
   await startRecovery(plan);
   const open = () => tryOpenSession(recoveredServer(plan));

@@ -1,15 +1,18 @@
 // Undoes a restore in place, newest step first, by looking at what is there; also finishes an undo that was cut short.
 
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
-import { exists, renameDurably } from './durable-files.ts';
+import { exists, readIfThere } from './durable-files.ts';
+import { isBegun, takeBack } from './exchange.ts';
 import { type Guard, Journal, type JournalHead } from './journal.ts';
+import { removePlaces } from './linked-places.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
+import { isFilled } from './recovered-place.ts';
 import { stopServer } from './recovery-server.ts';
-import { startService, stopService } from './service.ts';
+import { releaseService, startService, stopService } from './service.ts';
 import { underLock } from './under-lock.ts';
 
 export interface RollbackResult {
@@ -42,7 +45,7 @@ export async function rollbackRestore(dataDirectory: string, run: string, given:
       await undo(journal, guard);
       await journal.append('rollback', 'done');
     }
-    const setAside = journal.has('start') && (await exists(paths.data));
+    const setAside = journal.has('start') && (await isFilled(paths));
     const started = journal.has('stop production') && head.production?.running === true;
     return { dataDirectory, started, ...(setAside ? { setAsideAt: paths.data } : {}) };
   });
@@ -55,48 +58,44 @@ async function undo(journal: Journal, guard: Guard): Promise<void> {
     await stopServer({ binDirectory, dataDirectory: paths.data, ...(runAs === undefined ? {} : { runAs }) });
   }
   // Nothing of production was touched, and nobody but us has written into what was recovered.
-  if (!journal.has('swap')) return rm(paths.work, { recursive: true, force: true, maxRetries: 3 });
-  if (!journal.has('stop production')) return;
-  if ((await whatIsAt(head)) === 'new') {
-    await stopService(head);
-    await guard.check?.();
-    if (await exists(paths.data)) fail('JOURNAL_STATE', `'${paths.data}' exists, and so does what was made from it`);
-    await renameDurably(head.dataDirectory, paths.data);
-    await journal.append('move new', 'undone');
+  if (!journal.has('swap')) {
+    await removePlaces(head.execution.linked);
+    return rm(paths.work, { recursive: true, force: true, maxRetries: 3 });
   }
-  await putOldBack(journal);
-  if (head.production?.running !== true) return;
+  if (!journal.has('stop production')) return;
+  await refuseForeign(head);
+  if (await isBegun(journal)) await stopService(head);
+  await takeBack(
+    journal,
+    async () => guard.check?.(),
+    () => proveOld(head),
+  );
+  if (head.production?.running !== true) return releaseService(head);
   await startService(head);
   await journal.append('stop production', 'undone');
 }
 
 /** By the marker: the recovered directory has it, the old one never has. */
-async function whatIsAt({ dataDirectory, run }: JournalHead): Promise<'old' | 'new' | 'nothing'> {
-  if (!(await exists(dataDirectory))) return 'nothing';
-  const marker = path.join(dataDirectory, markerFile);
-  if (!(await exists(marker))) return 'old';
-  const owner = JSON.parse(await readFile(marker, 'utf8')) as { run?: string };
-  if (owner.run === run) return 'new';
-  return fail('JOURNAL_STATE', `'${dataDirectory}' belongs to the restore '${owner.run}'`, {
-    hint: 'roll that one back first',
-  });
+async function refuseForeign({ dataDirectory, run }: JournalHead): Promise<void> {
+  const marker = await readIfThere(path.join(dataDirectory, markerFile));
+  const owner = marker === undefined ? run : (JSON.parse(marker) as { run?: string }).run;
+  if (owner === run) return;
+  fail('JOURNAL_STATE', `'${dataDirectory}' belongs to the restore '${owner}'`, { hint: 'roll that one back first' });
 }
 
-async function putOldBack(journal: Journal): Promise<void> {
-  const { head } = journal;
-  const { dataDirectory, keepOldAt, production, execution } = head;
+/** Under whichever of its two names it is; its own parts are proved one by one. */
+async function proveOld({ dataDirectory, keepOldAt, production, execution }: JournalHead): Promise<void> {
   if (production === undefined || keepOldAt === undefined) return;
-  const [isKept, isBack] = [await exists(keepOldAt), await exists(dataDirectory)];
-  if (isKept && isBack) fail('JOURNAL_STATE', `'${keepOldAt}' exists, and so does '${dataDirectory}'`);
-  if (!isKept && !isBack)
-    fail('STUCK', `neither '${dataDirectory}' nor '${keepOldAt}' exists`, { hint: 'look for the directory by hand' });
+  const isKept = await exists(path.join(keepOldAt, 'global', 'pg_control'));
   const old = isKept ? keepOldAt : dataDirectory;
+  if (!isKept && !(await exists(path.join(old, 'global', 'pg_control')))) {
+    fail('STUCK', `neither '${dataDirectory}' nor '${keepOldAt}' holds the old cluster`, {
+      hint: 'look for the directory by hand',
+    });
+  }
   const { systemId } = await readControlData(execution.binDirectory, old);
   if (systemId !== production.systemId)
     fail('DATABASE_IDENTITY', `'${old}' is cluster ${systemId}, not ${production.systemId}`);
-  if (!isKept) return;
-  if ((await findPostmaster(keepOldAt)) !== undefined)
+  if (isKept && (await findPostmaster(keepOldAt)) !== undefined)
     fail('DATABASE_IDENTITY', `a server runs on '${keepOldAt}'`, { hint: 'stop it first' });
-  await renameDurably(keepOldAt, dataDirectory);
-  await journal.append('keep old', 'undone');
 }

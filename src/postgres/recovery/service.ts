@@ -11,6 +11,7 @@ import type { JournalHead } from './journal.ts';
 import { holdfastDirectory } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { logTail, stopServer, until } from './recovery-server.ts';
+import { maskUnit, startUnit, unmaskUnit } from './unit.ts';
 
 const stopLimitMs = 15 * 60_000;
 /** After its manager said that it has stopped. */
@@ -19,13 +20,26 @@ const startLimitMs = 30 * 60_000;
 
 type Managed = Pick<JournalHead, 'dataDirectory' | 'execution'>;
 
-/** Stops the server, cleanly, and whatever would start it again. Throws when a server still runs on the directory. */
-export async function stopService({ dataDirectory, execution }: Managed): Promise<void> {
+/**
+ * Stops the server, cleanly, and keeps a unit from being started by anything until `startService` or `releaseService`. Gives what could not
+ * be had, in words. Throws when a server still runs on the directory.
+ */
+export async function stopService({ dataDirectory, execution }: Managed): Promise<readonly string[]> {
   const { service, binDirectory, runAs } = execution;
   const user = runAs === undefined ? {} : { runAs };
   if (service === undefined) fail('INTERNAL', 'a restore in place has no service');
   if ('pgCtl' in service) await stopServer({ binDirectory, dataDirectory, deadlineMs: stopLimitMs, ...user });
   else await stopByManager(dataDirectory, service);
+  if (!('systemd' in service)) return [];
+  const warnings = await maskUnit(service.systemd);
+  // In the moment between the two.
+  if ((await findPostmaster(dataDirectory)) !== undefined) await stopByManager(dataDirectory, service);
+  return warnings;
+}
+
+/** Lets the unit be started again, without doing it. Idempotent. */
+export async function releaseService({ execution: { service } }: Managed): Promise<void> {
+  if (service !== undefined && 'systemd' in service) await unmaskUnit(service.systemd);
 }
 
 /** A stop command may fail because nothing runs: whether something does, the directory tells. A unit that cannot be stopped is an error. */
@@ -51,8 +65,9 @@ export async function startService({ dataDirectory, execution }: Managed): Promi
   const { service, binDirectory, runAs } = execution;
   if (service === undefined) fail('INTERNAL', 'a restore in place has no service');
   const ready = async () => ((await findPostmaster(dataDirectory))?.status === 'ready' ? true : undefined);
+  await releaseService({ dataDirectory, execution });
   if (await ready()) return;
-  if ('systemd' in service) await run('systemctl', ['start', service.systemd], { deadlineMs: startLimitMs });
+  if ('systemd' in service) await startUnit(service.systemd);
   else if ('commands' in service) await run('sh', ['-c', service.commands.start], { deadlineMs: startLimitMs });
   else await startByPgCtl(dataDirectory, binDirectory, runAs, service.pgCtl);
   await until(ready, { limitMs: startLimitMs, what: `the server on '${dataDirectory}' to be ready` });

@@ -1,23 +1,16 @@
 // Puts the recovered directory in production's place, step by journaled step; started again, it goes on where it was.
 
-import { cp, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { compareLsn, type Lsn, segmentName, segmentNumber, segmentStart } from '../../domain/lsn.ts';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { verifyRecord } from '../wal/index.ts';
-import { readControlData } from './control-data.ts';
-import {
-  exists,
-  give,
-  ifAbsent,
-  type Owner,
-  ownerFor,
-  readIfThere,
-  renameDurably,
-  writeDurably,
-} from './durable-files.ts';
+import { type ControlData, readControlData } from './control-data.ts';
+import { exists, give, ifAbsent, type Owner, ownerFor, readIfThere, writeDurably } from './durable-files.ts';
+import { exchange, listPieces, proveExchanged } from './exchange.ts';
 import { type Guard, Journal, type JournalHead, journalHead } from './journal.ts';
+import { isExchanged } from './own-place.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings } from './quarantine.ts';
@@ -84,8 +77,9 @@ async function swap(journal: Journal, options: SwapOptions): Promise<SwapResult>
     await journal.step('stop production', () => stopProduction(head));
     await journal.step('ship log', () => shipLog(journal, options));
     await journal.step('settings', () => takeSettings(journal));
-    await journal.step('keep old', () => keepOld(journal), { from: head.dataDirectory, to: head.keepOldAt });
-    await journal.step('move new', () => moveNew(journal), { from: journal.paths.data, to: head.dataDirectory });
+    if (!journal.has('keep old')) await journal.step('list', async () => ({ pieces: await listPieces(journal) }));
+    await exchange(journal, () => proveStopped(head));
+    await journal.step('prove', () => proveWhole(journal));
     await journal.step('start', () => startService(head).then(() => undefined));
     await journal.step('verify', () => verify(journal, options));
     await journal.append('swap', 'done');
@@ -98,7 +92,7 @@ async function swap(journal: Journal, options: SwapOptions): Promise<SwapResult>
 function resultOf(journal: Journal, swapMs: number): SwapResult {
   const { dataDirectory, keepOldAt, systemId } = journal.head;
   const timeline = Number(journal.dataOf('close recovered')?.timeline);
-  const hasOld = journal.dataOf('keep old')?.kept === true;
+  const hasOld = journal.head.production !== undefined;
   const { warnings } = journal;
   return { dataDirectory, systemId, timeline, swapMs, warnings, ...(hasOld && keepOldAt ? { keptAt: keepOldAt } : {}) };
 }
@@ -132,10 +126,11 @@ async function stopProduction(head: JournalHead): Promise<Record<string, unknown
   await proveProduction(head);
   if (production === undefined) return { clean: false, running: false };
   const wasRunning = (await findPostmaster(dataDirectory)) !== undefined;
-  await stopService(head);
+  const warnings = await stopService(head);
   const { state, timeline, checkpointLsn } = await readControlData(execution.binDirectory, dataDirectory);
   const endLsn = await endOfRecord(dataDirectory, timeline, checkpointLsn);
-  return { clean: state === 'shut down', running: wasRunning, timeline, endLsn };
+  const told = warnings.length > 0 ? { warnings } : {};
+  return { clean: state === 'shut down', running: wasRunning, timeline, endLsn, ...told };
 }
 
 /** From the segment in the stopped directory; where that does not hold the whole record, its start has to do. */
@@ -161,7 +156,7 @@ async function endOfRecord(dataDirectory: string, timeline: number, lsn: Lsn): P
 async function proveProduction({ production, dataDirectory, execution }: JournalHead): Promise<void> {
   if (production === undefined) {
     const content = await readdir(dataDirectory).catch(ifAbsent([]));
-    if (content.length === 0) return;
+    if (!content.some(isExchanged)) return;
     fail('DATABASE_IDENTITY', `'${dataDirectory}' was empty when the plan was made, and is not any more`);
   }
   if (await exists(path.join(dataDirectory, markerFile))) {
@@ -222,44 +217,37 @@ async function copyTree(from: string, to: string, owner: Owner | undefined): Pro
   for (const name of await readdir(to, { recursive: true })) await give(path.join(to, name), owner);
 }
 
-/** Resumable by looking: the old directory bears one of two names, and never the marker. */
-async function keepOld({ head }: Journal): Promise<Record<string, unknown>> {
-  const { dataDirectory, keepOldAt, production } = head;
-  if (keepOldAt === undefined) fail('INTERNAL', 'a restore in place keeps the old directory somewhere');
-  if (production === undefined) {
-    await rmdir(dataDirectory).catch(ifAbsent(undefined));
-    return { kept: false };
-  }
-  if (!(await exists(dataDirectory)) && (await exists(keepOldAt))) return { kept: true };
-  if (await exists(keepOldAt)) fail('JOURNAL_STATE', `'${keepOldAt}' exists, and so does '${dataDirectory}'`);
+/** Right before the first rename. */
+async function proveStopped(head: JournalHead): Promise<void> {
+  const { dataDirectory } = head;
   if ((await findPostmaster(dataDirectory)) !== undefined) {
     fail('DATABASE_IDENTITY', `a server was started on '${dataDirectory}' meanwhile`, { hint: 'stop what starts it' });
   }
   await proveProduction(head);
-  await renameDurably(dataDirectory, keepOldAt);
-  return { kept: true };
 }
 
-async function moveNew({ head, paths }: Journal): Promise<undefined> {
-  const { dataDirectory } = head;
-  if (await exists(path.join(dataDirectory, markerFile))) return undefined;
-  if (await exists(dataDirectory)) fail('JOURNAL_STATE', `something else was put at '${dataDirectory}' meanwhile`);
-  await renameDurably(paths.data, dataDirectory);
+async function proveWhole(journal: Journal): Promise<undefined> {
+  await proveExchanged(journal);
+  await provePosition(journal);
   return undefined;
 }
 
 /** Identity and position by the directory's own files: a login is of the data's moment, and may be refused today. */
-async function verify(journal: Journal, options: SwapOptions): Promise<Record<string, unknown>> {
+async function provePosition(journal: Journal): Promise<ControlData> {
   const { head } = journal;
   const closed = journal.dataOf('close recovered') as { readonly timeline?: number; readonly checkpointLsn?: Lsn };
-  const timeline = Number(closed?.timeline);
   const control = await readControlData(head.execution.binDirectory, head.dataDirectory);
   const isBehind = closed?.checkpointLsn !== undefined && compareLsn(control.checkpointLsn, closed.checkpointLsn) < 0;
-  if (control.systemId !== head.systemId || control.timeline < timeline || isBehind) {
+  if (control.systemId !== head.systemId || control.timeline < Number(closed?.timeline) || isBehind) {
     const { systemId, timeline: now, checkpointLsn } = control;
     fail('DATABASE_IDENTITY', `'${head.dataDirectory}' is cluster ${systemId} on timeline ${now} at ${checkpointLsn}`);
   }
-  const warnings = (await options.verify?.({ systemId: head.systemId, timeline })) ?? [];
-  const { systemId, checkpointLsn } = control;
-  return { systemId, timeline: control.timeline, checkpointLsn, ...(warnings.length > 0 ? { warnings } : {}) };
+  return control;
+}
+
+async function verify(journal: Journal, options: SwapOptions): Promise<Record<string, unknown>> {
+  const { systemId, timeline, checkpointLsn } = await provePosition(journal);
+  const expected = { systemId: journal.head.systemId, timeline: Number(journal.dataOf('close recovered')?.timeline) };
+  const warnings = (await options.verify?.(expected)) ?? [];
+  return { systemId, timeline, checkpointLsn, ...(warnings.length > 0 ? { warnings } : {}) };
 }

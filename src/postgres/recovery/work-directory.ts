@@ -6,6 +6,7 @@ import { fail } from '../../errors/index.ts';
 import { findUser } from '../../process/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { exists, makeDirectory, ownerFor, readIfThere, syncDirectory, writeDurably } from './durable-files.ts';
+import { removePlaces } from './linked-places.ts';
 import { type RestorePaths, restorePaths } from './paths.ts';
 
 export function pathsOf({ place, run }: Pick<RestorePlan, 'place' | 'run'>): RestorePaths {
@@ -45,5 +46,6 @@ export async function removeWorkDirectory(plan: RestorePlan): Promise<void> {
   const { root, work, socket } = pathsOf(plan);
   if (path.dirname(work) !== path.join(root, 'runs')) fail('INTERNAL', `'${work}' is no work directory`);
   if (!socket.startsWith(work)) await rm(socket, { recursive: true, force: true });
+  await removePlaces(plan.execution.linked);
   if (await exists(work)) await rm(work, { recursive: true, force: true, maxRetries: 3 });
 }
