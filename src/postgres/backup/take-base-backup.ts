@@ -10,6 +10,7 @@ import { identifySystem } from '../identity.ts';
 import type { PhysicalDetails, Source } from '../types.ts';
 import { type Archive, type BaseBackupEnd, type BaseBackupStream, startBaseBackup } from './base-backup-stream.ts';
 import { finishEarlierAttempt } from './earlier-attempt.ts';
+import { addOutsideConfiguration, readOutsideConfiguration } from './outside-configuration.ts';
 import { PageChecker } from './page-checksum.ts';
 import { readServerClock, readSourceFacts, type SourceFacts } from './physical-details.ts';
 import { relationFile } from './relation-file.ts';
@@ -108,6 +109,7 @@ class Capture {
       for await (const archive of stream.archives()) await this.addArchive(writer, archive, stream);
       const end = await stream.finish();
       await this.prove(writer, system.systemId, stream, end);
+      await this.addConfiguration(writer, system.systemId);
       return await this.commit(writer, system.systemId, facts, stream, end);
     } catch (error) {
       await writer.abandon();
@@ -194,6 +196,12 @@ class Capture {
     const entry = { path: 'backup_manifest', mode: 0o600, mtimeSeconds: Math.floor(Date.now() / 1000) };
     await writer.addFile({ ...entry, chunking: 'content' }, once(end.manifest));
     this.sizeBytes += end.manifest.length;
+  }
+
+  private async addConfiguration(writer: SnapshotWriter, systemId: string): Promise<void> {
+    const found = await readOutsideConfiguration(this.options.source, systemId);
+    if (found.left.length > 0) this.options.logger.warn({ left: found.left }, 'settings files outside were not taken');
+    this.sizeBytes += await addOutsideConfiguration(writer, found);
   }
 
   private async commit(

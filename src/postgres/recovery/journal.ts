@@ -223,7 +223,7 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
 
 /** What the steps of a swap have found and let pass. */
 export function swapWarnings(entries: readonly JournalEntry[]): readonly string[] {
-  return ['stop production', 'verify'].flatMap((name) => {
+  return ['stop production', 'settings', 'verify'].flatMap((name) => {
     const found = entries.findLast(({ step, state }) => step === name && state === 'done')?.data?.warnings;
     return Array.isArray(found) ? (found as string[]) : [];
   });

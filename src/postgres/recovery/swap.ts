@@ -10,6 +10,7 @@ import { type ControlData, readControlData } from './control-data.ts';
 import { exists, give, ifAbsent, type Owner, ownerFor, readIfThere, writeDurably } from './durable-files.ts';
 import { exchange, listPieces, proveExchanged } from './exchange.ts';
 import { type Guard, Journal, type JournalHead, journalHead } from './journal.ts';
+import { dropOutsideSettings, restoreOutsideSettings } from './outside-settings.ts';
 import { isExchanged } from './own-place.ts';
 import { markerFile, restorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
@@ -208,7 +209,13 @@ async function takeSettings({ head, paths }: Journal): Promise<Record<string, un
     if ((await exists(from)) && !(await exists(to))) await copyTree(from, to, owner);
   }
   await writeDurably(path.join(paths.data, markerFile), `${JSON.stringify({ run: head.run })}\n`, 0o600, owner);
-  return { taken };
+  if (head.production !== undefined) {
+    await dropOutsideSettings(paths.data);
+    return { taken };
+  }
+  const outside = await restoreOutsideSettings(paths.data, owner);
+  const told = outside.warnings.length > 0 ? { warnings: outside.warnings } : {};
+  return { taken, restored: outside.restored, ...told };
 }
 
 async function copyTree(from: string, to: string, owner: Owner | undefined): Promise<void> {
