@@ -66,6 +66,12 @@ export interface PointRequest extends DatabaseRequest {
   readonly name: string;
 }
 
+export interface CapturedLogical {
+  readonly snapshot: SnapshotSummary;
+  /** In words, what a restore from it will lack; absent when that is nothing. */
+  readonly warnings?: readonly string[];
+}
+
 /** Durable positions of the log as the supervisor's heartbeats and results carry them. */
 export interface LogPositions {
   readonly phase: string;
@@ -137,6 +143,8 @@ export interface PostgresActivities {
   captureBaseBackup(request: CaptureRequest): Promise<SnapshotSummary>;
   /** Ends a segment of the log, waits until the policy's copies have it, and shows that it follows on a base backup. Throws `LOG_HOLE`, `DATABASE_PRIVILEGE`. */
   makePoint(request: PointRequest): Promise<PointResult>;
+  /** Dumps every chosen database of the cluster and its globals, proves each dump whole, and commits them as one snapshot. */
+  captureLogical(request: CaptureRequest): Promise<CapturedLogical>;
   superviseLog(request: SuperviseRequest): Promise<SupervisedLog>;
 
   /** Resolves the target and stores the plan as a record of the run; with `keep: false` nothing is stored. */

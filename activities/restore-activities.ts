@@ -36,7 +36,7 @@ import type { RunningPlan } from './lib/running-plan.ts';
 
 type Names = Exclude<
   keyof PostgresActivities,
-  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog'
+  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'captureLogical' | 'makePoint' | 'superviseLog'
 >;
 
 export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {

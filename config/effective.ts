@@ -16,6 +16,7 @@ import type {
   HostSettings,
   KeySettings,
   KmsSettings,
+  LogicalSettings,
   RetentionSettings,
   S3Settings,
   SeparateCredentialSettings,
@@ -127,14 +128,27 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
     dataDirectory: absolute(database.dataDirectory, directory),
     service: database.service && effectiveService(database.service, directory),
     backup: defined<DatabaseSettings['backup']>(backup),
+    logical: effectiveLogical(database.logical, directory),
     log: { withinSeconds: parseDuration(database.log.within), synchronous: database.log.synchronous },
-    keep: keep && { classes: { full: effectiveRules(keep.full) }, logSeconds: parseDuration(keep.log) },
+    keep: keep && { classes: effectiveClasses(keep), logSeconds: parseDuration(keep.log) },
     objective: defined<DatabaseSettings['objective']>({
       rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),
       rtoSeconds: objective.rto === undefined ? undefined : parseDuration(objective.rto),
     }),
     checks: checks.map((check) => defined<DatabaseSettings['checks'][number]>(check)),
   });
+}
+
+function effectiveLogical({ url, ...rest }: FileDatabase['logical'], directory: string): LogicalSettings {
+  return defined<LogicalSettings>({ ...rest, url: url && absoluteReference(url, directory) });
+}
+
+/** Every key of `keep` that is not the log's is a class. */
+function effectiveClasses({ log: _, ...classes }: NonNullable<FileDatabase['keep']>): Record<string, RetentionRules> {
+  const given = Object.entries(classes).flatMap(([name, rules]) =>
+    rules === undefined ? [] : [[name, effectiveRules(rules)] as const],
+  );
+  return Object.fromEntries(given);
 }
 
 function effectiveRules(rules: NonNullable<FileDatabase['keep']>['full']): RetentionRules {

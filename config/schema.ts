@@ -366,6 +366,28 @@ const verify = mapping({
   time: duration().default('4h').describe('A run begins no object after so long.'),
 });
 
+const jobsExpected = 'a number of connections from 1 to 64';
+const patterns = () =>
+  z.array(text("the name of a database, in which '*' stands for anything"), { error: 'a list of names of databases' });
+
+const logical = mapping({
+  url: secret()
+    .optional()
+    .describe(
+      'Reference to the connection URL of a role that may read everything (`GRANT pg_read_all_data`), where the one of `url` may not. It dumps, nothing else.',
+    )
+    .meta({ defaultText: 'as `url`' }),
+  jobs: count(jobsExpected, 1)
+    .max(64, { error: jobsExpected })
+    .default(4)
+    .describe('Connections that read tables of a database at the same time; one more keeps the instant.'),
+  include: patterns()
+    .default([])
+    .describe('Databases that are dumped; `*` stands for anything. A name that is no database’s is refused.')
+    .meta({ defaultText: 'all that allow connections; never templates' }),
+  exclude: patterns().default([]).describe('Databases that are left out of those.').meta({ defaultText: 'none' }),
+});
+
 const database = mapping({
   host: text('the name of a host').describe('Host that the server runs on.'),
   url: secret().describe(
@@ -386,9 +408,16 @@ const database = mapping({
       .meta({
         defaultText: 'only by hand',
       }),
+    logical: schedule()
+      .optional()
+      .describe(
+        'When every database is dumped with `pg_dump`, in the same forms. The example’s would be `daily 02:30`.',
+      )
+      .meta({ defaultText: 'only by hand' }),
   })
     .prefault({})
     .describe('Schedules, in the time zone of the estate.'),
+  logical: logical.prefault({}).describe('Logical backups: which databases are dumped, by whom, and how.'),
   log: mapping({
     within: duration()
       .default('15min')
@@ -405,6 +434,10 @@ const database = mapping({
     full: keepRules().describe(
       'How long full base backups are kept: an age, or rules of which any keeps (`age`, `last`, `daily`, `weekly`, `monthly`, `yearly`; days of the estate’s time zone). The example’s is `90d`.',
     ),
+    logical: keepRules()
+      .optional()
+      .describe('How long dumps are kept, in the same forms.')
+      .meta({ defaultText: 'every dump is kept' }),
     log: parsed(`${durationExpected}; ${wholeExpected}`, parseDuration)
       .meta({ type: 'duration' })
       .describe(

@@ -133,13 +133,24 @@ export interface DatabaseSettings {
   /** How the server is stopped and started around a restore in place. */
   readonly service?: ServiceSettings;
   /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
-  readonly backup: Readonly<Partial<Record<'full', string>>>;
+  readonly backup: Readonly<Partial<Record<'full' | 'logical', string>>>;
+  readonly logical: LogicalSettings;
   /** `synchronous`: commits wait for the copies. */
   readonly log: { readonly withinSeconds: number; readonly synchronous: boolean };
   /** Absent: nothing of it is ever deleted. */
   readonly keep?: KeepSettings;
   readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
   readonly checks: readonly DatabaseCheck[];
+}
+
+/** How `pg_dump` is run, and on what. */
+export interface LogicalSettings {
+  /** Of a role that may read everything, where the component's own may not. */
+  readonly url?: SecretReference;
+  readonly jobs: number;
+  /** Names of databases, in which `*` stands for anything; none: all. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
 }
 
 export type ServiceSettings =

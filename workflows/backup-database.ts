@@ -1,11 +1,9 @@
 // The way of a backup (docs/architecture.md): identify, log runs, then capture, commit and verify, or a point of the log; production is only read.
 
-import type { VerifiedSnapshot } from '../activities/contract.ts';
 import type { ComponentId } from '../src/domain/component.ts';
-import type { SnapshotSummary } from '../src/domain/component-report.ts';
 import type { BackupDatabaseInput, BackupKind, RunStatus } from '../src/domain/operations.ts';
-import { fail } from '../src/errors/index.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
+import { copiesWithout, describe, requireGood } from './lib/committed-snapshot.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 import type { HostCalls } from './lib/proxies.ts';
@@ -56,30 +54,4 @@ async function pointOf(progress: Progress, host: HostCalls, component: Component
   progress.tell({ point });
   const reached = Object.keys(point.copies).filter((copy) => point.copies[copy] === 'reached');
   return `point at ${point.lsn} by a ${point.way} on ${reached.join(', ')}`;
-}
-
-/** A snapshot that was committed and cannot be read again is no backup: the run must not end well. */
-function requireGood({ id, copies }: SnapshotSummary, verified: VerifiedSnapshot): void {
-  const stateOf = (copy: string) => verified.copies[copy] ?? 'not checked';
-  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
-  const bad = present.filter((copy) => ['damaged', 'missing'].includes(stateOf(copy)));
-  if (bad.length > 0) {
-    const where = bad.map((copy) => `${stateOf(copy)} on '${copy}'`).join(', ');
-    fail('OBJECT_DAMAGED', `snapshot '${id}' was committed and read again: ${where}`, { details: { ...verified } });
-  }
-  if (present.some((copy) => stateOf(copy) === 'good')) return;
-  fail('STORE_UNAVAILABLE', `snapshot '${id}' was committed, but no copy could be read again`, {
-    details: { ...verified },
-  });
-}
-
-function copiesWithout(snapshot: SnapshotSummary): string[] {
-  return Object.keys(snapshot.copies).filter((copy) => snapshot.copies[copy] !== 'present');
-}
-
-function describe(snapshot: SnapshotSummary, behind: readonly string[]): string {
-  const holders = Object.keys(snapshot.copies).filter((copy) => !behind.includes(copy));
-  const damage = snapshot.state === 'damaged' ? ', with damaged pages' : '';
-  const rest = behind.length === 0 ? '' : `; ${behind.join(', ')} behind, catching up`;
-  return `snapshot ${snapshot.id} on ${holders.join(', ')}${damage}${rest}`;
 }

@@ -4,6 +4,7 @@ export { applyRetention } from './apply-retention.ts';
 export { backupDatabase } from './backup-database.ts';
 export { catchUpCopy } from './catch-up-copy.ts';
 export { confirmRestore } from './confirm-restore.ts';
+export { dumpDatabase } from './dump-database.ts';
 export { checkDatabase, describeEstate, planRestore, stopRecovered } from './questions.ts';
 export { restoreDatabase } from './restore-database.ts';
 export { rollbackRestore } from './rollback-restore.ts';

@@ -7,6 +7,7 @@ import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   CatchUpInput,
+  DumpDatabaseInput,
   RestoreDatabaseInput,
   RunReferenceInput,
   ShipLogInput,
@@ -15,6 +16,7 @@ import type {
 
 export interface InputOf {
   readonly backupDatabase: BackupDatabaseInput;
+  readonly dumpDatabase: DumpDatabaseInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
   readonly rollbackRestore: RunReferenceInput;
@@ -39,6 +41,7 @@ const rules: Rules = {
     workflowId: workflowIds.backup(estate, component, kind),
     request: kind,
   }),
+  dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
   rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),

@@ -32,6 +32,7 @@ const schemas = {
     kind: z.enum(backupKinds).default('physical'),
     reason: z.string().optional(),
   }),
+  dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
   shipLog: z.object(ofComponent),
   restoreDatabase: z.object({
     ...ofComponent,

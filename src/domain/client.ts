@@ -7,6 +7,7 @@ import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   CatchUpInput,
+  DumpDatabaseInput,
   RestoreDatabaseInput,
   RunReferenceInput,
   RunStatus,
@@ -34,6 +35,7 @@ export interface RunHandle {
  */
 export interface HoldfastClient {
   startBackup(input: BackupDatabaseInput): Promise<RunHandle>;
+  startDump(input: DumpDatabaseInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;

@@ -21,6 +21,8 @@ export interface SnapshotSummary {
   readonly copies: Readonly<Record<string, 'present' | 'absent' | 'away'>>;
   /** Positions a physical snapshot starts and stops at. */
   readonly lsn?: { readonly from: Lsn; readonly to: Lsn; readonly timeline: number };
+  /** Of a logical snapshot: each database with the instant that its dump shows. */
+  readonly databases?: readonly { readonly name: string; readonly moment: Moment; readonly bytes: number }[];
 }
 
 /** Moments a component can be recovered to, by the copies together. */

@@ -8,6 +8,8 @@ export type RunId = string & { readonly __brand: 'RunId' };
 export const workflowIds = {
   backup: (estate: string, component: ComponentId, kind: 'physical' | 'point' = 'physical') =>
     `${estate}/${kind === 'physical' ? 'backup' : kind}/${component}`,
+  /** Beside the physical backup of the same component: neither waits for the other. */
+  dump: (estate: string, component: ComponentId) => `${estate}/dump/${component}`,
   ship: (estate: string, component: ComponentId) => `${estate}/ship/${component}`,
   restoreInPlace: (estate: string, component: ComponentId) => `${estate}/restore/${component}`,
   /** `place`: first 16 hexadecimal digits of the SHA-256 of host and directory, so that two recoveries never share a directory. */
@@ -52,6 +54,7 @@ export const searchAttributes = {
 /** First part of a run's id, by workflow type. */
 const runPrefixes = {
   backupDatabase: 'backup',
+  dumpDatabase: 'dump',
   shipLog: 'ship',
   restoreDatabase: 'restore',
   rollbackRestore: 'rollback',

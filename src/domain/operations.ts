@@ -29,6 +29,11 @@ export interface BackupDatabaseInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** A logical backup: globals and every chosen database, as `pg_dump` gives them. */
+export interface DumpDatabaseInput extends OperationInput {
+  readonly reason?: string;
+}
+
 export interface ShipLogInput extends OperationInput {}
 
 export interface RestoreDatabaseInput extends OperationInput {
@@ -97,6 +102,7 @@ export interface RunStatus {
   readonly workflowId: string;
   readonly operation:
     | 'backupDatabase'
+    | 'dumpDatabase'
     | 'shipLog'
     | 'restoreDatabase'
     | 'rollbackRestore'

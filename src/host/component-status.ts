@@ -21,18 +21,18 @@ import {
 import { type Disaster, disastersOf } from '../domain/disasters.ts';
 import { describeSeconds, writeDuration } from '../domain/duration.ts';
 import { lsnDistance } from '../domain/lsn.ts';
-import { type Moment, momentFromDate, secondsBetween, shortMoment, unixMicros } from '../domain/moment.ts';
+import { type Moment, momentFromDate, secondsBetween, shortMoment } from '../domain/moment.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { headFindings } from '../domain/put-back-words.ts';
 import { addSeconds } from '../domain/retention.ts';
 import type { RestoreResult } from '../domain/run-data.ts';
-import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
 import { judgeSlot } from '../domain/slot-pressure.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
 import type { RecoveryWindow } from '../postgres/types.ts';
 import { type CopyCondition, type Looks, type SnapshotOnCopies, standingProofs } from '../vault/index.ts';
 import { notKnownFinding, type RestoresLeft, restoreFinding } from './open-restores.ts';
+import { snapshotFindings } from './snapshot-findings.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
 
 /** What was read of one component; `history` newest first. */
@@ -51,8 +51,6 @@ export interface ComponentFacts {
 
 /** Cursors of copies that keep up are seconds apart: a copy is behind when the difference is more than that. */
 const KEEPS_UP_SECONDS = 60;
-/** A run may take this part of its period before it is called late, at most an hour. */
-const LATE_AFTER = { partOfPeriod: 0.25, atMostSeconds: 3600 } as const;
 
 export function componentStatus(facts: ComponentFacts): ComponentStatus {
   const { database, snapshots } = facts;
@@ -219,6 +217,9 @@ function provenBy({ history, looks }: ComponentFacts): ComponentStatus['proven']
   return shown.sort((a, b) => rank(b) - rank(a) || (a.at < b.at ? 1 : -1))[0];
 }
 
+/** Operations that take a snapshot and read it again. */
+const capturing: ReadonlySet<string> = new Set(['backupDatabase', 'dumpDatabase']);
+
 /** What a run that ended well showed of a snapshot. */
 export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> | undefined {
   if (run.state !== 'completed' || run.endedAt === undefined) return undefined;
@@ -232,39 +233,13 @@ export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> 
   if (run.operation === 'restoreDatabase' && data.restore && data.plan) {
     return { level: 'queried', at, snapshot: data.plan.base.snapshot };
   }
-  if (run.operation !== 'backupDatabase' || !data.verified || !data.snapshot) return undefined;
+  if (!capturing.has(run.operation) || !data.verified || !data.snapshot) return undefined;
   const good = Object.values(data.verified.copies).includes('good');
   return good ? { level: data.verified.level, at, snapshot: data.snapshot.id } : undefined;
 }
 
 function late(message: string, hint: string): Finding {
   return { severity: 'late', message, hint };
-}
-
-function snapshotFindings({ configuration, database, snapshots, now }: ComponentFacts): Finding[] {
-  const findings: Finding[] = [];
-  const [latest] = snapshots;
-  const show = `see \`holdfast show backup/${database.id}\``;
-  if (latest === undefined) {
-    findings.push(late('there is no snapshot yet', `take one with \`holdfast backup ${database.id}\``));
-  } else if (latest.state === 'damaged') {
-    findings.push(late(`the newest snapshot ${latest.id} has damaged pages`, show));
-  }
-  const spec = database.backup.full;
-  if (spec === undefined || latest === undefined) return findings;
-  const schedule = parseSchedule(spec);
-  const grace = Math.min(schedulePeriodSeconds(schedule) * LATE_AFTER.partOfPeriod, LATE_AFTER.atMostSeconds);
-  const dueMs = previousOccurrenceMs(schedule, configuration.timezone, now.getTime() - grace * 1000);
-  if (Number(unixMicros(latest.from) / 1000n) < dueMs) {
-    const due = shortMoment(momentFromDate(new Date(dueMs)));
-    findings.push(
-      late(
-        `the backup of '${spec}' that was due at ${due} has not finished`,
-        `${show} and \`holdfast schedules list\``,
-      ),
-    );
-  }
-  return findings;
 }
 
 /** Gaps in front of the continuous window are there because retention let go of what lay in them. */

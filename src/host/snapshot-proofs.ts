@@ -80,13 +80,16 @@ async function fromRestores(runs: EndedRuns, ids: ReadonlySet<string>, note: Not
   }
 }
 
-/** The newest that was read again after it was taken: an older one shows no more. A backup and its snapshot share the end of their names. */
+/** Of backups and of dumps the newest that was read again after it was taken: an older one shows no more. A backup and its snapshot share the end of their names. */
 async function fromBackups(runs: EndedRuns, ids: ReadonlySet<string>, note: Note): Promise<void> {
-  for (const id of [...ids].sort().reverse()) {
-    const proof = await runs.proofOf(`backup-${id.slice(-8)}`);
-    if (proof?.snapshot !== id) continue;
-    note(id, proof.level);
-    return;
+  const newestFirst = [...ids].sort().reverse();
+  for (const operation of ['backup', 'dump']) {
+    for (const id of newestFirst) {
+      const proof = await runs.proofOf(`${operation}-${id.slice(-8)}`);
+      if (proof?.snapshot !== id) continue;
+      note(id, proof.level);
+      break;
+    }
   }
 }
 

@@ -15,6 +15,8 @@ import type { SnapshotId } from '../vault/types.ts';
 export interface Source {
   readonly component: ComponentId;
   readonly url: string;
+  /** Instead of the url's: a name may have letters that no url can carry to the client library. */
+  readonly database?: string;
 }
 
 /** Who a cluster is, compared before every step that could harm it. */

@@ -43,6 +43,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   };
   return {
     startBackup: start('backupDatabase'),
+    startDump: start('dumpDatabase'),
     startRestore: start('restoreDatabase'),
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),

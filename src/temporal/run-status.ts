@@ -18,6 +18,7 @@ import { type ErrorCode, HoldfastError, isErrorCode } from '../errors/index.ts';
 /** Operations whose workflows answer with a `RunStatus`. */
 const operations = [
   'backupDatabase',
+  'dumpDatabase',
   'shipLog',
   'restoreDatabase',
   'rollbackRestore',

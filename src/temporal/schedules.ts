@@ -7,6 +7,7 @@ import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
+  DumpDatabaseInput,
   RunStatus,
   VerifySnapshotsInput,
 } from '../domain/operations.ts';
@@ -96,10 +97,11 @@ function backupSchedule(
   text: string,
 ): Wanted {
   const { name } = configuration;
-  const input: BackupDatabaseInput = { estate: name, component, host, kind: 'physical', by: 'schedule' };
+  const asked = { estate: name, component, host, by: 'schedule' };
   const id = scheduleIds.backup(name, component, kind);
   const what = `${kind} backup of ${component}`;
-  return wantedSchedule(configuration, { id, component, kind, text, what, workflowType: 'backupDatabase', input });
+  const begun = backupKinds[kind as keyof DatabaseSettings['backup']](asked);
+  return wantedSchedule(configuration, { id, component, kind, text, what, ...begun });
 }
 
 /** Only where something is to be kept for a time, or to be kept locked while it is held. */
@@ -127,6 +129,16 @@ function verifySchedule(configuration: Configuration): Wanted[] {
   return [wantedSchedule(configuration, { ...named, text, what, workflowType: 'verifySnapshots', input })];
 }
 
+type Asked = Pick<BackupDatabaseInput, 'estate' | 'component' | 'host' | 'by'>;
+
+/** What a line of `backup:` starts. */
+const backupKinds: Readonly<
+  Record<keyof DatabaseSettings['backup'], (asked: Asked) => Pick<Timed, 'workflowType' | 'input'>>
+> = {
+  full: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'physical' } }),
+  logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
+};
+
 interface Timed {
   readonly id: string;
   readonly component: ScheduleStatus['component'];
@@ -135,7 +147,7 @@ interface Timed {
   readonly text: string;
   readonly what: string;
   readonly workflowType: RunStatus['operation'];
-  readonly input: BackupDatabaseInput | ApplyRetentionInput | VerifySnapshotsInput;
+  readonly input: BackupDatabaseInput | DumpDatabaseInput | ApplyRetentionInput | VerifySnapshotsInput;
 }
 
 function wantedSchedule({ name, timezone }: Configuration, timed: Timed): Wanted {

@@ -20,6 +20,7 @@ test('every recorded history replays', async () => {
     'backupDatabase',
     'catchUpCopy',
     'confirmRestore',
+    'dumpDatabase',
     'restoreDatabase',
     'rollbackRestore',
     'shipLog',

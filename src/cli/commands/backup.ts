@@ -25,6 +25,7 @@ const kinds = {
     what: 'close the log now and show that it is on enough copies',
     start: (client, input) => client.startBackup({ ...input, kind: 'point' }),
   },
+  logical: { what: 'dump every database', start: (client, input) => client.startDump(input) },
 } as const satisfies Readonly<Record<string, Kind>>;
 const kindNames = Object.keys(kinds) as (keyof typeof kinds)[];
 
@@ -38,11 +39,12 @@ export const backup = defineCommand({
     {
       flags: '--kind <KIND>',
       description:
-        'physical (a full base backup, the default) or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants)',
+        'physical (a full base backup, the default), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants)',
     },
   ],
   examples: [
     'holdfast backup database main',
+    'holdfast backup database main --kind logical',
     'holdfast backup database main --kind point',
     'holdfast backup all --detach --json',
   ],

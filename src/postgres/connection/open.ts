@@ -129,13 +129,13 @@ async function connect(
 }
 
 function makeClient(
-  { url, component }: Source,
+  { url, component, database }: Source,
   connectMs: number,
   extra: Readonly<Record<string, unknown>>,
 ): pg.Client {
   try {
     if (!/^postgres(ql)?:\/\//.test(url)) throw new Error('not a url');
-    return new pg.Client({
+    const client = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: connectMs,
       keepAlive: true,
@@ -143,6 +143,12 @@ function makeClient(
       application_name: 'holdfast',
       ...extra,
     });
+    if (database !== undefined) {
+      const parameters = (client as unknown as { connectionParameters: { database: string } }).connectionParameters;
+      client.database = database;
+      parameters.database = database;
+    }
+    return client;
   } catch {
     // The cause would show the url.
     return fail('SECRET_UNRESOLVED', `the url of '${component}' is not the url of a PostgreSQL database`, {

@@ -25,6 +25,7 @@ describe('a good file', () => {
       host: 'db1',
       url: 'env:DATABASE_URL',
       backup: {},
+      logical: { jobs: 4, include: [], exclude: [] },
       log: { withinSeconds: 900, synchronous: false },
       objective: {},
       checks: [],

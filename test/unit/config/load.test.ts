@@ -148,8 +148,8 @@ describe('a bad file', () => {
     [
       'a schedule of a kind that does not exist yet',
       'host: db1',
-      'backup: { incremental: every 6h }, host: db1',
-      /unknown key 'incremental', expected 'full'$/,
+      'backup: { hourly: every 1h }, host: db1',
+      /unknown key 'hourly', expected 'full'/,
     ],
     [
       'a bad expectation',

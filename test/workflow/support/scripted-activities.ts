@@ -20,6 +20,7 @@ export interface Script {
 
 const canonical: Record<OperationName, (input: Input) => string> = {
   backupDatabase: (input) => workflowIds.backup(input.estate, input.component),
+  dumpDatabase: (input) => workflowIds.dump(input.estate, input.component),
   shipLog: (input) => workflowIds.ship(input.estate, input.component),
   restoreDatabase: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   rollbackRestore: (input) => workflowIds.rollback(input.estate, input.run ?? ''),
@@ -52,14 +53,20 @@ export const emptySweep = {
   ...{ released: [], refused: [], finished: [] },
 };
 
+const requests: Partial<Record<OperationName, (input: Input) => string>> = {
+  restoreDatabase: ({ to }) => `to ${to}`,
+  dumpDatabase: () => 'logical',
+};
+
 const defaults: Record<string, Handler> = {
   resolveOperation: ({ operation, input }: { operation: OperationName; input: Input }) => ({
     workflowId: canonical[operation](input),
-    request: operation === 'restoreDatabase' ? `to ${input.to}` : 'physical',
+    request: requests[operation]?.(input) ?? 'physical',
     input,
   }),
   identifyDatabase: () => ({ systemId: '7', versionNum: 170011, timeline: 1, role: 'primary', flushLsn: '0/3000000' }),
   captureBaseBackup: () => snapshot,
+  captureLogical: () => ({ snapshot: { ...snapshot, kind: 'logical' } }),
   makePoint: () => point,
   verifySnapshot: () => ({ level: 'attested', copies: { local: 'good', eu: 'good' } }),
   catchUpCopy: () => ({ objects: 3, bytes: 300, remaining: 0 }),
@@ -95,6 +102,7 @@ const names = [
     'identifyDatabase',
     'ensureLog',
     'captureBaseBackup',
+    'captureLogical',
     'makePoint',
     'verifySnapshot',
   ],

@@ -1,0 +1,60 @@
+// The words of logical backups: what the manifest of a dump says, so that a restore can plan without fetching anything.
+
+import type { Lsn } from '../../domain/lsn.ts';
+import type { Moment } from '../../domain/moment.ts';
+
+/** One database as it was dumped. */
+export interface DumpedDatabase {
+  readonly name: string;
+  /** Below the tree: `databases/<oid>`; a directory in the format of `pg_dump -Fd`. */
+  readonly path: string;
+  /** The instant of the server that all of the dump shows. */
+  readonly moment: Moment;
+  /** Position of the log that was written, or replayed on a standby, right then. */
+  readonly lsn: Lsn;
+  readonly owner: string;
+  readonly encoding: string;
+  readonly locale: DatabaseLocale;
+  /** `ALTER DATABASE … SET`, as the catalogue has them: `name=value`. */
+  readonly settings: readonly string[];
+  /** -1: no limit. */
+  readonly connectionLimit: number;
+  readonly extensions: readonly string[];
+  /** On the server, indexes included. */
+  readonly serverBytes: number;
+  readonly dumpBytes: number;
+  readonly files: number;
+  /** Tables that have a file of rows. */
+  readonly tables: number;
+  readonly largeObjects: number;
+}
+
+export interface DatabaseLocale {
+  /** `c`: libc, `i`: ICU, `b`: built into the server (PostgreSQL 17 and later). */
+  readonly provider: 'c' | 'i' | 'b';
+  readonly collate: string;
+  readonly ctype: string;
+  /** Of `i` and `b`. */
+  readonly locale?: string;
+  readonly icuRules?: string;
+}
+
+/** `engine` of a logical snapshot's manifest. */
+export interface LogicalDetails extends Record<string, unknown> {
+  readonly systemId: string;
+  readonly versionNum: number;
+  readonly major: number;
+  /** As `pg_dump --version` says, for example `17.11`. */
+  readonly dumpVersion: string;
+  readonly databases: readonly DumpedDatabase[];
+  /** Databases of the cluster that the configuration leaves out, or that allow no connections. */
+  readonly leftOut: readonly string[];
+  readonly globals: {
+    readonly path: string;
+    /** False: the role could not read them, so roles have none after a restore. */
+    readonly passwords: boolean;
+    readonly sizeBytes: number;
+  };
+  /** Plain size of all files. */
+  readonly sizeBytes: number;
+}

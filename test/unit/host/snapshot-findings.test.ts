@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ComponentFacts } from '../../../src/host/component-status.ts';
+import { snapshotFindings } from '../../../src/host/snapshot-findings.ts';
+
+function messages(snapshots: readonly { kind: string; from: string }[], backup: object, now = '2026-11-25T12:00:00Z') {
+  const facts = {
+    ...{ configuration: { timezone: 'UTC' }, database: { id: 'database/main', backup }, now: new Date(now) },
+    snapshots: snapshots.map((snapshot) => ({ ...snapshot, id: 'x', state: 'clean' })),
+  };
+  return snapshotFindings(facts as unknown as ComponentFacts).map(({ message, hint }) => `${message} (${hint})`);
+}
+
+const base = { kind: 'physical', from: '2026-11-25T02:00:00.000000Z' };
+const oldDump = { kind: 'logical', from: '2026-11-24T02:30:00.000000Z' };
+const dump = { kind: 'logical', from: '2026-11-25T02:30:00.000000Z' };
+const both = { full: 'daily 02:00', logical: 'daily 02:30' };
+
+describe('what is late of the snapshots', () => {
+  it('is nothing while each kind keeps its own schedule', () => {
+    assert.deepEqual(messages([dump, base], both), []);
+  });
+
+  it('is a dump that did not come, whatever base backups there are', () => {
+    assert.deepEqual(messages([base, oldDump], both), [
+      "the dump of 'daily 02:30' that was due at 2026-11-25T02:30:00Z has not finished (see `holdfast show dump/database/main` and `holdfast schedules list`)",
+    ]);
+    assert.equal(messages([base], both).length, 1);
+  });
+
+  it('is a base backup that did not come, whatever dumps there are', () => {
+    const late = { ...base, from: '2026-11-24T02:00:00.000000Z' };
+    assert.match(messages([dump, late], both).join(), /^the backup of 'daily 02:00' that was due/);
+    assert.match(messages([dump], { logical: 'daily 02:30' }).join(), /^there is no snapshot yet/);
+  });
+
+  it('is not a dump that nobody promised', () => {
+    assert.deepEqual(messages([base], { full: 'daily 02:00' }), []);
+  });
+});

@@ -1,0 +1,31 @@
+// What a run that took a snapshot must still show: that it can be read again, and where it is.
+
+import type { VerifiedSnapshot } from '../../activities/contract.ts';
+import type { SnapshotSummary } from '../../src/domain/component-report.ts';
+import { fail } from '../../src/errors/index.ts';
+
+/** A snapshot that was committed and cannot be read again is no backup: the run must not end well. */
+export function requireGood({ id, copies }: SnapshotSummary, verified: VerifiedSnapshot): void {
+  const stateOf = (copy: string) => verified.copies[copy] ?? 'not checked';
+  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
+  const bad = present.filter((copy) => ['damaged', 'missing'].includes(stateOf(copy)));
+  if (bad.length > 0) {
+    const where = bad.map((copy) => `${stateOf(copy)} on '${copy}'`).join(', ');
+    fail('OBJECT_DAMAGED', `snapshot '${id}' was committed and read again: ${where}`, { details: { ...verified } });
+  }
+  if (present.some((copy) => stateOf(copy) === 'good')) return;
+  fail('STORE_UNAVAILABLE', `snapshot '${id}' was committed, but no copy could be read again`, {
+    details: { ...verified },
+  });
+}
+
+export function copiesWithout(snapshot: SnapshotSummary): string[] {
+  return Object.keys(snapshot.copies).filter((copy) => snapshot.copies[copy] !== 'present');
+}
+
+export function describe(snapshot: SnapshotSummary, behind: readonly string[]): string {
+  const holders = Object.keys(snapshot.copies).filter((copy) => !behind.includes(copy));
+  const damage = snapshot.state === 'damaged' ? ', with damaged pages' : '';
+  const rest = behind.length === 0 ? '' : `; ${behind.join(', ')} behind, catching up`;
+  return `snapshot ${snapshot.id} on ${holders.join(', ')}${damage}${rest}`;
+}
