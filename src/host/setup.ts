@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { type Configuration, type DatabaseSettings, resolveSecret, type SecretReference } from '../../config/index.ts';
 import { slotName } from '../domain/ids.ts';
 import type { SetupStep } from '../domain/setup-report.ts';
-import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type ErrorCode, fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type AdoptionStatement, adopt, planAdoption } from '../postgres/adoption.ts';
 import { preflight } from '../postgres/preflight.ts';
 import { type PreparedSlot, prepareSlot, readSlot } from '../postgres/receiver/index.ts';
 import type { Source } from '../postgres/types.ts';
@@ -26,7 +27,17 @@ export interface SetUpOptions {
   readonly makeKeys: boolean;
   /** Accept servers whose slots may fill the disk (`max_slot_wal_keep_size = -1`). */
   readonly allowUnlimitedSlot: boolean;
+  /** Url of a superuser, to make role, rights and settings that a server lacks. Without it they are only told. */
+  readonly admin?: AdminAccess;
   readonly onStep: (step: SetupStep) => void;
+}
+
+export interface AdminAccess {
+  /** Of the database; where the host has only one it need not be named. */
+  readonly name?: string;
+  readonly reference: SecretReference;
+  /** Somebody has said that the statements may be run. */
+  readonly isAgreed: boolean;
 }
 
 /** What a step says when it is over. */
@@ -35,8 +46,22 @@ type Answer = readonly [state: SetupStep['state'], message: string];
 /** A store whose clock differs by more cannot be trusted with ages and leases. */
 const mostClockSkewMs = 300_000;
 
+/** Throws `USAGE` when it cannot be told which database `admin` is for. */
+function requireOneAdopted({ database }: Configuration, { host, admin }: SetUpOptions): void {
+  if (admin === undefined) return;
+  const names = Object.values(database)
+    .filter((each) => each.host === host)
+    .map(({ name }) => name);
+  if (admin.name === undefined ? names.length === 1 : names.includes(admin.name)) return;
+  const asked = admin.name === undefined ? 'no database is named' : `'${admin.name}' is no database of host '${host}'`;
+  fail('USAGE', `option '--admin': ${asked}, expected one of ${names.map((name) => `'${name}'`).join(', ')}`, {
+    hint: `write it as '--admin ${names[0] ?? 'NAME'}=${admin.reference}'`,
+  });
+}
+
 /** Stops at the first step that fails, because the later ones stand on it; never throws for a step's trouble. */
 export async function setUpHost(configuration: Configuration, options: SetUpOptions): Promise<readonly SetupStep[]> {
+  requireOneAdopted(configuration, options);
   const steps: SetupStep[] = [];
   const step = async (name: string, work: () => Promise<Answer>): Promise<boolean> => {
     const done = await settle(name, work);
@@ -53,12 +78,24 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     ...Object.values(configuration.database)
       .filter(({ host }) => host === options.host)
       .flatMap((database) => [
+        ...adoptionSteps(database, options),
         [`${database.id} server`, () => serverStep(configuration, database, options)] as const,
         [`${database.id} slot`, () => slotStep(configuration, database, options)] as const,
       ]),
   ];
-  for (const [name, work] of runbook) if (!(await step(name, work))) break;
+  for (const [name, work] of runbook) {
+    if (standsOnPlanned(name, steps))
+      await step(name, async () => ['planned', 'would be asked after those statements']);
+    else if (!(await step(name, work))) break;
+  }
   return steps;
+}
+
+/** In a dry run nobody can log in yet with a role that is still to be made. */
+function standsOnPlanned(name: string, steps: readonly SetupStep[]): boolean {
+  const adoption = steps.find(({ name: each, state }) => /^\S+ adoption$/.test(each) && state === 'planned');
+  const component = adoption?.name.split(' ')[0];
+  return component !== undefined && (name === `${component} server` || name === `${component} slot`);
 }
 
 /** A step and its end; what was thrown becomes the step's error. */
@@ -234,7 +271,7 @@ async function adoptEmptyCopies(vault: Vault, dryRun: boolean): Promise<string[]
 async function serverStep(
   configuration: Configuration,
   { id, name, url, log }: DatabaseSettings,
-  { allowUnlimitedSlot }: SetUpOptions,
+  { allowUnlimitedSlot, admin }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
   const checks = await preflight(
@@ -251,7 +288,9 @@ async function serverStep(
       first.code ?? 'DATABASE_SETTING',
       bad.map((check) => `${check.name}: ${check.message}`).join('; '),
       {
-        hint: bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])).join('; '),
+        hint: [...bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])), ...orAdopt(first.code, admin)].join(
+          '; ',
+        ),
         details: { checks: bad },
       },
     );
@@ -259,6 +298,54 @@ async function serverStep(
   const advice = checks.flatMap(({ message, hint }) => (hint === undefined ? [] : [`${message} (${hint})`]));
   const asked = checks.map((check) => check.name).join(', ');
   return ['present', [`${checks.length} questions answered well (${asked})`, ...advice].join('; ')];
+}
+
+/** Not for a server that is away, or that does not let our host in: no statement helps there. */
+function orAdopt(code: ErrorCode | undefined, admin: SetUpOptions['admin']): string[] {
+  const helps = ['DATABASE_AUTH', 'DATABASE_PRIVILEGE', 'DATABASE_SETTING'].includes(code ?? 'DATABASE_SETTING');
+  if (!helps || admin !== undefined) return [];
+  return [
+    'or let it be done, and shown first: `holdfast setup --admin env:ADMIN_URL --dry-run`, with the url of a superuser in ADMIN_URL',
+  ];
+}
+
+function adoptionSteps(
+  database: DatabaseSettings,
+  options: SetUpOptions,
+): (readonly [string, () => Promise<Answer>])[] {
+  const { admin } = options;
+  if (admin === undefined || (admin.name ?? database.name) !== database.name) return [];
+  return [[`${database.id} adoption`, () => adoptionStep(database, admin, options)]];
+}
+
+async function adoptionStep(
+  { id, url, dataDirectory, backup }: DatabaseSettings,
+  { reference, isAgreed }: AdminAccess,
+  { dryRun, allowUnlimitedSlot }: SetUpOptions,
+): Promise<Answer> {
+  const source = { component: id, url: await resolveSecret(url) };
+  const admin = { component: id, url: await resolveSecret(reference) };
+  const statements = await planAdoption(source, {
+    ...{ admin, allowUnlimitedSlot },
+    ...(dataDirectory === undefined ? {} : { dataDirectory }),
+    summaries: Object.hasOwn(backup, 'incremental'),
+    readsData: Object.hasOwn(backup, 'logical'),
+  });
+  if (statements.length === 0) return ['present', 'role, rights and settings are as they must be'];
+  const shown = statements.map(({ shown: text }) => text).join('; ');
+  if (dryRun) return ['planned', `would run: ${shown}${restartWords(statements)}`];
+  if (!isAgreed) {
+    fail('USAGE', `${id} lacks what ${statements.length} statements make, and nobody has agreed to them: ${shown}`, {
+      hint: 'run it again with --yes, or run the statements by hand',
+    });
+  }
+  await adopt(statements, admin);
+  return ['done', `ran: ${shown}${restartWords(statements)}`];
+}
+
+function restartWords(statements: readonly AdoptionStatement[]): string {
+  const count = statements.filter(({ effect }) => effect === 'restart').length;
+  return count === 0 ? '' : `; then the server must be restarted, for ${count} of them`;
 }
 
 async function slotStep(

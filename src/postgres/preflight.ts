@@ -25,6 +25,7 @@ interface Facts {
   readonly version_num: number;
   readonly role: string;
   readonly has_replication: boolean;
+  readonly is_superuser: boolean;
   readonly in_recovery: boolean;
   readonly wal_level: string;
   readonly max_wal_senders: number;
@@ -47,6 +48,7 @@ interface Facts {
 const factsSql = `select current_setting('server_version_num')::int as version_num,
   current_user::text as role,
   (select rolreplication or rolsuper from pg_roles where rolname = current_user) as has_replication,
+  (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
   pg_is_in_recovery() as in_recovery,
   current_setting('wal_level') as wal_level,
   current_setting('max_wal_senders')::int as max_wal_senders,
@@ -125,7 +127,11 @@ async function tools({ version_num }: Facts, { cacheDirectory }: PreflightOption
   }
 }
 
-function replicationRole({ role, has_replication }: Facts): NamedCheck {
+function replicationRole({ role, has_replication, is_superuser }: Facts): NamedCheck {
+  if (is_superuser) {
+    const hint = 'a role of its own with REPLICATION and a few rights is enough: docs/adoption.md';
+    return { ...good('role', `role '${role}' is a superuser, which is more than a backup needs`), hint };
+  }
   if (has_replication) return good('role', `role '${role}' may replicate`);
   const check = bad('role', `role '${role}' lacks the attribute REPLICATION`, `run: ${alterRole(role)}`);
   return { ...check, code: 'DATABASE_PRIVILEGE' };

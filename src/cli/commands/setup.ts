@@ -1,13 +1,22 @@
 // `setup`: makes an estate ready, step by step: keys, copies, vault, slots, then schedules and the shipping of the log.
 
 import { z } from 'zod';
-import type { Configuration } from '../../../config/index.ts';
+import { absoluteReference, type Configuration, referenceProblem } from '../../../config/index.ts';
 import type { SetupStep } from '../../domain/setup-report.ts';
 import { exitCodes, fromErrorData } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { outcome, stateOf } from '../result.ts';
 import { noArguments } from './typed.ts';
+
+/** As typed after `--admin`; the url itself is never in argv. */
+const adminOption = z.string().transform((text, context) => {
+  const match = /^(?:([a-z0-9][a-z0-9-]*)=)?(.+)$/.exec(text);
+  const problem = referenceProblem(match?.[2] ?? '');
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: `expected ${problem}` });
+  const reference = absoluteReference(match?.[2] ?? '', process.cwd());
+  return match?.[1] === undefined ? { reference } : { name: match[1], reference };
+});
 
 export const setup = defineCommand({
   path: 'setup',
@@ -17,19 +26,30 @@ export const setup = defineCommand({
   details:
     'Run it on every host that has a database. It can be repeated: what is there stays. A key file that is not there is made only with --yes, and never when a copy holds a vault.',
   options: [
+    {
+      flags: '--admin <[NAME=]REFERENCE>',
+      description:
+        'reference to the url of a superuser (env:NAME, file:/path), for role, rights and settings that the server lacks: shown with --dry-run, run with --yes; NAME where this host has several databases',
+    },
     { flags: '--host <NAME>', description: 'which of the configured hosts this is (else the only one, or its name)' },
     {
       flags: '--allow-unlimited-slot',
       description: 'accept a server whose slots may fill its disk (max_slot_wal_keep_size = -1)',
     },
   ],
-  examples: ['holdfast setup --dry-run', 'holdfast setup --yes'],
+  examples: [
+    'holdfast setup --dry-run',
+    'holdfast setup --yes',
+    'holdfast setup --admin env:ADMIN_URL --dry-run',
+    'holdfast setup --admin env:ADMIN_URL --yes',
+  ],
   input: z.object({
     args: noArguments,
     host: z.string().optional(),
+    admin: adminOption.optional(),
     allowUnlimitedSlot: z.boolean().optional(),
   }),
-  async run({ host: named, allowUnlimitedSlot }, context) {
+  async run({ host: named, admin, allowUnlimitedSlot }, context) {
     const { configuration, warnings } = await context.loaded();
     const { setUpHost } = await import('../../host/setup.ts');
     const { thisHost } = await import('../../host/this-host.ts');
@@ -40,6 +60,7 @@ export const setup = defineCommand({
         dryRun: context.options.dryRun,
         makeKeys: context.options.yes,
         allowUnlimitedSlot: allowUnlimitedSlot === true,
+        ...(admin && { admin: { ...admin, isAgreed: context.options.yes } }),
         onStep: () => undefined,
       })),
     ];
