@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComponentIntegrity, IntegrityLevel } from '../../src/domain/integrity.ts';
 import { lsnFrom } from '../../src/domain/lsn.ts';
@@ -30,10 +30,14 @@ export async function stateOf(vault: Vault, level: IntegrityLevel, copy = 'local
   return copies[0]?.state ?? 'none';
 }
 
-/** The first object of a copy whose path matches. */
-export async function find(test: TestVault, pattern: RegExp, copy = 'local'): Promise<string> {
+/** The first object of a copy whose path matches, and that has at least so many bytes. */
+export async function find(test: TestVault, pattern: RegExp, copy = 'local', leastBytes = 0): Promise<string> {
   const names = (await readdir(test.path(copy), { recursive: true })).filter((name) => pattern.test(name));
-  return join(test.path(copy), names.sort()[0] ?? assert.fail(`nothing like ${pattern} on ${copy}`));
+  for (const name of names.sort()) {
+    const place = join(test.path(copy), name);
+    if ((await stat(place)).size >= leastBytes) return place;
+  }
+  return assert.fail(`nothing like ${pattern} on ${copy}`);
 }
 
 /** One bit of the file is wrong. */

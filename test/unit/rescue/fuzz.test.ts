@@ -165,6 +165,13 @@ describe(`rescue.mjs on bytes changed at random (HOLDFAST_SEED=${seed})`, () => 
         json({ path: 'a/b', type: 'file', mode: 1, mtimeSeconds: 2, sizeBytes: 3, sha256: hash, chunks: [hash] }),
         (bytes) => reader.parseEntry(bytes),
       ],
+      'a line of the tree with pieces': [
+        json({
+          ...{ path: 'a/b', type: 'file', mode: 1, mtimeSeconds: 2, sizeBytes: 3, chunks: [hash, hash] },
+          pieces: [1, 5, 2, 0, 0, 1],
+        }),
+        (bytes) => reader.parseEntry(bytes),
+      ],
       'a log header': [
         json({ timeline: 1, segmentSizeBytes: 1048576, fromLsn: '0/100000', toLsn: '0/200000', sha256: hash }),
         parsed((value) => reader.parseLogHeader(segment, value)),
