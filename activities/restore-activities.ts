@@ -1,13 +1,16 @@
 // Activities of a restore: each loads the plan that was frozen, holds the lease, and runs one step of the engine.
 
 import path from 'node:path';
+import { forecastRestore, type MeasuredRestore } from '../src/domain/forecast.ts';
 import type { RestoreDatabaseInput } from '../src/domain/operations.ts';
 import { summarizePlan } from '../src/domain/plan-summary.ts';
+import type { RunData } from '../src/domain/run-data.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { parseTarget } from '../src/domain/target.ts';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
 import { guarded } from '../src/host/restore-guard.ts';
 import { confirmWords, rollbackWords } from '../src/host/restore-words.ts';
+import { readRunRecords, recordsOf } from '../src/host/run-records.ts';
 import {
   abandon,
   awaitTarget,
@@ -172,7 +175,25 @@ function leaving(running: Running, { lost }: Guard): Running {
   return lost === undefined ? running : { ...running, signal: AbortSignal.any([running.signal, lost]) };
 }
 
+/** What a person wants to know before saying yes, beside the plan itself: how long it will take. */
 async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
+  const summary = await makeSummary(services, run, input, keep);
+  const { rtoSeconds } = databaseOf(services, input.component).objective;
+  const forecast = forecastRestore(summary, await measuredRestores(services, input));
+  return { ...summary, ...(forecast && { forecast }), ...(rtoSeconds === undefined ? {} : { rtoSeconds }) };
+}
+
+/** Newest first. A record that cannot be read takes no forecast away that the others give. */
+async function measuredRestores(services: HostServices, { component }: RestoreDatabaseInput) {
+  const { runs } = recordsOf(await readRunRecords(await services.vault('restore')), component);
+  return runs.flatMap(({ operation, state, data }): MeasuredRestore[] => {
+    const { plan, restore } = (data ?? {}) as RunData;
+    if (operation !== 'restoreDatabase' || state !== 'completed' || !plan || !restore) return [];
+    return [{ plan, timingsMs: restore.timingsMs }];
+  });
+}
+
+async function makeSummary(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
   if (!keep) return summarizePlan(await planWithEngine(services, run, input, { dryRun: true }));
   const vault = await services.vault('restore');
   const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {

@@ -2,6 +2,7 @@
 
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
+import type { Forecast } from './forecast.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type { Target } from './target.ts';
@@ -33,7 +34,13 @@ export interface PlanSummary {
     readonly from: Moment;
     readonly to: Moment;
     readonly sizeBytes: number;
+    /** Why this copy, in words. */
+    readonly why?: string;
   };
+  /** By the restores of this component before; absent when none was measured. */
+  readonly forecast?: Forecast;
+  /** What was promised for it, in seconds; absent when nothing was. */
+  readonly rtoSeconds?: number;
   readonly log: {
     readonly copy: string;
     readonly bytes: number;
@@ -105,7 +112,7 @@ export function describeTarget(requested: Target): string {
 export function summarizePlan(plan: SummarizablePlan): PlanSummary {
   const { run, component, host, workDirectory, space, warnings, blockers, digest, place, resolved, log } = plan;
   const { moment, timeline, lastRecordLsn, endLsn, lastTransaction, firstLeftOut } = resolved;
-  const { snapshot, copy, from, to, sizeBytes } = plan.base;
+  const { snapshot, copy, from, to, sizeBytes, why } = plan.base;
   const linked = (plan.execution?.linked ?? []).map(({ link, directory, kept }) => ({ link, directory, keptAt: kept }));
   const [first, last] = [log.segments[0]?.name, log.segments.at(-1)?.name];
   return {
@@ -125,7 +132,7 @@ export function summarizePlan(plan: SummarizablePlan): PlanSummary {
       ...(lastTransaction === undefined ? {} : { lastTransaction }),
       ...(firstLeftOut === undefined ? {} : { firstLeftOut }),
     },
-    base: { snapshot, copy, from, to, sizeBytes },
+    base: { snapshot, copy, from, to, sizeBytes, ...(why === undefined ? {} : { why }) },
     log: {
       copy: log.copy,
       bytes: log.bytes,

@@ -185,6 +185,8 @@ export interface RestorePlan {
     readonly from: Moment;
     readonly to: Moment;
     readonly sizeBytes: number;
+    /** Why this copy, in words; absent in plans of earlier versions. */
+    readonly why?: string;
   };
   readonly source: PhysicalDetails;
   readonly log: {

@@ -88,6 +88,8 @@ test('a restore in place brings back the moment before the loss, keeps the old d
   await query('delete from entries');
   const target = restoreTo(before2);
   const plan = await waitFor('the log to reach the target', () => estate.client.plan(target).catch(() => undefined));
+  assert.match(plan.base.why ?? '', /^the nearest: /);
+  assert.equal(plan.forecast, undefined, 'nothing was restored yet');
   const handle = await estate.client.startRestore({ ...target, planDigest: plan.digest });
   const status = completed(await ended(handle));
   first = status.data?.restore as RestoreResult;
@@ -101,6 +103,15 @@ test('a restore in place brings back the moment before the loss, keeps the old d
     return runs.find(({ data, state }) => data?.reason === `after ${status.run}` && state === 'completed');
   });
   assert.equal(backup.by, status.run);
+});
+
+test('the next plan forecasts how long it takes, by what this one took', async () => {
+  const { forecast } = await estate.client.plan(restoreTo(before2));
+  const { fetch, promote, checks, swap = 0 } = first.timingsMs;
+  assert.equal(forecast?.restores, 1);
+  assert.equal(forecast?.isWithoutSwap, false);
+  assert.ok((forecast?.fetchMs ?? 0) >= fetch);
+  assert.equal(forecast?.restMs, promote + checks + swap);
 });
 
 test('a rollback brings the replaced data back, and the log goes on', async () => {

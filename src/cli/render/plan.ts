@@ -1,5 +1,6 @@
 // A restore plan as the person who must say yes to it reads it.
 
+import { describeSeconds } from '../../domain/duration.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
@@ -8,7 +9,7 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
   const segments =
     log.segments === 0 ? 'no log' : `${bytesText(log.bytes)} of log (${counted(log.segments, 'segment')})`;
   const lines = [
-    `plan  ${plan.mode}, ${bytesText(base.sizeBytes)} from ${base.copy}, replay ${segments}`,
+    `plan  ${plan.mode}, ${bytesText(base.sizeBytes)} from ${base.copy}${base.why ? ` (${base.why})` : ''}, replay ${segments}`,
     `      recovers ${plan.component} to ${fullTime(target.moment, zone)}`,
     `      asked for ${target.requested}: log position ${target.endLsn} on timeline ${target.timeline}`,
   ];
@@ -23,6 +24,7 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
   );
   for (const { link, directory, keptAt } of plan.linked ?? [])
     lines.push(`      and ${directory} behind ${link}; old data kept in ${keptAt}`);
+  lines.push(`      ${forecastText(plan)}`);
   lines.push(`      needs ${bytesText(plan.space.neededBytes)}, ${bytesText(plan.space.availableBytes)} are free`);
   for (const { directory, neededBytes, availableBytes } of plan.space.elsewhere ?? [])
     lines.push(`      and ${bytesText(neededBytes)} in ${directory}, ${bytesText(availableBytes)} are free there`);
@@ -30,6 +32,18 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
   for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
   lines.push(`      digest ${plan.digest}`);
   return lines;
+}
+
+function forecastText({ forecast, rtoSeconds }: PlanSummary): string {
+  const promised = rtoSeconds === undefined ? '' : `; ${describeSeconds(rtoSeconds)} were promised`;
+  if (forecast === undefined) return `no forecast: no restore of it was measured yet${promised}`;
+  const { fetchMs, replayMs, restMs, totalMs, restores, isWithoutSwap } = forecast;
+  const about = (ms: number) => describeSeconds(Math.ceil(ms / 1000));
+  const parts = `fetch ${about(fetchMs)}, replay ${about(replayMs)}, the rest ${about(restMs)}`;
+  const swap = isWithoutSwap ? ', without the swap, which was never measured' : '';
+  const isLonger = rtoSeconds !== undefined && totalMs > rtoSeconds * 1000;
+  const late = isLonger ? `, LONGER than the ${describeSeconds(rtoSeconds)} that were promised` : promised;
+  return `forecast ${about(totalMs)} (${parts}${swap}; by ${counted(restores, 'restore')})${late}`;
 }
 
 function transactionText(transaction: { xid: string; time: PlanSummary['target']['moment'] }, zone: string): string {

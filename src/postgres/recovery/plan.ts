@@ -103,7 +103,8 @@ interface Parts {
   readonly blockers: readonly HoldfastError[];
 }
 
-function withDigest({ configuration, database, target, run }: PlanRequest, parts: Parts): RestorePlan {
+function withDigest(request: PlanRequest, parts: Parts): RestorePlan {
+  const { configuration, database, target, run } = request;
   const { place, production, resolution, execution, space, warnings, blockers } = parts;
   const { snapshot, details, copy, resolved, segments, histories, logBytes } = resolution;
   const plan = {
@@ -113,7 +114,10 @@ function withDigest({ configuration, database, target, run }: PlanRequest, parts
     host: database.host,
     requested: target,
     resolved,
-    base: { snapshot: snapshot.id, copy, from: snapshot.from, to: snapshot.to, sizeBytes: details.sizeBytes },
+    base: {
+      ...{ snapshot: snapshot.id, copy, from: snapshot.from, to: snapshot.to, sizeBytes: details.sizeBytes },
+      why: whyCopy(request, resolution),
+    },
     source: details,
     log: { copy, segments, histories, bytes: logBytes },
     place,
@@ -177,6 +181,20 @@ function copiesInOrder({ vault, configuration, database, fromCopy }: PlanRequest
     return (copy?.site === site ? 0 : 2) + (copy?.file === undefined ? 1 : 0);
   };
   return names.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Those that were passed over are among the warnings. */
+function whyCopy({ configuration, database, fromCopy, target }: PlanRequest, { copy, passedOver }: Resolution): string {
+  if (fromCopy !== undefined) return 'asked for';
+  if (target.type === 'latest') return 'no other has more of the log';
+  const settings = configuration.vault.copies[copy];
+  const isNear = settings?.site === configuration.hosts[database.host]?.site;
+  const where = isNear
+    ? settings?.file === undefined
+      ? 'at this site'
+      : 'a directory at this site'
+    : 'at another site';
+  return passedOver.length === 0 ? `the nearest: ${where}` : `the nearest that can: ${where}`;
 }
 
 async function executionFor(
