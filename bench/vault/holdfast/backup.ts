@@ -55,14 +55,20 @@ class KnownEntries {
   async take(path: string): Promise<TreeEntry | undefined> {
     if (!this.#isBegun) await this.#advance();
     this.#isBegun = true;
-    const key = walkKey(path);
-    while (this.#next && walkKey(this.#next.path) < key) await this.#advance();
-    return this.#next?.path === path ? this.#next : undefined;
+    if (this.#next && this.#next.path !== path) await this.#advanceTo(walkKey(path));
+    const found = this.#next;
+    if (found?.path !== path) return undefined;
+    await this.#advance();
+    return found;
   }
 
   async close(): Promise<void> {
     await this.#entries?.return?.();
     this.#reader?.close();
+  }
+
+  async #advanceTo(key: string): Promise<void> {
+    while (this.#next && walkKey(this.#next.path) < key) await this.#advance();
   }
 
   async #advance(): Promise<void> {
