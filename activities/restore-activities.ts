@@ -18,6 +18,7 @@ import {
   confirmRestore,
   fetchBase,
   finishBeside,
+  finishStandby,
   type Guard,
   journalState,
   planRestore,
@@ -27,6 +28,8 @@ import {
   provePlanUnchanged,
   proveRecovery,
   readPlan,
+  releaseStandby,
+  reserveStandby,
   rollbackRestore,
   stopLeft,
 } from '../src/postgres/recovery/index.ts';
@@ -70,6 +73,7 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
     prepareRestore: (request) =>
       step(request, async ({ plan, guard }) => {
         await prepareWork(plan, guard);
+        if (isStandby(plan)) await reserveStandby(plan, await sourceOf(services, plan.component));
       }),
     fetchBaseBackup: (request) =>
       step(request, async ({ plan, guard, running: { signal, report } }) => {
@@ -101,7 +105,9 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
       step(request, async ({ plan }) => ({ checksMs: await timed(() => checkRecovered(plan)) })),
     finishBeside: (request) =>
       step(request, async ({ plan, guard }) => {
-        const finished = await finishBeside(plan, guard);
+        const finished = isStandby(plan)
+          ? await finishStandby(plan, await sourceOf(services, plan.component), guard)
+          : await finishBeside(plan, guard);
         return { ...reached(plan), ...finished };
       }),
     swapIn: (request) => step(request, (at) => replaceProduction(services, at)),
@@ -138,17 +144,23 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
       runActivity(frame, async () => {
         const { run } = request;
         const dataDirectory = await directoryOf(services, request);
+        const isInPlace = (await journalState(dataDirectory, run))?.head.mode === 'in place';
+        // Read before the work directory is gone; a restore in place has to be undone while the stores stumble.
+        const plan = isInPlace ? undefined : await loadPlan(services, request);
         // What was swapped in for a moment may hold what clients wrote: the rollback has put it aside on purpose.
         if ((await journalState(dataDirectory, run))?.phase === 'rolled back') return;
         const place = { dataDirectory, run, owner: run, undo: true };
         await guarded(services, place, (guard) => abandon(dataDirectory, run, guard));
+        if (plan !== undefined) await forgetStandby(services, plan);
       }),
     stopRecovered: (request) =>
       runActivity(frame, async () => {
         const plan = await loadPlan(services, request);
         const { dataDirectory } = plan.place;
         const isFinished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
-        return { run: request.run, ...(await stopLeft(plan, isFinished)) };
+        const stopped = await stopLeft(plan, isFinished);
+        await forgetStandby(services, plan);
+        return { run: request.run, ...stopped };
       }),
     undoSwap: (request) =>
       runActivity(frame, async () => {
@@ -168,6 +180,13 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
         return { dataDirectory, message: confirmWords(run, confirmed) };
       }),
   };
+}
+
+const isStandby = ({ place }: RestorePlan) => place.mode === 'beside' && place.standby === true;
+
+/** A slot that nobody reads from fills the primary's disk. */
+async function forgetStandby(services: HostServices, plan: RestorePlan): Promise<void> {
+  if (isStandby(plan)) await releaseStandby(plan, await sourceOf(services, plan.component));
 }
 
 /** Whoever lost the right to its step leaves it as if it were cancelled; the guard tells why. */
@@ -224,7 +243,12 @@ async function planWithEngine(
     place:
       beside === undefined
         ? { mode: 'in place' }
-        : { mode: 'beside', dataDirectory: beside.directory, start: beside.start },
+        : {
+            mode: 'beside',
+            dataDirectory: beside.directory,
+            start: beside.start || beside.standby === true,
+            ...(beside.standby === true ? { standby: true } : {}),
+          },
     ...(exclusive === undefined ? {} : { exclusive }),
     ...(timeline === undefined ? {} : { timeline }),
     ...(from === undefined ? {} : { fromCopy: from }),

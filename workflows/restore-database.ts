@@ -16,10 +16,13 @@ type Restoring = Conduct<RestoreDatabaseInput>;
 const building = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
 const inPlaceSteps = ['plan', 'approve', ...building, 'swap', 'resume'] as const;
 const besideSteps = ['plan', ...building, 'finish'] as const;
+/** Promoted, it would be a primary of its own. */
+const standbySteps = besideSteps.filter((name) => name !== 'promote');
 
 export async function restoreDatabase(input: RestoreDatabaseInput): Promise<RunStatus> {
   const inPlace = input?.beside === undefined;
-  const progress = new Progress('restoreDatabase', input?.component, input?.by, inPlace ? inPlaceSteps : besideSteps);
+  const steps = inPlace ? inPlaceSteps : input.beside?.standby === true ? standbySteps : besideSteps;
+  const progress = new Progress('restoreDatabase', input?.component, input?.by, steps);
   const approval = new Approval(progress);
   const runbook = async (conduct: Restoring) => {
     const plan = await makePlan(conduct);
@@ -59,7 +62,7 @@ async function askApproval({ input, progress, host }: Restoring, approval: Appro
 }
 
 /** Everything up to a recovered, proven, promoted and checked server that harms nobody. */
-async function build({ progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Timings> {
+async function build({ input, progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Timings> {
   saga.before('prepare', () => host.undo.abandonRestore(restore, 'remove the work directory'));
   await progress.step('prepare', () => host.recover.prepareRestore(restore, 'work directory, lock and journal'));
   const fetched = await progress.step('fetch', () => host.recover.fetchBaseBackup(restore, 'base backup, verified'));
@@ -69,9 +72,12 @@ async function build({ progress, saga, host }: Restoring, restore: RestoreReques
     host.recover.replayLog(restore, 'quarantined server replays to the planned position'),
   );
   await progress.step('prove', () => host.recover.proveRecovery(restore, 'replayed position equals the plan'));
-  const promoted = await progress.step('promote', () =>
-    host.recover.promoteRecovered(restore, 'new timeline, compared with the plan'),
-  );
+  const promoted =
+    input.beside?.standby === true
+      ? {}
+      : await progress.step('promote', () =>
+          host.recover.promoteRecovered(restore, 'new timeline, compared with the plan'),
+        );
   const checked = await progress.step('check', () => host.recover.checkRecovered(restore, 'catalogues and own checks'));
   return { ...fetched, ...replayed, ...promoted, ...checked };
 }
@@ -105,12 +111,18 @@ async function leaveBeside(
   built: Timings,
 ): Promise<string> {
   const { progress, saga, host } = conduct;
-  const facts = await progress.step('finish', () =>
-    host.recover.finishBeside(restore, plan.start ? 'leave the server running' : 'stop the server, leave the data'),
-  );
+  const facts = await progress.step('finish', () => host.recover.finishBeside(restore, finishWords(plan)));
   saga.keep();
   tellResult(conduct, plan, facts, built);
+  if (plan.standbySlot !== undefined) {
+    return `a standby of ${restore.component} follows it in ${facts.dataDirectory}; \`holdfast stop ${restore.run}\` ends it and removes its slot`;
+  }
   return `${restore.component} as of ${facts.recoveredTo} is in ${facts.dataDirectory}`;
+}
+
+function finishWords({ start, standbySlot }: PlanSummary): string {
+  if (standbySlot !== undefined) return 'follow the primary, until what is written there arrives';
+  return start ? 'leave the server running' : 'stop the server, leave the data';
 }
 
 function tellResult({ progress }: Restoring, plan: PlanSummary, facts: RestoreFacts, timings: Timings): void {

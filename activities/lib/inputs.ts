@@ -40,7 +40,9 @@ const schemas = {
     exclusive: z.boolean().optional(),
     timeline: z.number().int().positive().optional(),
     from: z.string().optional(),
-    beside: z.object({ directory: z.string(), start: z.boolean().default(false) }).optional(),
+    beside: z
+      .object({ directory: z.string(), start: z.boolean().default(false), standby: z.boolean().optional() })
+      .optional(),
     approval: z.enum(['never', 'always']).optional(),
     approveWithinSeconds: seconds.optional(),
     planDigest: z.string().optional(),

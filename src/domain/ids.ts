@@ -42,6 +42,12 @@ export function slotName(estate: string, name: string): string {
   return `holdfast_${estate}_${name}`.replaceAll('-', '_').slice(0, 63);
 }
 
+/** Slot of a standby that a run has built; not named like ours that receive, because a restore in place must tell that it breaks. */
+export function standbySlotName(estate: string, name: string, run: string): string {
+  const own = `_${run.replace(/^restore-/, '')}`;
+  return `${`standby_${estate}_${name}`.slice(0, 63 - own.length)}${own}`.replaceAll('-', '_');
+}
+
 /** Search attributes by name and type; registered by `setup` and by the sandbox. Never secrets. */
 export const searchAttributes = {
   HoldfastEstate: 'Keyword',

@@ -43,7 +43,12 @@ export interface RestoreDatabaseInput extends OperationInput {
   readonly timeline?: number;
   readonly from?: string;
   /** Absent: in place. */
-  readonly beside?: { readonly directory: string; readonly start: boolean };
+  readonly beside?: {
+    readonly directory: string;
+    readonly start: boolean;
+    /** Left running as a streaming replica of the primary; `to` is `latest`. */
+    readonly standby?: boolean;
+  };
   /** Approval policy resolved from the configuration. */
   readonly approval: 'never' | 'always';
   readonly approveWithinSeconds: number;

@@ -18,6 +18,8 @@ export interface PlanSummary {
   /** In place: where the old data is kept until `confirm`. */
   readonly keepOldAt?: string;
   readonly start?: boolean;
+  /** Of a standby: its own slot on the primary. */
+  readonly standbySlot?: string;
   readonly target: {
     /** As asked, in words: `time 2026-11-23T05:59:59Z`, `lsn 0/3000148`, `latest`. */
     readonly requested: string;
@@ -86,6 +88,7 @@ export interface SummarizablePlan {
     | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
   readonly workDirectory: string;
   readonly execution?: {
+    readonly standbySlot?: string;
     readonly linked?: readonly { readonly link: string; readonly directory: string; readonly kept: string }[];
   };
   readonly space: PlanSummary['space'];
@@ -123,6 +126,7 @@ export function summarizePlan(plan: SummarizablePlan): PlanSummary {
     dataDirectory: place.dataDirectory,
     workDirectory,
     ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt } : { start: place.start }),
+    ...(plan.execution?.standbySlot === undefined ? {} : { standbySlot: plan.execution.standbySlot }),
     target: {
       requested: describeTarget(plan.requested),
       moment,

@@ -169,7 +169,13 @@ export type Place =
       /** The data directory is a mount point or a link: it stays, and its entries are exchanged inside it. */
       readonly inside?: true;
     }
-  | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+  | {
+      readonly mode: 'beside';
+      readonly dataDirectory: string;
+      readonly start: boolean;
+      /** Left running as a streaming replica of the primary, never promoted. */
+      readonly standby?: true;
+    };
 
 /** Everything that will be done, decided before anything is touched; serves the dry run, the approval, the execution and the report. */
 export interface RestorePlan {
@@ -266,6 +272,8 @@ export interface RestoreExecution {
   readonly linked?: readonly LinkedPlace[];
   /** Physical slot to make before production goes on; in place only. */
   readonly slot?: string;
+  /** Of a standby: its own slot on the primary. */
+  readonly standbySlot?: string;
   /** How production is stopped and started; in place only. */
   readonly service?: ServiceSettings;
   readonly checks: readonly DatabaseCheck[];

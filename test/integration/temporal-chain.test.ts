@@ -157,6 +157,51 @@ test('a restore in place that is confirmed keeps nothing of the old data, and a 
   assert.deepEqual([rollback.state, rollback.error?.code], ['refused', 'JOURNAL_STATE']);
 });
 
+test('a standby beside follows the primary by a slot of its own until `stop` ends both', async () => {
+  const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'standby');
+  const target = restoreTo('latest', { beside: { directory, start: true, standby: true } });
+  const plan = await estate.client.plan(target);
+  const handle = await estate.client.startRestore(target);
+  const status = completed(await ended(handle));
+  assert.deepEqual(
+    status.steps.map(({ name }) => name),
+    ['plan', 'prepare', 'fetch', 'recover', 'prove', 'check', 'finish'],
+  );
+  const { connection = '' } = restored(status);
+  const url = new URL(connection.replace('@/', '@localhost/'));
+  const client = new pg.Client({
+    host: url.searchParams.get('host') ?? '',
+    port: Number(url.searchParams.get('port')),
+    user: decodeURIComponent(url.username),
+    database: 'postgres',
+  });
+  await client.connect();
+  try {
+    await query('insert into entries values (4)');
+    await waitFor('the row that was written', async () => {
+      const { rows } = await client.query('select n from entries order by n');
+      return rows.length === 2 && rows[1].n === 4;
+    });
+  } finally {
+    await client.end();
+  }
+  const slots = async () =>
+    (await query("select slot_name from pg_replication_slots where slot_name like 'standby%'")).length;
+  assert.ok(plan.standbySlot?.startsWith('standby_'));
+  assert.equal(await slots(), 1);
+  const stopped = await estate.client.stopServer({ ...estate.input, run: handle.runId });
+  assert.deepEqual([stopped.stopped, stopped.dataDirectory], [true, directory]);
+  assert.equal(await slots(), 0);
+  await query('delete from entries where n = 4');
+});
+
+test('a standby whose primary cannot be followed is refused, and leaves no slot', async () => {
+  const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'standby-of-the-past');
+  const target = restoreTo('immediate', { beside: { directory, start: true, standby: true } });
+  const status = await ended(await estate.client.startRestore(target));
+  assert.deepEqual([status.state, status.error?.code], ['refused', 'TARGET_UNFIT']);
+});
+
 test('a target that cannot be reached is refused before anything is touched', async () => {
   const status = await ended(await estate.client.startRestore(restoreTo('2001-01-01T00:00:00Z')));
   assert.deepEqual([status.state, status.error?.code], ['refused', 'TARGET_OUTSIDE']);

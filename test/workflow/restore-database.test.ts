@@ -68,6 +68,34 @@ test('a restore beside neither swaps nor asks, and starts no backup', async (t) 
   assert.deepEqual(calls, [...building, 'finishBeside', 'putRunRecord']);
 });
 
+test('a standby is proved and checked, never promoted, and its slot goes with an undo', async (t) => {
+  const standby = { approval: 'always', to: 'latest', beside: { directory: '/d', start: true, standby: true } };
+  const { calls, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const id = `${estate.name}/restore/database/main`;
+  const status = (await (
+    await estate.start('restoreDatabase', id, request(estate.name, standby))
+  ).result()) as RunStatus;
+  assert.equal(status.state, 'completed');
+  assert.deepEqual(calls, [...building.filter((name) => name !== 'promoteRecovered'), 'finishBeside', 'putRunRecord']);
+  assert.equal(states(status).promote, undefined);
+  const failing = script({
+    finishBeside: () => {
+      throw failure('RECOVERY_FAILED', 'the standby does not follow');
+    },
+  });
+  const other = await startEstate(shared, failing.activities);
+  t.after(() => other.stop());
+  const handle = await other.start(
+    'restoreDatabase',
+    `${other.name}/restore/database/main`,
+    request(other.name, standby),
+  );
+  assert.equal((await failureOf(handle)).type, 'ROLLED_BACK');
+  assert.deepEqual(failing.calls.slice(-3), ['stopRecovered', 'abandonRestore', 'putRunRecord']);
+});
+
 test('a failed step is undone newest first and the run ends rolled back, with the first error in its details', async (t) => {
   const { calls, activities } = script({
     swapIn: () => {

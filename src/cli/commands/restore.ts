@@ -22,9 +22,10 @@ import { COMPONENT_HELP, oneComponent } from './typed.ts';
 const input = z
   .object({
     args: oneComponent,
-    to: z.string({ error: "say what to recover to, for example '--to 2026-11-23T05:59:59Z' or '--to latest'" }),
+    to: z.string().optional(),
     beside: z.string().min(1, { error: 'name a directory' }).optional(),
     start: z.boolean().optional(),
+    standby: z.boolean().optional(),
     exclusive: z.boolean().optional(),
     timeline: z
       .string()
@@ -36,7 +37,26 @@ const input = z
   .refine(({ start, beside }) => start !== true || beside !== undefined, {
     path: ['start'],
     error: "only together with '--beside DIR': a restore in place always starts the server",
-  });
+  })
+  .refine(({ to, standby }) => to !== undefined || standby === true, {
+    path: ['to'],
+    error: "say what to recover to, for example '--to 2026-11-23T05:59:59Z' or '--to latest'",
+  })
+  .refine(({ standby, beside }) => standby !== true || beside !== undefined, {
+    path: ['standby'],
+    error: "only together with '--beside DIR': a standby stands beside its primary",
+  })
+  .refine(
+    ({ standby, to, exclusive, timeline }) =>
+      standby !== true || [to ?? 'latest', exclusive, timeline].every(isAtTheEnd),
+    {
+      path: ['standby'],
+      error: "follows its primary from the end of the log: without '--to', '--exclusive' and '--timeline'",
+    },
+  );
+
+const isAtTheEnd = (value: unknown) => value === undefined || value === 'latest';
+
 type RestoreInput = z.output<typeof input>;
 
 export const restore = defineCommand({
@@ -56,6 +76,11 @@ export const restore = defineCommand({
       description: 'recover into a new directory on the component’s host; production is not touched',
     },
     { flags: '--start', description: 'with --beside: leave the recovered server running and give its connection' },
+    {
+      flags: '--standby',
+      description:
+        'with --beside: leave a standby there that follows the primary, with a slot of its own; `holdfast stop` ends both',
+    },
     { flags: '--exclusive', description: 'stop just before the target instead of just after it' },
     {
       flags: '--timeline <N>',
@@ -67,6 +92,7 @@ export const restore = defineCommand({
     'holdfast restore database main --to 2026-11-23T05:59:59Z',
     'holdfast restore database main --to 2026-11-23T05:59:59Z --dry-run',
     'holdfast restore database main --to latest --beside /srv/recovered --start --json',
+    'holdfast restore database main --beside /srv/standby --standby',
   ],
   input,
   async run(typed, context) {
@@ -98,12 +124,13 @@ function makeRequest(
   database: DatabaseSettings,
   by: string,
 ): RestoreDatabaseInput {
-  parseTarget(typed.to, configuration.timezone);
+  const to = typed.to?.trim() ?? 'latest';
+  parseTarget(to, configuration.timezone);
   checkCopy(typed.from, configuration);
   const { approval } = configuration;
   return {
     ...operationInput(configuration, database, by),
-    to: typed.to.trim(),
+    to,
     approval: typed.beside === undefined ? approval.restoreInPlace : 'never',
     approveWithinSeconds: approval.withinSeconds,
     ...(typed.exclusive === true ? { exclusive: true } : {}),
@@ -111,7 +138,13 @@ function makeRequest(
     ...(typed.from === undefined ? {} : { from: typed.from }),
     ...(typed.beside === undefined
       ? {}
-      : { beside: { directory: path.resolve(typed.beside), start: typed.start === true } }),
+      : {
+          beside: {
+            directory: path.resolve(typed.beside),
+            start: typed.start === true || typed.standby === true,
+            ...(typed.standby === true ? { standby: true } : {}),
+          },
+        }),
   };
 }
 

@@ -22,6 +22,8 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
       ? `      replaces ${plan.dataDirectory} on ${plan.host}; old data kept at ${plan.keepOldAt ?? 'its side'} until you confirm`
       : `      into ${plan.dataDirectory} on ${plan.host}; production is not touched`,
   );
+  if (plan.standbySlot !== undefined)
+    lines.push(`      follows the primary as its standby, by the slot ${plan.standbySlot}`);
   for (const { link, directory, keptAt } of plan.linked ?? [])
     lines.push(`      and ${directory} behind ${link}; old data kept in ${keptAt}`);
   lines.push(`      ${forecastText(plan)}`);

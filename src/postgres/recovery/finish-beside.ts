@@ -52,7 +52,7 @@ synchronous_standby_names = ''
 max_logical_replication_workers = '0'
 `;
 
-async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<void> {
+export async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<void> {
   const owner = await ownerFor(plan.execution.runAs);
   const settings = await asideSettings(paths);
   for (const [file, text] of settings) {
@@ -64,7 +64,7 @@ async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<
   }
 }
 
-async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirectory: string): Promise<void> {
+export async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirectory: string): Promise<void> {
   for (const { oid, location } of plan.execution.tablespaces) {
     await linkTo(location, path.join(paths.data, 'pg_tblspc', String(oid)));
   }
@@ -75,7 +75,7 @@ async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirecto
   await renameDurably(paths.data, dataDirectory);
 }
 
-async function proveFinished(plan: RestorePlan, dataDirectory: string): Promise<void> {
+export async function proveFinished(plan: RestorePlan, dataDirectory: string): Promise<void> {
   const { systemId } = await readControlData(plan.execution.binDirectory, dataDirectory);
   if (systemId === plan.source.systemId) return;
   fail('DATABASE_IDENTITY', `'${dataDirectory}' is cluster ${systemId}, expected ${plan.source.systemId}`);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
-import type { RecoveryProof, RestorePlan } from '../types.ts';
+import type { RecoveryProof, RestorePlan, Source } from '../types.ts';
 import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
@@ -13,6 +13,7 @@ import { restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { runChecks } from './recovered-checks.ts';
 import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
+import { type FollowOptions, finishStandby as followPrimary } from './standby.ts';
 import { underLock } from './under-lock.ts';
 import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './work-directory.ts';
 
@@ -36,6 +37,7 @@ export { startRecovery } from './recovered-place.ts';
 export { type PositionProof, proveRecovery } from './recovery-proof.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
+export { releaseStandby, reserveStandby } from './standby.ts';
 export { resumeSwap, type StoppedProduction, type SwapOptions, type SwapResult, swapIn } from './swap.ts';
 export { type LockWait, underLock } from './under-lock.ts';
 export { refusedLogin, verifyProduction } from './verify-production.ts';
@@ -83,6 +85,16 @@ export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['
   const checks = await runChecks(recoveredServer(plan), plan.execution.checks);
   await writeDurably(file, `${JSON.stringify(checks)}\n`);
   return checks;
+}
+
+/** The same for a standby, which follows its primary from then on. */
+export async function finishStandby(
+  plan: RestorePlan,
+  source: Source,
+  guard: Guard,
+  options: FollowOptions = {},
+): Promise<FinishedBeside> {
+  return recorded(plan, guard, 'finish', () => followPrimary(plan, source, options));
 }
 
 /** Beside: gives the directory its name; started where the plan says so. */

@@ -17,7 +17,7 @@ export function planDigest(plan: Omit<RestorePlan, 'digest'>): string {
     place: {
       mode: place.mode,
       dataDirectory: place.dataDirectory,
-      ...(place.mode === 'beside' ? { start: place.start } : {}),
+      ...(place.mode === 'beside' ? { start: place.start, ...(place.standby && { standby: true }) } : {}),
     },
     source: { systemId: source.systemId, major: source.major },
     production: production === undefined ? null : { systemId: production.systemId, timeline: production.timeline },

@@ -2,11 +2,12 @@
 
 import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
-import { slotName } from '../../domain/ids.ts';
+import { slotName, standbySlotName } from '../../domain/ids.ts';
 import { fail, type HoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
+import { inspectPrimary } from './inspect-primary.ts';
 import { findLinkedPlaces } from './linked-places.ts';
 import type { HeaderCache } from './log-archive.ts';
 import { staysInPlace } from './own-place.ts';
@@ -31,7 +32,7 @@ export interface PlanRequest {
   readonly target: RequestedTarget;
   readonly place:
     | { readonly mode: 'in place' }
-    | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean };
+    | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean; readonly standby?: true };
   readonly run: string;
   readonly exclusive?: boolean;
   readonly timeline?: number;
@@ -74,6 +75,7 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   const { execution, left } = await executionFor(request, place, runAs, details);
   await inspectLocale(details);
   await inspectTablespaces(database.dataDirectory, details);
+  const following = place.mode === 'beside' && place.standby ? await inspectFollowing(request, resolution) : [];
   const space = await findSpace({
     dataDirectory: place.dataDirectory,
     linked: execution.linked ?? [],
@@ -86,11 +88,26 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
   ].filter((blocker) => blocker !== undefined);
   if (blockers[0] !== undefined && request.dryRun !== true) throw blockers[0];
   const warnings = [
+    ...following,
     ...(await productionWarnings(database.id, request.url, production)),
     ...resolutionWarnings(resolution),
     ...left.map((library) => `the library '${library}' that production preloads is not loaded in the recovered server`),
   ];
   return withDigest(request, { place, production, resolution, execution, space, warnings, blockers });
+}
+
+/** A standby goes on from the end of what the vault has, or not at all. */
+async function inspectFollowing(
+  { url, database, target }: PlanRequest,
+  resolution: Resolution,
+): Promise<readonly string[]> {
+  if (target.type !== 'latest') {
+    fail('TARGET_UNFIT', 'a standby follows its primary from the end of the log, not from an earlier moment', {
+      hint: 'leave the target out, or restore with `--beside DIR --start` to look at a moment',
+    });
+  }
+  if (url === undefined) fail('INTERNAL', 'a standby needs the url of its primary');
+  return inspectPrimary({ url, component: database.id }, resolution);
 }
 
 interface Parts {
@@ -227,6 +244,8 @@ async function executionFor(
       linked: linked.length > 0 ? linked : undefined,
       slot: inPlace ? slotName(configuration.name, database.name) : undefined,
       service: inPlace ? database.service : undefined,
+      standbySlot:
+        place.mode === 'beside' && place.standby ? standbySlotName(configuration.name, database.name, run) : undefined,
     }),
   };
   return { execution, left: preloads.left };

@@ -42,6 +42,30 @@ export async function enterQuarantine(plan: RestorePlan, paths: RestorePaths): P
   await writeSettings(plan, paths, owner);
 }
 
+export interface Following {
+  readonly conninfo: string;
+  readonly slot: string;
+  /** What the primary has of the settings that a standby must not be below. */
+  readonly floors: Readonly<Record<string, number>>;
+}
+
+/** The same for a server that follows its primary: it has a way to it, and no target. */
+export async function enterFollowing(plan: RestorePlan, paths: RestorePaths, following: Following): Promise<void> {
+  await enterQuarantine(plan, paths);
+  const owner = await ownerFor(plan.execution.runAs);
+  const { restore_command: _, ...own } = settings(plan, paths);
+  const kept = Object.entries(own).filter(([name]) => !name.startsWith('recovery_target'));
+  const lines: Record<string, string | number> = {
+    ...Object.fromEntries(kept),
+    ...recoverySettings({ ...plan.source.recoverySettings, ...following.floors }),
+    primary_conninfo: following.conninfo,
+    primary_slot_name: following.slot,
+    recovery_target_timeline: 'latest',
+  };
+  await writeConfiguration(paths, lines, owner);
+  await writeDurably(path.join(paths.data, 'standby.signal'), '', 0o600, owner);
+}
+
 async function moveAside(paths: RestorePaths, file: string): Promise<void> {
   const from = path.join(paths.data, file);
   if (await exists(from)) await renameDurably(from, path.join(paths.aside, file));
@@ -52,8 +76,16 @@ async function writeSettings(plan: RestorePlan, paths: RestorePaths, owner: Owne
   await writeDurably(file('restore-command.sh'), restoreCommand(paths), 0o700, owner);
   await writeDurably(file('pg_hba.conf'), 'local all all trust\n', 0o600, owner);
   await writeDurably(file('pg_ident.conf'), '', 0o600, owner);
-  const lines = Object.entries(settings(plan, paths)).map(([name, value]) => `${name} = ${quote(value)}`);
-  await writeDurably(file('postgresql.conf'), `${lines.join('\n')}\n`, 0o600, owner);
+  await writeConfiguration(paths, settings(plan, paths), owner);
+}
+
+async function writeConfiguration(
+  paths: RestorePaths,
+  given: Readonly<Record<string, string | number>>,
+  owner: Owner | undefined,
+): Promise<void> {
+  const lines = Object.entries(given).map(([name, value]) => `${name} = ${quote(value)}`);
+  await writeDurably(path.join(paths.quarantine, 'postgresql.conf'), `${lines.join('\n')}\n`, 0o600, owner);
 }
 
 function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string | number> {

@@ -14,6 +14,8 @@ export interface ServerPlace {
   readonly dataDirectory: string;
   readonly configFile: string;
   readonly logFile: string;
+  /** It must reach somebody; default false: where the system lets us, it has no network. */
+  readonly network?: boolean;
 }
 
 /** The command line prefix that leaves the network, where the system lets us; it shows in the log of the run. */
@@ -32,7 +34,7 @@ export async function startServer(place: ServerPlace): Promise<Postmaster | unde
   const args = ['-D', place.dataDirectory, '-c', `config_file=${place.configFile}`];
   const user = place.runAs === undefined ? undefined : await findUser(place.runAs);
   const options = { outlive: true, logFile: place.logFile, cwd: '/' };
-  if ((await isolation()) === 'none') {
+  if (place.network === true || (await isolation()) === 'none') {
     await start(server, args, { ...options, ...(user === undefined ? {} : { runAs: user.name }) });
   } else {
     const become = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--'] : [];
