@@ -1,5 +1,6 @@
 // Activities of a backup and of the log: thin over the engine, the receivers and the vault.
 
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
@@ -37,16 +38,18 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
 
     ensureLog: ({ component }) => runActivity(frame, ({ signal }) => receivers.ensure(component, signal)),
 
-    captureBaseBackup: ({ component, snapshot, systemId }) =>
+    captureBaseBackup: ({ component, snapshot, systemId, capture }) =>
       runActivity(frame, async ({ signal, report, logger }) => {
         const { source } = await sameCluster(services, component, systemId);
         const vault = await services.vault();
+        const stateDirectory = stateDirectoryOf(configuration, host);
         // Before anything is added: a snapshot with a higher number would hide that a copy was put back.
-        await observeHeads(vault, stateDirectoryOf(configuration, host));
+        await observeHeads(vault, stateDirectory);
         const taken = await takeBaseBackup({
           source,
           vault,
           request: { snapshotId: snapshot as SnapshotId, component, host },
+          ...(capture === 'incremental' && { incremental: { spoolDirectory: path.join(stateDirectory, 'parents') } }),
           waitForLog: (copy, timeline, from, to, wait) =>
             receivers.waitForLog(component, copy, timeline, from, to, {
               ...wait,

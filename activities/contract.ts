@@ -57,6 +57,8 @@ export interface CaptureRequest extends DatabaseRequest {
   readonly snapshot: string;
   /** System identifier seen before; another one is refused. */
   readonly systemId: string;
+  /** Default in full. */
+  readonly capture?: 'incremental';
 }
 
 export interface PointRequest extends DatabaseRequest {

@@ -143,9 +143,10 @@ function effectiveLogical({ url, ...rest }: FileDatabase['logical'], directory: 
   return defined<LogicalSettings>({ ...rest, url: url && absoluteReference(url, directory) });
 }
 
-/** Every key of `keep` that is not the log's is a class. */
+/** Every key of `keep` that is not the log's is a class; incremental backups are kept as full ones are where nothing else is said. */
 function effectiveClasses({ log: _, ...classes }: NonNullable<FileDatabase['keep']>): Record<string, RetentionRules> {
-  const given = Object.entries(classes).flatMap(([name, rules]) =>
+  const all = { ...classes, incremental: classes.incremental ?? classes.full };
+  const given = Object.entries(all).flatMap(([name, rules]) =>
     rules === undefined ? [] : [[name, effectiveRules(rules)] as const],
   );
   return Object.fromEntries(given);

@@ -408,6 +408,12 @@ const database = mapping({
       .meta({
         defaultText: 'only by hand',
       }),
+    incremental: schedule()
+      .optional()
+      .describe(
+        'When an incremental base backup is taken, in the same forms; `every 6h` suits most. It reads what changed and is whole all the same. Needs PostgreSQL 17 and its setting `summarize_wal`; older servers make a point instead (`backup --kind point`).',
+      )
+      .meta({ defaultText: 'only by hand' }),
     logical: schedule()
       .optional()
       .describe(
@@ -434,6 +440,10 @@ const database = mapping({
     full: keepRules().describe(
       'How long full base backups are kept: an age, or rules of which any keeps (`age`, `last`, `daily`, `weekly`, `monthly`, `yearly`; days of the estate’s time zone). The example’s is `90d`.',
     ),
+    incremental: keepRules()
+      .optional()
+      .describe('How long incremental base backups are kept, in the same forms. They cost only what changed.')
+      .meta({ defaultText: 'as `full`' }),
     logical: keepRules()
       .optional()
       .describe('How long dumps are kept, in the same forms.')

@@ -133,7 +133,7 @@ export interface DatabaseSettings {
   /** How the server is stopped and started around a restore in place. */
   readonly service?: ServiceSettings;
   /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
-  readonly backup: Readonly<Partial<Record<'full' | 'logical', string>>>;
+  readonly backup: Readonly<Partial<Record<'full' | 'incremental' | 'logical', string>>>;
   readonly logical: LogicalSettings;
   /** `synchronous`: commits wait for the copies. */
   readonly log: { readonly withinSeconds: number; readonly synchronous: boolean };

@@ -1,5 +1,6 @@
 // The way of a backup (docs/architecture.md): identify, log runs, then capture, commit and verify, or a point of the log; production is only read.
 
+import type { IdentifiedDatabase } from '../activities/contract.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { BackupDatabaseInput, BackupKind, RunStatus } from '../src/domain/operations.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
@@ -11,8 +12,12 @@ import { snapshotIdFor } from './lib/snapshot-id.ts';
 
 const steps: Readonly<Record<BackupKind, readonly string[]>> = {
   physical: ['identify', 'log runs', 'capture', 'verify'],
+  incremental: ['identify', 'log runs', 'capture', 'verify'],
   point: ['identify', 'log runs', 'point'],
 };
+
+/** `server_version_num`. */
+const FIRST_WITH_INCREMENTAL = 170_000;
 
 export async function backupDatabase(input: BackupDatabaseInput): Promise<RunStatus> {
   const progress = new Progress('backupDatabase', input?.component, input?.by, steps[input?.kind] ?? steps.physical);
@@ -27,23 +32,42 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     );
 
     const { systemId } = database;
-    if (input.kind === 'point') return await pointOf(progress, host, component, systemId);
+    const pointBecause = instead(input.kind, database);
+    if (pointBecause !== undefined) {
+      for (const step of ['capture', 'verify']) progress.skip(step, pointBecause);
+      progress.tell({ warnings: [`made a point instead: ${pointBecause}`] });
+    }
+    if (input.kind === 'point' || pointBecause !== undefined) {
+      const made = await pointOf(progress, host, component, systemId);
+      return pointBecause === undefined ? made : `${made}, because ${pointBecause}`;
+    }
     const snapshot = snapshotIdFor(progress.run);
     const captured = await progress.step('capture', () =>
-      host.work.captureBaseBackup({ component, snapshot, systemId }, `base backup ${snapshot}, committed last`),
+      host.work.captureBaseBackup(
+        { component, snapshot, systemId, ...(input.kind === 'incremental' ? { capture: 'incremental' as const } : {}) },
+        `base backup ${snapshot}, committed last`,
+      ),
     );
     progress.tell({ snapshot: captured });
 
     const verified = await progress.step('verify', () =>
       host.work.verifySnapshot({ component, snapshot }, `read ${snapshot} again from every copy`),
     );
-    const warnings = verified.putBack;
-    progress.tell({ verified, ...(warnings === undefined ? {} : { warnings }) });
+    const { fullBecause } = captured;
+    const inFull = fullBecause === undefined ? [] : [`captured in full instead of incrementally: ${fullBecause}`];
+    const warnings = [...inFull, ...(verified.putBack ?? [])];
+    progress.tell({ verified, ...(warnings.length === 0 ? {} : { warnings }) });
     const behind = copiesWithout(captured);
     await catchUpLaggards(progress, input.host, behind);
     requireGood(captured, verified);
     return describe(captured, behind);
   });
+}
+
+/** Why a server gives a point where a capture was asked for. */
+function instead(kind: BackupKind, { versionNum }: IdentifiedDatabase): string | undefined {
+  if (kind !== 'incremental' || versionNum >= FIRST_WITH_INCREMENTAL) return undefined;
+  return `PostgreSQL ${Math.floor(versionNum / 10_000)} has no incremental backups`;
 }
 
 /** No snapshot: log that is closed now, and can be recovered to. */

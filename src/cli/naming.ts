@@ -67,7 +67,8 @@ export type RunName =
   | { readonly type: 'component'; readonly component: ComponentId }
   | { readonly type: 'id'; readonly id: string };
 
-const WORKFLOW = /^(?:(?:backup|dump|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
+const WORKFLOW =
+  /^(?:(?:backup|dump|incremental|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
 
 export function readRunName(configuration: Configuration, words: readonly string[]): RunName {
   const [first = '', ...more] = words;

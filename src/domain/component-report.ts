@@ -19,6 +19,12 @@ export interface SnapshotSummary {
   readonly state: 'clean' | 'damaged';
   readonly bytes: { readonly read: number; readonly new: number; readonly stored: number };
   readonly copies: Readonly<Record<string, 'present' | 'absent' | 'away'>>;
+  /** How a physical snapshot was captured; it is whole either way. */
+  readonly capture?: 'full' | 'incremental';
+  /** What an incremental one was laid over. */
+  readonly parent?: string;
+  /** Why one that was to be incremental was captured in full. */
+  readonly fullBecause?: string;
   /** Positions a physical snapshot starts and stops at. */
   readonly lsn?: { readonly from: Lsn; readonly to: Lsn; readonly timeline: number };
   /** Of a logical snapshot: each database with the instant that its dump shows. */

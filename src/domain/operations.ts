@@ -18,9 +18,11 @@ interface OperationInput {
 }
 
 /**
- * `physical`: a base backup in full. `point`: no snapshot, but log that is closed now and shown to follow on a base backup without a gap.
+ * `physical`: a base backup in full. `incremental`: what changed, laid over an earlier one, so that the snapshot is whole all the same; a
+ * point on servers that have no incremental backups. `point`: no snapshot, but log that is closed now and shown to follow on a base backup
+ * without a gap.
  */
-export const backupKinds = ['physical', 'point'] as const;
+export const backupKinds = ['physical', 'incremental', 'point'] as const;
 export type BackupKind = (typeof backupKinds)[number];
 
 export interface BackupDatabaseInput extends OperationInput {

@@ -32,7 +32,11 @@ export async function checkDatabase(
   const checks: CheckResult[] = [...(await copyChecks(vault))];
   const source: Source = { component: database.id, url: await resolveSecret(database.url) };
   const slot = slotName(configuration.name, database.name);
-  const asked = await preflight(source, { slot, ...(database.log.synchronous && { synchronous: 'now' }) });
+  const asked = await preflight(source, {
+    slot,
+    incremental: database.backup.incremental !== undefined,
+    ...(database.log.synchronous && { synchronous: 'now' }),
+  });
   checks.push(
     ...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })),
   );

@@ -270,14 +270,14 @@ async function adoptEmptyCopies(vault: Vault, dryRun: boolean): Promise<string[]
 
 async function serverStep(
   configuration: Configuration,
-  { id, name, url, log }: DatabaseSettings,
+  { id, name, url, log, backup }: DatabaseSettings,
   { allowUnlimitedSlot, admin }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
   const checks = await preflight(
     { component: id, url: await resolveSecret(url) },
     {
-      ...{ slot, allowUnlimitedSlot },
+      ...{ slot, allowUnlimitedSlot, incremental: backup.incremental !== undefined },
       ...(log.synchronous && { synchronous: 'soon' }),
     },
   );

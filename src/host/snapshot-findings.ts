@@ -3,51 +3,69 @@
 import type { DatabaseSettings } from '../../config/index.ts';
 import type { Finding } from '../domain/component-report.ts';
 import { momentFromDate, shortMoment, unixMicros } from '../domain/moment.ts';
+import type { PointResult } from '../domain/run-data.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
-import type { SnapshotKind } from '../domain/states.ts';
+import type { SnapshotOnCopies } from '../vault/index.ts';
 import type { ComponentFacts } from './component-status.ts';
 
 /** A run may take this part of its period before it is called late, at most an hour. */
 const LATE_AFTER = { partOfPeriod: 0.25, atMostSeconds: 3600 } as const;
 
-/** What a line of `backup:` promises: which snapshots keep it, and the run that takes them. */
-const promised: Readonly<
-  Record<keyof DatabaseSettings['backup'], { readonly kind: SnapshotKind; readonly what: string; readonly run: string }>
-> = {
-  full: { kind: 'physical', what: 'backup', run: 'backup' },
-  logical: { kind: 'logical', what: 'dump', run: 'dump' },
+interface Promised {
+  readonly what: string;
+  /** As `show` takes it. */
+  readonly run: string;
+  /** Whether the snapshot keeps the promise. */
+  readonly keeps: (snapshot: SnapshotOnCopies) => boolean;
+  /** A point keeps it too: what servers give that take no incremental backups. */
+  readonly orPoint?: true;
+}
+
+/** What each line of `backup:` promises; a full one keeps what an incremental one would. */
+const promised: Readonly<Record<keyof DatabaseSettings['backup'], Promised>> = {
+  full: { what: 'backup', run: 'backup', keeps: (snapshot) => isBase(snapshot) && snapshot.class !== 'incremental' },
+  incremental: {
+    what: 'incremental backup',
+    run: 'incremental',
+    keeps: isBase,
+    orPoint: true,
+  },
+  logical: { what: 'dump', run: 'dump', keeps: (snapshot) => !isBase(snapshot) },
 };
 
 export function snapshotFindings(facts: ComponentFacts): Finding[] {
   const { database, snapshots } = facts;
   const findings: Finding[] = [];
-  // A dump is no base for a recovery to a moment.
-  const latest = snapshots.find(({ kind }) => kind !== 'logical');
+  const latest = snapshots.find(isBase);
   if (latest === undefined) {
     findings.push(late('there is no snapshot yet', `take one with \`holdfast backup ${database.id}\``));
   } else if (latest.state === 'damaged') {
-    const show = `see \`holdfast show backup/${database.id}\``;
-    findings.push(late(`the newest snapshot ${latest.id} has damaged pages`, show));
+    const run = latest.class === 'incremental' ? 'incremental' : 'backup';
+    findings.push(
+      late(`the newest snapshot ${latest.id} has damaged pages`, `see \`holdfast show ${run}/${database.id}\``),
+    );
   }
   for (const [name, spec] of Object.entries(database.backup)) {
-    findings.push(...lateness(facts, name as keyof DatabaseSettings['backup'], spec));
+    // That there is no base backup at all is a finding of its own.
+    if (latest === undefined && name !== 'logical') continue;
+    findings.push(...lateness(facts, promised[name as keyof DatabaseSettings['backup']], spec));
   }
   return findings;
 }
 
-function lateness(
-  { configuration, database, snapshots, now }: ComponentFacts,
-  name: keyof DatabaseSettings['backup'],
-  spec: string,
-): Finding[] {
-  const { kind, what, run } = promised[name];
-  const latest = snapshots.find((snapshot) => snapshot.kind === kind);
-  // That there is no base backup at all is a finding of its own.
-  if (latest === undefined && kind === 'physical') return [];
+/** A dump is no base for a recovery to a moment. */
+function isBase({ kind }: SnapshotOnCopies): boolean {
+  return kind !== 'logical';
+}
+
+function lateness(facts: ComponentFacts, { what, run, keeps, orPoint }: Promised, spec: string): Finding[] {
+  const { configuration, database, snapshots, now } = facts;
   const schedule = parseSchedule(spec);
   const grace = Math.min(schedulePeriodSeconds(schedule) * LATE_AFTER.partOfPeriod, LATE_AFTER.atMostSeconds);
   const dueMs = previousOccurrenceMs(schedule, configuration.timezone, now.getTime() - grace * 1000);
-  if (latest !== undefined && Number(unixMicros(latest.from) / 1000n) >= dueMs) return [];
+  const snapshot = snapshots.find(keeps);
+  const moments = [snapshot?.from, orPoint && newestPoint(facts)].filter((moment) => moment !== undefined);
+  if (moments.some((moment) => Number(unixMicros(moment) / 1000n) >= dueMs)) return [];
   const due = shortMoment(momentFromDate(new Date(dueMs)));
   return [
     late(
@@ -55,6 +73,15 @@ function lateness(
       `see \`holdfast show ${run}/${database.id}\` and \`holdfast schedules list\``,
     ),
   ];
+}
+
+/** When the newest point was made that a run has shown to be on enough copies. */
+function newestPoint({ history }: ComponentFacts): PointResult['at'] | undefined {
+  const points = history.flatMap(({ state, data }) => {
+    const point = data?.point as PointResult | undefined;
+    return state === 'completed' && point !== undefined ? [point.at] : [];
+  });
+  return points.sort().at(-1);
 }
 
 function late(message: string, hint: string): Finding {

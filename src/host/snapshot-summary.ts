@@ -11,8 +11,14 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const summary = { id, component, kind, from, to, state, bytes, copies };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
-  const { startLsn, stopLsn, timeline } = snapshot.engine as unknown as PhysicalDetails;
-  return { ...summary, lsn: { from: startLsn, to: stopLsn, timeline } };
+  const { startLsn, stopLsn, timeline, capture = 'full', parent, fullBecause } = snapshot.engine as PhysicalDetails;
+  return {
+    ...summary,
+    capture,
+    ...(parent === undefined ? {} : { parent }),
+    ...(fullBecause === undefined ? {} : { fullBecause }),
+    lsn: { from: startLsn, to: stopLsn, timeline },
+  };
 }
 
 function databasesOf({ engine }: SnapshotOnCopies): NonNullable<SnapshotSummary['databases']> {

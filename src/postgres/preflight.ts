@@ -15,6 +15,8 @@ export interface PreflightOptions {
    * Whether commits are to wait for the copies: `now`, or `soon`, when the worker runs (a server that is told so before waits for ever). Default no.
    */
   readonly synchronous?: 'now' | 'soon';
+  /** Whether incremental backups are to be taken; default no. */
+  readonly incremental?: boolean;
   readonly cacheDirectory?: string;
 }
 
@@ -42,6 +44,7 @@ interface Facts {
   readonly sees_settings: boolean;
   readonly synchronous_standby_names: string;
   readonly synchronous_commit: string;
+  readonly summarize_wal: string | null;
   readonly sync_state: string | null;
 }
 
@@ -65,6 +68,7 @@ const factsSql = `select current_setting('server_version_num')::int as version_n
   pg_has_role(current_user, 'pg_read_all_settings', 'usage') as sees_settings,
   current_setting('synchronous_standby_names') as synchronous_standby_names,
   current_setting('synchronous_commit') as synchronous_commit,
+  current_setting('summarize_wal', true) as summarize_wal,
   (select sync_state from pg_stat_replication join pg_replication_slots on active_pid = pid
     where slot_name = $1) as sync_state`;
 
@@ -105,6 +109,7 @@ async function checkAll(source: Source, facts: Facts, options: PreflightOptions)
     archiving(facts),
     settingsVisible(facts),
     synchronous(facts, options),
+    ...(options.incremental === true ? [logSummaries(facts)] : []),
   ];
 }
 
@@ -200,6 +205,18 @@ function archiving({ archive_mode, archive_command }: Facts): NamedCheck {
   if (archive_mode === 'off') return good('archiving', 'off; Holdfast takes the log by its slot and needs none');
   const command = archive_command ? '' : ', without a command that we can see';
   return good('archiving', `archive_mode is '${archive_mode}'${command}; it is left as it is`);
+}
+
+/** Without summaries every incremental backup is captured in full, which is more work and no loss. */
+function logSummaries({ version_num, summarize_wal }: Facts): NamedCheck {
+  const name = 'log summaries';
+  if (summarize_wal === 'on') return good(name, 'summarize_wal is on: incremental backups read what changed');
+  if (summarize_wal === null) {
+    const major = Math.floor(version_num / 10_000);
+    return good(name, `PostgreSQL ${major} has no incremental backups: a point is made instead of each`);
+  }
+  const message = 'summarize_wal is off: incremental backups are captured in full';
+  return { ...good(name, message), hint: setting('summarize_wal', 'on', 'reload') };
 }
 
 function settingsVisible({ role, sees_settings }: Facts): NamedCheck {

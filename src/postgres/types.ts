@@ -54,8 +54,22 @@ export interface Tablespace {
   readonly sizeBytes?: number;
 }
 
+/** How a base backup is to be captured: all of it, or what changed, laid over an earlier one; every snapshot is whole either way. */
+export type CaptureMode = 'full' | 'incremental';
+
+/** How a base backup was captured. Snapshots of before there was a choice say nothing: they are full. */
+export interface CaptureDetails {
+  readonly capture?: CaptureMode;
+  /** What an incremental one was laid over. */
+  readonly parent?: SnapshotId;
+  /** Of an incremental one: plain bytes of all chunks that its laid-over files refer to, which is what a restore reads for them. */
+  readonly chunkBytes?: number;
+  /** Why one that was to be incremental was captured in full. */
+  readonly fullBecause?: string;
+}
+
 /** `engine` of a physical snapshot's manifest: everything a restore must know. */
-export interface PhysicalDetails extends Record<string, unknown> {
+export interface PhysicalDetails extends Record<string, unknown>, CaptureDetails {
   readonly systemId: string;
   readonly versionNum: number;
   readonly major: number;

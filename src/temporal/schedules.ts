@@ -136,6 +136,7 @@ const backupKinds: Readonly<
   Record<keyof DatabaseSettings['backup'], (asked: Asked) => Pick<Timed, 'workflowType' | 'input'>>
 > = {
   full: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'physical' } }),
+  incremental: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'incremental' } }),
   logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
 };
 

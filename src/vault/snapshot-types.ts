@@ -149,6 +149,8 @@ export interface SnapshotWriter {
     parts: Iterable<LaidPart> | AsyncIterable<LaidPart>,
     sizeBytes: number,
   ): Promise<LaidFile | undefined>;
+  /** Those whose chunks this snapshot can refer to: its own, and of longer-lived classes the present ones. */
+  readonly generations: ReadonlySet<string>;
   addDirectory(entry: PlainEntry): Promise<void>;
   addSymlink(entry: PlainEntry & { readonly linkTarget: string }): Promise<void>;
   readonly statistics: SnapshotStatistics;

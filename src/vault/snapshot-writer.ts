@@ -95,6 +95,11 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     return { files, readBytes, newBytes, storedBytes, chunks, newChunks };
   }
 
+  get generations(): ReadonlySet<string> {
+    const { generation, stored } = this.#parts;
+    return new Set([generation.name, ...stored.map((pack) => pack.generation)]);
+  }
+
   async addFile(entry: FileEntry, source: AsyncIterable<Uint8Array>): Promise<StoredFile> {
     this.#begin();
     const chunking = entry.chunking ?? 'content';

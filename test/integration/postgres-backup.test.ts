@@ -1,8 +1,7 @@
 // Base backups of real servers: every byte the server sent is in the vault, and nothing else is ever committed.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, symlink } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -11,6 +10,7 @@ import { type BaseBackupRequest, type TakeBaseBackupOptions, takeBaseBackup } fr
 import type { PhysicalDetails } from '../../src/postgres/types.ts';
 import { run } from '../../src/process/index.ts';
 import type { Vault } from '../../src/vault/index.ts';
+import { fingerprint, restoreTree } from '../support/base-backup.ts';
 import { giveToServer, type ScratchPostgres, startScratchPostgres } from '../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { COMPONENT, snapshotId, testVault } from '../support/vault.ts';
@@ -57,48 +57,6 @@ async function bank(t: TestContext, major: number): Promise<ScratchPostgres> {
   return server;
 }
 
-/** Writes the tree below `target`, tablespaces into `target/../spaces`. */
-async function restore(vault: Vault, number: number, target: string): Promise<void> {
-  const reader = await vault.openSnapshot(snapshotId(number));
-  await mkdir(target, { mode: 0o700 });
-  for await (const entry of reader.entries()) {
-    const file = path.join(target, entry.path);
-    if (entry.type === 'directory') await mkdir(file, { recursive: true, mode: entry.mode });
-    else if (entry.type === 'symlink') {
-      const place = path.join(path.dirname(target), 'spaces', path.basename(entry.path));
-      await mkdir(place, { recursive: true });
-      await mkdir(path.dirname(file), { recursive: true });
-      await symlink(place, file);
-    } else {
-      await mkdir(path.dirname(file), { recursive: true });
-      const handle = await open(file, 'wx', entry.mode);
-      for await (const bytes of reader.read(entry)) await handle.write(bytes);
-      await handle.close();
-    }
-  }
-}
-
-/** Path to kind, mode and hash, through the links of tablespaces. */
-async function fingerprint(root: string, below = ''): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const entry of await readdir(path.join(root, below), { withFileTypes: true })) {
-    const name = path.posix.join(below, entry.name);
-    if (/^(backup_label|backup_manifest|pg_wal|global\/pg_control)$/.test(name)) continue;
-    if (entry.isFile()) {
-      found.set(
-        name,
-        createHash('sha256')
-          .update(await readFile(path.join(root, name)))
-          .digest('hex'),
-      );
-      continue;
-    }
-    found.set(name, entry.isSymbolicLink() ? 'link' : 'directory');
-    for (const [key, value] of await fingerprint(root, name)) found.set(key, value);
-  }
-  return found;
-}
-
 for (const major of [15, 17, 18]) {
   test(`a base backup of PostgreSQL ${major} holds what pg_basebackup yields, and pg_verifybackup accepts it`, async (t) => {
     const server = await bank(t, major);
@@ -119,7 +77,7 @@ for (const major of [15, 17, 18]) {
 
     const directory = await temporaryDirectory(t);
     const restored = path.join(directory, 'restored');
-    await restore(vault, 1, restored);
+    await restoreTree(vault, snapshotId(1), restored);
     const verified = await run(server.bin('pg_verifybackup'), ['-n', restored]);
     assert.match(verified.stdout, /backup successfully verified/);
 

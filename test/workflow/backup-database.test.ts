@@ -45,6 +45,64 @@ test('a point closes the log and is shown to be on copies; no snapshot is taken'
   );
 });
 
+test('an incremental capture says what it is laid over, or why it is one in full', async (t) => {
+  const captures = [
+    { ...snapshot, capture: 'incremental', parent: '20261122T000000Z-00000000' },
+    { ...snapshot, capture: 'full', fullBecause: "the server's setting 'summarize_wal' is off" },
+  ];
+  const { requests, activities } = script({ captureBaseBackup: () => captures.shift() });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const taken = async () => {
+    const asked = { ...request(estate.name), kind: 'incremental' };
+    const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, asked);
+    return (await handle.result()) as RunStatus;
+  };
+  const laid = await taken();
+  assert.match(laid.message, /^snapshot \S+, laid over 20261122T000000Z-00000000, on local, eu$/);
+  assert.equal(laid.data?.warnings, undefined);
+  const inFull = await taken();
+  assert.match(inFull.message, /^snapshot \S+, in full, on local, eu; in full because .*summarize_wal' is off$/);
+  assert.deepEqual(inFull.data?.warnings, [
+    "captured in full instead of incrementally: the server's setting 'summarize_wal' is off",
+  ]);
+  const asked = requests.captureBaseBackup as { capture?: string }[];
+  assert.deepEqual(
+    asked.map(({ capture }) => capture),
+    ['incremental', 'incremental'],
+  );
+});
+
+test('a server without incremental backups makes a point and says so', async (t) => {
+  const { calls, activities } = script({
+    identifyDatabase: () => ({
+      systemId: '7',
+      versionNum: 150018,
+      timeline: 1,
+      role: 'primary',
+      flushLsn: '0/3000000',
+    }),
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const asked = { ...request(estate.name), kind: 'incremental' };
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, asked);
+  const status = (await handle.result()) as RunStatus;
+  assert.ok(calls.includes('makePoint') && !calls.includes('captureBaseBackup'));
+  assert.deepEqual(status.data?.warnings, ['made a point instead: PostgreSQL 15 has no incremental backups']);
+  assert.deepEqual(
+    status.steps.map(({ name, state }) => [name, state]),
+    [
+      ['identify', 'done'],
+      ['log runs', 'done'],
+      ['capture', 'skipped'],
+      ['verify', 'skipped'],
+      ['point', 'done'],
+    ],
+  );
+  assert.match(status.message, /^point at 0\/4000000 .*, because PostgreSQL 15 has no incremental backups$/);
+});
+
 test('a run under any id runs the canonical one as its child and ends as it ends', async (t) => {
   const { activities } = script();
   const estate = await startEstate(shared, activities);

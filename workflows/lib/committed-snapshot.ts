@@ -27,5 +27,8 @@ export function describe(snapshot: SnapshotSummary, behind: readonly string[]): 
   const holders = Object.keys(snapshot.copies).filter((copy) => !behind.includes(copy));
   const damage = snapshot.state === 'damaged' ? ', with damaged pages' : '';
   const rest = behind.length === 0 ? '' : `; ${behind.join(', ')} behind, catching up`;
-  return `snapshot ${snapshot.id} on ${holders.join(', ')}${damage}${rest}`;
+  const { parent, fullBecause } = snapshot;
+  const way = fullBecause !== undefined ? ', in full,' : parent === undefined ? '' : `, laid over ${parent},`;
+  const why = fullBecause === undefined ? '' : `; in full because ${fullBecause}`;
+  return `snapshot ${snapshot.id}${way} on ${holders.join(', ')}${damage}${rest}${why}`;
 }

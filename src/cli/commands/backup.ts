@@ -21,6 +21,10 @@ const kinds = {
     what: 'take a full base backup',
     start: (client, input) => client.startBackup({ ...input, kind: 'physical' }),
   },
+  incremental: {
+    what: 'take an incremental base backup',
+    start: (client, input) => client.startBackup({ ...input, kind: 'incremental' }),
+  },
   point: {
     what: 'close the log now and show that it is on enough copies',
     start: (client, input) => client.startBackup({ ...input, kind: 'point' }),
@@ -39,11 +43,12 @@ export const backup = defineCommand({
     {
       flags: '--kind <KIND>',
       description:
-        'physical (a full base backup, the default), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants)',
+        'physical (a full base backup, the default), incremental (only what changed is read, and laid over the newest base backup, so that the snapshot is whole; captured in full where that cannot be, with the reason), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants)',
     },
   ],
   examples: [
     'holdfast backup database main',
+    'holdfast backup database main --kind incremental',
     'holdfast backup database main --kind logical',
     'holdfast backup database main --kind point',
     'holdfast backup all --detach --json',

@@ -59,8 +59,9 @@ export function stepLine(step: StepStatus): string {
 function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
   const { bytes, copies } = snapshot;
   const where = Object.entries(copies).map(([copy, state]) => (state === 'present' ? copy : `${copy} (${state})`));
+  const way = snapshot.parent === undefined ? '' : `, laid over ${snapshot.parent}`;
   return [
-    `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}`,
+    `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}${way}`,
     `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
   ];
 }

@@ -93,7 +93,7 @@ function snapshotLines(result: Result, zone: string): string[] {
   const rows = snapshots.map((snapshot: SnapshotSummary) => [
     snapshot.id,
     snapshot.component,
-    snapshot.kind,
+    snapshot.capture === 'incremental' ? `${snapshot.kind}, incremental` : snapshot.kind,
     localTime(snapshot.from, zone),
     bytesText(snapshot.bytes.read),
     bytesText(snapshot.bytes.stored),

@@ -12,6 +12,8 @@ import { readTar, type TarEntry } from './tar.ts';
 export interface BaseBackupOptions {
   readonly label: string;
   readonly checkpoint: 'fast' | 'spread';
+  /** Only what changed since the backup of which the manifest was uploaded on this connection; default everything. */
+  readonly incremental?: boolean;
   /** The server's own throttle; it takes 32 KiB/s to 1 GiB/s. */
   readonly rateLimitBytesPerSecond?: number;
 }
@@ -70,7 +72,8 @@ export async function startBaseBackup(
   });
 }
 
-function baseBackupCommand({ label, checkpoint, rateLimitBytesPerSecond }: BaseBackupOptions): string {
+function baseBackupCommand(given: BaseBackupOptions): string {
+  const { label, checkpoint, incremental = false, rateLimitBytesPerSecond } = given;
   const options = [
     `LABEL '${label.replaceAll("'", "''")}'`,
     'PROGRESS',
@@ -82,6 +85,7 @@ function baseBackupCommand({ label, checkpoint, rateLimitBytesPerSecond }: BaseB
     // The server would end the stream at the first damaged page; the pages are verified here instead.
     'VERIFY_CHECKSUMS false',
   ];
+  if (incremental) options.push('INCREMENTAL');
   if (rateLimitBytesPerSecond !== undefined) {
     options.push(`MAX_RATE ${Math.min(1_048_576, Math.max(32, Math.floor(rateLimitBytesPerSecond / 1024)))}`);
   }

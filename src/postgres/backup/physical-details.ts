@@ -10,6 +10,8 @@ export interface SourceFacts
     'versionNum' | 'major' | 'pageSizeBytes' | 'segmentSizeBytes' | 'pageChecksums' | 'recoverySettings' | 'locale'
   > {
   readonly sharedPreloadLibraries: readonly string[] | undefined;
+  /** Keeps summaries of its log, by which it knows what changed. */
+  readonly summarizesLog: boolean;
   /** The server's clock. */
   readonly now: Moment;
 }
@@ -31,6 +33,7 @@ const factsSql = `select ${clockSql} as now,
   pg_size_bytes(current_setting('wal_segment_size'))::text as segment_size,
   current_setting('data_checksums') = 'on' as page_checksums,
   (select setting from pg_settings where name = 'shared_preload_libraries') as libraries,
+  coalesce((select setting = 'on' from pg_settings where name = 'summarize_wal'), false) as summarizes_log,
   (select json_object_agg(name, setting::int) from pg_settings where name = any($1)) as recovery_settings,
   (select json_build_object('collate', datcollate, 'ctype', datctype, 'encoding', pg_encoding_to_char(encoding))
      from pg_database where datname = 'template0') as locale`;
@@ -38,7 +41,17 @@ const factsSql = `select ${clockSql} as now,
 export async function readSourceFacts(source: Source): Promise<SourceFacts> {
   return await withPlain(source, async (plain) => {
     const [row] = await plain.query('read its settings', factsSql, [recoverySettings]);
-    const { now, version_num, page_size, segment_size, page_checksums, libraries, recovery_settings, locale } = row!;
+    const {
+      now,
+      version_num,
+      page_size,
+      segment_size,
+      page_checksums,
+      libraries,
+      summarizes_log,
+      recovery_settings,
+      locale,
+    } = row!;
     return {
       now,
       versionNum: version_num,
@@ -48,6 +61,7 @@ export async function readSourceFacts(source: Source): Promise<SourceFacts> {
       pageChecksums: page_checksums,
       recoverySettings: recovery_settings,
       locale,
+      summarizesLog: summarizes_log,
       sharedPreloadLibraries: typeof libraries === 'string' ? splitList(libraries) : undefined,
     };
   });

@@ -1,7 +1,7 @@
 // Which files of a data directory are made of pages, and which block of its relation a file begins with.
 
 /** Files of relations are cut by PostgreSQL after this many bytes (`RELSEG_SIZE`). */
-const RELATION_SEGMENT_BYTES = 1024 ** 3;
+export const RELATION_SEGMENT_BYTES = 1024 ** 3;
 
 const RELATION_FILE = /^(?:global|base\/\d+|pg_tblspc\/\d+\/PG_[^/]+\/\d+)\/\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/;
 

@@ -152,7 +152,7 @@ class Dump {
       const request = { source, tools, database, jobs, directory, signal };
       const { database: done, files } = await dumpDatabase(request);
       onProgress?.(`storing ${place}`);
-      writer.addDirectory({ path: done.path, mode: 0o700, mtimeSeconds: Math.floor(Date.now() / 1000) });
+      await writer.addDirectory({ path: done.path, mode: 0o700, mtimeSeconds: Math.floor(Date.now() / 1000) });
       const local = files.map(({ name, sizeBytes }) =>
         localFile(path.join(directory, name), path.posix.join(done.path, name), sizeBytes),
       );

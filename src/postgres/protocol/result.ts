@@ -34,6 +34,7 @@ export async function readAnswer(wire: Wire, silenceMs: number): Promise<Answer>
       case messageTypes.error:
         failure ??= parseServerError(body);
         break;
+      case messageTypes.copyIn:
       case messageTypes.copyOut:
       case messageTypes.copyBoth:
         return { type: 'copy', sets };

@@ -9,6 +9,7 @@ export const messageTypes = {
   copyBoth: 0x57,
   copyData: 0x64,
   copyDone: 0x63,
+  copyIn: 0x47,
   copyOut: 0x48,
   dataRow: 0x44,
   error: 0x45,
@@ -103,6 +104,24 @@ export class Wire {
 
   copyDone(): void {
     this.write('c', Buffer.alloc(0));
+  }
+
+  /** Resolves when the socket takes more: what waits to be sent stays small. Throws `DATABASE_UNREACHABLE` when the connection ends or nothing goes for `silenceMs`. */
+  async drained(silenceMs: number): Promise<void> {
+    if (this.end !== undefined) throw this.end;
+    if (!this.socket.writableNeedDrain) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (reason?: HoldfastError) => {
+        clearTimeout(timer);
+        this.socket.off('drain', onDrain).off('close', onClose);
+        if (reason === undefined) resolve();
+        else reject(reason);
+      };
+      const onDrain = () => settle();
+      const onClose = () => settle(this.end ?? lost('it was closed'));
+      const timer = setTimeout(() => settle(this.broken(lost('the server takes no more'))), silenceMs);
+      this.socket.once('drain', onDrain).once('close', onClose);
+    });
   }
 
   /** Drops the connection; everybody who waits gets `reason`. */

@@ -106,13 +106,19 @@ describe('a good file', () => {
     const rules = 'keep: { full: { age: 90d, daily: 14, yearly: 5 }, log: 24h } }';
     const said = parseConfiguration(changed('url: "env:DATABASE_URL" }', `url: "env:DATABASE_URL", ${rules}`), FILE);
     assert.deepEqual(said.database.main?.keep, {
-      classes: { full: { ageSeconds: 90 * 86_400, daily: 14, yearly: 5 } },
+      classes: {
+        full: { ageSeconds: 90 * 86_400, daily: 14, yearly: 5 },
+        incremental: { ageSeconds: 90 * 86_400, daily: 14, yearly: 5 },
+      },
       logSeconds: 86_400,
     });
     const plain = changed('url: "env:DATABASE_URL" }', 'url: "env:DATABASE_URL", keep: { full: 90d, log: 24h } }');
     assert.deepEqual(parseConfiguration(plain, FILE).database.main?.keep?.classes, {
       full: { ageSeconds: 90 * 86_400 },
+      incremental: { ageSeconds: 90 * 86_400 },
     });
+    const each = parseConfiguration(plain.replace('full: 90d', 'full: 90d, incremental: 14d'), FILE);
+    assert.deepEqual(each.database.main?.keep?.classes.incremental, { ageSeconds: 14 * 86_400 });
   });
 
   test('may use anchors', () => {

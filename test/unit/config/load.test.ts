@@ -149,7 +149,7 @@ describe('a bad file', () => {
       'a schedule of a kind that does not exist yet',
       'host: db1',
       'backup: { hourly: every 1h }, host: db1',
-      /unknown key 'hourly', expected 'full'/,
+      /unknown key 'hourly', expected 'full', 'incremental'/,
     ],
     [
       'a bad expectation',

@@ -75,7 +75,16 @@ describe('what a verification found of a copy', () => {
 
   function statusOf(state: 'good' | 'damaged', policy: number, changes: Partial<Configuration> = {}) {
     const copies = { eu: 'present', us: 'present' };
-    const snapshot = { id: snapshotId(1), from, to: from, state: 'clean', engine: {}, copies, statistics: {} };
+    const snapshot = {
+      id: snapshotId(1),
+      kind: 'physical',
+      from,
+      to: from,
+      state: 'clean',
+      engine: {},
+      copies,
+      statistics: {},
+    };
     const looks = ['eu', 'us'].map((copy) => ({
       copy,
       level: 'hashed' as const,

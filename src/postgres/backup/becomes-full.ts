@@ -1,0 +1,10 @@
+// Why an incremental capture cannot be one: not an error of the backup, which is taken in full instead and says so.
+
+/** Ends an attempt to capture incrementally. `message` completes "taken in full, because …". */
+export class BecomesFull extends Error {
+  override readonly name = 'BecomesFull';
+}
+
+export function becomesFull(because: string): never {
+  throw new BecomesFull(because);
+}

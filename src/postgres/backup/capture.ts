@@ -1,0 +1,282 @@
+// One attempt at a base backup: streams it from the server into the vault, proves it against the server's manifest, commits it last.
+
+import { createHash } from 'node:crypto';
+import { lsnValue } from '../../domain/lsn.ts';
+import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import type { SnapshotOnCopies, SnapshotWriter, StoredFile } from '../../vault/types.ts';
+import type { ReplicationConnection } from '../connection/index.ts';
+import { identifySystem } from '../identity.ts';
+import type { CaptureDetails, PhysicalDetails } from '../types.ts';
+import { type Archive, type BaseBackupEnd, type BaseBackupStream, startBaseBackup } from './base-backup-stream.ts';
+import { captureClasses, chooseParent, requireIncremental } from './choose-parent.ts';
+import { wholePath } from './incremental-file.ts';
+import { addOutsideConfiguration, readOutsideConfiguration } from './outside-configuration.ts';
+import { Overlay, unusable, type WholeFile } from './overlay.ts';
+import { PageChecker } from './page-checksum.ts';
+import { readServerClock, readSourceFacts, type SourceFacts } from './physical-details.ts';
+import { relationFile } from './relation-file.ts';
+import {
+  checkManifestIdentity,
+  compareWithManifest,
+  type ManifestFile,
+  parseServerManifest,
+} from './server-manifest.ts';
+import type { TakeBaseBackupOptions } from './take-base-backup.ts';
+import type { TarEntry } from './tar.ts';
+import { type DamagedPage, verifyPages } from './verify-pages.ts';
+import { wholeManifest } from './whole-manifest.ts';
+
+/** How it is to be captured; `fullBecause`: why it is not as it was asked for. */
+export type CaptureWay =
+  | { readonly capture: 'full'; readonly fullBecause?: string }
+  | { readonly capture: 'incremental'; readonly spoolDirectory: string };
+
+type SystemIdentity = Awaited<ReturnType<typeof identifySystem>>;
+
+/** A damaged disk could name millions; the first ones tell enough, and the state is `damaged` all the same. */
+const MAX_DAMAGED_LISTED = 10_000;
+const LABEL = 'backup_label';
+/** A server that finds these lines in its label takes the directory for one of which only changes are there, and does not start. */
+const INCREMENTAL_LINES = /^INCREMENTAL FROM [^\n]*\n/gm;
+
+export class Capture {
+  private readonly options: TakeBaseBackupOptions;
+  private readonly way: CaptureWay;
+  private readonly connection: ReplicationConnection;
+  private readonly arrived = new Map<string, ManifestFile>();
+  /** Files that the snapshot has otherwise than they were sent, by the path they were sent under. */
+  private readonly changed = new Map<string, WholeFile>();
+  private readonly damagedPages: DamagedPage[] = [];
+  private damagedCount = 0;
+  private overlay: Overlay | undefined;
+  private checker: PageChecker | undefined;
+  private pageSizeBytes = 8192;
+  private sizeBytes = 0;
+
+  constructor(options: TakeBaseBackupOptions, way: CaptureWay, connection: ReplicationConnection) {
+    this.options = options;
+    this.way = way;
+    this.connection = connection;
+  }
+
+  async run(): Promise<SnapshotOnCopies> {
+    const { source, vault, request, incremental, logger } = this.options;
+    const system = await identifySystem(this.connection);
+    const facts = await readSourceFacts(source);
+    this.pageSizeBytes = facts.pageSizeBytes;
+    if (this.way.capture === 'incremental') requireIncremental(facts);
+    const { snapshotId: id, component, host } = request;
+    const retained =
+      incremental === undefined
+        ? { class: captureClasses.full }
+        : { class: captureClasses.incremental, longerLived: [captureClasses.full] };
+    const writer = await vault.writeSnapshot({ id, component, host, kind: 'physical', from: facts.now, ...retained });
+    try {
+      if (this.way.capture === 'incremental')
+        this.overlay = await this.layOver(writer, system, this.way.spoolDirectory);
+      const stream = await this.start();
+      logger.info({ ...stream.start, snapshot: id, parent: this.overlay?.parent }, 'base backup started');
+      if (facts.pageChecksums) this.checker = new PageChecker(facts.pageSizeBytes, lsnValue(stream.start.startLsn));
+      await this.addLinks(writer, stream);
+      for await (const archive of stream.archives()) await this.addArchive(writer, archive, stream);
+      const end = await stream.finish();
+      await this.prove(writer, system.systemId, stream, end);
+      await this.addConfiguration(writer, system.systemId);
+      return await this.commit(writer, system.systemId, facts, stream, end);
+    } catch (error) {
+      await writer.abandon();
+      throw this.options.signal.aborted ? cancelled(error) : error;
+    } finally {
+      await this.overlay?.close();
+    }
+  }
+
+  private async layOver(writer: SnapshotWriter, system: SystemIdentity, directory: string): Promise<Overlay> {
+    const { vault, request, signal } = this.options;
+    const { pageSizeBytes } = this;
+    const server = { ...system, pageSizeBytes };
+    const parent = await chooseParent(vault, request.component, server, writer.generations);
+    return await Overlay.prepare(vault, parent.id, this.connection, { directory, pageSizeBytes, signal });
+  }
+
+  private async start(): Promise<BaseBackupStream> {
+    const { request, checkpoint = 'fast', rateLimitBytesPerSecond, onProgress } = this.options;
+    const label = `holdfast ${request.snapshotId}`;
+    const limit = rateLimitBytesPerSecond === undefined ? {} : { rateLimitBytesPerSecond };
+    const options = { label, checkpoint, incremental: this.overlay !== undefined, ...limit };
+    let totalBytes = 0;
+    const onDone = (doneBytes: number) => onProgress?.({ doneBytes, totalBytes: Math.max(totalBytes, doneBytes) });
+    const starting = startBaseBackup(this.connection, options, onDone).catch((error: unknown) => {
+      throw this.overlay === undefined ? error : unusable(this.overlay.parent, error);
+    });
+    const stream = await starting;
+    totalBytes = stream.start.totalBytes;
+    return stream;
+  }
+
+  /** Links first: a restore must have them before the files behind them, which the server sends before the data directory. */
+  private async addLinks(writer: SnapshotWriter, { start }: BaseBackupStream): Promise<void> {
+    const mtimeSeconds = Math.floor(Date.now() / 1000);
+    for (const { oid, location } of start.tablespaces) {
+      await writer.addSymlink({ path: `pg_tblspc/${oid}`, mode: 0o777, mtimeSeconds, linkTarget: location });
+    }
+  }
+
+  private async addArchive(writer: SnapshotWriter, archive: Archive, { start }: BaseBackupStream): Promise<void> {
+    const prefix = archive.tablespaceOid === undefined ? '' : `pg_tblspc/${archive.tablespaceOid}/`;
+    for await (const entry of archive.entries) {
+      const path = `${prefix}${entry.path}`;
+      const { mode, mtimeSeconds } = entry;
+      if (entry.type === 'directory') {
+        if (entry.path !== '') await writer.addDirectory({ path, mode, mtimeSeconds });
+      } else if (entry.type === 'symlink') {
+        const known = start.tablespaces.find(({ oid }) => path === `pg_tblspc/${oid}`);
+        if (known?.location !== entry.linkTarget) fail('BACKUP_INVALID', `'${path}' is a link to no tablespace`);
+      } else {
+        if (this.arrived.has(path)) fail('BACKUP_INVALID', `'${path}' came twice`);
+        await this.addFile(writer, path, entry);
+      }
+    }
+  }
+
+  private async addFile(writer: SnapshotWriter, path: string, entry: TarEntry): Promise<void> {
+    const whole = this.overlay && wholePath(path);
+    if (this.overlay && whole !== undefined) return await this.addChanged(writer, this.overlay, whole, path, entry);
+    if (this.overlay && path === LABEL) return await this.addLabel(writer, entry);
+    const relation = relationFile(path, this.pageSizeBytes);
+    const { mode, mtimeSeconds } = entry;
+    const source = relation === undefined ? entry.body : this.watchPages(path, relation.firstBlock, entry);
+    const chunking = relation === undefined ? 'content' : 'pages';
+    const stored = await writer.addFile({ path, mode, mtimeSeconds, chunking }, source);
+    this.note(path, stored, entry.sizeBytes);
+  }
+
+  private async addChanged(
+    writer: SnapshotWriter,
+    overlay: Overlay,
+    whole: string,
+    path: string,
+    entry: TarEntry,
+  ): Promise<void> {
+    const relation = relationFile(whole, this.pageSizeBytes);
+    if (relation === undefined) return fail('BACKUP_INVALID', `only changes of '${whole}' came, which has no blocks`);
+    const { checker } = this;
+    const added = await overlay.add(writer, whole, entry, (bytes, number) => {
+      const block = relation.firstBlock + number;
+      if (checker && !checker.isGood(bytes, 0, block)) this.noteDamage({ path: whole, block });
+    });
+    this.arrived.set(path, added.sent);
+    this.changed.set(path, added.whole);
+    this.sizeBytes += added.whole.sizeBytes;
+  }
+
+  private async addLabel(writer: SnapshotWriter, { mode, mtimeSeconds, sizeBytes, body }: TarEntry): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const bytes of body) parts.push(bytes);
+    const sent = Buffer.concat(parts);
+    this.arrived.set(LABEL, { sizeBytes, sha256: createHash('sha256').update(sent).digest('hex') });
+    const whole = Buffer.from(sent.toString('latin1').replaceAll(INCREMENTAL_LINES, ''), 'latin1');
+    const stored = await writer.addFile({ path: LABEL, mode, mtimeSeconds, chunking: 'content' }, once(whole));
+    this.changed.set(LABEL, stored);
+    this.sizeBytes += stored.sizeBytes;
+  }
+
+  private watchPages(path: string, firstBlock: number, entry: TarEntry): AsyncIterable<Buffer> {
+    if (this.checker === undefined) return entry.body;
+    const file = { path, firstBlock, pageSizeBytes: this.pageSizeBytes };
+    return verifyPages(file, entry.body, this.checker, (page) => this.noteDamage(page));
+  }
+
+  private noteDamage(page: DamagedPage): void {
+    this.damagedCount += 1;
+    if (this.damagedPages.length < MAX_DAMAGED_LISTED) this.damagedPages.push(page);
+  }
+
+  /** What the vault stored is what counts: its hash goes into the comparison, not one made on the way. */
+  private note(path: string, stored: StoredFile, sentBytes: number): void {
+    if (stored.sizeBytes !== sentBytes) {
+      fail('BACKUP_INVALID', `'${path}' has ${sentBytes} bytes, the vault stored ${stored.sizeBytes}`);
+    }
+    this.arrived.set(path, { sizeBytes: stored.sizeBytes, sha256: stored.sha256 });
+    this.sizeBytes += stored.sizeBytes;
+  }
+
+  private async prove(
+    writer: SnapshotWriter,
+    systemId: string,
+    stream: BaseBackupStream,
+    end: BaseBackupEnd,
+  ): Promise<void> {
+    const { timeline, startLsn } = stream.start;
+    if (end.timeline !== timeline)
+      fail('BACKUP_INVALID', `the timeline changed from ${timeline} to ${end.timeline} during the backup`);
+    const manifest = parseServerManifest(end.manifest);
+    checkManifestIdentity(manifest, { systemId, timeline, startLsn, stopLsn: end.stopLsn });
+    compareWithManifest(manifest, this.arrived);
+    const bytes = this.overlay === undefined ? end.manifest : wholeManifest(end.manifest, this.changed);
+    const entry = { path: 'backup_manifest', mode: 0o600, mtimeSeconds: Math.floor(Date.now() / 1000) };
+    await writer.addFile({ ...entry, chunking: 'content' }, once(bytes));
+    this.sizeBytes += bytes.length;
+  }
+
+  private async addConfiguration(writer: SnapshotWriter, systemId: string): Promise<void> {
+    const found = await readOutsideConfiguration(this.options.source, systemId);
+    if (found.left.length > 0) this.options.logger.warn({ left: found.left }, 'settings files outside were not taken');
+    this.sizeBytes += await addOutsideConfiguration(writer, found);
+  }
+
+  private async commit(
+    writer: SnapshotWriter,
+    systemId: string,
+    facts: SourceFacts,
+    { start }: BaseBackupStream,
+    { stopLsn }: BaseBackupEnd,
+  ): Promise<SnapshotOnCopies> {
+    const { source, waitForLog, signal, logger } = this.options;
+    const { now: _, summarizesLog: _summarizes, sharedPreloadLibraries, ...known } = facts;
+    if (sharedPreloadLibraries === undefined)
+      logger.warn('the role may not see shared_preload_libraries: none are recorded');
+    const { startLsn, timeline, tablespaces } = start;
+    const details: PhysicalDetails = {
+      ...known,
+      systemId,
+      timeline,
+      startLsn,
+      stopLsn,
+      tablespaces,
+      sharedPreloadLibraries: sharedPreloadLibraries ?? [],
+      sizeBytes: this.sizeBytes,
+      damagedPages: this.damagedPages,
+      ...this.details(),
+    };
+    if (this.damagedCount > 0) logger.error({ count: this.damagedCount }, 'pages of the source are damaged');
+    const to = await readServerClock(source);
+    signal.throwIfAborted();
+    const snapshot = await writer.commit({
+      to,
+      state: this.damagedCount > 0 ? 'damaged' : 'clean',
+      engine: details,
+      ready: (copy, mayLeave) => waitForLog(copy, timeline, startLsn, stopLsn, { signal, mayLeave }),
+    });
+    logger.info({ snapshot: snapshot.id, copies: snapshot.copies, startLsn, stopLsn }, 'base backup committed');
+    return snapshot;
+  }
+
+  private details(): CaptureDetails {
+    const { way, overlay } = this;
+    if (overlay !== undefined)
+      return { capture: 'incremental', parent: overlay.parent, chunkBytes: overlay.chunkBytes };
+    const because = way.capture === 'full' ? way.fullBecause : undefined;
+    return because === undefined ? { capture: 'full' } : { capture: 'full', fullBecause: because };
+  }
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+function cancelled(cause: unknown): HoldfastError {
+  return isHoldfastError(cause, 'CANCELLED')
+    ? cause
+    : new HoldfastError('CANCELLED', 'the backup was cancelled', { cause });
+}

@@ -1,0 +1,42 @@
+// The manifest of a snapshot that was laid over its parent: the server's own of the incremental backup, with each file as the snapshot has it, as `pg_combinebackup` writes it.
+
+import { createHash } from 'node:crypto';
+import type { WholeFile } from './overlay.ts';
+
+interface ListedFile extends Record<string, unknown> {
+  readonly Path?: string;
+  readonly 'Encoded-Path'?: string;
+}
+
+/** `files`: those that are not as they were sent, by the path they were sent under. A file without a SHA-256 is listed without a checksum, which the format allows. */
+export function wholeManifest(sent: Buffer, files: ReadonlyMap<string, WholeFile>): Buffer {
+  const text = sent.toString('utf8');
+  const { Files: listed, ...rest } = JSON.parse(text) as Record<string, unknown> & { Files: ListedFile[] };
+  const lines = listed.map((file) => {
+    const whole = files.get(file.Path ?? Buffer.from(file['Encoded-Path'] ?? '', 'hex').toString('utf8'));
+    return `{ ${fields(whole === undefined ? file : described(file, whole))} }`;
+  });
+  const ranges = (rest['WAL-Ranges'] as Record<string, unknown>[]).map((range) => `{ ${fields(range)} }`);
+  const head = [
+    `{ "PostgreSQL-Backup-Manifest-Version": ${JSON.stringify(rest['PostgreSQL-Backup-Manifest-Version'])},`,
+    // A 64-bit number, which JSON.parse would round.
+    `"System-Identifier": ${/"System-Identifier": (\d+)/.exec(text)?.[1]},`,
+    `"Files": [\n${lines.join(',\n')}\n],`,
+    `"WAL-Ranges": [\n${ranges.join(',\n')}\n],`,
+  ];
+  const body = Buffer.from(`${head.join('\n')}\n`);
+  const checksum = createHash('sha256').update(body).digest('hex');
+  return Buffer.concat([body, Buffer.from(`"Manifest-Checksum": "${checksum}"}\n`)]);
+}
+
+function described(file: ListedFile, { path, sizeBytes, sha256 }: WholeFile): Record<string, unknown> {
+  const named = file.Path === undefined ? { 'Encoded-Path': Buffer.from(path).toString('hex') } : { Path: path };
+  const checksum = sha256 === undefined ? {} : { 'Checksum-Algorithm': 'SHA256', Checksum: sha256 };
+  return { ...named, Size: sizeBytes, 'Last-Modified': file['Last-Modified'], ...checksum };
+}
+
+function fields(record: Readonly<Record<string, unknown>>): string {
+  return Object.entries(record)
+    .map(([key, value]) => `"${key}": ${JSON.stringify(value)}`)
+    .join(', ');
+}
