@@ -7,7 +7,7 @@ import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
-import type { PointResult, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
+import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { SlotPressure } from '../src/domain/slot-pressure.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
@@ -158,7 +158,7 @@ export interface PostgresActivities {
   replayLog(request: RestoreRequest): Promise<PartialTimings>;
   proveRecovery(request: RestoreRequest): Promise<void>;
   promoteRecovered(request: RestoreRequest): Promise<PartialTimings>;
-  checkRecovered(request: RestoreRequest): Promise<PartialTimings>;
+  checkRecovered(request: RestoreRequest): Promise<PartialTimings & { readonly checks?: readonly RecoveryCheck[] }>;
   /** Ends a recovery beside: the server is left running or stopped, as planned. */
   finishBeside(request: RestoreRequest): Promise<RestoreFacts>;
   swapIn(request: RestoreRequest): Promise<PartialTimings>;

@@ -102,7 +102,11 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
         return { promoteMs: await timed(work) };
       }),
     checkRecovered: (request) =>
-      step(request, async ({ plan }) => ({ checksMs: await timed(() => checkRecovered(plan)) })),
+      step(request, async ({ plan, running: { signal, report } }) => {
+        const startedAt = performance.now();
+        const checks = await checkRecovered(plan, { signal, onStep: (note) => report({ note }) });
+        return { checksMs: Math.round(performance.now() - startedAt), checks };
+      }),
     finishBeside: (request) =>
       step(request, async ({ plan, guard }) => {
         const finished = isStandby(plan)
@@ -236,7 +240,7 @@ async function planWithEngine(
   const { configuration } = services;
   const database = databaseOf(services, input.component);
   const { url } = await sourceOf(services, input.component);
-  const { beside, exclusive, timeline, from } = input;
+  const { beside, exclusive, timeline, from, deep } = input;
   return await planRestore({
     ...{ vault: await services.vault('restore'), configuration, database, run, url, ...options },
     target: parseTarget(input.to, configuration.timezone),
@@ -250,6 +254,7 @@ async function planWithEngine(
             ...(beside.standby === true ? { standby: true } : {}),
           },
     ...(exclusive === undefined ? {} : { exclusive }),
+    ...(deep === undefined ? {} : { deep }),
     ...(timeline === undefined ? {} : { timeline }),
     ...(from === undefined ? {} : { fromCopy: from }),
   });

@@ -12,6 +12,7 @@ import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
 type Restoring = Conduct<RestoreDatabaseInput>;
+type Built = Timings & Pick<RestoreResult, 'checks'>;
 
 const building = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
 const inPlaceSteps = ['plan', 'approve', ...building, 'swap', 'resume'] as const;
@@ -62,7 +63,7 @@ async function askApproval({ input, progress, host }: Restoring, approval: Appro
 }
 
 /** Everything up to a recovered, proven, promoted and checked server that harms nobody. */
-async function build({ input, progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Timings> {
+async function build({ input, progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Built> {
   saga.before('prepare', () => host.undo.abandonRestore(restore, 'remove the work directory'));
   await progress.step('prepare', () => host.recover.prepareRestore(restore, 'work directory, lock and journal'));
   const fetched = await progress.step('fetch', () => host.recover.fetchBaseBackup(restore, 'base backup, verified'));
@@ -82,12 +83,7 @@ async function build({ input, progress, saga, host }: Restoring, restore: Restor
   return { ...fetched, ...replayed, ...promoted, ...checked };
 }
 
-async function replace(
-  conduct: Restoring,
-  restore: RestoreRequest,
-  plan: PlanSummary,
-  built: Timings,
-): Promise<string> {
+async function replace(conduct: Restoring, restore: RestoreRequest, plan: PlanSummary, built: Built): Promise<string> {
   const { progress, saga, host } = conduct;
   const { component, run } = restore;
   saga.before('swap', () => host.undo.undoSwap(restore, 'rename back, start the old data'));
@@ -108,7 +104,7 @@ async function leaveBeside(
   conduct: Restoring,
   restore: RestoreRequest,
   plan: PlanSummary,
-  built: Timings,
+  built: Built,
 ): Promise<string> {
   const { progress, saga, host } = conduct;
   const facts = await progress.step('finish', () => host.recover.finishBeside(restore, finishWords(plan)));
@@ -125,12 +121,14 @@ function finishWords({ start, standbySlot }: PlanSummary): string {
   return start ? 'leave the server running' : 'stop the server, leave the data';
 }
 
-function tellResult({ progress }: Restoring, plan: PlanSummary, facts: RestoreFacts, timings: Timings): void {
+function tellResult({ progress }: Restoring, plan: PlanSummary, facts: RestoreFacts, built: Built): void {
+  const { checks, ...timings } = built;
   const restore: RestoreResult = {
     ...facts,
     id: progress.run,
     component: plan.component,
     target: plan.target.requested,
+    ...(checks === undefined ? {} : { checks }),
     timingsMs: {
       fetch: timings.fetchMs ?? 0,
       replay: timings.replayMs ?? 0,

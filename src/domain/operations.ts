@@ -51,6 +51,8 @@ export interface RestoreDatabaseInput extends OperationInput {
     /** Left running as a streaming replica of the primary; `to` is `latest`. */
     readonly standby?: boolean;
   };
+  /** Every index is compared with its table and every row read before the recovered server counts as recovered; beside only. */
+  readonly deep?: boolean;
   /** Approval policy resolved from the configuration. */
   readonly approval: 'never' | 'always';
   readonly approveWithinSeconds: number;

@@ -27,6 +27,16 @@ export interface PointResult {
   readonly copies: Readonly<Record<string, 'reached' | 'behind'>>;
 }
 
+/** One question to a recovered server, and its answer. */
+export interface RecoveryCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was seen, in words. */
+  readonly value: string;
+  /** It could not be asked, and `value` says why; no word about the server. */
+  readonly notDone?: true;
+}
+
 /** Data of a `restoreDatabase` run's `RunStatus.data.restore`; the command line prints it as `restore`. */
 export interface RestoreResult {
   readonly id: string;
@@ -39,6 +49,8 @@ export interface RestoreResult {
   readonly oldDataDirectory?: string;
   /** URL without a password; only of a server that runs. */
   readonly connection?: string;
+  /** What the recovered server was asked before anybody used it; all are well. */
+  readonly checks?: readonly RecoveryCheck[];
   /** What a person has to mend, with the statement that does. */
   readonly warnings?: readonly string[];
   readonly timingsMs: {

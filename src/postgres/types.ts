@@ -4,6 +4,7 @@ import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { RecoveryCheck } from '../domain/run-data.ts';
 import type { SlotPressure } from '../domain/slot-pressure.ts';
 import type { Target } from '../domain/target.ts';
 import type { ErrorCode, ErrorData } from '../errors/index.ts';
@@ -291,6 +292,8 @@ export interface RestoreExecution {
   /** How production is stopped and started; in place only. */
   readonly service?: ServiceSettings;
   readonly checks: readonly DatabaseCheck[];
+  /** Every index is compared with its table, every row read. Default false. */
+  readonly deep?: boolean;
 }
 
 export interface RestoreTimings {
@@ -307,5 +310,5 @@ export interface RecoveryProof {
   readonly recoveredTo: Moment;
   readonly lastTransactionTime?: Moment;
   readonly newTimeline: number;
-  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly value: string }[];
+  readonly checks: readonly RecoveryCheck[];
 }

@@ -45,8 +45,9 @@ test('a restore in place runs the steps of the runbook in order, then starts a n
     'swapIn',
     'resumeProduction',
   ]);
-  const { restore } = status.data as { restore: { id: string; timingsMs: Record<string, number> } };
+  const { restore } = status.data as { restore: { id: string; checks: object[]; timingsMs: Record<string, number> } };
   assert.equal(restore.id, status.run);
+  assert.deepEqual(restore.checks, [{ name: 'database main', ok: true, value: '3 tables read' }]);
   assert.match(status.run, /^restore-[0-9a-f]{8}$/);
   const { total, ...timings } = restore.timingsMs;
   assert.deepEqual(timings, { fetch: 1, replay: 2, promote: 3, checks: 4, swap: 5 });

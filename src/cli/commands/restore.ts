@@ -26,6 +26,7 @@ const input = z
     beside: z.string().min(1, { error: 'name a directory' }).optional(),
     start: z.boolean().optional(),
     standby: z.boolean().optional(),
+    deep: z.boolean().optional(),
     exclusive: z.boolean().optional(),
     timeline: z
       .string()
@@ -53,7 +54,11 @@ const input = z
       path: ['standby'],
       error: "follows its primary from the end of the log: without '--to', '--exclusive' and '--timeline'",
     },
-  );
+  )
+  .refine(({ deep, beside, standby }) => deep !== true || (beside !== undefined && standby !== true), {
+    path: ['deep'],
+    error: "only together with '--beside DIR', and not for a standby: in place it would keep production waiting",
+  });
 
 const isAtTheEnd = (value: unknown) => value === undefined || value === 'latest';
 
@@ -81,6 +86,10 @@ export const restore = defineCommand({
       description:
         'with --beside: leave a standby there that follows the primary, with a slot of its own; `holdfast stop` ends both',
     },
+    {
+      flags: '--deep',
+      description: 'with --beside: also compare every index with its table (pg_amcheck) and read every row (pg_dump)',
+    },
     { flags: '--exclusive', description: 'stop just before the target instead of just after it' },
     {
       flags: '--timeline <N>',
@@ -93,6 +102,7 @@ export const restore = defineCommand({
     'holdfast restore database main --to 2026-11-23T05:59:59Z --dry-run',
     'holdfast restore database main --to latest --beside /srv/recovered --start --json',
     'holdfast restore database main --beside /srv/standby --standby',
+    'holdfast restore database main --to latest --beside /srv/drill --deep',
   ],
   input,
   async run(typed, context) {
@@ -134,6 +144,7 @@ function makeRequest(
     approval: typed.beside === undefined ? approval.restoreInPlace : 'never',
     approveWithinSeconds: approval.withinSeconds,
     ...(typed.exclusive === true ? { exclusive: true } : {}),
+    ...(typed.deep === true ? { deep: true } : {}),
     ...(typed.timeline === undefined ? {} : { timeline: typed.timeline }),
     ...(typed.from === undefined ? {} : { from: typed.from }),
     ...(typed.beside === undefined

@@ -2,7 +2,7 @@
 
 import type { SnapshotSummary, WindowSummary } from '../../domain/component-report.ts';
 import type { StepStatus } from '../../domain/operations.ts';
-import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
+import type { PointResult, RecoveryCheck, RestoreResult } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
 import { renderPlan } from './plan.ts';
@@ -83,6 +83,7 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
       `promote ${durationMsText(ms.promote)}, checks ${durationMsText(ms.checks)}` +
       `${ms.swap === undefined ? '' : `, swap ${durationMsText(ms.swap)}`}`,
   ];
+  lines.push(...(restore.checks ?? []).map(checkLine));
   if (restore.connection) lines.push(`  connect with ${restore.connection}`);
   if (restore.oldDataDirectory && result.state === 'completed') {
     lines.push(`  old data kept in ${restore.oldDataDirectory}`);
@@ -91,6 +92,11 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
     lines.push(`next: 'holdfast stop ${restore.id}' ends this server`);
   }
   return lines;
+}
+
+/** Of a restore that came to its end: whatever was asked is well, and what could not be asked says so. */
+function checkLine({ name, ok, value, notDone }: RecoveryCheck): string {
+  return `  ${notDone ? '–' : ok ? '✔' : '✖'} ${name}: ${value}`;
 }
 
 export function windowLine(window: WindowSummary, zone: string): string {

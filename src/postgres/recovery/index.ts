@@ -11,7 +11,7 @@ import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } fr
 import { type Guard, Journal, journalHead } from './journal.ts';
 import { restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
-import { runChecks } from './recovered-checks.ts';
+import { type ChecksToRun, runChecks } from './recovered-checks.ts';
 import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
 import { type FollowOptions, finishStandby as followPrimary } from './standby.ts';
 import { underLock } from './under-lock.ts';
@@ -75,14 +75,17 @@ export async function promote(
   return recorded(plan, guard, 'promote', (lost) => promoteServer(plan, eitherOf(options.signal, lost)));
 }
 
-/** Every database, its catalogue and tables, and the user's own checks. Throws `CHECK_FAILED`. */
-export async function checkRecovered(plan: RestorePlan): Promise<RecoveryProof['checks']> {
+/** Every database, its catalogue and tables, the user's own checks, and all of it where the plan says `deep`. Throws `CHECK_FAILED`. */
+export async function checkRecovered(
+  plan: RestorePlan,
+  options: Pick<ChecksToRun, 'signal' | 'onStep'> = {},
+): Promise<RecoveryProof['checks']> {
   const file = path.join(pathsOf(plan).work, 'checks.json');
   const before = await readIfThere(file);
   // Done again after the directory has its name, there would be nobody left to ask.
   if (before !== undefined) return JSON.parse(before) as RecoveryProof['checks'];
   await (await openRecovered(plan)).close();
-  const checks = await runChecks(recoveredServer(plan), plan.execution.checks);
+  const checks = await runChecks(recoveredServer(plan), { ...options, ...plan.execution, own: plan.execution.checks });
   await writeDurably(file, `${JSON.stringify(checks)}\n`);
   return checks;
 }

@@ -37,6 +37,8 @@ export interface PlanRequest {
   readonly exclusive?: boolean;
   readonly timeline?: number;
   readonly fromCopy?: string;
+  /** All of the recovered server is read before it counts as recovered. Default false. */
+  readonly deep?: boolean;
   /** Resolved url of production: its role is one that the recovered server knows, and production is asked what will break. */
   readonly url?: string;
   readonly headers?: HeaderCache;
@@ -215,7 +217,7 @@ function whyCopy({ configuration, database, fromCopy, target }: PlanRequest, { c
 }
 
 async function executionFor(
-  { configuration, database, url, run }: PlanRequest,
+  { configuration, database, url, run, deep }: PlanRequest,
   place: Place,
   runAs: string | undefined,
   details: PhysicalDetails,
@@ -240,6 +242,7 @@ async function executionFor(
     tablespaces,
     checks: database.checks,
     ...optional({
+      deep: deep === true ? true : undefined,
       runAs,
       linked: linked.length > 0 ? linked : undefined,
       slot: inPlace ? slotName(configuration.name, database.name) : undefined,

@@ -1,11 +1,19 @@
 // Asks the recovered server real questions: every database, its catalogue, every table, and the user's own checks.
 
 import type { DatabaseCheck } from '../../../config/types.ts';
+import type { RecoveryCheck as Check } from '../../domain/run-data.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
-import type { RecoveryProof } from '../types.ts';
+import type { RestoreExecution } from '../types.ts';
+import { runDeepChecks } from './deep-checks.ts';
 import { openSession, type RecoveredServer, type RecoveredSession } from './recovered-session.ts';
 
-type Check = RecoveryProof['checks'][number];
+export interface ChecksToRun extends Pick<RestoreExecution, 'binDirectory' | 'deep'> {
+  /** The user's own. */
+  readonly own: readonly DatabaseCheck[];
+  readonly signal?: AbortSignal;
+  /** What it is at, in words. */
+  readonly onStep?: (note: string) => void;
+}
 
 const databasesSql = 'select datname::text as name from pg_database where datallowconn order by datname';
 
@@ -24,12 +32,22 @@ const tablesSql = `
  * Throws `CHECK_FAILED` with all results in its details when any is bad, or when nothing that holds a row was read: a check
  * that looked at nothing proves nothing.
  */
-export async function runChecks(server: RecoveredServer, own: readonly DatabaseCheck[]): Promise<readonly Check[]> {
+export async function runChecks(
+  server: RecoveredServer,
+  { own, deep = false, binDirectory, signal, onStep }: ChecksToRun,
+): Promise<readonly Check[]> {
   const session = await openSession(server);
   const databases = await session.query<{ name: string }>(databasesSql).finally(() => session.close());
   const checks: Check[] = [];
   for (const { name } of databases) checks.push(await readDatabase(server, name));
   for (const check of own) checks.push(await ownCheck(server, check));
+  if (deep) {
+    const onDatabase = (database: string) => onStep?.(`reading all of ${database}`);
+    const names = databases.map(({ name }) => name);
+    checks.push(
+      ...(await runDeepChecks({ server, binDirectory, databases: names, onDatabase, ...(signal && { signal }) })),
+    );
+  }
   const bad = checks.filter(({ ok }) => !ok);
   if (databases.length === 0 || bad.length > 0) {
     const first = bad[0];

@@ -117,6 +117,7 @@ test('the hint of wrong use is the help of the command that was used', async () 
     [['restore'], 'restore'],
     [['restore', 'database/main'], 'restore'],
     [['restore', 'database/main', '--to', 'latest', '--start'], 'restore'],
+    [['restore', 'database/main', '--to', 'latest', '--deep'], 'restore'],
     [['restore', 'database/main', '--tp', 'latest'], 'restore'],
     [['restore', 'database', 'main', 'other', '--to', 'latest'], 'restore'],
     [['keys', 'list', 'x'], 'keys list'],
