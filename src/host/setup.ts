@@ -2,20 +2,16 @@
 
 import { access } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type Configuration, type DatabaseSettings, resolveSecret, type SecretReference } from '../../config/index.ts';
-import { slotName } from '../domain/ids.ts';
+import { type Configuration, resolveSecret, type SecretReference } from '../../config/index.ts';
 import type { SetupStep } from '../domain/setup-report.ts';
-import { type ErrorCode, fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
-import { type AdoptionStatement, adopt, planAdoption } from '../postgres/adoption.ts';
-import { preflight } from '../postgres/preflight.ts';
-import { type PreparedSlot, prepareSlot, readSlot } from '../postgres/receiver/index.ts';
-import type { Source } from '../postgres/types.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { requireHeld } from '../stores/guarantees.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
 import type { Store } from '../stores/store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
 import { slotWarnings } from './key-warnings.ts';
 import { vaultOptions } from './open-vault.ts';
+import { databaseSteps, requireOneAdopted, standsOnPlanned } from './setup-database.ts';
 import { storeConfig } from './store-config.ts';
 
 export interface SetUpOptions {
@@ -41,23 +37,10 @@ export interface AdminAccess {
 }
 
 /** What a step says when it is over. */
-type Answer = readonly [state: SetupStep['state'], message: string];
+export type Answer = readonly [state: SetupStep['state'], message: string];
 
 /** A store whose clock differs by more cannot be trusted with ages and leases. */
 const mostClockSkewMs = 300_000;
-
-/** Throws `USAGE` when it cannot be told which database `admin` is for. */
-function requireOneAdopted({ database }: Configuration, { host, admin }: SetUpOptions): void {
-  if (admin === undefined) return;
-  const names = Object.values(database)
-    .filter((each) => each.host === host)
-    .map(({ name }) => name);
-  if (admin.name === undefined ? names.length === 1 : names.includes(admin.name)) return;
-  const asked = admin.name === undefined ? 'no database is named' : `'${admin.name}' is no database of host '${host}'`;
-  fail('USAGE', `option '--admin': ${asked}, expected one of ${names.map((name) => `'${name}'`).join(', ')}`, {
-    hint: `write it as '--admin ${names[0] ?? 'NAME'}=${admin.reference}'`,
-  });
-}
 
 /** Stops at the first step that fails, because the later ones stand on it; never throws for a step's trouble. */
 export async function setUpHost(configuration: Configuration, options: SetUpOptions): Promise<readonly SetupStep[]> {
@@ -77,11 +60,7 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     ['key slots', () => slotsStep(configuration, options)],
     ...Object.values(configuration.database)
       .filter(({ host }) => host === options.host)
-      .flatMap((database) => [
-        ...adoptionSteps(database, options),
-        [`${database.id} server`, () => serverStep(configuration, database, options)] as const,
-        [`${database.id} slot`, () => slotStep(configuration, database, options)] as const,
-      ]),
+      .flatMap((database) => databaseSteps(configuration, database, options)),
   ];
   for (const [name, work] of runbook) {
     if (standsOnPlanned(name, steps))
@@ -89,13 +68,6 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     else if (!(await step(name, work))) break;
   }
   return steps;
-}
-
-/** In a dry run nobody can log in yet with a role that is still to be made. */
-function standsOnPlanned(name: string, steps: readonly SetupStep[]): boolean {
-  const adoption = steps.find(({ name: each, state }) => /^\S+ adoption$/.test(each) && state === 'planned');
-  const component = adoption?.name.split(' ')[0];
-  return component !== undefined && (name === `${component} server` || name === `${component} slot`);
 }
 
 /** A step and its end; what was thrown becomes the step's error. */
@@ -266,124 +238,6 @@ async function adoptEmptyCopies(vault: Vault, dryRun: boolean): Promise<string[]
   const empty = (await vault.conditions()).filter((one) => one.state === 'away' && one.error.code === 'VAULT_MISSING');
   if (!dryRun) for (const { name } of empty) await vault.adoptCopy(name);
   return empty.map(({ name }) => name);
-}
-
-async function serverStep(
-  configuration: Configuration,
-  { id, name, url, log, backup }: DatabaseSettings,
-  { allowUnlimitedSlot, admin }: SetUpOptions,
-): Promise<Answer> {
-  const slot = slotName(configuration.name, name);
-  const checks = await preflight(
-    { component: id, url: await resolveSecret(url) },
-    {
-      ...{ slot, allowUnlimitedSlot, incremental: backup.incremental !== undefined },
-      ...(log.synchronous && { synchronous: 'soon' }),
-    },
-  );
-  const bad = checks.filter(({ ok }) => !ok);
-  const [first] = bad;
-  if (first !== undefined) {
-    throw new HoldfastError(
-      first.code ?? 'DATABASE_SETTING',
-      bad.map((check) => `${check.name}: ${check.message}`).join('; '),
-      {
-        hint: [...bad.flatMap(({ hint }) => (hint === undefined ? [] : [hint])), ...orAdopt(first.code, admin)].join(
-          '; ',
-        ),
-        details: { checks: bad },
-      },
-    );
-  }
-  const advice = checks.flatMap(({ message, hint }) => (hint === undefined ? [] : [`${message} (${hint})`]));
-  const asked = checks.map((check) => check.name).join(', ');
-  return ['present', [`${checks.length} questions answered well (${asked})`, ...advice].join('; ')];
-}
-
-/** Not for a server that is away, or that does not let our host in: no statement helps there. */
-function orAdopt(code: ErrorCode | undefined, admin: SetUpOptions['admin']): string[] {
-  const helps = ['DATABASE_AUTH', 'DATABASE_PRIVILEGE', 'DATABASE_SETTING'].includes(code ?? 'DATABASE_SETTING');
-  if (!helps || admin !== undefined) return [];
-  return [
-    'or let it be done, and shown first: `holdfast setup --admin env:ADMIN_URL --dry-run`, with the url of a superuser in ADMIN_URL',
-  ];
-}
-
-function adoptionSteps(
-  database: DatabaseSettings,
-  options: SetUpOptions,
-): (readonly [string, () => Promise<Answer>])[] {
-  const { admin } = options;
-  if (admin === undefined || (admin.name ?? database.name) !== database.name) return [];
-  return [[`${database.id} adoption`, () => adoptionStep(database, admin, options)]];
-}
-
-async function adoptionStep(
-  { id, url, dataDirectory, backup }: DatabaseSettings,
-  { reference, isAgreed }: AdminAccess,
-  { dryRun, allowUnlimitedSlot }: SetUpOptions,
-): Promise<Answer> {
-  const source = { component: id, url: await resolveSecret(url) };
-  const admin = { component: id, url: await resolveSecret(reference) };
-  const statements = await planAdoption(source, {
-    ...{ admin, allowUnlimitedSlot },
-    ...(dataDirectory === undefined ? {} : { dataDirectory }),
-    summaries: Object.hasOwn(backup, 'incremental'),
-    readsData: Object.hasOwn(backup, 'logical'),
-  });
-  if (statements.length === 0) return ['present', 'role, rights and settings are as they must be'];
-  const shown = statements.map(({ shown: text }) => text).join('; ');
-  if (dryRun) return ['planned', `would run: ${shown}${restartWords(statements)}`];
-  if (!isAgreed) {
-    fail('USAGE', `${id} lacks what ${statements.length} statements make, and nobody has agreed to them: ${shown}`, {
-      hint: 'run it again with --yes, or run the statements by hand',
-    });
-  }
-  await adopt(statements, admin);
-  return ['done', `ran: ${shown}${restartWords(statements)}`];
-}
-
-function restartWords(statements: readonly AdoptionStatement[]): string {
-  const count = statements.filter(({ effect }) => effect === 'restart').length;
-  return count === 0 ? '' : `; then the server must be restarted, for ${count} of them`;
-}
-
-async function slotStep(
-  configuration: Configuration,
-  { id, name, url, host: databaseHost }: DatabaseSettings,
-  { dryRun, host, logger }: SetUpOptions,
-): Promise<Answer> {
-  const slot = slotName(configuration.name, name);
-  if (dryRun) return await lookAtSlot(slot, { component: id, url: await resolveSecret(url) });
-  const vault = await openVault(await vaultOptions(configuration, { host, logger }));
-  try {
-    const prepared = await prepareSlot({ component: id, url: await resolveSecret(url) }, slot, vault, logger);
-    return slotWords(slot, prepared, databaseHost);
-  } finally {
-    await vault.close();
-  }
-}
-
-/** Reads alone. One that is gone though the vault has its log is made only where no log is missing: seen when it is made. */
-async function lookAtSlot(slot: string, source: Source): Promise<Answer> {
-  const found = await readSlot(source, slot);
-  if (found === undefined) return ['planned', `would make the physical replication slot '${slot}' on this server`];
-  if (found.state === 'lost')
-    fail('SLOT_LOST', `the server gave up the log that the replication slot '${slot}' was to keep`);
-  return ['present', `replication slot '${slot}'`];
-}
-
-function slotWords(slot: string, prepared: PreparedSlot, host: string): Answer {
-  if (prepared.state !== 'left') {
-    const words = `replication slot '${slot}', log kept from ${prepared.restartLsn}`;
-    if (prepared.state !== 'remade') return [prepared.state === 'present' ? 'present' : 'done', words];
-    return ['done', `${words}; it was gone, and no log is missing: the vault has it to ${prepared.durable}`];
-  }
-  const has = prepared.durable === undefined ? 'has log of this server' : `has the log only to ${prepared.durable}`;
-  return [
-    'skipped',
-    `the replication slot '${slot}' is gone, and log may be missing: the vault ${has}; start \`holdfast worker\` on '${host}', which makes the slot again, names the hole, raises the alarm and takes a new full backup`,
-  ];
 }
 
 async function exists(path: string): Promise<boolean> {
