@@ -10,9 +10,9 @@ import { estateSandbox } from '../support/estate-sandbox.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
-/** Lines of a swap's journal: `swap` at both ends, and eight steps that begin and are done. */
-const lastLine = 18;
-const lines = isFull ? Array.from({ length: lastLine }, (_, index) => index + 1) : [4, 11, 12, 17];
+/** Lines of a swap's journal: `swap` at both ends, and ten steps that begin and are done. */
+const lastLine = 22;
+const lines = isFull ? Array.from({ length: lastLine }, (_, index) => index + 1) : [4, 13, 14, 21];
 
 const estate = await estateSandbox();
 const { sandbox } = estate;
@@ -104,7 +104,7 @@ for (const line of lines) {
 }
 
 test('a worker whose Temporal is away follows a resumed and a rolled back restore with the log', async () => {
-  await estate.startWorker(sandbox.configuration, 'swap 12 SIGKILL');
+  await estate.startWorker(sandbox.configuration, 'swap 14 SIGKILL');
   const run = await restoreIt();
   await estate.workerGone();
   await terminateRestores();

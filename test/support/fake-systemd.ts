@@ -11,7 +11,7 @@ export interface FakeSystemd {
   asked(): Promise<readonly string[]>;
 }
 
-/** `etc`: the unit's file is where a mask of this boot has no say. */
+/** `etc`: a mask has no effect, and taking one away is refused: whoever asks may only start and stop. */
 export async function fakeSystemd(server: ScratchPostgres, { etc = false } = {}): Promise<FakeSystemd> {
   const directory = path.join(server.directory, etc ? 'systemd-etc' : 'systemd');
   const bin = path.join(directory, 'bin');
@@ -25,7 +25,7 @@ cd /
 masked=${directory}/masked
 case $1 in
   mask) ${etc ? ':' : ': > $masked'} ;;
-  unmask) rm -f $masked ;;
+  unmask) ${etc ? 'exit 1' : 'rm -f $masked'} ;;
   show) if [ -e $masked ]; then echo masked; else echo loaded; fi ;;
   reset-failed) ;;
   stop) ${ctl} -m fast stop || [ ! -e ${server.dataDirectory}/postmaster.pid ] ;;

@@ -19,7 +19,7 @@ interface SpaceRequest {
 
 /** Places on the same file system count together. */
 export async function findSpace({ dataDirectory, linked, details, logBytes }: SpaceRequest): Promise<RestoreSpace> {
-  const home = staysInPlace(dataDirectory) ? dataDirectory : path.dirname(dataDirectory);
+  const home = homeOf(dataDirectory);
   const parts = linked.map(({ link, directory }) => ({ directory, bytes: bytesOf(link, details, logBytes) }));
   const apart = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const own = details.sizeBytes + logBytes + spoolSegments * details.segmentSizeBytes;
@@ -36,6 +36,9 @@ export async function findSpace({ dataDirectory, linked, details, logBytes }: Sp
   return { neededBytes, availableBytes: free, ...(elsewhere.length > 0 ? { elsewhere } : {}) };
 }
 
+/** What the work directory lies in. */
+const homeOf = (dataDirectory: string) => (staysInPlace(dataDirectory) ? dataDirectory : path.dirname(dataDirectory));
+
 function bytesOf(link: string, { tablespaces }: SpaceRequest['details'], logBytes: number): number {
   if (link === 'pg_wal') return logBytes;
   return tablespaces.find(({ oid }) => link === `pg_tblspc/${oid}`)?.sizeBytes ?? 0;
@@ -48,7 +51,7 @@ async function availableBytes(directory: string): Promise<number> {
 
 /** One for each file system that is too small. */
 export function noSpace({ mode, dataDirectory }: Place, space: RestoreSpace): readonly HoldfastError[] {
-  const home = { directory: path.dirname(dataDirectory), ...space };
+  const home = { directory: homeOf(dataDirectory), ...space };
   const elsewhere =
     mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
   return [home, ...(space.elsewhere ?? [])]

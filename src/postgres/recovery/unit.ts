@@ -11,15 +11,18 @@ const startLimitMs = 30 * 60_000;
  */
 export async function maskUnit(unit: string): Promise<readonly string[]> {
   await tryRun('systemctl', ['mask', '--runtime', unit], { deadlineMs: askLimitMs });
-  const answer = await tryRun('systemctl', ['show', '--property=LoadState', '--value', unit], {
-    deadlineMs: askLimitMs,
-  });
-  if (answer.stdout.trim() === 'masked') return [];
+  if (await isMasked(unit)) return [];
   return [`the unit '${unit}' could not be masked while its data was exchanged: whatever starts it could have done so`];
 }
 
-/** Fine when it is not masked. Throws `PROCESS_FAILED`. */
+async function isMasked(unit: string): Promise<boolean> {
+  const args = ['show', '--property=LoadState', '--value', unit];
+  return (await tryRun('systemctl', args, { deadlineMs: askLimitMs })).stdout.trim() === 'masked';
+}
+
+/** Fine when it is not masked: whoever may start and stop a unit need not have the right to mask it. Throws `PROCESS_FAILED`. */
 export async function unmaskUnit(unit: string): Promise<void> {
+  if (!(await isMasked(unit))) return;
   await run('systemctl', ['unmask', '--runtime', unit], { deadlineMs: askLimitMs });
 }
 

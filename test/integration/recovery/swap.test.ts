@@ -255,6 +255,35 @@ describe('a restore in place', () => {
     }
   });
 
+  test('a journal of before there were lists of names is finished and undone like one of today', async () => {
+    const stop = new Error('stopped here');
+    for (const [step, isForward] of [
+      ['keep old', true],
+      ['move new', true],
+      ['keep old', false],
+      ['start', false],
+    ] as const) {
+      const plan = await newRun();
+      const { journal } = restorePaths(dataDirectory, plan.run);
+      const dying = {
+        ...guard,
+        onEntry: (entry: { step: string; state: string }) => {
+          if (entry.step === step && entry.state === 'done') throw stop;
+        },
+      };
+      await assert.rejects(swapIn(plan, dying), stop);
+      const lines = (await readFile(journal, 'utf8')).split('\n');
+      await writeFile(journal, lines.filter((line) => !/"step":"(list|prove)"/.test(line)).join('\n'));
+      if (isForward) {
+        await resumeSwap(dataDirectory, plan.run, guard);
+        assert.deepEqual(await notes(), before1, step);
+      }
+      await rollbackRestore(dataDirectory, plan.run, guard);
+      assert.deepEqual(await notes(), after1, step);
+      await abandon(dataDirectory, plan.run, guard);
+    }
+  });
+
   test('a step with an older fencing token, or after the lease was lost, is refused', async () => {
     const plan = await newRun();
     await swapIn(plan, { token: 5 });
