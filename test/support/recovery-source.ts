@@ -5,8 +5,10 @@ import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { pino } from 'pino';
 import { type Lsn, lsnDistance, lsnFrom, lsnValue, parseLsn, segmentName } from '../../src/domain/lsn.ts';
 import type { Moment } from '../../src/domain/moment.ts';
+import { takeBaseBackup } from '../../src/postgres/backup/index.ts';
 import type { PhysicalDetails } from '../../src/postgres/types.ts';
 import { describeLog } from '../../src/postgres/wal/index.ts';
 import { run } from '../../src/process/index.ts';
@@ -33,6 +35,8 @@ export interface RecoverySource {
   readonly systemId: string;
   /** `changes` make the snapshot say something else about its cluster than is true. */
   capture(changes?: Partial<PhysicalDetails>): Promise<SnapshotOnCopies>;
+  /** As `capture`, by the product itself: over the stream, incrementally where asked. */
+  backUp(incremental?: boolean): Promise<SnapshotOnCopies>;
   /** Puts all log up to now on the copies, closed segments and one extent, and a mark. */
   ship(copies?: readonly string[], options?: { readonly skip?: (segment: string) => boolean }): Promise<Lsn>;
   /** One transaction of its own: a row in `ledger`, and its true time. */
@@ -131,6 +135,22 @@ class Source implements RecoverySource {
     await rm(directory, { recursive: true });
     const engine = await this.details(parseLsn(start), parseLsn(end), timeline, sizeBytes);
     return writer.commit({ to, state: 'clean', engine: { ...engine, ...changes } });
+  }
+
+  async backUp(incremental = false): Promise<SnapshotOnCopies> {
+    this.captures += 1;
+    const { time } = await this.mark();
+    const id = `${time.slice(0, 19).replace(/[-:]/g, '')}Z-${String(this.captures).padStart(8, '0')}` as SnapshotId;
+    return await takeBaseBackup({
+      source: { component, url: this.server.url() },
+      vault: this.vault,
+      request: { snapshotId: id, component, host: 'db1' },
+      // All log is shipped by `ship`, before anything is recovered.
+      waitForLog: () => Promise.resolve(),
+      ...(incremental && { incremental: { spoolDirectory: path.join(this.holder.directory, 'parents') } }),
+      signal: new AbortController().signal,
+      logger: pino({ level: 'silent' }),
+    });
   }
 
   private async mapTablespaces(directory: string): Promise<string[]> {
