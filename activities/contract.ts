@@ -4,7 +4,14 @@ import type { ComponentId } from '../src/domain/component.ts';
 import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
-import type { CatchUpInput, RestoreDatabaseInput, RunStatus, VerificationScope } from '../src/domain/operations.ts';
+import type { LoadPlan, LoadResult } from '../src/domain/load.ts';
+import type {
+  CatchUpInput,
+  LoadDumpInput,
+  RestoreDatabaseInput,
+  RunStatus,
+  VerificationScope,
+} from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
@@ -66,6 +73,11 @@ export interface PointRequest extends DatabaseRequest {
   readonly systemId: string;
   /** Of the restore point that is written where a segment cannot be closed. */
   readonly name: string;
+}
+
+export interface LoadStep {
+  readonly run: string;
+  readonly input: LoadDumpInput;
 }
 
 export interface CapturedLogical {
@@ -148,6 +160,17 @@ export interface PostgresActivities {
   /** Dumps every chosen database of the cluster and its globals, proves each dump whole, and commits them as one snapshot. */
   captureLogical(request: CaptureRequest): Promise<CapturedLogical>;
   superviseLog(request: SuperviseRequest): Promise<SupervisedLog>;
+
+  /** What loading a dump would do; with `keep` the plan is stored as a record of the run. */
+  planLoad(request: { run: string; input: LoadDumpInput; keep: boolean }): Promise<LoadPlan>;
+  /** Throws what is in the way, and `PLAN_CHANGED`. */
+  fetchDump(request: LoadStep): Promise<void>;
+  makeRoles(request: LoadStep): Promise<void>;
+  loadDump(request: LoadStep): Promise<LoadResult>;
+  undoLoad(request: LoadStep): Promise<void>;
+  undoRoles(request: LoadStep): Promise<void>;
+  /** What was fetched for the run is removed from the disk. */
+  removeFetched(request: LoadStep): Promise<void>;
 
   /** Resolves the target and stores the plan as a record of the run; with `keep: false` nothing is stored. */
   planRestore(request: { run: string; input: RestoreDatabaseInput; keep: boolean }): Promise<PlanSummary>;

@@ -39,10 +39,11 @@ import { type Running, runActivity } from './lib/activity-runner.ts';
 import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
 import { replaceProduction, resumeLog } from './lib/replace-production.ts';
 import type { RunningPlan } from './lib/running-plan.ts';
+import type { LogicalNames } from './logical-activities.ts';
 
 type Names = Exclude<
   keyof PostgresActivities,
-  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'captureLogical' | 'makePoint' | 'superviseLog'
+  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog' | LogicalNames
 >;
 
 export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {

@@ -139,8 +139,12 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
   });
 }
 
-function effectiveLogical({ url, ...rest }: FileDatabase['logical'], directory: string): LogicalSettings {
-  return defined<LogicalSettings>({ ...rest, url: url && absoluteReference(url, directory) });
+function effectiveLogical({ url, loadUrl, ...rest }: FileDatabase['logical'], directory: string): LogicalSettings {
+  return defined<LogicalSettings>({
+    ...rest,
+    url: url && absoluteReference(url, directory),
+    loadUrl: loadUrl && absoluteReference(loadUrl, directory),
+  });
 }
 
 /** Every key of `keep` that is not the log's is a class; incremental backups are kept as full ones are where nothing else is said. */

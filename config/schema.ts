@@ -377,6 +377,12 @@ const logical = mapping({
       'Reference to the connection URL of a role that may read everything (`GRANT pg_read_all_data`), where the one of `url` may not. It dumps, nothing else.',
     )
     .meta({ defaultText: 'as `url`' }),
+  loadUrl: secret()
+    .optional()
+    .describe(
+      'Reference to the connection URL of a role that loads dumps (`holdfast restore … --to dump:…`): it makes databases and gives what is in them to their owners, so a superuser in most clusters.',
+    )
+    .meta({ defaultText: 'as `url` above' }),
   jobs: count(jobsExpected, 1)
     .max(64, { error: jobsExpected })
     .default(4)

@@ -147,6 +147,8 @@ export interface DatabaseSettings {
 export interface LogicalSettings {
   /** Of a role that may read everything, where the component's own may not. */
   readonly url?: SecretReference;
+  /** Of a role that may make databases, for loading dumps. */
+  readonly loadUrl?: SecretReference;
   readonly jobs: number;
   /** Names of databases, in which `*` stands for anything; none: all. */
   readonly include: readonly string[];

@@ -1,7 +1,8 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
 import type { ComponentId } from '../src/domain/component.ts';
-import type { RestoreDatabaseInput, RunReferenceInput } from '../src/domain/operations.ts';
+import type { LoadPlan } from '../src/domain/load.ts';
+import type { LoadDumpInput, RestoreDatabaseInput, RunReferenceInput } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
@@ -47,6 +48,13 @@ export async function checkDatabase(input: CheckDatabaseInput): Promise<CheckRep
 /** The plan that a restore with the same input would follow; nothing is stored or touched. */
 export async function planRestore(input: RestoreDatabaseInput): Promise<PlanSummary> {
   return answer(input.host, ({ plan }, run) => plan.planRestore({ run, input, keep: false }, `resolve ${input.to}`));
+}
+
+/** The same for a dump that would be loaded. */
+export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
+  return answer(input.host, ({ plan }, run) =>
+    plan.planLoad({ run, input, keep: false }, `look into ${input.snapshot}`),
+  );
 }
 
 /** Ends the server that a recovery beside left running. */

@@ -8,6 +8,7 @@ import type {
   BackupDatabaseInput,
   CatchUpInput,
   DumpDatabaseInput,
+  LoadDumpInput,
   RestoreDatabaseInput,
   RunReferenceInput,
   ShipLogInput,
@@ -17,6 +18,7 @@ import type {
 export interface InputOf {
   readonly backupDatabase: BackupDatabaseInput;
   readonly dumpDatabase: DumpDatabaseInput;
+  readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
   readonly rollbackRestore: RunReferenceInput;
@@ -42,6 +44,7 @@ const rules: Rules = {
     request: kind,
   }),
   dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
+  loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
   rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),
@@ -67,6 +70,10 @@ export function covers(running: string, asked: string): boolean {
 
 export function canonical<Name extends keyof InputOf>(operation: Name, input: InputOf[Name]): Canonical {
   return rules[operation](input);
+}
+
+function loadRequest({ snapshot, database, schema, table, into, globals, from }: LoadDumpInput): string {
+  return JSON.stringify([snapshot, database, schema, table?.schema, table?.table, into, globals === true, from]);
 }
 
 function restoreId({ estate, component, host, beside }: RestoreDatabaseInput): string {

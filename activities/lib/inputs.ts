@@ -33,6 +33,21 @@ const schemas = {
     reason: z.string().optional(),
   }),
   dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
+  loadDump: z
+    .object({
+      ...ofComponent,
+      snapshot: z.string(),
+      database: z.string().min(1).optional(),
+      schema: z.string().min(1).optional(),
+      table: z.object({ schema: z.string().min(1), table: z.string().min(1) }).optional(),
+      into: z.string().min(1).max(63).optional(),
+      globals: z.boolean().optional(),
+      from: z.string().optional(),
+      planDigest: z.string().optional(),
+    })
+    .refine(({ schema, table }) => schema === undefined || table === undefined, {
+      error: "'schema' or 'table', not both",
+    }),
   shipLog: z.object(ofComponent),
   restoreDatabase: z.object({
     ...ofComponent,

@@ -68,7 +68,7 @@ export type RunName =
   | { readonly type: 'id'; readonly id: string };
 
 const WORKFLOW =
-  /^(?:(?:backup|dump|incremental|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
+  /^(?:(?:backup|dump|load|incremental|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
 
 export function readRunName(configuration: Configuration, words: readonly string[]): RunName {
   const [first = '', ...more] = words;
@@ -81,4 +81,13 @@ export function readRunName(configuration: Configuration, words: readonly string
     fail('USAGE', `expected a run such as restore-3f9a1c2b, or a component, got '${first}'`);
   }
   return { type: 'id', id: first };
+}
+
+/** The option `--from`. Throws `USAGE`. */
+export function checkCopy(copy: string | undefined, configuration: Configuration): void {
+  const names = Object.keys(configuration.vault.copies);
+  if (copy === undefined || names.includes(copy)) return;
+  const suggestion = closest(copy, names);
+  const hint = suggestion === undefined ? `copies: ${names.join(', ')}` : `did you mean '${suggestion}'?`;
+  fail('USAGE', `'--from': no copy '${copy}' is configured`, { hint });
 }

@@ -4,6 +4,7 @@ import type { ComponentStatus, Finding, SnapshotSummary, WindowSummary } from '.
 import type { CopyStatus, HeadsReport, SeedPlan } from '../domain/copies-report.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
+import type { LoadPlan, LoadResult } from '../domain/load.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type {
@@ -47,6 +48,8 @@ export interface Result {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly load?: LoadResult;
+  readonly loadPlan?: LoadPlan;
   readonly server?: StoppedServer;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
@@ -95,6 +98,7 @@ export interface Outcome {
 export const views = [
   'run',
   'plan',
+  'load plan',
   'status',
   'check',
   'copies',

@@ -3,11 +3,13 @@
 import type { ComponentId } from './component.ts';
 import type { ComponentStatus, SnapshotSummary } from './component-report.ts';
 import type { CopiesReport } from './copies-report.ts';
+import type { LoadPlan } from './load.ts';
 import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   CatchUpInput,
   DumpDatabaseInput,
+  LoadDumpInput,
   RestoreDatabaseInput,
   RunReferenceInput,
   RunStatus,
@@ -36,6 +38,7 @@ export interface RunHandle {
 export interface HoldfastClient {
   startBackup(input: BackupDatabaseInput): Promise<RunHandle>;
   startDump(input: DumpDatabaseInput): Promise<RunHandle>;
+  startLoad(input: LoadDumpInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
@@ -61,6 +64,8 @@ export interface HoldfastClient {
 
   /** The plan that `startRestore` with the same input would follow: made on the component's host, touches nothing. */
   plan(input: RestoreDatabaseInput): Promise<PlanSummary>;
+  /** The same for `startLoad`. */
+  planLoad(input: LoadDumpInput): Promise<LoadPlan>;
   /** Ends the recovered server that `--beside DIR --start` left running, and leaves its directory. */
   stopServer(input: RunReferenceInput): Promise<StoppedServer>;
 

@@ -12,6 +12,7 @@ export const workflowIds = {
     `${estate}/${kind === 'physical' ? 'backup' : kind}/${component}`,
   /** Beside the physical backup of the same component: neither waits for the other. */
   dump: (estate: string, component: ComponentId) => `${estate}/dump/${component}`,
+  load: (estate: string, component: ComponentId) => `${estate}/load/${component}`,
   ship: (estate: string, component: ComponentId) => `${estate}/ship/${component}`,
   restoreInPlace: (estate: string, component: ComponentId) => `${estate}/restore/${component}`,
   /** `place`: first 16 hexadecimal digits of the SHA-256 of host and directory, so that two recoveries never share a directory. */
@@ -63,6 +64,7 @@ export const searchAttributes = {
 const runPrefixes = {
   backupDatabase: 'backup',
   dumpDatabase: 'dump',
+  loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',
   rollbackRestore: 'rollback',

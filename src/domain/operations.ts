@@ -36,6 +36,25 @@ export interface DumpDatabaseInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** A dump, or part of it, loaded into a database; nothing that is there is changed. */
+export interface LoadDumpInput extends OperationInput {
+  /** `latest`, or the id of a logical snapshot. */
+  readonly snapshot: string;
+  /** Of the dump; needed where it has several. */
+  readonly database?: string;
+  /** At most one of the two; neither: the whole database. */
+  readonly schema?: string;
+  readonly table?: { readonly schema: string; readonly table: string };
+  /** Database that it goes into; default: as it is named in the dump. */
+  readonly into?: string;
+  /** Also makes the roles of the dump that the server lacks. */
+  readonly globals?: boolean;
+  /** Preferred copy. */
+  readonly from?: string;
+  /** Digest of the plan a person saw; a plan that differs is refused (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
 export interface ShipLogInput extends OperationInput {}
 
 export interface RestoreDatabaseInput extends OperationInput {
@@ -112,6 +131,7 @@ export interface RunStatus {
   readonly operation:
     | 'backupDatabase'
     | 'dumpDatabase'
+    | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'
     | 'rollbackRestore'

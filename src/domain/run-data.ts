@@ -3,6 +3,7 @@
 import type { ComponentId } from './component.ts';
 import type { SnapshotSummary } from './component-report.ts';
 import type { ComponentIntegrity } from './integrity.ts';
+import type { LoadPlan, LoadResult } from './load.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type { PlanSummary } from './plan-summary.ts';
@@ -65,7 +66,7 @@ export interface RestoreResult {
 
 /**
  * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` or `point` (backup), `restore` and `plan` (restore; `plan` as soon as it is
- * made, so that an approval can show it), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
+ * made, so that an approval can show it), `load` and `loadPlan` (loading a dump), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
  */
 export interface RunData {
   readonly held?: readonly HeldLocks[];
@@ -74,6 +75,8 @@ export interface RunData {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly load?: LoadResult;
+  readonly loadPlan?: LoadPlan;
   readonly plan?: PlanSummary;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };

@@ -44,6 +44,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   return {
     startBackup: start('backupDatabase'),
     startDump: start('dumpDatabase'),
+    startLoad: start('loadDump'),
     startRestore: start('restoreDatabase'),
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),
@@ -71,6 +72,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     }),
 
     plan: wrap((input) => askHosts(questions, 'planRestore', input.host, input)),
+    planLoad: wrap((input) => askHosts(questions, 'planLoad', input.host, input)),
     stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),
     applySchedules: wrap((options) => applySchedules(client, configuration, options)),
     listSchedules: wrap(() => listSchedules(client, configuration)),

@@ -19,6 +19,7 @@ import { type ErrorCode, HoldfastError, isErrorCode } from '../errors/index.ts';
 const operations = [
   'backupDatabase',
   'dumpDatabase',
+  'loadDump',
   'shipLog',
   'restoreDatabase',
   'rollbackRestore',

@@ -21,6 +21,7 @@ test('every recorded history replays', async () => {
     'catchUpCopy',
     'confirmRestore',
     'dumpDatabase',
+    'loadDump',
     'restoreDatabase',
     'rollbackRestore',
     'shipLog',

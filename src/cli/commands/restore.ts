@@ -4,19 +4,19 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Configuration, DatabaseSettings } from '../../../config/index.ts';
 import type { HoldfastClient } from '../../domain/client.ts';
-import { closest } from '../../domain/closest.ts';
 import type { RestoreDatabaseInput } from '../../domain/operations.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
 import { parseTarget } from '../../domain/target.ts';
-import { fail, fromErrorData } from '../../errors/index.ts';
+import { fromErrorData } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
-import { findDatabase } from '../naming.ts';
+import { checkCopy, findDatabase } from '../naming.ts';
 import { renderPlan } from '../render/plan.ts';
 import { errorOutcome, type Outcome, outcome } from '../result.ts';
+import { isDump, loadFlags, loadFromDump, loadOptions, refuseLoadOptions } from './restore-dump.ts';
 import { COMPONENT_HELP, oneComponent } from './typed.ts';
 
 const input = z
@@ -34,6 +34,7 @@ const input = z
       .transform(Number)
       .optional(),
     from: z.string().optional(),
+    ...loadOptions,
   })
   .refine(({ start, beside }) => start !== true || beside !== undefined, {
     path: ['start'],
@@ -72,7 +73,8 @@ export const restore = defineCommand({
   details: [
     COMPONENT_HELP,
     'In place, the plan is shown first and asks for the name of the component; the old data is kept until `holdfast confirm`, and `holdfast rollback` goes back to it.',
-    "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent).",
+    "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent); or dump:latest, dump:SNAPSHOT.",
+    'From a dump a database, a schema or a table is loaded into a new database, or into one that has none of it; nothing that is there is changed. The plan tells what it needs and what stays out.',
   ].join('\n'),
   options: [
     { flags: '--to <TARGET>', description: 'what to recover to' },
@@ -96,6 +98,7 @@ export const restore = defineCommand({
       description: 'follow this timeline of the log; needed only when several have the target',
     },
     { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
+    ...loadFlags,
   ],
   examples: [
     'holdfast restore database main --to 2026-11-23T05:59:59Z',
@@ -103,11 +106,15 @@ export const restore = defineCommand({
     'holdfast restore database main --to latest --beside /srv/recovered --start --json',
     'holdfast restore database main --beside /srv/standby --standby',
     'holdfast restore database main --to latest --beside /srv/drill --deep',
+    'holdfast restore database main --to dump:latest --database bank --table ledger.entries --into look',
   ],
   input,
   async run(typed, context) {
     const configuration = await context.configuration();
     const database = findDatabase(configuration, typed.args);
+    const { to } = typed;
+    if (to !== undefined && isDump(to)) return loadFromDump({ ...typed, to }, database, context);
+    refuseLoadOptions(typed);
     const request = makeRequest(typed, configuration, database, context.by);
     const client = await context.client();
     if (context.options.dryRun) {
@@ -157,14 +164,6 @@ function makeRequest(
           },
         }),
   };
-}
-
-function checkCopy(copy: string | undefined, configuration: Configuration): void {
-  const names = Object.keys(configuration.vault.copies);
-  if (copy === undefined || names.includes(copy)) return;
-  const suggestion = closest(copy, names);
-  const hint = suggestion === undefined ? `copies: ${names.join(', ')}` : `did you mean '${suggestion}'?`;
-  fail('USAGE', `'--from': no copy '${copy}' is configured`, { hint });
 }
 
 async function showAndAsk(

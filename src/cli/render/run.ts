@@ -5,24 +5,28 @@ import type { StepStatus } from '../../domain/operations.ts';
 import type { PointResult, RecoveryCheck, RestoreResult } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
+import { loadLines, renderLoadPlan } from './load.ts';
 import { renderPlan } from './plan.ts';
 import { heldLines, markLines, sweepLines } from './retention.ts';
 import { bytesText, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
-  const { run, steps, plan, snapshot, point, restore, progress, server } = result;
+  const { run, steps, plan, load, loadPlan, snapshot, point, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
     lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
     // The lines of the snapshot say the same, and the error is told last.
-    const isTold = snapshot !== undefined || point !== undefined || result.message === result.error?.message;
+    const isTold =
+      snapshot !== undefined || load !== undefined || point !== undefined || result.message === result.error?.message;
     if (result.message && !isTold) lines.push(`  ${result.message}`);
     if (!followed && run.url) lines.push(`  ${run.url}`);
   }
   const told = followed ? [] : (steps?.filter((step) => step.state !== 'pending') ?? []);
   lines.push(...told.map(stepLine));
   if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
+  if (loadPlan && load === undefined && result.state !== 'completed') lines.push(...renderLoadPlan(loadPlan, zone));
+  if (load) lines.push(...loadLines(load, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
   if (point) lines.push(...pointLines(point, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));

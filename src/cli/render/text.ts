@@ -10,6 +10,7 @@ import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { copyLines, seedLines } from './copies.ts';
 import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
+import { renderLoadPlan } from './load.ts';
 import { renderPlan } from './plan.ts';
 import { retentionLines } from './retention.ts';
 import { renderRun } from './run.ts';
@@ -21,6 +22,10 @@ type Printer = (result: Result, zone: string, now: Date, followed: boolean) => s
 const printers: Readonly<Record<View, Printer>> = {
   run: (result, zone, _now, followed) => renderRun(result, zone, followed),
   plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
+  'load plan': (result, zone) => [
+    ...(result.loadPlan ? renderLoadPlan(result.loadPlan, zone) : []),
+    ...messageLines(result),
+  ],
   status: (result, _zone, now) => renderStatus(result, now),
   check: checkLines,
   copies: copyLines,

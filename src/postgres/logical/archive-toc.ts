@@ -14,6 +14,11 @@ export interface TocEntry {
   readonly line: string;
 }
 
+export interface LinkedEntry extends TocEntry {
+  /** Numbers of entries that must be there before. */
+  readonly needs: readonly number[];
+}
+
 /** A million objects are about 100 MB of list. */
 const MAX_LIST_BYTES = 512 * 1024 ** 2;
 
@@ -62,12 +67,37 @@ export async function readToc(
   directory: string,
   signal: AbortSignal,
 ): Promise<readonly TocEntry[]> {
+  return parseToc(await listOf(tools, directory, ['--list'], signal));
+}
+
+/** With what each entry needs, which only the talkative list tells. Throws as `readToc` does. */
+export async function readLinkedToc(
+  tools: PostgresTools,
+  directory: string,
+  signal: AbortSignal,
+): Promise<readonly LinkedEntry[]> {
+  return parseLinkedToc(await listOf(tools, directory, ['--list', '--verbose'], signal));
+}
+
+async function listOf(tools: PostgresTools, directory: string, args: readonly string[], signal: AbortSignal) {
   const options = { signal, maxStdoutBytes: MAX_LIST_BYTES };
-  const { stdout } = await runProgram(tools, 'pg_restore', ['--list', directory], options).catch((error: unknown) => {
+  const { stdout } = await runProgram(tools, 'pg_restore', [...args, directory], options).catch((error: unknown) => {
     if (signal.aborted) throw error;
     return fail('BACKUP_INVALID', `pg_restore cannot read the dump in '${directory}'`, { cause: error });
   });
-  return parseToc(stdout);
+  return stdout;
+}
+
+/** Below an entry: `;	depends on: 215 3232`. */
+export function parseLinkedToc(list: string): readonly LinkedEntry[] {
+  const entries: (TocEntry & { needs: readonly number[] })[] = [];
+  for (const line of list.split('\n')) {
+    const [, numbers] = /^;\s*depends on:((?: \d+)+)$/.exec(line) ?? [];
+    const last = entries.at(-1);
+    if (numbers !== undefined && last !== undefined) last.needs = numbers.trim().split(' ').map(Number);
+    else entries.push(...parseToc(line).map((entry) => ({ ...entry, needs: [] })));
+  }
+  return entries;
 }
 
 /** Throws `BACKUP_INVALID` for a line that is none of a list. */

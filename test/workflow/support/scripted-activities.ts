@@ -21,6 +21,7 @@ export interface Script {
 const canonical: Record<OperationName, (input: Input) => string> = {
   backupDatabase: (input) => workflowIds.backup(input.estate, input.component),
   dumpDatabase: (input) => workflowIds.dump(input.estate, input.component),
+  loadDump: (input) => workflowIds.load(input.estate, input.component),
   shipLog: (input) => workflowIds.ship(input.estate, input.component),
   restoreDatabase: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   rollbackRestore: (input) => workflowIds.rollback(input.estate, input.run ?? ''),
@@ -56,6 +57,7 @@ export const emptySweep = {
 const requests: Partial<Record<OperationName, (input: Input) => string>> = {
   restoreDatabase: ({ to }) => `to ${to}`,
   dumpDatabase: () => 'logical',
+  loadDump: () => 'load',
 };
 
 const defaults: Record<string, Handler> = {
@@ -75,6 +77,8 @@ const defaults: Record<string, Handler> = {
   planRetention: () => ({ digest: 'digest-1' }),
   sweepRetention: () => ({ ...emptySweep, deleted: { local: { objects: 3, bytes: 300 } } }),
   markRetention: () => ({ refused: [] }),
+  planLoad: ({ run }: { run: string }) => ({ run, digest: 'digest-1', what: 'database bank', into: 'bank', roles: [] }),
+  loadDump: () => ({ what: 'database bank', into: 'bank', moment: '2026-11-23T05:59:59.000000Z', rows: 3, tables: 1 }),
   planRestore: ({ run, input }: { run: string; input: Input }) => ({
     run,
     component: input.component,
@@ -95,6 +99,7 @@ const defaults: Record<string, Handler> = {
 };
 
 const names = [
+  ...['planLoad', 'fetchDump', 'makeRoles', 'loadDump', 'undoLoad', 'undoRoles', 'removeFetched'],
   ...[
     'resolveOperation',
     'putRunRecord',

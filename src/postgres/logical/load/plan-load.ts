@@ -1,0 +1,148 @@
+// The plan of a load: which dump, what of it, into what, what that needs, and what is in the way; nothing is touched.
+
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { LoadPlan } from '../../../domain/load.ts';
+import { bytesText } from '../../../domain/size.ts';
+import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
+import type { SnapshotOnCopies } from '../../../vault/types.ts';
+import { findTools, type PostgresTools } from '../../tools.ts';
+import { isTableData } from '../archive-toc.ts';
+import type { DumpedDatabase, LogicalDetails } from '../types.ts';
+import { freeBytes, type OpenedDump, openDump } from './fetch-dump.ts';
+import { missingRoles, rolesOf } from './globals.ts';
+import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest } from './request.ts';
+import type { Wanted } from './select-entries.ts';
+import { inTheWay, lookAtServer, schemasOf, type TargetServer } from './target-database.ts';
+
+/** Most that a plan names of each list; the rest is counted. */
+const MOST_NAMED = 20;
+
+/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `USAGE`, `TOOL_VERSION`; what else is in the way is told in the plan. */
+export async function planLoad(request: LoadRequest, context: LoadContext): Promise<LoadPlan> {
+  const { vault, target, signal } = context;
+  const snapshot = await chooseSnapshot(vault, request);
+  const database = chooseDatabase(snapshot, request.database);
+  const server = await lookAtServer(target);
+  const tools = await toolsFor(server, snapshot);
+  const parent = `${context.spoolDirectory}-plan`;
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  const directory = await mkdtemp(path.join(parent, 'list-'));
+  try {
+    const { from } = request;
+    const source = { vault, snapshot, ...(from === undefined ? {} : { from }) };
+    const opened = await openDump(source, database, request.wanted, { directory, tools, signal });
+    return await makePlan(request, context, { snapshot, database, server, opened });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Newer programs read older dumps, never the reverse. Throws `TOOL_VERSION`. */
+export async function toolsFor({ major }: TargetServer, { engine }: SnapshotOnCopies): Promise<PostgresTools> {
+  const dumped = (engine as LogicalDetails).major;
+  if (dumped > major) {
+    fail('TOOL_VERSION', `the dump is of PostgreSQL ${dumped}, the server is ${major}: an older one cannot read it`, {
+      hint: `load it into a server of ${dumped} or later`,
+    });
+  }
+  return await findTools(major);
+}
+
+export function wordsOf(wanted: Wanted, database: string): string {
+  if (wanted.type === 'database') return `database ${database}`;
+  return wanted.type === 'schema' ? `schema ${wanted.schema}` : `table ${wanted.schema}.${wanted.table}`;
+}
+
+interface Parts {
+  readonly snapshot: SnapshotOnCopies;
+  readonly database: DumpedDatabase;
+  readonly server: TargetServer;
+  readonly opened: OpenedDump;
+}
+
+async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts): Promise<LoadPlan> {
+  const { component, host, run, wanted, globals } = request;
+  const { snapshot, database, server, opened } = parts;
+  const { selection } = opened;
+  const into = request.into ?? database.name;
+  const isNew = !server.databases.includes(into);
+  const roles = await missingRoles(context.target, rolesOf(opened.globals));
+  const availableBytes = await freeBytes(context.spoolDirectory);
+  const blockers = await blockersOf(request, context, parts, { into, isNew, roles, availableBytes });
+  const facts = {
+    ...{ component, host, snapshot: snapshot.id, database: database.name, moment: database.moment },
+    ...{ what: wordsOf(wanted, database.name), into, isNew },
+    majors: { dumped: (snapshot.engine as LogicalDetails).major, server: server.major },
+    tables: selection.entries.filter(isTableData).length,
+    bytes: opened.bytes,
+    roles: globals ? roles : [],
+    needs: named(selection.along.map(({ kind, rest }) => `${kind} ${rest}`)),
+    leftOut: named(selection.leftOut),
+    warnings: warningsOf(snapshot, globals, roles),
+    ...(blockers.length === 0 ? {} : { blockers }),
+  };
+  const digest = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
+  return { run, ...facts, space: { neededBytes: opened.bytes, availableBytes }, digest };
+}
+
+function warningsOf({ engine }: SnapshotOnCopies, globals: boolean, roles: readonly string[]): string[] {
+  const { passwords } = (engine as LogicalDetails).globals;
+  if (!globals || roles.length === 0 || passwords) return [];
+  return ['the dump has no passwords of roles: those that are made cannot log in by one until they get it'];
+}
+
+interface Found {
+  readonly into: string;
+  readonly isNew: boolean;
+  readonly roles: readonly string[];
+  readonly availableBytes: number;
+}
+
+async function blockersOf(
+  { wanted, globals }: LoadRequest,
+  { target, spoolDirectory }: LoadContext,
+  { database, server, opened }: Parts,
+  { into, isNew, roles, availableBytes }: Found,
+): Promise<ErrorData[]> {
+  const blockers: ErrorData[] = [];
+  const block = (code: 'TARGET_UNFIT' | 'NO_SPACE', message: string, hint: string) =>
+    blockers.push(new HoldfastError(code, message, { hint }).toJSON());
+  const way = isNew ? undefined : await inTheWay(target, into, wanted);
+  if (way !== undefined) {
+    block('TARGET_UNFIT', `${way} is there already, and is not loaded over`, 'load into a new database: `--into NAME`');
+  }
+  if (!isNew && way === undefined) {
+    const schemas = await schemasOf(target, into);
+    const needed = opened.selection.along.flatMap(({ kind, rest }) => (kind === 'SCHEMA' ? schemaName(rest) : []));
+    const missing = needed.find((name) => !schemas.includes(name));
+    if (missing !== undefined) {
+      const hint = 'make it there, or load into a new database: `--into NAME`';
+      block('TARGET_UNFIT', `database '${into}' has no schema '${missing}', which is needed`, hint);
+    }
+  }
+  if (!globals && roles.length > 0) {
+    const hint = 'make them first, or let `--globals` make them as the dump has them';
+    block('TARGET_UNFIT', `the server lacks roles of the dump: ${named(roles).join(', ')}`, hint);
+  }
+  const lacking = database.extensions.filter((name) => !server.extensions.includes(name));
+  if (lacking.length > 0) {
+    const hint = 'install their packages for the major version of the server';
+    block('TARGET_UNFIT', `the server lacks extensions of the dump: ${lacking.join(', ')}`, hint);
+  }
+  if (opened.bytes > availableBytes) {
+    const message = `the dump takes ${bytesText(opened.bytes)} in '${spoolDirectory}', ${bytesText(availableBytes)} are free`;
+    block('NO_SPACE', message, "make room there, or put 'stateDirectory' of this host on a larger disk");
+  }
+  return blockers;
+}
+
+function schemaName(rest: string): string {
+  return rest.slice(2, rest.lastIndexOf(' '));
+}
+
+function named(all: readonly string[]): readonly string[] {
+  if (all.length <= MOST_NAMED) return all;
+  return [...all.slice(0, MOST_NAMED), `and ${all.length - MOST_NAMED} more`];
+}
