@@ -27,7 +27,7 @@ test('the plan says why each snapshot is kept, and a run while all are needed na
     snapshots.unshift(snapshot.id);
   }
   const plan = await estate.done('retention', 'plan');
-  assert.deepEqual(plan.retention.components[0].policy, { full: '90d', log: '1d' });
+  assert.deepEqual(plan.retention.components[0].policy, { full: '90d', incremental: '90d', log: '1d' });
   assert.deepEqual(
     plan.retention.components[0].snapshots.map(({ id }: Json) => id),
     snapshots,
