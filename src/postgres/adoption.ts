@@ -200,7 +200,8 @@ async function settingStatements(facts: Facts, options: AdoptionOptions): Promis
     if (limit < 64 * MiB) {
       fail('NO_SPACE', `only ${bytesText(free ?? 0)} are free for the log of the server`, { hint: 'make room first' });
     }
-    set('max_slot_wal_keep_size', `${Math.floor(limit / MiB)}MB`, 'now');
+    // A number without a unit is in the setting's own, which is 2^20 bytes.
+    set('max_slot_wal_keep_size', Math.floor(limit / MiB), 'now');
   }
   return statements;
 }
