@@ -82,11 +82,13 @@ function restoreId({ estate, component, host, beside }: RestoreDatabaseInput): s
   return workflowIds.restoreBeside(estate, place);
 }
 
-function restoreRequest({ component, to, exclusive, timeline, from, beside }: RestoreDatabaseInput): string {
+function restoreRequest({ component, to, exclusive, timeline, from, beside, deep }: RestoreDatabaseInput): string {
   const words: (ComponentId | string)[] = [component, `to ${to}`];
   if (exclusive === true) words.push('exclusive');
   if (timeline !== undefined) words.push(`timeline ${timeline}`);
   if (from !== undefined) words.push(`from ${from}`);
   if (beside !== undefined) words.push(`beside ${beside.directory}${beside.start ? ' started' : ''}`);
+  if (beside?.standby === true) words.push('as a standby');
+  if (deep === true) words.push('checked in depth');
   return words.join(', ');
 }

@@ -58,6 +58,7 @@ const schemas = {
     beside: z
       .object({ directory: z.string(), start: z.boolean().default(false), standby: z.boolean().optional() })
       .optional(),
+    deep: z.boolean().optional(),
     approval: z.enum(['never', 'always']).optional(),
     approveWithinSeconds: seconds.optional(),
     planDigest: z.string().optional(),
@@ -76,6 +77,14 @@ const schemas = {
     timeSeconds: seconds.optional(),
   }),
 } as const satisfies Record<OperationName, z.ZodType>;
+
+/** Fields of an input that its schema does not name: they would be dropped without a word, and what was asked for not done. */
+type Dropped = {
+  [Name in keyof InputOf]: Exclude<keyof InputOf[Name], keyof z.output<(typeof schemas)[Name]>>;
+}[keyof InputOf];
+/** `keepsAll` is not asked for: it follows from the configuration. Anything else does not compile. */
+const nothingIsDropped: [Exclude<Dropped, 'keepsAll'>] extends [never] ? true : Dropped = true;
+void nothingIsDropped;
 
 export interface Resolved extends Canonical {
   readonly input: InputOf[OperationName];

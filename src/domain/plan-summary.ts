@@ -59,10 +59,11 @@ export interface PlanSummary {
   readonly digest: string;
 }
 
-interface SpaceSummary {
+/** Of a restore: what it needs, and what is free. */
+export interface SpaceSummary {
   readonly neededBytes: number;
   readonly availableBytes: number;
-  /** Other file systems than that of the data directory. */
+  /** Other file systems than that of the data directory, where linked places are. */
   readonly elsewhere?: readonly {
     readonly directory: string;
     readonly neededBytes: number;

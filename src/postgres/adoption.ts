@@ -2,7 +2,7 @@
 
 import { bytesText } from '../domain/size.ts';
 import { fail } from '../errors/index.ts';
-import { openPlain, type PlainConnection } from './connection/index.ts';
+import { openPlain, type PlainConnection, quoteIdentifier } from './connection/index.ts';
 import { freeForLog } from './receiver/slot-growth.ts';
 import { scramVerifier } from './scram.ts';
 import type { Source } from './types.ts';
@@ -160,7 +160,7 @@ function requireFit({ is_superuser, in_recovery }: Facts, { context }: PlainConn
 }
 
 function roleStatements({ role_exists, can_login, can_replicate }: Facts, role: string, password: string) {
-  const name = quoted(role);
+  const name = quoteIdentifier(role);
   if (!role_exists) {
     const statement = (secret: string) => `CREATE ROLE ${name} LOGIN REPLICATION PASSWORD '${secret}'`;
     return [now(statement('…'), statement(scramVerifier(password)))];
@@ -176,7 +176,7 @@ async function rightStatements(admin: PlainConnection, facts: Facts, role: strin
     const [row] = facts.role_exists
       ? await admin.query<{ held: boolean }>('look at the rights of the role', `select ${held} as held`, [role])
       : [];
-    if (row?.held !== true) statements.push(now(`GRANT ${grant} TO ${quoted(role)}`));
+    if (row?.held !== true) statements.push(now(`GRANT ${grant} TO ${quoteIdentifier(role)}`));
   }
   return statements;
 }
@@ -208,8 +208,4 @@ async function settingStatements(facts: Facts, options: AdoptionOptions): Promis
 
 function now(shown: string, sql = shown): AdoptionStatement {
   return { shown, sql, effect: 'now' };
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -4,6 +4,7 @@ import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { SpaceSummary } from '../domain/plan-summary.ts';
 import type { RecoveryCheck } from '../domain/run-data.ts';
 import type { SlotPressure } from '../domain/slot-pressure.ts';
 import type { Target } from '../domain/target.ts';
@@ -229,7 +230,7 @@ export interface RestorePlan {
   };
   /** What the steps need to know of the host, so that plan and journal alone are enough to finish or to undo. */
   readonly execution: RestoreExecution;
-  readonly space: RestoreSpace;
+  readonly space: SpaceSummary;
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
   /** Of a dry run: what must be out of the way before this can be done; absent when nothing is. */
@@ -241,17 +242,6 @@ export interface RestorePlan {
    * or the copy that happens to be nearest. Approvals are bound to it.
    */
   readonly digest: string;
-}
-
-export interface RestoreSpace {
-  readonly neededBytes: number;
-  readonly availableBytes: number;
-  /** Other file systems than that of the data directory, where linked places are. */
-  readonly elsewhere?: readonly {
-    readonly directory: string;
-    readonly neededBytes: number;
-    readonly availableBytes: number;
-  }[];
 }
 
 /** A place outside of the data directory that a link in it leads to; the link stays, what is there is exchanged. In place only. */

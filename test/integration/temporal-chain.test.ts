@@ -130,9 +130,13 @@ test('a rollback brings the replaced data back, and the log goes on', async () =
 
 test('a restore beside leaves a server running that `stop` ends, and touches nothing of production', async () => {
   const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'beside');
-  const target = restoreTo(before2, { timeline: 1, beside: { directory, start: true } });
+  const target = restoreTo(before2, { timeline: 1, beside: { directory, start: true }, deep: true });
   const handle = await estate.client.startRestore(target);
-  const { connection = '' } = restored(await ended(handle));
+  const { connection = '', checks = [] } = restored(await ended(handle));
+  assert.ok(
+    checks.some(({ name, ok }) => ok && name === 'pg_dump postgres'),
+    JSON.stringify(checks),
+  );
   const url = new URL(connection.replace('@/', '@localhost/'));
   const client = new pg.Client({
     host: url.searchParams.get('host') ?? '',

@@ -2,9 +2,13 @@
 
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { fail, HoldfastError } from '../../errors/index.ts';
+import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/types.ts';
+import { keepInState } from '../own-files.ts';
 import { relationFile } from './relation-file.ts';
+
+/** For errors. */
+const WHAT = "the parent's tree";
 
 export interface ParentTreeOptions {
   /** Where the spool is; its file loses its name at once, so that nothing of it can stay behind. */
@@ -35,15 +39,15 @@ export class ParentTree {
 
   /** Reads the whole tree once. Throws what the reader throws, `NO_SPACE` and `STORE_UNAVAILABLE` for the spool. */
   static async read(reader: SnapshotReader, options: ParentTreeOptions): Promise<ParentTree> {
-    const tree = new ParentTree(await orUnwritable(options.directory, () => openNameless(options.directory)));
+    const tree = new ParentTree(await keepInState(WHAT, options.directory, () => openNameless(options.directory)));
     try {
       for await (const entry of reader.entries()) {
         options.signal.throwIfAborted();
         if (entry.path === 'backup_manifest') tree.manifest = entry;
         if (entry.type !== 'file' || relationFile(entry.path, options.pageSizeBytes) === undefined) continue;
-        if (tree.add(entry)) await orUnwritable(options.directory, () => tree.flush());
+        if (tree.add(entry)) await keepInState(WHAT, options.directory, () => tree.flush());
       }
-      await orUnwritable(options.directory, () => tree.flush());
+      await keepInState(WHAT, options.directory, () => tree.flush());
       return tree;
     } catch (error) {
       await tree.close();
@@ -88,21 +92,4 @@ async function openNameless(directory: string): Promise<FileHandle> {
   const file = await open(name, 'wx+', 0o600);
   await unlink(name);
   return file;
-}
-
-async function orUnwritable<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof HoldfastError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-    return fail(
-      isFull ? 'NO_SPACE' : 'STORE_UNAVAILABLE',
-      `the parent's tree cannot be kept in '${directory}': ${message}`,
-      {
-        cause,
-      },
-    );
-  }
 }

@@ -1,7 +1,7 @@
 // The receiver of one cluster's log: takes it from the slot, brings it to every copy, tells the server only what the policy calls durable.
 
 import { type Lsn, lsnFrom, lsnValue } from '../../domain/lsn.ts';
-import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { openReplication, type ReplicationConnection } from '../connection/index.ts';
 import type { ReceiverState } from '../types.ts';
 import { findBeginning } from './beginning.ts';
@@ -213,6 +213,8 @@ class LogReceiver implements Receiver {
   private async watchSlot(): Promise<void> {
     // Also while no log comes: then the slot costs most.
     if (this.stopped || this.paused || this.phase === 'starting') return;
+    // Another cluster's slot of the same name is none of ours.
+    if (isHoldfastError(this.failure ?? this.trouble, 'DATABASE_IDENTITY')) return;
     await this.guard.watch();
   }
 

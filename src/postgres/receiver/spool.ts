@@ -3,7 +3,11 @@
 import { type FileHandle, mkdir, open, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { lsnFrom, type SegmentName, segmentName } from '../../domain/lsn.ts';
-import { fail, HoldfastError } from '../../errors/index.ts';
+import { fail } from '../../errors/index.ts';
+import { keepInState } from '../own-files.ts';
+
+/** For errors. */
+const WHAT = 'received log';
 
 interface SpooledSegment {
   readonly timeline: number;
@@ -30,7 +34,7 @@ export class Spool {
    * segment fits, and `STORE_UNAVAILABLE`.
    */
   static async open(directory: string, segmentSizeBytes: number): Promise<Spool> {
-    const { bavail, bsize } = await orUnwritable(directory, async () => {
+    const { bavail, bsize } = await keepInState(WHAT, directory, async () => {
       await rm(directory, { recursive: true, force: true });
       await mkdir(directory, { recursive: true, mode: 0o700 });
       return await statfs(directory);
@@ -54,7 +58,7 @@ export class Spool {
       const position = at + BigInt(done);
       const offset = Number(position % BigInt(this.segmentSizeBytes));
       const part = bytes.subarray(done, done + this.segmentSizeBytes - offset);
-      await orUnwritable(this.directory, async () => {
+      await keepInState(WHAT, this.directory, async () => {
         const segment = await this.segmentFor(timeline, position - BigInt(offset), offset);
         if (offset !== segment.endOffset) {
           fail('OBJECT_DAMAGED', `log from ${lsnFrom(position)} does not follow on what the spool holds`);
@@ -124,20 +128,5 @@ async function writeAll(handle: FileHandle, bytes: Buffer, offset: number): Prom
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
     if (bytesWritten === 0) fail('STORE_UNAVAILABLE', 'the spool took no bytes');
     done += bytesWritten;
-  }
-}
-
-async function orUnwritable<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof HoldfastError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT')
-      fail('NO_SPACE', `no room for received log in '${directory}'`, { cause });
-    return fail('STORE_UNAVAILABLE', `received log cannot be written to '${directory}': ${message}`, {
-      hint: 'look at the disk of the state directory, and at how many files the worker may open',
-      cause,
-    });
   }
 }

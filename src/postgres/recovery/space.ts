@@ -2,9 +2,10 @@
 
 import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import type { SpaceSummary } from '../../domain/plan-summary.ts';
 import { bytesText } from '../../domain/size.ts';
 import { HoldfastError } from '../../errors/index.ts';
-import type { LinkedPlace, PhysicalDetails, Place, RestoreSpace } from '../types.ts';
+import type { LinkedPlace, PhysicalDetails, Place } from '../types.ts';
 import { staysInPlace } from './own-place.ts';
 
 /** Segments that may wait in the spool, on top of base and log. */
@@ -18,7 +19,7 @@ interface SpaceRequest {
 }
 
 /** Places on the same file system count together. */
-export async function findSpace({ dataDirectory, linked, details, logBytes }: SpaceRequest): Promise<RestoreSpace> {
+export async function findSpace({ dataDirectory, linked, details, logBytes }: SpaceRequest): Promise<SpaceSummary> {
   const home = homeOf(dataDirectory);
   const parts = linked.map(({ link, directory }) => ({ directory, bytes: bytesOf(link, details, logBytes) }));
   const apart = parts.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -50,7 +51,7 @@ async function availableBytes(directory: string): Promise<number> {
 }
 
 /** One for each file system that is too small. */
-export function noSpace({ mode, dataDirectory }: Place, space: RestoreSpace): readonly HoldfastError[] {
+export function noSpace({ mode, dataDirectory }: Place, space: SpaceSummary): readonly HoldfastError[] {
   const home = { directory: homeOf(dataDirectory), ...space };
   const elsewhere =
     mode === 'in place' ? 'restore into another file system with `--beside DIR`' : 'choose a directory on another one';
