@@ -13,7 +13,8 @@ import { noArguments } from './typed.ts';
 const adminOption = z.string().transform((text, context) => {
   const match = /^(?:([a-z0-9][a-z0-9-]*)=)?(.+)$/.exec(text);
   const problem = referenceProblem(match?.[2] ?? '');
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: 'expected a reference, env:NAME or file:PATH' });
+  if (problem !== undefined)
+    context.addIssue({ code: 'custom', message: 'expected a reference, env:NAME or file:PATH' });
   const reference = absoluteReference(match?.[2] ?? '', process.cwd());
   return match?.[1] === undefined ? { reference } : { name: match[1], reference };
 });
