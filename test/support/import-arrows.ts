@@ -46,7 +46,9 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 }
 
 /** Parts from the top down: each may import the ones below it. `config`, `domain` and `errors` are below all. */
-const order = ['cli', 'temporal', 'activities', 'host', 'postgres', 'vault', 'stores', 'kms', 'process'];
+const engines = ['postgres', 'files'];
+const belowEngines = ['vault', 'stores', 'kms', 'process', 'system'];
+const order = ['cli', 'temporal', 'activities', 'host', ...engines, ...belowEngines];
 const ground = ['config', 'domain', 'errors'];
 
 /** For parts that are not in the one line from top to bottom, what they may import beside themselves. */
@@ -59,6 +61,8 @@ const own: Readonly<Record<string, readonly string[]>> = {
   // Beside the arrows: the command line starts sandboxes, and the worker is made of workflows and activities.
   cli: ['sandbox', ...order.slice(1), ...ground],
   temporal: ['workflows', ...order.slice(2), ...ground],
+  // No engine knows another one.
+  ...Object.fromEntries(engines.map((engine) => [engine, [...belowEngines, ...ground]])),
 };
 
 /** Packages that only some parts may know. */
@@ -71,6 +75,8 @@ const packages: readonly {
   { pattern: /^@aws-sdk\/|^@smithy\//, parts: ['stores', 'sandbox'] },
   { pattern: /^pg($|\/)/, parts: ['postgres', 'sandbox'] },
   { pattern: /^(node:)?child_process$/, parts: ['process'] },
+  { pattern: /^koffi$/, parts: ['system'] },
+  { pattern: /^ignore$/, parts: ['files'] },
   { pattern: /^@temporalio\/workflow$/, parts: ['workflows'] },
   { pattern: /^@temporalio\/activity$/, parts: ['activities'] },
   { pattern: /^@temporalio\/(client|worker|envconfig|proto)$/, parts: ['temporal', 'sandbox'] },

@@ -98,6 +98,7 @@ describe('the reader of imports', () => {
     ],
     ['a vault that knows PostgreSQL', 'src/vault/x.ts', "import type { Source } from '../postgres/types.ts';"],
     ['a store that knows the vault', 'src/stores/x.ts', "import type { Vault } from '../vault/types.ts';"],
+    ['an engine that knows another one', 'src/files/x.ts', "import type { Source } from '../postgres/types.ts';"],
     ['an engine that knows Temporal', 'src/postgres/x.ts', "import { heartbeat } from '@temporalio/activity';"],
     ['an engine that knows the command line', 'src/postgres/x.ts', "import { table } from '../cli/render/words.ts';"],
     ['S3 outside the stores', 'src/vault/x.ts', "const { S3Client } = await import('@aws-sdk/client-s3');"],

@@ -1,0 +1,4 @@
+// The operating system below Node: what `node:fs` has no way to say.
+
+export * from './attributes.ts';
+export * from './libc.ts';
