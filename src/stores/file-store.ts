@@ -38,7 +38,7 @@ export class FileStore implements Store {
   constructor(name: string, path: string, bandwidth?: Bandwidth) {
     this.name = name;
     this.location = `file:${path}`;
-    this.#root = path;
+    this.#root = resolve(path);
     this.#bandwidth = bandwidth;
   }
 

@@ -1,9 +1,11 @@
 // Files of this host on their way into a snapshot: small ones in batches that a worker reads, large ones as streams.
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { LocalFile } from './types.ts';
+import { readStat } from './workers/file-batch.ts';
+import { openSource } from './workers/open-source.ts';
 import type { FileRead } from './workers/protocol.ts';
 
 /** A batch is read by one worker at once; larger files are streams, so that all workers share one. */
@@ -40,10 +42,9 @@ export async function readLarge(
   file: LocalFile,
   push: (bytes: Uint8Array) => Promise<void>,
 ): Promise<Omit<Exclude<FileRead, { code: string }>, 'chunks'> | { code: string }> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(typeof file.source === 'string' ? file.source : Buffer.from(file.source), flags);
+    handle = await openLarge(file.source);
     const before = await handle.stat({ bigint: true });
     if (!before.isFile()) return { code: 'EINVAL' };
     const hash = createHash('sha256');
@@ -54,14 +55,22 @@ export async function readLarge(
     const after = await handle.stat({ bigint: true });
     const isSame =
       before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs && after.size === BigInt(sizeBytes);
-    const { mtimeNs, ctimeNs } = after;
-    return { sizeBytes, sha256: hash.digest('hex'), mtimeNs, ctimeNs, isTorn: !isSame };
+    return { sizeBytes, sha256: hash.digest('hex'), ...readStat(after), isTorn: !isSame };
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (syscall === undefined || code === undefined) throw error; // the vault's own failure, not the file's
     return { code };
   } finally {
     await handle?.close();
+  }
+}
+
+async function openLarge(source: LocalFile['source']): Promise<FileHandle> {
+  const found = openSource(source);
+  try {
+    return await open(`/proc/self/fd/${found}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  } finally {
+    closeSync(found);
   }
 }
 

@@ -78,13 +78,18 @@ class ChunkSnapshotReader implements SnapshotReader {
   }
 
   async *entries(): AsyncGenerator<TreeEntry> {
+    for await (const batch of this.entryBatches()) yield* batch;
+  }
+
+  async *entryBatches(): AsyncGenerator<readonly TreeEntry[]> {
     const { tree, treeBytes, treeSha256 } = this.#manifest.body;
     const what = `the tree of '${this.snapshot.id}'`;
     let rest: Buffer = Buffer.alloc(0);
     for await (const bytes of this.#stream('the tree', tree, treeBytes, treeSha256)) {
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
       const end = rest.lastIndexOf(0x0a) + 1;
-      for (const line of rest.toString('utf8', 0, end).split('\n')) if (line !== '') yield parseTreeEntry(line, what);
+      const lines = rest.toString('utf8', 0, end).split('\n');
+      yield lines.filter((line) => line !== '').map((line) => parseTreeEntry(line, what));
       rest = rest.subarray(end);
     }
     if (rest.length > 0) fail('OBJECT_DAMAGED', `the tree of '${this.snapshot.id}' ends in the middle of a line`);

@@ -10,10 +10,13 @@ export type SnapshotId = string & { readonly __brand: 'SnapshotId' };
 /** How bytes are cut into chunks: fixed page-aligned blocks of 64 KiB, or content-defined. */
 export type Chunking = 'pages' | 'content';
 
+/** `hardlink`: another name of a file of the same tree. `fifo`: a named pipe. */
+export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'fifo' | 'device';
+
 export interface TreeEntry {
   /** Relative path, `/`-separated; for tablespaces `pg_tblspc/<oid>/…`. */
   readonly path: string;
-  readonly type: 'file' | 'directory' | 'symlink';
+  readonly type: EntryType;
   /** Permission bits. */
   readonly mode: number;
   /** Seconds since 1970; files only need whole seconds for databases. */
@@ -23,7 +26,18 @@ export interface TreeEntry {
   /** Of the source, to find what changed: time of the last change of content or attributes in nanoseconds since 1970, and inode, as decimal text. */
   readonly ctimeNs?: string;
   readonly inode?: string;
+  /** Of a symbolic link, where it leads; of a hard link, the path of the file in the same tree that it is another name of. */
   readonly linkTarget?: string;
+  /** Of the source: numbers, and the names that they had there. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly user?: string;
+  readonly group?: string;
+  /** Extended attributes, access control lists among them: values in base64 by name. */
+  readonly xattrs?: Readonly<Record<string, string>>;
+  /** The source kept stretches of zeros as holes. */
+  readonly holes?: true;
+  readonly device?: { readonly kind: 'character' | 'block'; readonly major: number; readonly minor: number };
   readonly sizeBytes: number;
   /** Lower-case hexadecimal SHA-256 of the whole file; absent where nobody has read the whole file. */
   readonly sha256?: string;
@@ -87,6 +101,9 @@ export type FileEntry = Omit<TreeEntry, 'sha256' | 'chunks' | 'pieces' | 'sizeBy
 
 export type PlainEntry = Pick<TreeEntry, 'path' | 'mode' | 'mtimeSeconds' | 'mtimeNanos'>;
 
+/** An entry without content. */
+export type BareEntry = Omit<FileEntry, 'chunking' | 'holes'> & { readonly type: Exclude<EntryType, 'file'> };
+
 /** What was stored of a file. */
 export interface StoredFile {
   readonly path: string;
@@ -112,19 +129,35 @@ export interface LaidFile {
   readonly chunkBytes: number;
 }
 
+/** Absolute path of a file of this host; bytes because a name need not be UTF-8. `straight`: by its text (src/domain/path-text.ts), and no link is followed anywhere on it. */
+export type LocalSource = string | Uint8Array | { readonly straight: string };
+
 /** A file of this host, read by the vault's own threads. */
 export interface LocalFile {
   readonly entry: FileEntry;
-  /** Absolute; bytes because a name need not be UTF-8. */
-  readonly source: string | Uint8Array;
+  readonly source: LocalSource;
   /** As the scan saw it; decides only how it is read. */
   readonly sizeBytes: number;
+  /** What is written down of it once it was read; undefined leaves it out. Default `entry`. */
+  readonly settle?: (read: ReadFile) => FileEntry | undefined;
 }
 
-/** What came of a local file. `torn`: it changed again and again while it was read. `code`: why it could not be read (`ENOENT`, `EACCES`, …); it is not in the tree then. */
-export type LocalFileResult =
-  | (StoredFile & { readonly mtimeNs: bigint; readonly ctimeNs: bigint; readonly isTorn: boolean })
-  | { readonly path: string; readonly code: string };
+/** What the file was when it had been read. */
+export interface ReadFile extends Omit<StoredFile, 'path'> {
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: bigint;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** It changed again and again while it was read: the bytes are of no single moment. */
+  readonly isTorn: boolean;
+}
+
+/** What came of a local file. `code`: why it could not be read (`ENOENT`, `EACCES`, …); it is not in the tree then. */
+export type LocalFileResult = (ReadFile & { readonly path: string }) | { readonly path: string; readonly code: string };
 
 /** Takes the files of one capture one after another (the stream of a base backup is sequential); bounded memory, uploads behind. */
 export interface SnapshotWriter {
@@ -153,6 +186,11 @@ export interface SnapshotWriter {
   readonly generations: ReadonlySet<string>;
   addDirectory(entry: PlainEntry): Promise<void>;
   addSymlink(entry: PlainEntry & { readonly linkTarget: string }): Promise<void>;
+  /**
+   * Whatever has no content. A function is asked when it is known what came of every entry before this one, its own place included (a hard link
+   * to a file that could not be read is none); undefined leaves the entry out.
+   */
+  addEntry(entry: BareEntry | (() => BareEntry | undefined)): Promise<void>;
   readonly statistics: SnapshotStatistics;
   /**
    * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the
@@ -178,6 +216,8 @@ export interface SnapshotReader {
   readonly snapshot: Snapshot;
   /** Streams the tree, in the order it was captured. */
   entries(): AsyncIterable<TreeEntry>;
+  /** The same, some hundreds at a time. */
+  entryBatches(): AsyncIterable<readonly TreeEntry[]>;
   /** Plain bytes of one file, verified chunk by chunk and as a whole (length, and SHA-256 where it has one) before the end is signalled; another copy is tried when a pack is missing or damaged. */
   read(entry: TreeEntry): AsyncIterable<Buffer>;
   /**
@@ -201,6 +241,8 @@ export interface FileToRestore {
   readonly path?: string;
   /** Default the entry's own. */
   readonly mode?: number;
+  /** Default that of the options. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 export interface RestoreFilesOptions {
@@ -208,6 +250,11 @@ export interface RestoreFilesOptions {
   readonly directory: string;
   /** Of the files; default ourselves. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * Gives files the nanoseconds of their times, their extended attributes and their holes too. What this user or file system does not allow is
+   * told as `lacking`. Default: files have mode, owner and whole seconds, and an owner that cannot be given is an error.
+   */
+  readonly isExact?: boolean;
   /**
    * How files get onto the disk. `once` (default): the whole file system is synced at the end, which also tells of writes that failed before;
    * `each`: every file before it has its name. A kernel whose sync tells of no failures (before Linux 5.8) makes the first the second.
@@ -225,4 +272,7 @@ export interface RestoredFiles {
   readonly bytes: number;
   readonly keptFiles: number;
   readonly keptBytes: number;
+  /** What could not be given to files that are right otherwise: the first of it, and how much it was; known at the end. */
+  readonly lacking: readonly { readonly path: string; readonly what: string; readonly code: string }[];
+  readonly lackingCount: number;
 }

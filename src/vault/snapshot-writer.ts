@@ -19,6 +19,7 @@ import { MOST_PIECES } from './pieces.ts';
 import { StreamCutter } from './stream-cutter.ts';
 import { type PendingEntry, TreeWriter } from './tree-writer.ts';
 import type {
+  BareEntry,
   FileEntry,
   LaidFile,
   LaidPart,
@@ -165,13 +166,20 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   async addDirectory(entry: PlainEntry): Promise<void> {
-    this.#requireOpen();
-    await this.#tree.add({ ...entry, type: 'directory', sizeBytes: 0 });
+    await this.addEntry({ ...entry, type: 'directory' });
   }
 
   async addSymlink(entry: PlainEntry & { readonly linkTarget: string }): Promise<void> {
+    await this.addEntry({ ...entry, type: 'symlink' });
+  }
+
+  async addEntry(entry: BareEntry | (() => BareEntry | undefined)): Promise<void> {
     this.#requireOpen();
-    await this.#tree.add({ ...entry, type: 'symlink', sizeBytes: 0 });
+    if (typeof entry !== 'function') return this.#tree.add({ ...entry, sizeBytes: 0 });
+    return this.#tree.add(() => {
+      const told = entry();
+      return told && { ...told, sizeBytes: 0 };
+    });
   }
 
   async commit(end: CommitEnd): Promise<SnapshotOnCopies> {
@@ -290,16 +298,17 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     files: readonly PlacedFile[],
     onFile: (result: LocalFileResult) => void,
   ): Promise<{ hashed: Promise<void> }> {
-    const wanted = files.map(({ source, sizeBytes }) => ({ path: source, sizeBytes }));
+    const wanted = files.map(({ source, sizeBytes }) => ({ source, sizeBytes }));
     const { hashed } = await this.#pipeline.files(wanted);
     const told = hashed.then(({ ids, files: read }) => {
       let at = 0;
       const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
-      for (const [number, { entry, place }] of files.entries()) {
+      for (const [number, file] of files.entries()) {
+        const { place } = file;
         const result = read[number] as FileRead;
         const chunks = 'code' in result ? 0 : result.chunks;
         for (let chunk = 0; chunk < chunks; chunk++, at += ID_DIGITS) place.chunks.push(hex.slice(at, at + ID_DIGITS));
-        this.#local(place, entry, result, onFile);
+        this.#local(place, file, result, onFile);
       }
       this.#tree.settle();
     });
@@ -315,7 +324,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
       this.#cutter.end();
       if ('code' in read || !read.isTorn || attempt === LARGE_ATTEMPTS) {
         let told: LocalFileResult | undefined;
-        this.#local(place, file.entry, 'code' in read ? read : { ...read, chunks: 0 }, (result) => {
+        this.#local(place, file, 'code' in read ? read : { ...read, chunks: 0 }, (result) => {
           told = result;
         });
         return told as unknown as LocalFileResult;
@@ -324,17 +333,20 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     }
   }
 
-  #local(place: PendingEntry, entry: FileEntry, read: FileRead, onFile: (result: LocalFileResult) => void): void {
+  #local(place: PendingEntry, file: LocalFile, read: FileRead, onFile: (result: LocalFileResult) => void): void {
+    const { path } = file.entry;
     if ('code' in read) {
       place.entry = null;
-      onFile({ path: entry.path, code: read.code });
+      onFile({ path, code: read.code });
       return;
     }
-    const { sizeBytes, sha256, mtimeNs, ctimeNs, isTorn } = read;
-    place.entry = { chunking: 'content', ...entry, type: 'file', sizeBytes, sha256 };
-    this.#files++;
+    const { chunks: _, ...rest } = read;
+    const { sizeBytes, sha256 } = rest;
+    const entry = file.settle ? file.settle(rest) : file.entry;
+    place.entry = entry ? { chunking: 'content', ...entry, type: 'file', sizeBytes, sha256 } : null;
+    if (entry) this.#files++;
     this.#readBytes += sizeBytes;
-    onFile({ path: entry.path, sizeBytes, sha256, mtimeNs, ctimeNs, isTorn });
+    onFile({ path, ...rest });
   }
 
   async #storePack(

@@ -5,14 +5,22 @@ import { arePieces } from './pieces.ts';
 import type { TreeEntry } from './types.ts';
 
 const HASH_DIGITS = 64;
-const TYPES: readonly unknown[] = ['file', 'directory', 'symlink'];
+const TYPES: readonly unknown[] = ['file', 'directory', 'symlink', 'hardlink', 'fifo', 'device'];
 const CHUNKINGS: readonly unknown[] = ['pages', 'content', undefined];
+
+const LINE = Symbol('line of the tree');
+
+/** The line that says just this entry; undefined for one that was made otherwise, a changed copy of one that was read included. */
+export function lineOf(entry: TreeEntry & { readonly [LINE]?: string }): string | undefined {
+  return entry[LINE];
+}
 
 /** `what`: names the tree. Throws `OBJECT_DAMAGED` for a line that is no entry (docs/vault-format.md, section 7); fields that it does not know are kept. */
 export function parseTreeEntry(line: string, what: string): TreeEntry {
   try {
     const entry = JSON.parse(line) as unknown;
-    if (isEntry(entry)) return entry;
+    // Not enumerable: a changed copy does not have it.
+    if (isEntry(entry)) return Object.defineProperty(entry, LINE, { value: line });
   } catch (cause) {
     fail('OBJECT_DAMAGED', `${what} has a line that is no entry`, { cause });
   }
@@ -34,10 +42,28 @@ function isEntry(value: unknown): value is TreeEntry {
     isTextOrAbsent(entry.linkTarget) &&
     isTextOrAbsent(entry.ctimeNs) &&
     isTextOrAbsent(entry.inode) &&
+    [entry.uid, entry.gid].every((id) => id === undefined || isCount(id)) &&
+    isTextOrAbsent(entry.user) &&
+    isTextOrAbsent(entry.group) &&
+    (entry.holes === undefined || entry.holes === true) &&
+    (entry.xattrs === undefined || isTexts(entry.xattrs)) &&
+    (entry.device === undefined || isDevice(entry.device)) &&
+    (entry.type !== 'hardlink' || typeof entry.linkTarget === 'string') &&
+    (entry.type !== 'device' || entry.device !== undefined) &&
     (entry.sha256 === undefined || isHash(entry.sha256)) &&
     (entry.chunks === undefined || (Array.isArray(entry.chunks) && entry.chunks.every(isHash))) &&
     (entry.pieces === undefined || hasPieces(entry, entry.sizeBytes))
   );
+}
+
+function isTexts(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string');
+}
+
+function isDevice(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, major, minor } = value as Readonly<Record<string, unknown>>;
+  return (kind === 'character' || kind === 'block') && isCount(major) && isCount(minor);
 }
 
 function hasPieces({ type, chunks, pieces }: Readonly<Record<string, unknown>>, sizeBytes: number): boolean {

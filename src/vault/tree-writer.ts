@@ -4,18 +4,29 @@ import { createHash } from 'node:crypto';
 import type { ChunkPipeline } from './chunk-pipeline.ts';
 import type { GearTable } from './chunker.ts';
 import { type ChunkOwner, StreamCutter } from './stream-cutter.ts';
+import { lineOf } from './tree-entry.ts';
 import type { TreeEntry } from './types.ts';
 
 /** An entry of which everything but some chunk ids may be known. */
 export interface PendingEntry extends ChunkOwner {
-  /** Set when the bytes have ended; `null` for an entry that is left out after all. */
-  entry: Omit<TreeEntry, 'chunks'> | null | undefined;
+  /** Set when the bytes have ended; `null` for an entry that is left out after all. A function is asked when everything in front of it is known. */
+  entry: Omit<TreeEntry, 'chunks'> | null | undefined | (() => TreeEntry | undefined);
   /** Ids that come before those of its own chunks. */
   kept?: readonly string[];
+  /** The whole entry as it is to be written. */
+  readonly line?: string;
 }
 
 /** Waiting entries of which nothing more has to be known: enough that writing them down costs little, few enough to keep. */
 const FLUSH_ENTRIES = 512;
+
+/** Writing again what was read a moment ago would cost as much as reading it. */
+function known(whole: TreeEntry): PendingEntry {
+  const line = lineOf(whole);
+  if (line !== undefined) return { entry: whole, chunks: [], waiting: 0, line };
+  const { chunks, ...entry } = whole;
+  return { entry, chunks: [...(chunks ?? [])], waiting: 0 };
+}
 
 export class TreeWriter {
   readonly #cutter: StreamCutter;
@@ -41,19 +52,24 @@ export class TreeWriter {
   }
 
   /** Resolves when there is room for more: a tree without anything new would be all in memory otherwise. */
-  async add(entry: TreeEntry): Promise<void> {
-    const { chunks, ...rest } = entry;
-    this.#queue.push({ entry: rest, chunks: [...(chunks ?? [])], waiting: 0 });
+  async add(entry: TreeEntry | (() => TreeEntry | undefined)): Promise<void> {
+    if (typeof entry === 'function') this.#queue.push({ entry, chunks: [], waiting: 0 });
+    else this.#queue.push(known(entry));
     if (++this.#added % FLUSH_ENTRIES === 0) await this.flush();
   }
 
   /** Takes note of the entries that are complete now. */
   settle(): void {
     let done = 0;
-    for (const { entry, kept = [], chunks, waiting } of this.#queue) {
-      if (entry === undefined || waiting > 0) break;
+    for (const { entry: told, kept = [], chunks, waiting, line } of this.#queue) {
+      if (told === undefined || waiting > 0) break;
       done++;
-      if (entry === null) continue;
+      if (line !== undefined) {
+        this.#lines.push(line);
+        continue;
+      }
+      const entry = typeof told === 'function' ? told() : told;
+      if (!entry) continue;
       this.#lines.push(JSON.stringify(entry.type === 'file' ? { ...entry, chunks: [...kept, ...chunks] } : entry));
     }
     if (done > 0) this.#queue.splice(0, done);

@@ -15,7 +15,7 @@ import { readTree, rescue, runtimes, takeRescue } from '../support/rescue.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 interface Entry {
-  readonly type: 'file' | 'directory' | 'symlink';
+  readonly type: string;
   readonly mode: number;
   readonly mtimeSeconds: number;
   readonly sha256?: string;

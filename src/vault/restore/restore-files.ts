@@ -11,7 +11,7 @@ import { ByteBudget } from './byte-budget.ts';
 import { type FetchedFrames, FrameFetcher, type WantedFrame } from './frame-fetcher.ts';
 import { PackSources, type Source } from './pack-sources.ts';
 import { type FileSource, isWhole, PlacePlan, type Stretch, slicesOf, sourceOf, stretchesOf } from './place-plan.ts';
-import { canSyncFileSystem, syncFileSystem } from './sync.ts';
+import { canSyncFileSystem, SyncAlong } from './sync.ts';
 
 /** Looked at together, whether they are right already. */
 const BATCH_FILES = 1024;
@@ -37,17 +37,22 @@ export async function restoreFiles(
   files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
   options: RestoreFilesOptions,
 ): Promise<RestoredFiles> {
-  const isSynced = options.sync === 'each' || !canSyncFileSystem();
-  const run = new RestoreRun(parts, snapshot, options, isSynced);
-  const restored = await run.run(files);
-  if (!isSynced) await syncFileSystem(options.directory);
-  return restored;
+  const isSyncedByFile = options.sync === 'each' || !canSyncFileSystem();
+  const sync = isSyncedByFile ? undefined : await SyncAlong.open(options.directory);
+  try {
+    const restored = await new RestoreRun(parts, snapshot, options, sync).run(files);
+    await sync?.finish();
+    return restored;
+  } finally {
+    await sync?.close();
+  }
 }
 
 class RestoreRun {
   readonly #parts: SourceParts;
   readonly #options: RestoreFilesOptions;
-  readonly #isSynced: boolean;
+  /** Undefined: each file is synced before it gets its name. */
+  readonly #sync: SyncAlong | undefined;
   readonly #root: TargetRoot;
   readonly #threads: JobThreads;
   readonly #fetcher: FrameFetcher;
@@ -56,13 +61,13 @@ class RestoreRun {
   readonly #underWay = new Set<Promise<void>>();
   #failure: { readonly cause: unknown } | undefined;
   #plan = new PlacePlan();
-  #done: RestoredFiles = { files: 0, bytes: 0, keptFiles: 0, keptBytes: 0 };
+  #done: RestoredFiles = { files: 0, bytes: 0, keptFiles: 0, keptBytes: 0, lacking: [], lackingCount: 0 };
 
-  constructor(parts: SourceParts, snapshot: SnapshotId, options: RestoreFilesOptions, isSynced: boolean) {
+  constructor(parts: SourceParts, snapshot: SnapshotId, options: RestoreFilesOptions, sync: SyncAlong | undefined) {
     const signal = options.signal ? AbortSignal.any([options.signal, this.#stop.signal]) : this.#stop.signal;
     this.#parts = parts;
     this.#options = options;
-    this.#isSynced = isSynced;
+    this.#sync = sync;
     this.#root = { directory: options.directory, session: randomUUID(), mark: snapshot.slice(-MARK_LENGTH) };
     this.#threads = new JobThreads(options.threads);
     this.#fetcher = new FrameFetcher(
@@ -90,7 +95,10 @@ class RestoreRun {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     try {
       this.#check();
-      await this.#threads.everywhere<'leave'>({ kind: 'leave', root: this.#root });
+      const answers = await this.#threads.everywhere<'leave'>({ kind: 'leave', root: this.#root });
+      const lacking = answers.flatMap((answer) => answer.lacking);
+      const lackingCount = answers.reduce((sum, answer) => sum + answer.lackingCount, 0);
+      this.#done = { ...this.#done, lacking, lackingCount };
     } finally {
       await this.#threads.close();
     }
@@ -100,7 +108,7 @@ class RestoreRun {
   /** The files that are not right on the disk already, in their order. */
   async *#lacking(files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>): AsyncGenerator<Wanted> {
     const asked: { batch: readonly Wanted[]; answer: Promise<AnswerTo<'keep'>> }[] = [];
-    for await (const batch of batchesOf(files, this.#options, this.#isSynced)) {
+    for await (const batch of batchesOf(files, this.#options, this.#sync === undefined)) {
       const job = { kind: 'keep', root: this.#root, files: batch.map(({ file }) => file) } as const;
       const answer = this.#repeated(() => this.#threads.run<'keep'>(job));
       answer.catch(() => {}); // awaited below
@@ -178,6 +186,7 @@ class RestoreRun {
       try {
         this.#check();
         await this.#place(plan);
+        this.#sync?.wrote(plan.plainBytes);
       } finally {
         giveBack();
       }
@@ -246,6 +255,7 @@ class RestoreRun {
   #note(files: readonly TargetFile[], isKept: boolean): void {
     const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     this.#done = {
+      ...this.#done,
       files: this.#done.files + files.length,
       bytes: this.#done.bytes + bytes,
       keptFiles: this.#done.keptFiles + (isKept ? files.length : 0),
@@ -279,7 +289,7 @@ async function* batchesOf(
 ): AsyncGenerator<readonly Wanted[]> {
   let batch: Wanted[] = [];
   let bytes = 0;
-  for await (const { entry, path, mode } of files) {
+  for await (const { entry, path, mode, owner = options.owner } of files) {
     if (batch.length > 0 && (batch.length === BATCH_FILES || bytes + entry.sizeBytes > BATCH_BYTES)) {
       yield batch;
       batch = [];
@@ -292,13 +302,18 @@ async function* batchesOf(
       ...(entry.sha256 !== undefined && { sha256: entry.sha256 }),
       mode: (mode ?? entry.mode) & 0o7777,
       mtimeSeconds: entry.mtimeSeconds,
-      ...(options.owner && { owner: options.owner }),
+      ...(options.isExact && exactly(entry)),
+      ...(owner && { owner }),
       isSynced,
     };
     batch.push({ file, entry });
     bytes += entry.sizeBytes;
   }
   if (batch.length > 0) yield batch;
+}
+
+function exactly({ mtimeNanos, xattrs, holes }: TreeEntry) {
+  return { mtimeNanos: mtimeNanos ?? 0, xattrs: xattrs ?? {}, ...(holes && { holes }) };
 }
 
 /** What a tree says is authentic, and still never leads out of the target. */

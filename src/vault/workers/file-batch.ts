@@ -1,10 +1,11 @@
 // Reading small files of this host in a worker thread: whole, one after another into one buffer, cut and hashed on the way.
 
 import { hash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, readSync } from 'node:fs';
 import type { ChunkIds } from '../chunk-id.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import { Cutter, type GearTable } from '../chunker.ts';
+import { openSource } from './open-source.ts';
 import type { FileRead, FileToRead } from './protocol.ts';
 
 /** A file that changes while it is read is read again this often before it is called torn. */
@@ -12,8 +13,6 @@ const ATTEMPTS = 3;
 const GROWTH_BYTES = 64 * 1024;
 /** What a batch needs at the most, as long as its files do not grow: every buffer fits every batch. */
 const BUFFER_BYTES = 4 * 1024 * 1024 + 1024;
-/** Whatever took the file's place since the scan: no link is followed, and nobody waits for the other end of a pipe. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export interface Batch {
   readonly bytes: Buffer;
@@ -60,10 +59,10 @@ export class BatchReader {
       : (this.#spares.splice(at, 1)[0] as Buffer);
   }
 
-  #file({ path }: FileToRead): FileRead {
+  #file({ source }: FileToRead): FileRead {
     let file: number | undefined;
     try {
-      file = openSync(typeof path === 'string' ? path : Buffer.from(path), OPEN_FLAGS);
+      file = openSource(source);
       return fstatSync(file).isFile() ? this.#content(file) : { code: 'EINVAL' };
     } catch (error) {
       return { code: (error as NodeJS.ErrnoException).code ?? 'EIO' };
@@ -119,11 +118,15 @@ export class BatchReader {
       sizeBytes: bytes.length,
       sha256: sha256.toString('hex'),
       chunks: this.#lengths.length - first,
-      mtimeNs: stat.mtimeNs,
-      ctimeNs: stat.ctimeNs,
+      ...readStat(stat),
       isTorn,
     };
   }
+}
+
+/** What is told of a file after it was read. */
+export function readStat({ mtimeNs, ctimeNs, ino, mode, uid, gid }: BigIntStats) {
+  return { mtimeNs, ctimeNs, inode: ino, mode: Number(mode) & 0o7777, uid: Number(uid), gid: Number(gid) };
 }
 
 function isUnchanged(before: BigIntStats, after: BigIntStats): boolean {

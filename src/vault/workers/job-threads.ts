@@ -71,9 +71,9 @@ export class JobThreads {
   }
 
   /** Every thread once, after the jobs that it was given before. */
-  async everywhere<Kind extends JobKind>(job: Jobs[Kind]['job']): Promise<void> {
+  async everywhere<Kind extends JobKind>(job: Jobs[Kind]['job']): Promise<AnswerTo<Kind>[]> {
     const used = this.#slots.flatMap((slot, home) => (slot.worker ? [home] : []));
-    await Promise.all(used.map((home) => this.run<Kind>(job, { home })));
+    return Promise.all(used.map((home) => this.run<Kind>(job, { home })));
   }
 
   /** Waits for the jobs under way: once this resolves no thread touches anything. */

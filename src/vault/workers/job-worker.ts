@@ -63,7 +63,7 @@ const handlers: {
     tree.sync();
     tree.close();
     session = undefined;
-    return {};
+    return tree.lacking;
   },
 };
 

@@ -32,9 +32,23 @@ export interface TargetFile {
   readonly sha256?: string;
   readonly mode: number;
   readonly mtimeSeconds: number;
+  readonly mtimeNanos?: number;
+  /** Extended attributes by name, in base64: exactly these. Absent: whatever the file system gives a new file. */
+  readonly xattrs?: Readonly<Record<string, string>>;
+  /** Zeros are not written: the file system keeps holes. */
+  readonly holes?: boolean;
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** On the disk before it has its name. */
   readonly isSynced: boolean;
+}
+
+/** Of a restored file, what could not be given to it; its content is right all the same. */
+export interface Lacking {
+  readonly path: string;
+  /** `owner`, or the name of an extended attribute. */
+  readonly what: string;
+  /** As the system gives it. */
+  readonly code: string;
 }
 
 /** A pack as a thread needs it. */
@@ -142,7 +156,8 @@ export interface Jobs {
   /** Names that were given become durable, where files are synced one by one; lets go of what is kept open. */
   leave: {
     readonly job: { readonly kind: 'leave'; readonly root: TargetRoot };
-    readonly answer: Record<string, never>;
+    /** The first of what was lacking, and how much it was. */
+    readonly answer: { readonly lacking: readonly Lacking[]; readonly lackingCount: number };
   };
 }
 

@@ -1,6 +1,7 @@
 // What the main thread and its data workers say to each other while a snapshot is written.
 
 import type { Compression } from '../codec.ts';
+import type { LocalSource } from '../types.ts';
 
 /** What a worker needs to know of the snapshot that it works for. */
 export interface WorkerSetup {
@@ -15,8 +16,7 @@ export interface WorkerSetup {
 
 /** A file of this host that a worker reads by itself. */
 export interface FileToRead {
-  /** Absolute; bytes because a name need not be UTF-8. */
-  readonly path: string | Uint8Array;
+  readonly source: LocalSource;
   /** By the scan; a file that grew is read this far at the first go and again when it has changed. */
   readonly sizeBytes: number;
 }
@@ -43,6 +43,11 @@ export type FileRead =
       /** Of the file after it was read; nanoseconds since 1970. */
       readonly mtimeNs: bigint;
       readonly ctimeNs: bigint;
+      readonly inode: bigint;
+      /** Permission bits. */
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
       /** Changed while it was read, again and again: the bytes are of no single moment. */
       readonly isTorn: boolean;
     }

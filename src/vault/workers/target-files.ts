@@ -4,12 +4,8 @@ import { createHash, type Hash } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
-  futimesSync,
   lstatSync,
   openSync,
   readSync,
@@ -18,9 +14,12 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { bytesOfText, pathOfText } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { TargetFile } from './jobs.ts';
+import { isSettled, settle } from './settle-file.ts';
 import type { TargetTree } from './target-tree.ts';
+import { stretchesWithData } from './zero-blocks.ts';
 
 const SUFFIX = '.holdfast-part';
 /** Of a restore's session, in the names of unfinished files without a hash. */
@@ -34,8 +33,8 @@ const NEW_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | cons
 
 export interface Places {
   /** The unfinished form. */
-  readonly part: string;
-  readonly final: string;
+  readonly part: string | Buffer;
+  readonly final: string | Buffer;
 }
 
 /**
@@ -47,12 +46,12 @@ export function placesOf(tree: TargetTree, { path, sha256 }: Pick<TargetFile, 'p
   const { mark, session } = tree.root;
   const suffix = `.${mark}${sha256 === undefined ? `.${session.slice(0, SESSION_LENGTH)}` : ''}${SUFFIX}`;
   const isLong = Buffer.byteLength(name) + suffix.length > LONGEST_NAME;
-  const stem = isLong ? `.${createHash('sha256').update(name).digest('hex')}` : name;
-  return { part: `${directory}/${stem}${suffix}`, final: `${directory}/${name}` };
+  const stem = isLong ? `.${createHash('sha256').update(bytesOfText(name)).digest('hex')}` : name;
+  return { part: pathOfText(`${directory}/${stem}${suffix}`), final: pathOfText(`${directory}/${name}`) };
 }
 
 /** The file at `place` when it is one, and nobody reaches it by another name; the caller closes it. */
-export function openIfOwn(place: string, flags = READ_FLAGS): { handle: number; stat: Stats } | undefined {
+export function openIfOwn(place: string | Buffer, flags = READ_FLAGS): { handle: number; stat: Stats } | undefined {
   let handle: number;
   try {
     handle = openSync(place, flags);
@@ -69,7 +68,7 @@ export function openIfOwn(place: string, flags = READ_FLAGS): { handle: number; 
 }
 
 /** An empty file that did not exist before; one that an earlier attempt left goes. */
-export function openNew(part: string): number {
+export function openNew(part: string | Buffer): number {
   for (let attempt = 1; ; attempt++) {
     try {
       return openSync(part, NEW_FLAGS, 0o600);
@@ -83,6 +82,17 @@ export function openNew(part: string): number {
 export function writeAll(handle: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) {
     done += writeSync(handle, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+/** As `writeAll`; of a file with holes blocks of zeros are not written: a new file has them. */
+function write(handle: number, { holes }: TargetFile, bytes: Uint8Array, position: number): void {
+  if (!holes) {
+    writeAll(handle, bytes, position);
+    return;
+  }
+  for (const { from, to } of stretchesWithData(bytes, position)) {
+    writeAll(handle, bytes.subarray(from, to), position + from);
   }
 }
 
@@ -105,10 +115,11 @@ export function writeWhole(tree: TargetTree, file: TargetFile, pieces: readonly 
   try {
     let position = 0;
     for (const bytes of pieces) {
-      writeAll(handle, bytes, position);
+      write(handle, file, bytes, position);
       position += bytes.length;
     }
-    settle(handle, file);
+    if (file.holes) ftruncateSync(handle, position);
+    settle(tree, handle, file);
   } finally {
     closeSync(handle);
   }
@@ -127,7 +138,7 @@ export function keepIfRight(tree: TargetTree, file: TargetFile): boolean {
     const hash = createHash('sha256');
     readInto(found.handle, 0, file.sizeBytes, (bytes) => hash.update(bytes));
     if (hash.digest('hex') !== file.sha256) return false;
-    if (!isSettled(found.stat, file) || file.isSynced) settle(found.handle, file);
+    if (!isSettled(found.stat, file) || file.isSynced) settle(tree, found.handle, file);
     return true;
   } finally {
     closeSync(found.handle);
@@ -139,7 +150,8 @@ export function beginLarge(tree: TargetTree, file: TargetFile): { handle: number
   const { part } = placesOf(tree, file);
   if (file.sha256 === undefined) clearLeftovers(tree, file);
   const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const found = file.sha256 === undefined ? undefined : openIfOwn(part, flags);
+  // In one with holes, zeros would not be written over what an earlier attempt left.
+  const found = file.sha256 === undefined || file.holes ? undefined : openIfOwn(part, flags);
   if (found) {
     if (found.stat.size === file.sizeBytes && found.stat.uid === process.geteuid?.()) {
       return { handle: found.handle, isNew: false };
@@ -161,7 +173,7 @@ export function writeStretch(
   const found = openIfOwn(placesOf(tree, file).part, constants.O_RDWR | constants.O_NOFOLLOW);
   if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
   try {
-    for (const { at, bytes } of pieces) writeAll(found.handle, bytes, position + at);
+    for (const { at, bytes } of pieces) write(found.handle, file, bytes, position + at);
   } finally {
     closeSync(found.handle);
   }
@@ -200,7 +212,7 @@ export function finishLarge(tree: TargetTree, file: TargetFile, hash: LargeHash,
   if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
   try {
     if (found.stat.size !== file.sizeBytes) notAsCaptured(file);
-    settle(found.handle, file);
+    settle(tree, found.handle, file);
   } finally {
     closeSync(found.handle);
   }
@@ -223,25 +235,12 @@ function clearLeftovers(tree: TargetTree, { path }: TargetFile): void {
   tree.clearOnce(path, (name) => others.test(name) && !name.endsWith(own));
 }
 
-function exists(place: string): boolean {
+function exists(place: string | Buffer): boolean {
   return lstatSync(place, { throwIfNoEntry: false }) !== undefined;
 }
 
 export function notAsCaptured(file: TargetFile): never {
   return fail('OBJECT_DAMAGED', `'${file.path}' is not what was captured: its chunks are right, the whole is not`);
-}
-
-function isSettled(stat: Stats, { mode, mtimeSeconds, owner }: TargetFile): boolean {
-  const isOwned = owner === undefined || (stat.uid === owner.uid && stat.gid === owner.gid);
-  return isOwned && (stat.mode & 0o7777) === mode && Math.abs(stat.mtimeMs / 1000 - mtimeSeconds) < 0.001;
-}
-
-/** The owner comes first: changing it takes set-user-id bits away. */
-function settle(handle: number, { mode, mtimeSeconds, owner, isSynced }: TargetFile): void {
-  if (owner !== undefined) fchownSync(handle, owner.uid, owner.gid);
-  fchmodSync(handle, mode);
-  futimesSync(handle, mtimeSeconds, mtimeSeconds);
-  if (isSynced) fsyncSync(handle);
 }
 
 function publish(tree: TargetTree, file: TargetFile, { part, final }: Places): void {

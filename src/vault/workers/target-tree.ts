@@ -1,11 +1,15 @@
 // Paths below a restore's target that lead there whatever somebody else puts in the way: no link is followed on any step.
 
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
+import { pathOfText } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
-import type { TargetRoot } from './jobs.ts';
+import type { Lacking, TargetRoot } from './jobs.ts';
 
 /** Of each thread: the usual limit of a process is 1,024. */
 const MOST_OPEN = 32;
+const MOST_TOLD = 100;
+/** The user has no right to it, or the file system no such thing. */
+const NOT_HERE = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** Keeps directories open and names files below the open directory (`/proc/self/fd/N/name`), because Node has no `openat`. */
@@ -15,6 +19,8 @@ export class TargetTree {
   readonly #open = new Map<string, number>();
   readonly #renamedIn = new Set<string>();
   readonly #cleared = new Set<string>();
+  readonly #lacking: Lacking[] = [];
+  #lackingCount = 0;
 
   constructor(root: TargetRoot) {
     this.root = root;
@@ -39,6 +45,22 @@ export class TargetTree {
     this.#cleared.add(parent);
     const directory = `/proc/self/fd/${this.#directory(parent)}`;
     for (const name of readdirSync(directory)) if (isLeftover(name)) removeIfThere(`${directory}/${name}`);
+  }
+
+  /** What may not be possible here, for the user or the file system: told instead of thrown. */
+  attempt(path: string, what: string, act: () => unknown): void {
+    try {
+      act();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === undefined || !NOT_HERE.has(code)) throw error;
+      this.#lackingCount++;
+      if (this.#lacking.length < MOST_TOLD) this.#lacking.push({ path, what, code });
+    }
+  }
+
+  get lacking(): { readonly lacking: readonly Lacking[]; readonly lackingCount: number } {
+    return { lacking: this.#lacking, lackingCount: this.#lackingCount };
   }
 
   /** Names that were given are on the disk. */
@@ -76,7 +98,7 @@ export class TargetTree {
 
   #openBelow(path: string): number {
     const { directory, name } = this.locate(path);
-    const place = `${directory}/${name}`;
+    const place = pathOfText(`${directory}/${name}`);
     for (let attempt = 1; ; attempt++) {
       try {
         return openSync(place, FLAGS);
@@ -93,7 +115,7 @@ export class TargetTree {
 }
 
 /** Another thread may be faster. */
-function makeDirectory(place: string): void {
+function makeDirectory(place: string | Buffer): void {
   try {
     mkdirSync(place, 0o700);
   } catch (error) {
