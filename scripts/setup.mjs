@@ -63,7 +63,7 @@ export async function setUp(purpose) {
   const startedAt = performance.now();
   const unlock = await lockCache();
   try {
-    await ensureSystemTools();
+    await ensureSystemTools(purpose);
     const components = await findComponents(purpose);
     const { versitygw, ministack, moto, ...forAll } = components;
     await writeComponents(componentsFile(), forAll);

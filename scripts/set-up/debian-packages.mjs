@@ -27,13 +27,15 @@ export async function installPackages(packages, reason) {
   if (!installed.ok) throw new SetUpError(`${reason}, and apt-get failed:\n${tail(installed)}`, command);
 }
 
-/** The tools that hold locks and tie a child's life to its parent's, zstd, and the time zones PostgreSQL reads. */
-export async function ensureSystemTools() {
+/** The tools that hold locks and tie a child's life to its parent's, zstd, and the time zones PostgreSQL reads. @param {'quickstart' | 'test'} purpose */
+export async function ensureSystemTools(purpose) {
   const missing = [];
   for (const tool of ['flock', 'setpriv']) if (!(await which(tool))) missing.push(tool);
   if (missing.length > 0) await installPackages(['util-linux'], `${missing.join(' and ')} not found on PATH`);
   // What rescue.mjs uses where Node has no zstd of its own.
   if (!(await which('zstd'))) await installPackages(['zstd'], 'zstd not found on PATH');
+  // The eye that compares trees.
+  if (purpose === 'test' && !(await which('rsync'))) await installPackages(['rsync'], 'rsync not found on PATH');
   const zones = await access('/usr/share/zoneinfo/UTC').then(
     () => true,
     () => false,

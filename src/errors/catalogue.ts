@@ -221,6 +221,12 @@ export const catalogue = {
     'see `holdfast copies` for the copy that takes no log; `holdfast status` tells how long the server can wait',
   ),
   SLOT_BUSY: entry(failed, true, 'another process is connected to the replication slot', 'is a second worker running?'),
+  FILES_ROOT: entry(
+    refused,
+    true,
+    'a root of a files component cannot be looked at, or lies inside of another one',
+    'mount its disk, give the worker the right to read it, or take it out of the configuration',
+  ),
   BACKUP_INVALID: entry(
     failed,
     true,

@@ -1,0 +1,216 @@
+// One snapshot of files: a scan beside the tree of the snapshot before, what changed is read by the vault's threads, the manifest comes last.
+
+import type { ComponentId } from '../../domain/component.ts';
+import { momentFromDate } from '../../domain/moment.ts';
+import { pathOfText } from '../../domain/path-text.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import type {
+  LocalFile,
+  LocalFileResult,
+  Snapshot,
+  SnapshotId,
+  SnapshotOnCopies,
+  SnapshotWriter,
+  TreeEntry,
+  Vault,
+} from '../../vault/index.ts';
+import { KnownEntries } from '../known-entries.ts';
+import { Owners } from '../owners.ts';
+import type { Found, FoundBatch, LeftOut, Unseen } from '../scan/found.ts';
+import { scan } from '../scan/scan.ts';
+import { Telling } from '../told.ts';
+import type { FilesDetails, FilesProgress, FilesSource } from '../types.ts';
+import { Describer, isUnchanged } from './entry-of.ts';
+import { HardLinks } from './hard-links.ts';
+import { straightRoots } from './roots.ts';
+
+export interface CaptureFilesOptions {
+  readonly vault: Vault;
+  readonly source: FilesSource;
+  /** `snapshotId` is chosen by the run: a repeated attempt has the same and finds what an earlier one committed. */
+  readonly request: {
+    readonly snapshotId: SnapshotId;
+    readonly component: ComponentId;
+    readonly class: string;
+    readonly host: string;
+  };
+  readonly onProgress?: (progress: FilesProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+export const FILES = 'files';
+/** Vanished between the scan and the reading: it was not there. */
+const GONE = new Set(['ENOENT', 'ENOTDIR']);
+
+/**
+ * Resolves with the committed snapshot; what could not be read is told in its details, and its state is `damaged` then. Throws `FILES_ROOT`
+ * when a root is not there, `CANCELLED`, `POLICY_UNMET` and what the stores say; nothing is committed then.
+ */
+export async function captureFiles(options: CaptureFilesOptions): Promise<SnapshotOnCopies> {
+  const { vault, request, signal } = options;
+  const earlier = await vault.completeSnapshot(request.component, request.snapshotId);
+  if (earlier !== undefined) return earlier;
+  const roots = await straightRoots(options.source.roots);
+  const started = new Date();
+  const { snapshotId: id, component, host } = request;
+  const from = momentFromDate(started);
+  const parent = (await vault.listSnapshots(component)).find((each) => each.class === request.class);
+  const writer = await vault.writeSnapshot({ id, component, kind: FILES, class: request.class, from, host });
+  try {
+    const capture = new Capture(options, writer, roots, BigInt(started.getTime()) * 1_000_000n);
+    const details = await capture.run(parent);
+    const state = details.unseen.count > 0 ? 'damaged' : 'clean';
+    return await writer.commit({ to: momentFromDate(new Date()), state, engine: { ...details } });
+  } catch (error) {
+    await writer.abandon();
+    const isCancelled = signal.aborted && !(error instanceof HoldfastError && error.code === 'CANCELLED');
+    throw isCancelled ? new HoldfastError('CANCELLED', 'the snapshot was cancelled', { cause: error }) : error;
+  }
+}
+
+class Capture {
+  readonly #options: CaptureFilesOptions;
+  readonly #writer: SnapshotWriter;
+  /** Where each root really is, by its text in the tree. */
+  readonly #roots: ReadonlyMap<string, string>;
+  readonly #describer: Describer;
+  readonly #links = new HardLinks();
+  readonly #unseen = new Telling<Unseen>();
+  readonly #vanished = new Telling<string>();
+  readonly #torn = new Telling<string>();
+  readonly #leftOut = new Telling<LeftOut>();
+  #known: KnownEntries | undefined;
+  #files = 0;
+  #directories = 0;
+  #others = 0;
+  #unchanged = 0;
+  #sizeBytes = 0;
+  #readBytes = 0;
+
+  constructor(
+    options: CaptureFilesOptions,
+    writer: SnapshotWriter,
+    roots: ReadonlyMap<string, string>,
+    scanStartNs: bigint,
+  ) {
+    this.#options = options;
+    this.#writer = writer;
+    this.#roots = roots;
+    this.#describer = new Describer(new Owners(), scanStartNs);
+  }
+
+  async run(parent: Snapshot | undefined): Promise<FilesDetails> {
+    const reader = parent && (await this.#options.vault.openSnapshot(parent.id));
+    this.#known = reader && new KnownEntries(reader.entryBatches());
+    try {
+      await this.#writer.addLocalFiles(this.#filesToRead(), (result) => this.#noteRead(result));
+    } finally {
+      await this.#known?.close();
+      reader?.close();
+    }
+    this.#requireNotCancelled();
+    return {
+      roots: [...this.#options.source.roots],
+      files: this.#files,
+      directories: this.#directories,
+      others: this.#others,
+      sizeBytes: this.#sizeBytes,
+      unchangedFiles: this.#unchanged,
+      unseen: this.#unseen.told,
+      vanished: this.#vanished.told,
+      torn: this.#torn.told,
+      leftOut: this.#leftOut.told,
+    };
+  }
+
+  /** Adds everything else to the tree on the way. */
+  async *#filesToRead(): AsyncGenerator<LocalFile> {
+    const { source, onProgress } = this.#options;
+    const roots = [...this.#roots.keys()].map((text) => `/${text}`);
+    for await (const batch of scan({ roots, rules: source.rules })) {
+      this.#requireNotCancelled();
+      this.#noteScanned(batch);
+      for (const found of batch.found) {
+        const file = await this.#add(found);
+        if (file) yield file;
+      }
+      onProgress?.({ files: this.#files, bytes: this.#sizeBytes, readBytes: this.#readBytes });
+    }
+  }
+
+  async #add(found: Found): Promise<LocalFile | undefined> {
+    const before = await this.#known?.take(found.path);
+    const path = this.#straight(found.path);
+    if (found.type !== 'file') {
+      await this.#writer.addEntry(await this.#describer.bare(found, before, pathOfText(path)));
+      if (found.type === 'directory') this.#directories++;
+      else this.#others++;
+      return undefined;
+    }
+    const leader = this.#links.leaderOf(found);
+    if (leader !== undefined) {
+      await this.#addLink(found, leader);
+      return undefined;
+    }
+    if (isUnchanged(found, before) && (await this.#writer.addUnchanged(before))) {
+      this.#noteUnchanged(before);
+      return undefined;
+    }
+    const { entry, settle } = await this.#describer.file(found, before, pathOfText(path));
+    return { entry, settle, source: { straight: path }, sizeBytes: found.sizeBytes };
+  }
+
+  async #addLink(found: Found, leader: string): Promise<void> {
+    const { path, mode, mtimeNs } = found;
+    const mtimeSeconds = Number(mtimeNs / 1_000_000_000n);
+    await this.#writer.addEntry(() => {
+      if (this.#links.hasFailed(leader)) {
+        this.#unseen.add({ path, code: 'ESTALE' });
+        return undefined;
+      }
+      this.#others++;
+      return { path, type: 'hardlink', mode, mtimeSeconds, linkTarget: leader };
+    });
+  }
+
+  #straight(path: string): string {
+    for (const [text, real] of this.#roots) {
+      if (path === text) return real;
+      if (path.startsWith(`${text}/`)) return `${real === '/' ? '' : real}${path.slice(text.length)}`;
+      if (text === '') return `/${path}`;
+    }
+    return fail('INTERNAL', `'${path}' is below no root`);
+  }
+
+  #noteUnchanged({ sizeBytes }: TreeEntry): void {
+    this.#files++;
+    this.#unchanged++;
+    this.#sizeBytes += sizeBytes;
+  }
+
+  #noteScanned({ unseen, leftOut }: FoundBatch): void {
+    for (const each of unseen) {
+      if (GONE.has(each.code)) this.#vanished.add(each.path);
+      else this.#unseen.add(each);
+    }
+    for (const each of leftOut) this.#leftOut.add(each);
+  }
+
+  #noteRead(result: LocalFileResult): void {
+    const { path } = result;
+    if ('code' in result) {
+      this.#links.failed(path);
+      if (GONE.has(result.code)) this.#vanished.add(path);
+      else this.#unseen.add({ path, code: result.code });
+      return;
+    }
+    this.#files++;
+    this.#sizeBytes += result.sizeBytes;
+    this.#readBytes += result.sizeBytes;
+    if (result.isTorn) this.#torn.add(path);
+  }
+
+  #requireNotCancelled(): void {
+    if (this.#options.signal.aborted) fail('CANCELLED', 'the snapshot was cancelled');
+  }
+}

@@ -1,0 +1,7 @@
+// Files: trees of this host into the vault and back.
+
+export { type CaptureFilesOptions, captureFiles, FILES } from './capture/capture.ts';
+export { type Selection, treePath } from './restore/select.ts';
+export { type WriteTreeOptions, type WrittenTree, writeTree } from './restore/write-tree.ts';
+export type { ScanRules } from './scan/rules.ts';
+export type { FilesDetails, FilesProgress, FilesSource, Told } from './types.ts';

@@ -1,0 +1,114 @@
+// Trees through the vault and back: what comes back is what was there, in every respect that rsync and find can see.
+
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { captureFiles, type FilesDetails, writeTree } from '../../../src/files/index.ts';
+import type { SnapshotId, SnapshotOnCopies } from '../../../src/vault/index.ts';
+import { differences, makeAwkwardTree } from '../../support/file-trees.ts';
+import { seededBytes, snapshotId, type TestVault, testVault } from '../../support/vault.ts';
+
+const COMPONENT = 'files/uploads';
+const rules = { exclude: [], oneFileSystem: true, cacheTags: true };
+
+describe('a tree through the vault', () => {
+  let base: string;
+  let source: string;
+  let test: TestVault;
+  let number = 1;
+
+  before(async () => {
+    base = await mkdtemp(join(tmpdir(), 'holdfast-files-'));
+    source = join(base, 'source');
+    await mkdir(source);
+    await makeAwkwardTree(source);
+    test = await testVault();
+  });
+  after(async () => {
+    await rm(base, { recursive: true, force: true });
+    await test[Symbol.asyncDispose]();
+  });
+
+  const capture = (): Promise<SnapshotOnCopies> =>
+    captureFiles({
+      vault: test.vault,
+      source: { roots: [source], rules },
+      request: { snapshotId: snapshotId(number++), component: COMPONENT, class: 'files', host: 'here' },
+      signal: AbortSignal.timeout(600_000),
+    });
+
+  const giveBack = async (id: SnapshotId, selection = {}) => {
+    const directory = await mkdtemp(join(base, 'back-'));
+    const reader = await test.vault.openSnapshot(id);
+    try {
+      const signal = AbortSignal.timeout(600_000);
+      const written = await writeTree({ reader, directory, selection, signal });
+      return { written, place: join(directory, source.slice(1)), directory };
+    } finally {
+      reader.close();
+    }
+  };
+
+  it('comes back as it was', async () => {
+    const snapshot = await capture();
+    const details = snapshot.engine as unknown as FilesDetails;
+    assert.deepEqual(details.unseen, { count: 0, first: [] });
+    assert.equal(snapshot.state, 'clean');
+    const { place, written } = await giveBack(snapshot.id);
+    assert.deepEqual(written.lacking, { count: 0, first: [] });
+    assert.deepEqual(await differences(source, place), []);
+    const holes = await stat(join(place, 'holes'));
+    assert.ok(holes.blocks * 512 < 1024 * 1024, `${holes.blocks} blocks`);
+  });
+
+  it('is compared by an eye that sees what differs', async () => {
+    const { place } = await giveBack((await test.vault.listSnapshots(COMPONENT))[0]?.id as SnapshotId);
+    await writeFile(join(place, 'plain/nothing'), 'x');
+    await unlink(join(place, 'zz-same'));
+    await writeFile(join(place, 'zz-same'), 'small\n');
+    await chmod(join(place, 'empty'), 0o700);
+    const seen = (await differences(source, place)).join('\n');
+    for (const name of ['plain/nothing', 'zz-same', 'empty/']) assert.match(seen, new RegExp(name));
+  });
+
+  it('is not read again where nothing changed, once the clock has left its last change behind', async () => {
+    const newest = (await stat(join(source, 'plain/small'))).ctimeMs;
+    while (Date.now() < newest + 2_100) await new Promise((resolve) => setTimeout(resolve, 100));
+    const settled = await capture();
+    const unchanged = await capture();
+    assert.equal(unchanged.statistics.readBytes, 0);
+    const details = unchanged.engine as unknown as FilesDetails;
+    assert.equal(details.unchangedFiles, details.files);
+    assert.equal(details.files, (settled.engine as unknown as FilesDetails).files);
+    assert.deepEqual(await differences(source, (await giveBack(unchanged.id)).place), []);
+  });
+
+  it('follows what changed: content, names, types, attributes, what is gone', async () => {
+    await writeFile(join(source, 'plain/nothing'), 'something');
+    await truncate(join(source, 'plain/deep/large'), 5 * 1024 * 1024);
+    await rename(join(source, 'äöü 漢字 🐘'), join(source, 'plain/renamed'));
+    await rm(join(source, 'empty'), { recursive: true });
+    await symlink('plain', join(source, 'empty'));
+    await unlink(join(source, 'link'));
+    await mkdir(join(source, 'link'));
+    await writeFile(join(source, 'link/now'), seededBytes('now', 70_000));
+    await chmod(join(source, 'plain/deep/deeper/middle'), 0o600);
+    const snapshot = await capture();
+    assert.ok(snapshot.statistics.readBytes < 6 * 1024 * 1024, `${snapshot.statistics.readBytes} bytes read`);
+    assert.deepEqual(await differences(source, (await giveBack(snapshot.id)).place), []);
+  });
+
+  it('gives back a part: a directory, and one name of a file that has several', async () => {
+    const id = (await test.vault.listSnapshots(COMPONENT))[0]?.id as SnapshotId;
+    const part = await giveBack(id, { paths: [join(source, 'plain/deep')] });
+    assert.deepEqual(await differences(join(source, 'plain/deep'), join(part.place, 'plain/deep')), []);
+    await assert.rejects(stat(join(part.place, 'holes')), { code: 'ENOENT' });
+    const one = await giveBack(id, { paths: [join(source, 'zz-same')] });
+    assert.equal((await stat(join(one.place, 'zz-same'))).size, 6);
+    assert.equal(one.written.files, 1);
+    const byPattern = await giveBack(id, { patterns: ['renamed'] });
+    assert.equal(byPattern.written.files, 1);
+  });
+});
