@@ -1,11 +1,15 @@
-// The benches: `npm run bench -- vault`. Each writes its report as a page and as data, and prints the page.
+// The benches: `npm run bench -- vault`, `… -- postgres`. Each writes its report as a page and as data, and prints the page.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isHoldfastError } from '../src/errors/index.ts';
 import { listenForInterrupts } from './lib/interrupt.ts';
+import type { CommonOptions } from './lib/options.ts';
+import { parseOptions as parsePostgresOptions, usage as postgresUsage } from './postgres/options.ts';
+import { renderPostgres } from './postgres/report.ts';
+import { runPostgres } from './postgres/run.ts';
 import { renderGrowth, runGrowth } from './vault/growth.ts';
-import { type BenchOptions, parseOptions, usage } from './vault/options.ts';
+import { parseOptions, usage } from './vault/options.ts';
 import { renderVault } from './vault/report.ts';
 import { runVault } from './vault/run.ts';
 
@@ -15,20 +19,32 @@ interface Report {
   readonly isNoisy: boolean;
 }
 
-async function main([bench, ...args]: readonly string[]): Promise<void> {
-  if (bench !== 'vault') fail('USAGE', `there is no bench '${bench ?? ''}'`, { hint: usage });
-  const options = parseOptions(args);
-  if (options.growth) {
-    const result = await runGrowth(options);
-    await publish(options, result, renderGrowth(result));
-  } else {
-    const result = await runVault(options);
-    await publish(options, result, renderVault(result));
-  }
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  async vault(args) {
+    const options = parseOptions(args);
+    if (options.growth) {
+      const result = await runGrowth(options);
+      await publish(options, result, renderGrowth(result));
+    } else {
+      const result = await runVault(options);
+      await publish(options, result, renderVault(result));
+    }
+  },
+  async postgres(args) {
+    const options = parsePostgresOptions(args);
+    const result = await runPostgres(options);
+    await publish(options, result, renderPostgres(result));
+  },
+};
+
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  const bench = benches[name ?? ''];
+  if (bench === undefined) fail('USAGE', `there is no bench '${name ?? ''}'`, { hint: `${usage}\n${postgresUsage}` });
+  await bench(args);
 }
 
 /** A noisy run's report has a name that is never committed. */
-async function publish(options: BenchOptions, result: Report, page: string): Promise<void> {
+async function publish(options: CommonOptions, result: Report, page: string): Promise<void> {
   const name = `${result.at.slice(0, 10)}-${result.bench}${result.isNoisy ? '-noisy' : ''}`;
   const file = path.join(options.results, name);
   await mkdir(options.results, { recursive: true });

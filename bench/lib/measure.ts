@@ -10,20 +10,37 @@ export interface Measurement {
   readonly wallS: number;
   readonly userS: number;
   readonly systemS: number;
-  /** Greatest sum over the processes at one instant (20 ms apart), at least the greatest single process's. */
+  /** Greatest sum over the processes at one instant (20 ms apart), at least the greatest single process's; without PostgreSQL's own. */
   readonly peakRssBytes: number;
   /** CPU seconds of everybody else while it ran: the measure of noise. */
   readonly foreignCpuS: number;
   /** Load average of the last minute before it started. */
   readonly loadBefore: number;
+  /** CPU seconds of processes that worked for it beside it, by name. */
+  readonly besideCpuS: Readonly<Record<string, number>>;
+  /** For so long (sampled, 20 ms apart) a PostgreSQL server that the command started waited for a program it had started itself: its `restore_command`. */
+  readonly waitedS: number;
+}
+
+export interface MeasureOptions {
+  /** Process ids by name: their work, and that of everything below them, is no noise. */
+  readonly beside?: Readonly<Record<string, number>>;
+  /** What the command leaves behind lives on; it counts up to the command's end. Default: all is waited for. */
+  readonly leave?: boolean;
 }
 
 const script = path.join(import.meta.dirname, 'measure.py');
 const DEADLINE_MS = 4 * 3_600_000;
 
 /** Throws `CANCELLED`, and `CHECK_FAILED` when the command fails: the time of a failure is no result. */
-export async function measure(python: string, command: Command): Promise<Measurement> {
-  const measured = await run(python, [script, ...command.argv], {
+export async function measure(
+  python: string,
+  command: Command,
+  { beside = {}, leave = false }: MeasureOptions = {},
+): Promise<Measurement> {
+  const others = Object.entries(beside).flatMap(([name, pid]) => ['--beside', `${name}=${pid}`]);
+  const words = [script, ...(leave ? ['--leave'] : []), ...others, '--', ...command.argv];
+  const measured = await run(python, words, {
     cwd: command.cwd,
     env: command.env,
     deadlineMs: DEADLINE_MS,
@@ -39,4 +56,9 @@ export async function measure(python: string, command: Command): Promise<Measure
 /** CPU seconds of the command itself. */
 export function cpuS(measurement: Measurement): number {
   return measurement.userS + measurement.systemS;
+}
+
+/** CPU seconds of what worked for it. */
+export function besideS(measurement: Measurement): number {
+  return Object.values(measurement.besideCpuS).reduce((sum, each) => sum + each, 0);
 }

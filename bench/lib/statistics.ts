@@ -1,6 +1,9 @@
 // What several measurements of the same work say together.
 
-import { cpuS, type Measurement } from './measure.ts';
+import { besideS, cpuS, type Measurement } from './measure.ts';
+
+/** Of all cores, by others: above it a run is noisy. The kernel's own writing behind a command's back stays below it. */
+export const NOISY_SHARE = 0.1;
 
 export interface Summary {
   readonly rounds: number;
@@ -8,6 +11,8 @@ export interface Summary {
   readonly wallSpreadS: readonly [least: number, greatest: number];
   readonly cpuS: number;
   readonly userS: number;
+  /** Of what worked for it beside it: the server, the log on its way. */
+  readonly besideS: number;
   readonly peakRssBytes: number;
   /** Share of the machine that others used meanwhile, 0–1, of the noisiest measurement. */
   readonly foreignShare: number;
@@ -20,6 +25,14 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
+/** The smallest value that at least `share` (0 to 1) of the values do not exceed (nearest rank). Throws `RangeError` for no values. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const found = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+  if (found === undefined) throw new RangeError('a percentile of nothing');
+  return found;
+}
+
 /** Medians, each of its own; memory is the greatest of all rounds, because a limit must hold always. */
 export function summarize(measurements: readonly Measurement[], cores: number): Summary {
   const walls = measurements.map((each) => each.wallS);
@@ -29,6 +42,7 @@ export function summarize(measurements: readonly Measurement[], cores: number): 
     wallSpreadS: [Math.min(...walls), Math.max(...walls)],
     cpuS: median(measurements.map(cpuS)),
     userS: median(measurements.map((each) => each.userS)),
+    besideS: median(measurements.map(besideS)),
     peakRssBytes: Math.max(...measurements.map((each) => each.peakRssBytes)),
     foreignShare: Math.max(...measurements.map((each) => each.foreignCpuS / (each.wallS * cores))),
   };

@@ -1,15 +1,8 @@
 // What Holdfast's vault wants to be among its peers, and whether a run shows it. Only ratios within one run are goals, and its own limit of memory.
 
+import { MEMORY_MIB, type Verdict, verdict } from '../lib/goals.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import type { ContenderResult, VaultResult } from './result.ts';
-
-export interface Verdict {
-  readonly goal: string;
-  readonly value: number;
-  readonly limit: number;
-  readonly unit: '×' | 'MiB';
-  readonly isMet: boolean;
-}
 
 /** Wall time, as a part of the peer's. The first backup and the unchanged pass must be far ahead of what deduplicates as we do. */
 const limits: Readonly<Record<Work, Readonly<Record<string, number>>>> = {
@@ -19,8 +12,6 @@ const limits: Readonly<Record<Work, Readonly<Record<string, number>>>> = {
   restore: { restic: 1, borg: 1, tar: 1 },
   check: { restic: 1, borg: 1, tar: 1 },
 };
-/** docs/architecture.md: the data path's memory does not grow with the data. */
-const MEMORY_MIB = 512;
 /** No more bytes than the best of them. */
 const STORED = 1;
 
@@ -47,8 +38,4 @@ export function judge(result: VaultResult): Verdict[] {
 function faster(work: Work, holdfast: ContenderResult, peer: ContenderResult): Verdict {
   const ratio = holdfast.works[work].summary.wallS / peer.works[work].summary.wallS;
   return verdict(`${workTitles[work]}: wall time, to ${peer.name}`, ratio, limits[work][peer.name] ?? 1, '×');
-}
-
-export function verdict(goal: string, value: number, limit: number, unit: Verdict['unit']): Verdict {
-  return { goal, value, limit, unit, isMet: value <= limit };
 }

@@ -37,12 +37,9 @@ export interface VaultResult {
   readonly machine: Machine;
   readonly corpus: CorpusFacts;
   readonly rounds: number;
-  /** Others used more of the machine than `NOISY_SHARE` during some command: no figure to keep. */
+  /** Others used more of the machine than its share (`NOISY_SHARE`) during some command: no figure to keep. */
   readonly isNoisy: boolean;
   readonly contenders: readonly ContenderResult[];
   /** Of Holdfast. */
   readonly profiles: Profiles;
 }
-
-/** Of all cores; the kernel's own writing behind a command's back stays below it. */
-export const NOISY_SHARE = 0.1;

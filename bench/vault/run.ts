@@ -6,6 +6,7 @@ import { type CorpusPlan, planCorpus } from '../corpus/plan.ts';
 import { writeCorpus } from '../corpus/write.ts';
 import { describeCommit, describeMachine } from '../lib/machine.ts';
 import { ensurePeers, type Peers } from '../lib/peers.ts';
+import { NOISY_SHARE } from '../lib/statistics.ts';
 import { makeWorkDirectory } from '../lib/work-directory.ts';
 import { type Contender, works } from './contender.ts';
 import { borg } from './contenders/borg.ts';
@@ -14,7 +15,7 @@ import { restic } from './contenders/restic.ts';
 import { tar } from './contenders/tar.ts';
 import type { BenchOptions } from './options.ts';
 import { profileWorks } from './profiles.ts';
-import { type ContenderResult, NOISY_SHARE, type VaultResult } from './result.ts';
+import type { ContenderResult, VaultResult } from './result.ts';
 import { runRounds } from './rounds.ts';
 
 const makers: Readonly<Record<string, (peers: Peers) => Contender | Promise<Contender>>> = {

@@ -24,8 +24,8 @@ export interface LogFeedOptions {
 }
 
 export interface LogFeed {
-  /** Segments that the server has asked for, of all. */
-  readonly progress: { readonly segments: number; readonly ofSegments: number };
+  /** Segments that the server has asked for, of all, and for how long it waited for one that was not fetched yet. */
+  readonly progress: { readonly segments: number; readonly ofSegments: number; readonly waitedMs: number };
   /** Set once a planned log file cannot be had: from then on the restore command ends recovery. */
   readonly failure: HoldfastError | undefined;
   stop(): Promise<void>;
@@ -68,6 +68,7 @@ class Feed implements LogFeed {
   private readonly failingSince = new Map<string, { since: number; next: number; backoffMs: number }>();
   private readonly histories = new Map<number, TimelineHistory>();
   private reached = -1;
+  private waitedMs = 0;
   private isStopped = false;
   private loop: Promise<void> | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -84,7 +85,8 @@ class Feed implements LogFeed {
   }
 
   get progress() {
-    return { segments: this.reached + 1, ofSegments: this.plan.log.segments.length };
+    const { reached, waitedMs } = this;
+    return { segments: reached + 1, ofSegments: this.plan.log.segments.length, waitedMs: Math.round(waitedMs) };
   }
 
   /** The list comes last: without it the restore command answers nothing. */
@@ -128,8 +130,12 @@ class Feed implements LogFeed {
   }
 
   private async run(): Promise<void> {
+    let lookedAt = performance.now();
     while (!this.isStopped && this.failure === undefined) {
       const asked = await this.takeWanted();
+      const now = performance.now();
+      if (asked.length > 0) this.waitedMs += now - lookedAt;
+      lookedAt = now;
       await this.dropConsumed();
       for (const name of [...asked, ...this.upcoming()]) {
         if (this.fetching.size >= fetchesAtOnce) break;

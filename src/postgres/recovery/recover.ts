@@ -34,6 +34,8 @@ export interface ReplayProgress {
   readonly endLsn: Lsn;
   readonly segments: number;
   readonly ofSegments: number;
+  /** How long the server waited for log that was not fetched yet. */
+  readonly waitedMs: number;
 }
 
 /** A recovery that stands still this long is not slow, it hangs. */
@@ -66,7 +68,7 @@ export async function awaitTarget(
 
 function noProgress(plan: RestorePlan): ReplayProgress {
   const ofSegments = plan.log.segments.length;
-  return { endLsn: plan.resolved.endLsn, segments: ofSegments, ofSegments };
+  return { endLsn: plan.resolved.endLsn, segments: ofSegments, ofSegments, waitedMs: 0 };
 }
 
 async function watch(

@@ -2,18 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { type Command, shell, shown } from '../../../bench/lib/command.ts';
+import { as, type Command, shell, shown } from '../../../bench/lib/command.ts';
 import { countInSummary } from '../../../bench/lib/fsyncs.ts';
-import { cpuS, type Measurement, measure } from '../../../bench/lib/measure.ts';
-import { median, summarize } from '../../../bench/lib/statistics.ts';
+import { besideS, cpuS, type Measurement, measure } from '../../../bench/lib/measure.ts';
+import { median, percentile, summarize } from '../../../bench/lib/statistics.ts';
 import { makeWorkDirectory } from '../../../bench/lib/work-directory.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const MIB = 2 ** 20;
+const keeper = path.resolve(import.meta.dirname, '..', '..', '..', 'bench', 'lib', 'keep.py');
 const command = (script: string): Command => ({ argv: shell(script), cwd: '/', env: {} });
 const burn = 'python3 -c "import time\nwhile time.process_time() < 0.3: pass"';
 /** Holds memory until the other one does too, and two seconds more. */
@@ -52,16 +53,51 @@ describe('a measured command', () => {
     await assert.rejects(measure('python3', command('(echo the reason >&2; exit 3) | cat')), refused);
   });
 
+  test('ends with its program where what it leaves behind is to live on, and counts that until then', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    const script = `(${burn}; touch burnt; exec sleep 600) > /dev/null 2>&1 & echo $! > pid; until [ -e burnt ]; do sleep 0.05; done`;
+    const measured = await measure('python3', { ...command(script), cwd }, { leave: true });
+    const pid = Number(await readFile(path.join(cwd, 'pid'), 'utf8'));
+    assert.notEqual(await stateOf(pid), undefined);
+    process.kill(pid);
+    assert.ok(cpuS(measured) >= 0.3, `${cpuS(measured)} s`);
+    assert.ok(measured.wallS < 300, `${measured.wallS} s`);
+  });
+
+  test('has beside it what works for it: that is no noise, and found also where it was left behind', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    const left = `setsid bash -c '(until [ -e go ]; do sleep 0.02; done; ${burn.replaceAll("'", "'\\''")}; touch done) &'`;
+    const kept = spawn('python3', [keeper, ...shell(`${left}; exec sleep 600`)], { cwd, stdio: 'ignore' });
+    const ended = new Promise((resolve) => kept.once('exit', resolve));
+    const script = 'touch go; until [ -e done ]; do sleep 0.05; done';
+    const measured = await measure('python3', { ...command(script), cwd }, { beside: { server: kept.pid as number } });
+    kept.kill('SIGTERM');
+    await ended;
+    assert.ok((measured.besideCpuS.server as number) >= 0.3, JSON.stringify(measured));
+    assert.equal(besideS(measured), measured.besideCpuS.server);
+    assert.ok(cpuS(measured) < 0.3, JSON.stringify(measured));
+  });
+
+  test('says how long a server that it started waited for a program', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    await writeFile(path.join(cwd, 'postgres'), '#!/bin/sh\nsleep 1\nexit 0\n', { mode: 0o755 });
+    const measured = await measure('python3', { ...command('sleep 1; ./postgres'), cwd });
+    assert.ok(measured.waitedS > 0.5 && measured.waitedS < measured.wallS - 0.5, JSON.stringify(measured));
+  });
+
   test('is shown with names instead of paths', () => {
     const argv = shell('restic --repo /w/repo backup .; sync -f /w/repo');
     const text = shown({ argv, cwd: '/', env: { PASS: 'cat /w/key' } }, { $w: '/w', $repo: '/w/repo' });
     assert.equal(text, "PASS='cat $w/key' restic --repo $repo backup .; sync -f $repo");
+    const user = { name: 'postgres', uid: 1, gid: 2, home: '/' };
+    assert.equal(shown({ argv: as(user, shell('pg_ctl start')), cwd: '/', env: {} }, {}), 'pg_ctl start');
   });
 });
 
 test('several measurements give medians, the greatest memory, and the noisiest moment', () => {
   const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
-    return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0 };
+    const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0 };
+    return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0, ...beside };
   };
   assert.deepEqual(summarize([one(3, 10, 0), one(1, 30, 0.5), one(2, 20, 0)], 2), {
     rounds: 3,
@@ -69,10 +105,21 @@ test('several measurements give medians, the greatest memory, and the noisiest m
     wallSpreadS: [1, 3],
     cpuS: 3,
     userS: 2,
+    besideS: 3,
     peakRssBytes: 30,
     foreignShare: 0.25,
   });
   assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test('a percentile is the smallest value that so many do not exceed', () => {
+  const hundred = Array.from({ length: 100 }, (_, at) => 100 - at);
+  assert.deepEqual(
+    [0, 0.5, 0.99, 1].map((share) => percentile(hundred, share)),
+    [1, 50, 99, 100],
+  );
+  assert.deepEqual([percentile([7], 0.99), percentile([1, 2], 0.5), percentile([1, 2], 0.51)], [7, 1, 2]);
+  assert.throws(() => percentile([], 0.5), RangeError);
 });
 
 test('syncs are counted over all the calls of the summary', () => {

@@ -92,6 +92,7 @@ function contender(name: string, wallS: number, mebibytes: number): ContenderRes
     wallSpreadS: [wallS, wallS],
     cpuS: 2,
     userS: 1,
+    besideS: 0,
     peakRssBytes,
     foreignShare: 0.01,
   };

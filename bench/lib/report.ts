@@ -1,0 +1,58 @@
+// What every page says in the same words: the machine, how quiet it was, figures of a piece of work, and where its time goes.
+
+import type { Machine } from './machine.ts';
+import type { Profile } from './profile.ts';
+import { NOISY_SHARE, type Summary } from './statistics.ts';
+
+export function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(2);
+}
+
+export function machineLines({ cores, processor, memoryBytes, kernel }: Machine, commit: string): string[] {
+  return [`${cores} cores (${processor}), ${gigabytes(memoryBytes)} GB of memory, ${kernel}; commit ${commit}.`];
+}
+
+/** `shares`: what others used of the machine, of every measurement. */
+export function noiseLine(shares: readonly number[], isNoisy: boolean): string {
+  const percent = `${Math.round(Math.max(0, ...shares) * 100)} %`;
+  if (!isNoisy) return `A quiet run: others used at most ${percent} of the machine during any command.\n`;
+  return `**Not a quiet run**: others used up to ${percent} of the machine (more than ${NOISY_SHARE * 100} %); not to be kept.\n`;
+}
+
+/** As `8.09 (7.63–8.95)`. */
+export function withSpread(seconds: number, [least, greatest]: readonly [number, number]): string {
+  return `${seconds.toFixed(2)} (${least.toFixed(2)}–${greatest.toFixed(2)})`;
+}
+
+/** Cells of a table: wall time, CPU time, memory, stored bytes. */
+export function figures({ summary, storedBytes }: { readonly summary: Summary; readonly storedBytes: number }): string {
+  const cpu = `${summary.cpuS.toFixed(1)} (${summary.userS.toFixed(1)})`;
+  const megabytes = `${Math.round(summary.peakRssBytes / 1e6)} | ${(storedBytes / 1e6).toFixed(1)}`;
+  return `${withSpread(summary.wallS, summary.wallSpreadS)} | ${cpu} | ${megabytes}`;
+}
+
+export interface Profiled {
+  readonly title: string;
+  readonly profile: Profile | undefined;
+  /** Of the measured ones. */
+  readonly summary: Summary;
+}
+
+export function profileTable(works: readonly Profiled[], cores: number): string[] {
+  const looked = works.flatMap(({ profile, ...rest }) => (profile === undefined ? [] : [{ ...rest, profile }]));
+  if (looked.length === 0) return ['No profile: the kernel did not let `perf` look.', ''];
+  const names = [...new Set(looked.flatMap(({ profile }) => profile.parts.map(({ name }) => name)))];
+  const shareOf = ({ profile }: (typeof looked)[number], name: string) =>
+    profile.parts.find((part) => part.name === name)?.share ?? 0;
+  const row = (name: string, cell: (work: (typeof looked)[number]) => string) =>
+    `| ${name} | ${looked.map(cell).join(' | ')} |`;
+  return [
+    'Shares of the CPU time of one more run of each, by `perf` (a sampling clock, so more slowly than measured); and how many of the cores were busy in the measured ones: the rest of their time they waited for the disk, most of it for the last sync.',
+    '',
+    row('', ({ title }) => title),
+    `|---|${looked.map(() => '--:').join('|')}|`,
+    row(`cores busy, of ${cores}`, ({ summary }) => (summary.cpuS / summary.wallS).toFixed(2)),
+    ...names.map((name) => row(name, (work) => `${(shareOf(work, name) * 100).toFixed(0)} %`)),
+    '',
+  ];
+}

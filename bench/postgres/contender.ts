@@ -1,0 +1,69 @@
+// What takes part: a name, its exact version and options, commands for the pieces of work, and how it takes the log.
+
+import type { Command } from '../lib/command.ts';
+
+/** In the order in which a round does them. Between `full` and `incremental` a fixed number of transactions runs. */
+export const works = ['full', 'incremental', 'restore', 'verify', 'recovery'] as const;
+export type Work = (typeof works)[number];
+
+export const workTitles: Readonly<Record<Work, string>> = {
+  full: 'full backup',
+  incremental: 'incremental backup',
+  restore: 'restore to a server that answers',
+  verify: 'verification',
+  recovery: 'recovery to a time',
+};
+
+/** The directories of one contender in one round. */
+export interface Place {
+  readonly repository: string;
+  /** Its key, its configuration, its state: whatever is not the repository. */
+  readonly home: string;
+  /** What is restored goes below; emptied after each restore. */
+  readonly target: string;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly version: string;
+  /** For the report: cipher, compression, what is not equal to the others. */
+  readonly options: string;
+  /** What it takes part in. */
+  readonly works: readonly Work[];
+  /** Repository, key and configuration; not measured. */
+  prepare(place: Place): Promise<void>;
+  /** `moment`: of a recovery, as ISO 8601. Of `restore` and `recovery` the server runs when the command has ended. */
+  command(work: Work, place: Place, moment?: string): Command;
+  /** After a restore or a recovery: how its server is asked, and ended. */
+  restored(place: Place): Promise<Restored>;
+  /** How it takes the log; absent: it does not. */
+  log?(place: Place): LogService;
+  /** Whatever of it is left in the server, when the round is over. */
+  leave?(): Promise<void>;
+}
+
+export interface Restored {
+  /** For a client: `PGHOST` and the others. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly dataDirectory: string;
+  /** What it says of its own run, in ms; absent where it says nothing. */
+  readonly steps?: Readonly<Record<string, number>>;
+}
+
+/** Everything in front of `lsn` was durable in the repository at this time. */
+export interface Arrival {
+  readonly lsn: bigint;
+  /** Milliseconds since 1970, with fractions. */
+  readonly atMs: number;
+}
+
+export interface LogService {
+  /** Log that the server has kept meanwhile is taken too. */
+  start(): Promise<void>;
+  /** From then on the server keeps its log. */
+  stop(): Promise<void>;
+  /** Processes of it, by name, that are not below the server. */
+  pids(): Readonly<Record<string, number>>;
+  /** In the order of time; each further than the one before. */
+  arrivals(): Promise<readonly Arrival[]>;
+}

@@ -1,0 +1,51 @@
+// A base backup as the activity takes it, and its verification; the receiver, another process here, brings the log.
+
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { resolveSecret, stateDirectoryOf } from '../../../config/index.ts';
+import { compareLsn, type Lsn } from '../../../src/domain/lsn.ts';
+import { fail } from '../../../src/errors/index.ts';
+import { takeBaseBackup } from '../../../src/postgres/backup/index.ts';
+import { identify } from '../../../src/postgres/identity.ts';
+import { requireLog, type SnapshotId } from '../../../src/vault/index.ts';
+import { HOST, logger, type Operation, withVault } from './operation.ts';
+
+/** As often as a worker looks (`src/temporal/log-on-copy.ts`). */
+const lookMs = 250;
+const patienceMs = 120_000;
+
+export const backup: Operation = async ({ configuration, database, arrivals, incremental }) =>
+  await withVault(configuration, 'backup', async (vault) => {
+    const source = { component: database.id, url: await resolveSecret(database.url) };
+    const { systemId } = await identify(source);
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+    const spoolDirectory = path.join(stateDirectoryOf(configuration, HOST), 'parents');
+    const snapshot = await takeBaseBackup({
+      ...{ source, vault, logger, signal: new AbortController().signal },
+      request: {
+        snapshotId: `${stamp}Z-${randomBytes(4).toString('hex')}` as SnapshotId,
+        component: database.id,
+        host: HOST,
+      },
+      ...(incremental && { incremental: { spoolDirectory } }),
+      waitForLog: async (copy, timeline, from, to) => {
+        await reached(arrivals, to);
+        await requireLog(vault.log(database.id, systemId, copy), timeline, from, to);
+      },
+    });
+    const { capture, fullBecause } = snapshot.engine as { capture?: string; fullBecause?: string };
+    // A full backup under the name of an incremental one is no result.
+    if (incremental && capture !== 'incremental') fail('CHECK_FAILED', `taken in full: ${fullBecause}`);
+    if (snapshot.state !== 'clean') fail('CHECK_FAILED', `the snapshot is ${snapshot.state}`);
+    for (const { name } of vault.copies) await vault.verifyCopy(database.id, snapshot.id, name);
+  });
+
+async function reached(arrivals: string, lsn: Lsn): Promise<void> {
+  for (const giveUpAt = Date.now() + patienceMs; ; await sleep(lookMs)) {
+    const [, at] = (await readFile(arrivals, 'utf8')).trimEnd().split('\n').at(-1)?.split(' ') ?? [];
+    if (at !== undefined && compareLsn(at as Lsn, lsn) >= 0) return;
+    if (Date.now() > giveUpAt) fail('CHECK_FAILED', `the log is durable to ${at}, not to ${lsn}`);
+  }
+}

@@ -1,0 +1,148 @@
+// A run's result as a page for people: a table for each piece of work, the log, the goals, and everything needed to repeat it.
+
+import { goalTable } from '../lib/goals.ts';
+import { gigabytes, machineLines, noiseLine, profileTable, withSpread } from '../lib/report.ts';
+import { median } from '../lib/statistics.ts';
+import { type Work, works, workTitles } from './contender.ts';
+import { judge, overheadPercent } from './goals.ts';
+import type { Burst, ContenderResult, Load, PostgresResult, WorkResult } from './result.ts';
+import { ARCHIVE_TIMEOUT_S } from './server.ts';
+import { sharesOf } from './summaries.ts';
+
+export function renderPostgres(result: PostgresResult): string {
+  const { contenders, unburdened, machine, corpus } = result;
+  return [
+    `# PostgreSQL beside its peers, ${result.at.slice(0, 10)}`,
+    '',
+    noiseLine(sharesOf(contenders, unburdened, machine.cores), result.isNoisy),
+    `PostgreSQL ${result.version}, ${gigabytes(corpus.sizeBytes)} GB: ${corpus.documents} documents and pgbench's tables of scale ${corpus.pgbenchScale} (seed ${corpus.seed}, scale ${corpus.scale}), page checksums on; medians of ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds, without PostgreSQL's own processes. "Incremental": after ${result.transactions} transactions of pgbench. Every restored server was asked for every row and compared with the source. Only ratios within this page say anything.`,
+    '',
+    ...machineLines(machine, result.commit),
+    '',
+    ...works.flatMap((work) => workTable(result, work)),
+    ...logTables(result),
+    '## Goals',
+    '',
+    ...goalTable(judge(result)),
+    '## Where the time of Holdfast goes',
+    '',
+    ...profileLines(result),
+    ...stepTable(result),
+    '## Contenders',
+    '',
+    ...contenders.map((each) => `- **${each.name}** ${each.version}: ${each.options}.`),
+    '',
+    '## Commands',
+    '',
+    ...contenders.flatMap((each) => [
+      `${each.name}:`,
+      '```',
+      ...works.flatMap((work) => commandLine(work, each.works[work])),
+      '```',
+    ]),
+    '',
+  ].join('\n');
+}
+
+function commandLine(work: Work, found: WorkResult | undefined): string[] {
+  return found === undefined ? [] : [`${work.padEnd(11)}  ${found.command}`];
+}
+
+const isRestore = (work: Work) => work === 'restore' || work === 'recovery';
+
+function workTable({ contenders }: PostgresResult, work: Work): string[] {
+  const own = contenders.find((each) => each.name === 'holdfast')?.works[work];
+  const rows = contenders.flatMap(({ name, works: { [work]: found } }) => {
+    if (found === undefined) return [];
+    const isPeer = own !== undefined && name !== 'holdfast';
+    const ratio = isPeer ? `${(own.summary.wallS / found.summary.wallS).toFixed(2)} ×` : '';
+    return [`| ${name} | ${cells(work, found)} | ${ratio} |`];
+  });
+  if (rows.length === 0) return [];
+  const last = isRestore(work) ? 'in restore_command s' : 'stored MB';
+  const head = `| | wall s | CPU s (user) | server's CPU s | peak RSS MB | ${last} | Holdfast takes |`;
+  return [`## ${workTitles[work]}`, '', head, '|---|--:|--:|--:|--:|--:|--:|', ...rows, ''];
+}
+
+function cells(work: Work, { summary, storedBytes, waitedS }: WorkResult): string {
+  const cpu = `${summary.cpuS.toFixed(1)} (${summary.userS.toFixed(1)}) | ${summary.besideS.toFixed(1)}`;
+  const last = isRestore(work) ? waitedS.toFixed(1) : (storedBytes / 1e6).toFixed(1);
+  const memory = Math.round(summary.peakRssBytes / 1e6);
+  return `${withSpread(summary.wallS, summary.wallSpreadS)} | ${cpu} | ${memory} | ${last}`;
+}
+
+function logTables({ contenders, unburdened, loadS }: PostgresResult): string[] {
+  const taking = contenders.filter(({ bursts }) => bursts.length > 0);
+  const [first] = taking;
+  if (first === undefined) return [];
+  const bytes = median(first.bursts.map((each) => each.bytes));
+  return [
+    '## the log',
+    '',
+    `A burst: rows loaded by one session until there were ${gigabytes(bytes)} GB of log; from the first byte until the last was durable in the repository, and how much of that was after the server had written it. Kept: as much that the server had kept while nobody took it, from the start of taking it (for Holdfast of its process). Medians.`,
+    '',
+    '| | burst MB/s | of it behind s | CPU s of all, with the server | kept MB/s |',
+    '|---|--:|--:|--:|--:|',
+    ...taking.map(burstRow),
+    '',
+    `pgbench for ${loadS} s at full speed, 4 clients. Lag: from the moment that a client knew of its commit until that commit was durable in the repository, sampled 25 times a second; medians of the rounds' figures. For Holdfast durable is what its receiver's commit policy calls so (its object synced on the copy), a position in the log at any byte. For pgBackRest it is the file of the whole segment in the repository under its name: a segment of 16 MB is its unit, at rest at most ${ARCHIVE_TIMEOUT_S} s old (\`archive_timeout\`); commits in the last, unfinished one have no figure and are left out.`,
+    '',
+    '| | TPS | lost | lag p50 s | p99 s | greatest s | commits sampled (left out) |',
+    '|---|--:|--:|--:|--:|--:|--:|',
+    loadRow('nobody takes the log', unburdened, unburdened),
+    ...taking.map(({ name, loads }) => loadRow(name, loads, unburdened)),
+    '',
+  ];
+}
+
+function burstRow({ name, bursts }: ContenderResult): string {
+  const rate = (seconds: (burst: Burst) => number) =>
+    (median(bursts.map((burst) => burst.bytes / seconds(burst))) / 1e6).toFixed(0);
+  const behind = median(bursts.map((each) => each.behindS)).toFixed(2);
+  const cpu = median(
+    bursts.map(({ measurement: { userS, systemS, besideCpuS } }) =>
+      Object.values(besideCpuS).reduce((sum, each) => sum + each, userS + systemS),
+    ),
+  ).toFixed(1);
+  const kept = bursts.some(({ backlogS }) => Number.isNaN(backlogS)) ? '' : rate((burst) => burst.backlogS);
+  return `| ${name} | ${rate((burst) => burst.wallS)} | ${behind} | ${cpu} | ${kept} |`;
+}
+
+function loadRow(name: string, loads: readonly Load[], unburdened: readonly Load[]): string {
+  const tps = loads.map((each) => each.tps);
+  const spread = `${median(tps).toFixed(0)} (${Math.min(...tps).toFixed(0)}–${Math.max(...tps).toFixed(0)})`;
+  if (loads === unburdened) return `| ${name} | ${spread} | | | | | |`;
+  const lags = loads.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
+  const of = (what: 'p50S' | 'p99S' | 'greatestS') =>
+    lags.length === 0 ? '' : median(lags.map((lag) => lag[what])).toFixed(2);
+  const sum = (what: 'probes' | 'leftOut') => lags.reduce((all, lag) => all + lag[what], 0);
+  const lost = `${overheadPercent(loads, unburdened).toFixed(1)} %`;
+  return `| ${name} | ${spread} | ${lost} | ${of('p50S')} | ${of('p99S')} | ${of('greatestS')} | ${sum('probes')} (${sum('leftOut')}) |`;
+}
+
+function profileLines({ contenders, profiles, machine }: PostgresResult): string[] {
+  const own = contenders.find((each) => each.name === 'holdfast');
+  const looked = works.flatMap((work) => {
+    const found = own?.works[work];
+    return found === undefined ? [] : [{ title: workTitles[work], profile: profiles[work], summary: found.summary }];
+  });
+  return profileTable(looked, machine.cores);
+}
+
+/** Of a restore: what the workflow's steps take, by the clock. */
+function stepTable({ contenders }: PostgresResult): string[] {
+  const found = contenders.find((each) => each.name === 'holdfast')?.works;
+  const told = (['restore', 'recovery'] as const).filter((work) => found?.[work]?.steps !== undefined);
+  if (told.length === 0) return [];
+  const names = Object.keys(found?.[told[0] as Work]?.steps ?? {});
+  const row = (name: string) =>
+    `| ${name} | ${told.map((work) => ((found?.[work]?.steps?.[name] ?? 0) / 1000).toFixed(2)).join(' | ')} |`;
+  return [
+    'Steps of a restore in seconds, medians. `starved`: of the replay, how long the server waited for a segment that was not fetched yet.',
+    '',
+    `| | ${told.map((work) => workTitles[work]).join(' | ')} |`,
+    `|---|${told.map(() => '--:').join('|')}|`,
+    ...names.map(row),
+    '',
+  ];
+}
