@@ -6,13 +6,7 @@ import { test } from 'node:test';
 import { holdfastBy } from '../../../bench/postgres/contenders/holdfast.ts';
 import { digestOf, requireSameDigest } from '../../../bench/postgres/digest.ts';
 import { loadDatabase } from '../../../bench/postgres/load.ts';
-import {
-  backUpAndRestore,
-  begin,
-  end,
-  type RoundsSetup,
-  type Running,
-} from '../../../bench/postgres/rounds.ts';
+import { backUpAndRestore, begin, end, type RoundsSetup, type Running } from '../../../bench/postgres/rounds.ts';
 import { BenchServer, withClient } from '../../../bench/postgres/server.ts';
 import { run } from '../../../src/process/index.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
