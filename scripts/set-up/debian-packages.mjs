@@ -34,13 +34,15 @@ export async function ensureSystemTools(purpose) {
   if (missing.length > 0) await installPackages(['util-linux'], `${missing.join(' and ')} not found on PATH`);
   // What rescue.mjs uses where Node has no zstd of its own.
   if (!(await which('zstd'))) await installPackages(['zstd'], 'zstd not found on PATH');
-  // The eye that compares trees.
-  if (purpose === 'test' && !(await which('rsync'))) await installPackages(['rsync'], 'rsync not found on PATH');
   const zones = await access('/usr/share/zoneinfo/UTC').then(
     () => true,
     () => false,
   );
   if (!zones) await installPackages(['tzdata'], 'the time zone database /usr/share/zoneinfo is missing');
+  if (purpose !== 'test') return;
+  // The eye that compares trees, and what rescue.mjs gives attributes back with.
+  if (!(await which('rsync'))) await installPackages(['rsync'], 'rsync not found on PATH');
+  if (!(await which('setfattr'))) await installPackages(['attr'], 'setfattr not found on PATH');
 }
 
 /** @param {string} program a dynamically linked program that must be able to start */

@@ -5,7 +5,7 @@
 // Memory: up to 64 MiB of frames, one log segment, and 30 to 40 bytes for each chunk of the snapshot at hand (1 TB of database pages:
 // about 700 MB). A tree line of more than 256 MiB (one file of some 250 GB) is told as damaged. Nothing is ever written to the vault.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createDecipheriv, createHash, createHmac, hkdfSync, scryptSync, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -980,15 +980,14 @@ function partOf(chunk, { offset, length }) {
   return { bytes: chunk.bytes.subarray(offset, offset + length) };
 }
 
+const staysBelow = (name) =>
+  !name.split('/').some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'));
+
 export function parseEntry(line) {
   const entry = parseJson(line, 'a line of the tree');
   need(isText(entry.path) && entry.path !== '', 'a line of the tree has no path');
   const what = `the entry ${quoted(entry.path)}`;
-  const parts = entry.path.split('/');
-  need(
-    !parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')),
-    `${what} has a path that leads elsewhere`,
-  );
+  need(staysBelow(entry.path), `${what} has a path that leads elsewhere`);
   need(isCount(entry.mode) && Number.isFinite(entry.mtimeSeconds), `${what} has no mode or time`);
   const nanos = entry.mtimeNanos ?? 0;
   need(isCount(nanos) && nanos < 1e9, `${what} has no fraction of a second that is one`);
@@ -997,15 +996,37 @@ export function parseEntry(line) {
     need(entry.sha256 === undefined || isHex(entry.sha256, 32), `${what} has a SHA-256 that is none`);
     need(Array.isArray(entry.chunks) && entry.chunks.every((id) => isHex(id, 32)), `${what} names no chunks`);
     need(entry.pieces === undefined || arePieces(entry), `${what} is made of pieces that are none`);
-  } else if (entry.type === 'symlink') {
+  } else if (entry.type === 'symlink' || entry.type === 'hardlink') {
     need(
       isText(entry.linkTarget) && entry.linkTarget !== '' && !entry.linkTarget.includes('\0'),
       `${what} leads nowhere`,
     );
+    need(entry.type === 'symlink' || staysBelow(entry.linkTarget), `${what} is a name of a file elsewhere`);
+  } else if (entry.type === 'device') {
+    const { kind, major, minor } = entry.device ?? {};
+    need(['character', 'block'].includes(kind) && isCount(major) && isCount(minor), `${what} is no device`);
   } else {
-    need(entry.type === 'directory', `${what} is of the unknown type ${quoted(entry.type)}`);
+    need(['directory', 'fifo'].includes(entry.type), `${what} is of the unknown type ${quoted(entry.type)}`);
   }
+  need(entry.uid === undefined || (isCount(entry.uid) && isCount(entry.gid)), `${what} has owners that are none`);
+  need(entry.xattrs === undefined || areTexts(entry.xattrs), `${what} has attributes that are none`);
   return entry;
+}
+
+function areTexts(value) {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isText);
+}
+
+/** A lone surrogate from U+DC80 to U+DCFF is a byte that was no UTF-8; the second half of a pair is none. */
+const loneByte = /(?<![\ud800-\udbff])[\udc80-\udcff]/;
+
+/** What the file system calls it: its text where that is all, else its bytes. */
+function onDisk(text) {
+  if (!loneByte.test(text)) return text;
+  const parts = text.split(/(?<![\ud800-\udbff])([\udc80-\udcff])/);
+  return Buffer.concat(
+    parts.map((part, at) => (at % 2 === 1 ? Buffer.of(part.charCodeAt(0) - 0xdc00) : Buffer.from(part))),
+  );
 }
 
 /** Entries of the tree, or the Trouble of a line. Throws when the tree itself cannot be read any further. */
@@ -1082,6 +1103,10 @@ class Tree {
     this.known = new Set([root]);
     this.directories = [];
     this.links = [];
+    this.hardLinks = [];
+    this.nodes = [];
+    this.attributes = [];
+    this.notes = [];
   }
 
   /** Where an entry goes; the directories above it are there afterwards. */
@@ -1097,9 +1122,9 @@ class Tree {
       at = path.join(at, part);
       if (this.known.has(at)) continue;
       try {
-        fs.mkdirSync(at, { mode: 0o700 });
+        fs.mkdirSync(onDisk(at), { mode: 0o700 });
       } catch (error) {
-        if (error.code !== 'EEXIST' || !fs.lstatSync(at).isDirectory()) throw this.#failure(error, at);
+        if (error.code !== 'EEXIST' || !fs.lstatSync(onDisk(at)).isDirectory()) throw this.#failure(error, at);
       }
       this.known.add(at);
     }
@@ -1110,38 +1135,97 @@ class Tree {
     this.directories.push({ at: this.directory(relative.split('/')), entry });
   }
 
-  addLink(relative, linkTarget) {
-    this.links.push({ relative, linkTarget });
+  addLink(relative, linkTarget, entry) {
+    this.links.push({ relative, linkTarget, entry });
+  }
+
+  addHardLink(relative, target) {
+    this.hardLinks.push({ relative, target });
+  }
+
+  addNode(relative, entry) {
+    this.nodes.push({ relative, entry });
+  }
+
+  /** Owners by their numbers, where this user may give them; attributes at the end, all at once. */
+  own(at, { uid, gid, xattrs }) {
+    if (uid !== undefined && process.geteuid() === 0) fs.lchownSync(onDisk(at), uid, gid);
+    if (xattrs !== undefined) this.attributes.push({ at, xattrs });
   }
 
   create(at) {
     try {
-      return fs.openSync(at, 'wx', 0o600);
+      return fs.openSync(onDisk(at), 'wx', 0o600);
     } catch (error) {
       throw this.#failure(error, at);
     }
   }
 
-  /** Links, then modes and times of directories, deepest first. Answers what could not be made. */
+  /** Links and nodes, then attributes, then modes and times of directories, deepest first. Answers what could not be made. */
   finish() {
     const troubles = [];
-    for (const { relative, linkTarget } of this.links) {
-      const at = path.join(this.root, relative);
+    const attempt = (at, work) => {
       try {
-        fs.symlinkSync(linkTarget, this.place(relative));
+        work();
       } catch (error) {
         troubles.push(error instanceof Trouble ? error : this.#failure(error, at));
       }
+    };
+    const within = (relative) => path.join(this.root, relative);
+    for (const { relative, target } of this.hardLinks)
+      attempt(within(relative), () => fs.linkSync(onDisk(within(target)), onDisk(this.place(relative))));
+    for (const { relative, entry } of this.nodes) attempt(within(relative), () => this.#makeNode(relative, entry));
+    for (const { relative, linkTarget, entry } of this.links) {
+      attempt(within(relative), () => {
+        const at = this.place(relative);
+        fs.symlinkSync(onDisk(linkTarget), onDisk(at));
+        if (entry?.uid === undefined) return;
+        this.own(at, entry);
+        fs.lutimesSync(onDisk(at), timeOf(entry), timeOf(entry));
+      });
     }
+    for (const { at, entry } of this.directories) attempt(at, () => this.own(at, entry));
+    this.#giveAttributes();
     for (const { at, entry } of this.directories.reverse()) {
-      try {
-        fs.chmodSync(at, entry.mode & 0o7777);
-        fs.utimesSync(at, timeOf(entry), timeOf(entry));
-      } catch (error) {
-        troubles.push(this.#failure(error, at));
-      }
+      attempt(at, () => {
+        fs.chmodSync(onDisk(at), entry.mode & 0o7777);
+        fs.utimesSync(onDisk(at), timeOf(entry), timeOf(entry));
+      });
     }
     return troubles;
+  }
+
+  /** Node has no call for it. */
+  #makeNode(relative, entry) {
+    const at = this.place(relative);
+    const { kind, major, minor } = entry.device ?? {};
+    const words = entry.type === 'fifo' ? ['p'] : [kind === 'block' ? 'b' : 'c', String(major), String(minor)];
+    const args = ['-m', (entry.mode & 0o777).toString(8), '--', at, ...words];
+    const isText = typeof onDisk(at) === 'string';
+    if (!isText || spawnSync('mknod', args, { stdio: 'ignore' }).status !== 0) {
+      this.notes.push(`${quoted(relative)} was not made; as root: mknod ${args.map(quoted).join(' ')}`);
+      return;
+    }
+    this.own(at, entry);
+    fs.utimesSync(at, timeOf(entry), timeOf(entry));
+  }
+
+  /** By setfattr(1), which takes a list like the one that getfattr prints. Changing them changes no time but ctime. */
+  #giveAttributes() {
+    if (this.attributes.length === 0) return;
+    const lines = this.attributes.map(({ at, xattrs }) => {
+      const values = Object.entries(xattrs).map(
+        ([name, value]) => `${escaped(Buffer.from(name, 'latin1'))}=0s${value}\n`,
+      );
+      return `# file: ${escaped(Buffer.from(onDisk(at)))}\n${values.join('')}\n`;
+    });
+    const options = ['--no-dereference', '--restore=-'];
+    const { status, stderr } = spawnSync('setfattr', options, { input: lines.join(''), maxBuffer: 64 * 1024 * 1024 });
+    if (status === 0) return;
+    const why = stderr?.toString().trim().split('\n')[0] || 'there is no `setfattr` here (package attr)';
+    this.notes.push(
+      `${this.attributes.length} entries had extended attributes, access lists among them; not all were given back: ${why}`,
+    );
   }
 
   #failure(error, at) {
@@ -1153,10 +1237,21 @@ class Tree {
   }
 }
 
+/** As getfattr(1) writes names: what could be taken for something else is octal. */
+function escaped(bytes) {
+  let text = '';
+  for (const byte of bytes) {
+    const isPlain = byte > 0x20 && byte < 0x7f && byte !== 0x5c && byte !== 0x3d;
+    text += isPlain ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, '0')}`;
+  }
+  return text;
+}
+
 /** One file that is being written: good chunks where they belong, gaps as zeros under the name `….damaged`. */
 class FileWriter {
   constructor(tree, relative, entry) {
     this.entry = entry;
+    this.tree = tree;
     this.at = tree.place(relative);
     this.descriptor = tree.create(this.at);
     this.hash = entry.sha256 === undefined ? undefined : createHash('sha256');
@@ -1172,7 +1267,8 @@ class FileWriter {
       this.length += length ?? 0;
       return;
     }
-    for (let at = 0; at < bytes.length; )
+    const isHole = this.entry.holes === true && bytes.every((byte) => byte === 0);
+    for (let at = 0; at < bytes.length && !isHole; )
       at += fs.writeSync(this.descriptor, bytes, at, bytes.length - at, this.length + at);
     this.hash?.update(bytes);
     this.length += bytes.length;
@@ -1183,12 +1279,13 @@ class FileWriter {
     const { entry, descriptor, gaps } = this;
     const isRight = gaps.length === 0 && this.length === entry.sizeBytes && this.hash?.digest('hex') === entry.sha256;
     fs.ftruncateSync(descriptor, isRight ? entry.sizeBytes : Math.max(this.length, 0));
+    this.tree.own(this.at, entry);
     fs.fchmodSync(descriptor, entry.mode & 0o7777);
     fs.futimesSync(descriptor, timeOf(entry), timeOf(entry));
     fs.closeSync(descriptor);
     if (isRight) return undefined;
     const aside = asideName(this.at);
-    fs.renameSync(this.at, aside);
+    fs.renameSync(onDisk(this.at), onDisk(aside));
     const why = gaps.length > 0 ? gaps.slice(0, 20).join('; ') : 'it is not what was captured';
     return damaged(`${quoted(entry.path)}: ${why}; what is left of it is in ${quoted(path.basename(aside))}`);
   }
@@ -1201,7 +1298,7 @@ class FileWriter {
 function asideName(file) {
   for (let n = 0; ; n++) {
     const name = `${file}.damaged${n === 0 ? '' : `-${n}`}`;
-    if (!fs.existsSync(name)) return name;
+    if (!fs.existsSync(onDisk(name))) return name;
   }
 }
 
@@ -1247,6 +1344,7 @@ class Restore {
     await this.#flush();
     await this.#finishCluster();
     for (const error of this.tree.finish()) this.tell(error);
+    for (const note of this.tree.notes) this.say(`note: ${note}`);
     if (this.isCluster) fs.chmodSync(this.tree.root, 0o700); // a server refuses a directory that others may enter
     return { files: this.files, bytes: this.bytes, withoutHash: this.withoutHash, troubles: this.troubles };
   }
@@ -1257,7 +1355,9 @@ class Restore {
       const relative = this.#relative(entry);
       if (relative === undefined) return;
       if (entry.type === 'directory') return this.tree.addDirectory(relative, entry);
-      if (entry.type === 'symlink') return this.tree.addLink(relative, entry.linkTarget);
+      if (entry.type === 'symlink') return this.tree.addLink(relative, entry.linkTarget, entry);
+      if (entry.type === 'hardlink') return this.tree.addHardLink(relative, entry.linkTarget);
+      if (entry.type !== 'file') return this.tree.addNode(relative, entry);
       if (this.isCluster && lastFiles.includes(entry.path)) return void this.last.push({ entry, relative });
       this.batch.push({ entry, relative });
       this.batchedChunks += entry.pieces ? entry.pieces.length / 3 : entry.chunks.length;

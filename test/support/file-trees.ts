@@ -24,19 +24,25 @@ const execute = promisify(execFile);
 export const isRoot = process.geteuid?.() === 0;
 
 /** What rsync would change to make `other` what `tree` is: content by checksum, hard links, access lists, attributes, times to the nanosecond. */
-export async function differences(tree: string, other: string): Promise<string[]> {
-  const options = ['-aHAXS', '--dry-run', '--itemize-changes', '--delete', '--checksum', '--modify-window=-1'];
+export async function differences(
+  tree: string,
+  other: string,
+  times: 'exact' | 'seconds' = 'exact',
+): Promise<string[]> {
+  const window = times === 'exact' ? '--modify-window=-1' : '--modify-window=0';
+  const options = ['-aHAXS', '--dry-run', '--itemize-changes', '--delete', '--checksum', window];
   const { stdout } = await execute('rsync', [...options, '--devices', '--specials', `${tree}/`, `${other}/`], {
     maxBuffer: 64 * 1024 * 1024,
   });
-  const listed = await Promise.all([tree, other].map((directory) => listing(directory)));
+  const listed = await Promise.all([tree, other].map((directory) => listing(directory, times)));
   const lines = stdout.split('\n').filter((line) => line !== '');
   return listed[0] === listed[1] ? lines : [...lines, `listings differ:\n${listed[0]}\n${listed[1]}`];
 }
 
 /** Type, mode, owners, size, time, links and names of everything, by find. */
-async function listing(directory: string): Promise<string> {
-  const { stdout } = await execute('find', ['.', '-mindepth', '1', '-printf', '%p|%y|%m|%U|%G|%T@|%l|%n\\n'], {
+async function listing(directory: string, times: 'exact' | 'seconds'): Promise<string> {
+  const time = times === 'exact' ? '%T@' : '%TY-%Tm-%TdT%TH:%TM';
+  const { stdout } = await execute('find', ['.', '-mindepth', '1', '-printf', `%p|%y|%m|%U|%G|${time}|%l|%n\\n`], {
     cwd: directory,
     maxBuffer: 64 * 1024 * 1024,
     encoding: 'latin1',
