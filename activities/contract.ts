@@ -9,14 +9,17 @@ import type {
   CatchUpInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestorePartInput,
   RunStatus,
   VerificationScope,
 } from '../src/domain/operations.ts';
+import type { PartPlan, PartResult, RowSum } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { SlotPressure } from '../src/domain/slot-pressure.ts';
+import type { DumpedDatabase } from '../src/postgres/logical/types.ts';
 import type { RestoreTimings } from '../src/postgres/types.ts';
 
 export type OperationName = RunStatus['operation'];
@@ -149,6 +152,29 @@ export interface RestoreRequest extends RunOnHost {
   readonly planDigest: string;
 }
 
+export interface PartStep extends RestoreRequest {
+  readonly input: RestorePartInput;
+  readonly database: string;
+  readonly production: PartPlan['production'];
+}
+
+/** What was taken out of the recovered server: a table's rows summed, or a database with what makes it again. */
+export type ExtractedPart =
+  | {
+      readonly type: 'table';
+      readonly owner: string;
+      readonly table: RowSum & { readonly columns: readonly string[]; readonly tables: number };
+      readonly warnings: readonly string[];
+    }
+  | { readonly type: 'database'; readonly database: DumpedDatabase };
+
+export interface PlacePart extends PartStep {
+  readonly extracted: ExtractedPart;
+}
+
+/** What the workflow does not know itself. */
+export type PlacedPart = Pick<PartResult, 'tables' | 'rows' | 'sum' | 'kept' | 'warnings'>;
+
 export type PartialTimings = Partial<RestoreTimings>;
 
 export interface PostgresActivities {
@@ -187,6 +213,21 @@ export interface PostgresActivities {
   swapIn(request: RestoreRequest): Promise<PartialTimings>;
   /** Starts the service on the new data and lets the log resume. */
   resumeProduction(request: RestoreRequest): Promise<RestoreFacts>;
+
+  /** What bringing back a table or a database would do; with `keep` the plans are stored as records of the run. */
+  planPart(request: { run: string; input: RestorePartInput; keep: boolean }): Promise<PartPlan>;
+  /** Throws `PLAN_CHANGED`. */
+  recheckPart(request: { run: string; input: RestorePartInput; digest: string }): Promise<void>;
+  /** As `prepareRestore`, after what runs that were ended from outside have left in the same place was removed. */
+  preparePart(request: PartStep): Promise<void>;
+  /** Takes it out of the recovered server, proven whole. Throws `NOT_FOUND`, `TARGET_UNFIT`. */
+  extractPart(request: PartStep): Promise<ExtractedPart>;
+  /** Loads and compares it where nobody looks. Throws `DATABASE_IDENTITY`, `RECOVERY_MISMATCH`. */
+  loadPart(request: PlacePart): Promise<void>;
+  /** Gives it its name, or exchanges the rows. Throws `LOCKED`, `TARGET_UNFIT`, `RECOVERY_MISMATCH`; then nothing is changed. */
+  placePart(request: PlacePart): Promise<PlacedPart>;
+  /** Drops what was loaded and has no name of its own. */
+  undoPart(request: PartStep): Promise<void>;
 
   // Undo of the above, in any state the journal can be in.
   abandonRestore(request: RunOnHost): Promise<void>;

@@ -96,19 +96,29 @@ function createLoadActivities(services: HostServices): Pick<PostgresActivities, 
       }),
     makeRoles: (request) => step(request, makePlannedRoles),
     loadDump: (request) => step(request, loadDump),
-    undoLoad: (request) => undo(request, undoLoad),
+    undoLoad: (request) =>
+      undo(request, async (place, run) => await undoLoad(place, run, await underOf(services, request))),
     undoRoles: (request) => undo(request, undoRoles),
     removeFetched: (request) => undo(request, removeFetched),
   };
 }
 
-function loadRequest({ host }: HostServices, run: string, input: LoadDumpInput): LoadRequest {
-  const { component, snapshot, database, schema, table, into, globals, from } = input;
+/** Where a table under another name may have been left half; the plan knows it where the input does not. */
+async function underOf(services: HostServices, { run, input }: LoadStep) {
+  const { as, component, database } = input;
+  if (as === undefined) return undefined;
+  const planned = async () => ((await (await services.vault('restore')).getRecord(run, 'plan')) as LoadPlan).into;
+  return { estate: services.configuration.name, component, into: input.into ?? database ?? (await planned()) };
+}
+
+function loadRequest({ host, configuration }: HostServices, run: string, input: LoadDumpInput): LoadRequest {
+  const { component, snapshot, database, schema, table, into, as, globals, from } = input;
   return {
-    ...{ component, host, run, snapshot, globals: globals === true },
+    ...{ component, estate: configuration.name, host, run, snapshot, globals: globals === true },
     wanted: wantedOf(schema, table),
     ...(database === undefined ? {} : { database }),
     ...(into === undefined ? {} : { into }),
+    ...(as === undefined ? {} : { as }),
     ...(from === undefined ? {} : { from }),
   };
 }

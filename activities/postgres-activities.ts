@@ -4,6 +4,7 @@ import { createBackupActivities } from './backup-activities.ts';
 import type { PostgresActivities } from './contract.ts';
 import type { HostServices } from './lib/host-services.ts';
 import { createLogicalActivities } from './logical-activities.ts';
+import { createPartActivities } from './part-activities.ts';
 import { createRestoreActivities } from './restore-activities.ts';
 
 export function createPostgresActivities(services: HostServices): PostgresActivities {
@@ -11,5 +12,6 @@ export function createPostgresActivities(services: HostServices): PostgresActivi
     ...createBackupActivities(services),
     ...createLogicalActivities(services),
     ...createRestoreActivities(services),
+    ...createPartActivities(services),
   };
 }

@@ -40,17 +40,17 @@ import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts'
 import { replaceProduction, resumeLog } from './lib/replace-production.ts';
 import type { RunningPlan } from './lib/running-plan.ts';
 import type { LogicalNames } from './logical-activities.ts';
+import type { PartNames } from './part-activities.ts';
 
 type Names = Exclude<
   keyof PostgresActivities,
-  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog' | LogicalNames
+  'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog' | LogicalNames | PartNames
 >;
 
-export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
-  const { frame } = services;
-  /** One step on the frozen plan, under the lease. */
-  const step = <T>(request: RestoreRequest, work: (at: RunningPlan) => Promise<T>) =>
-    runActivity(frame, async (running) => {
+/** One step on the frozen plan, under the lease. */
+export function planSteps(services: HostServices) {
+  return <T>(request: RestoreRequest, work: (at: RunningPlan) => Promise<T>) =>
+    runActivity(services.frame, async (running) => {
       const plan = await loadPlan(services, request);
       const { dataDirectory } = plan.place;
       const place = { dataDirectory, run: plan.run, owner: plan.run, undo: false };
@@ -61,8 +61,14 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
       };
       return await guarded(services, place, (guard) => work({ plan, guard, running: leaving(running, guard) }), wait);
     });
+}
+
+export function createRestoreActivities(services: HostServices): Pick<PostgresActivities, Names> {
+  const { frame } = services;
+  const step = planSteps(services);
   return {
-    planRestore: ({ run, input, keep }) => runActivity(frame, () => makePlan(services, run, input, keep)),
+    planRestore: ({ run, input, keep }) =>
+      runActivity(frame, async () => await summarize(services, await freezePlan(services, run, input, keep))),
     recheckPlan: (request) =>
       runActivity(frame, async () => {
         const stored = await loadPlan(services, request);
@@ -199,16 +205,23 @@ function leaving(running: Running, { lost }: Guard): Running {
   return lost === undefined ? running : { ...running, signal: AbortSignal.any([running.signal, lost]) };
 }
 
+/** What a recovery is planned from. */
+export type PlannedInput = Pick<
+  RestoreDatabaseInput,
+  'component' | 'to' | 'beside' | 'exclusive' | 'timeline' | 'from' | 'deep'
+>;
+
 /** What a person wants to know before saying yes, beside the plan itself: how long it will take. */
-async function makePlan(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
-  const summary = await makeSummary(services, run, input, keep);
-  const { rtoSeconds } = databaseOf(services, input.component).objective;
-  const forecast = forecastRestore(summary, await measuredRestores(services, input));
+export async function summarize(services: HostServices, plan: RestorePlan) {
+  const { component } = plan;
+  const { rtoSeconds } = databaseOf(services, component).objective;
+  const summary = summarizePlan(plan);
+  const forecast = forecastRestore(summary, await measuredRestores(services, { component }));
   return { ...summary, ...(forecast && { forecast }), ...(rtoSeconds === undefined ? {} : { rtoSeconds }) };
 }
 
 /** Newest first. A record that cannot be read takes no forecast away that the others give. */
-async function measuredRestores(services: HostServices, { component }: RestoreDatabaseInput) {
+async function measuredRestores(services: HostServices, { component }: Pick<PlannedInput, 'component'>) {
   const { runs } = recordsOf(await readRunRecords(await services.vault('restore')), component);
   return runs.flatMap(({ operation, state, data }): MeasuredRestore[] => {
     const { plan, restore } = (data ?? {}) as RunData;
@@ -217,25 +230,31 @@ async function measuredRestores(services: HostServices, { component }: RestoreDa
   });
 }
 
-async function makeSummary(services: HostServices, run: string, input: RestoreDatabaseInput, keep: boolean) {
-  if (!keep) return summarizePlan(await planWithEngine(services, run, input, { dryRun: true }));
+/** With `keep` it is stored as a record of the run, once. */
+export async function freezePlan(
+  services: HostServices,
+  run: string,
+  input: PlannedInput,
+  keep: boolean,
+): Promise<RestorePlan> {
+  if (!keep) return await planWithEngine(services, run, input, { dryRun: true });
   const vault = await services.vault('restore');
   const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
     if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
     throw error;
   });
   // An earlier attempt has frozen it: planning again could give another.
-  if (stored !== undefined) return summarizePlan(stored as RestorePlan);
+  if (stored !== undefined) return stored as RestorePlan;
   const plan = await planWithEngine(services, run, input);
   await vault.putRecord(run, 'request', input);
   await vault.putRecord(run, 'plan', plan);
-  return summarizePlan(plan);
+  return plan;
 }
 
 async function planWithEngine(
   services: HostServices,
   run: string,
-  input: RestoreDatabaseInput,
+  input: PlannedInput,
   options: { readonly dryRun?: boolean } = {},
 ): Promise<RestorePlan> {
   const { configuration } = services;

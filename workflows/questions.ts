@@ -1,8 +1,15 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import { isThrowaway } from '../src/domain/ids.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
-import type { LoadDumpInput, RestoreDatabaseInput, RunReferenceInput } from '../src/domain/operations.ts';
+import type {
+  LoadDumpInput,
+  RestoreDatabaseInput,
+  RestorePartInput,
+  RunReferenceInput,
+} from '../src/domain/operations.ts';
+import type { PartPlan } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
@@ -50,6 +57,13 @@ export async function planRestore(input: RestoreDatabaseInput): Promise<PlanSumm
   return answer(input.host, ({ plan }, run) => plan.planRestore({ run, input, keep: false }, `resolve ${input.to}`));
 }
 
+/** The same for a table or a database of a moment. */
+export async function planPart(input: RestorePartInput): Promise<PartPlan> {
+  return answer(input.host, ({ plan }, run) =>
+    plan.planPart({ run, input, keep: false }, `resolve ${input.to}, look at ${input.database ?? 'production'}`),
+  );
+}
+
 /** The same for a dump that would be loaded. */
 export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
   return answer(input.host, ({ plan }, run) =>
@@ -57,8 +71,12 @@ export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
   );
 }
 
-/** Ends the server that a recovery beside left running. */
+/** Ends the server that a recovery beside left running; of one that was only there for a while the directory goes, too. */
 export async function stopRecovered(input: RunReferenceInput): Promise<StoppedServer> {
   const { component, run } = input;
-  return answer(input.host, ({ plan }) => plan.stopRecovered({ component, run }, `stop the server of ${run}`));
+  return answer(input.host, async ({ plan }) => {
+    const stopped = await plan.stopRecovered({ component, run }, `stop the server of ${run}`);
+    if (isThrowaway(run)) await plan.abandonRestore({ component, run }, `remove what ${run} has recovered`);
+    return stopped;
+  });
 }

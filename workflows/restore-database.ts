@@ -1,22 +1,21 @@
 // The way of a restore (docs/architecture.md): plan, approve, then build beside, prove, and, in place, swap; undone when it fails.
 
-import type { RestoreFacts, RestoreRequest, PartialTimings as Timings } from '../activities/contract.ts';
+import type { RestoreFacts, RestoreRequest } from '../activities/contract.ts';
 import { workflowIds } from '../src/domain/ids.ts';
 import type { BackupDatabaseInput, RestoreDatabaseInput, RunStatus } from '../src/domain/operations.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { RestoreResult } from '../src/domain/run-data.ts';
 import { fail } from '../src/errors/index.ts';
 import { Approval } from './lib/approval.ts';
+import { type Built, buildingSteps, buildRecovered } from './lib/build-recovered.ts';
 import { startBeside } from './lib/join.ts';
 import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
 type Restoring = Conduct<RestoreDatabaseInput>;
-type Built = Timings & Pick<RestoreResult, 'checks'>;
 
-const building = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
-const inPlaceSteps = ['plan', 'approve', ...building, 'swap', 'resume'] as const;
-const besideSteps = ['plan', ...building, 'finish'] as const;
+const inPlaceSteps = ['plan', 'approve', ...buildingSteps, 'swap', 'resume'] as const;
+const besideSteps = ['plan', ...buildingSteps, 'finish'] as const;
 /** Promoted, it would be a primary of its own. */
 const standbySteps = besideSteps.filter((name) => name !== 'promote');
 
@@ -30,7 +29,7 @@ export async function restoreDatabase(input: RestoreDatabaseInput): Promise<RunS
     if (inPlace) await askApproval(conduct, approval, plan);
     const { component, workDirectory, digest: planDigest } = plan;
     const restore: RestoreRequest = { component, run: progress.run, workDirectory, planDigest };
-    const built = await build(conduct, restore);
+    const built = await buildRecovered(conduct, restore, { standby: conduct.input.beside?.standby === true });
     return inPlace ? await replace(conduct, restore, plan, built) : await leaveBeside(conduct, restore, plan, built);
   };
   // Undoing a swap that cannot be undone must not remove what it still needs.
@@ -60,27 +59,6 @@ async function askApproval({ input, progress, host }: Restoring, approval: Appro
     const { run } = progress;
     await host.plan.recheckPlan({ component, run, workDirectory, planDigest }, 'the plan still holds');
   });
-}
-
-/** Everything up to a recovered, proven, promoted and checked server that harms nobody. */
-async function build({ input, progress, saga, host }: Restoring, restore: RestoreRequest): Promise<Built> {
-  saga.before('prepare', () => host.undo.abandonRestore(restore, 'remove the work directory'));
-  await progress.step('prepare', () => host.recover.prepareRestore(restore, 'work directory, lock and journal'));
-  const fetched = await progress.step('fetch', () => host.recover.fetchBaseBackup(restore, 'base backup, verified'));
-
-  saga.before('recover', () => host.undo.stopRecovered(restore, 'stop the recovered server'));
-  const replayed = await progress.step('recover', () =>
-    host.recover.replayLog(restore, 'quarantined server replays to the planned position'),
-  );
-  await progress.step('prove', () => host.recover.proveRecovery(restore, 'replayed position equals the plan'));
-  const promoted =
-    input.beside?.standby === true
-      ? {}
-      : await progress.step('promote', () =>
-          host.recover.promoteRecovered(restore, 'new timeline, compared with the plan'),
-        );
-  const checked = await progress.step('check', () => host.recover.checkRecovered(restore, 'catalogues and own checks'));
-  return { ...fetched, ...replayed, ...promoted, ...checked };
 }
 
 async function replace(conduct: Restoring, restore: RestoreRequest, plan: PlanSummary, built: Built): Promise<string> {

@@ -10,6 +10,7 @@ import type {
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestorePartInput,
   RunReferenceInput,
   ShipLogInput,
   VerifySnapshotsInput,
@@ -21,6 +22,7 @@ export interface InputOf {
   readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
+  readonly restorePart: RestorePartInput;
   readonly rollbackRestore: RunReferenceInput;
   readonly confirmRestore: RunReferenceInput;
   readonly catchUpCopy: CatchUpInput;
@@ -47,6 +49,10 @@ const rules: Rules = {
   loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
+  restorePart: (input) => ({
+    workflowId: workflowIds.restorePart(input.estate, input.component),
+    request: partRequest(input),
+  }),
   rollbackRestore: ({ estate, run }) => ({ workflowId: workflowIds.rollback(estate, run), request: 'rollback' }),
   confirmRestore: ({ estate, run }) => ({ workflowId: workflowIds.confirm(estate, run), request: 'confirm' }),
   catchUpCopy: ({ estate, copy }) => ({ workflowId: workflowIds.catchUp(estate, copy), request: 'catch up' }),
@@ -72,8 +78,25 @@ export function canonical<Name extends keyof InputOf>(operation: Name, input: In
   return rules[operation](input);
 }
 
-function loadRequest({ snapshot, database, schema, table, into, globals, from }: LoadDumpInput): string {
-  return JSON.stringify([snapshot, database, schema, table?.schema, table?.table, into, globals === true, from]);
+function loadRequest({ snapshot, database, schema, table, into, as, globals, from }: LoadDumpInput): string {
+  const name = as === undefined ? [] : [as.schema, as.table];
+  return JSON.stringify([
+    snapshot,
+    database,
+    schema,
+    table?.schema,
+    table?.table,
+    into,
+    globals === true,
+    from,
+    ...name,
+  ]);
+}
+
+function partRequest(input: RestorePartInput): string {
+  const { to, exclusive, timeline, from, database, table, as, replace, into, clone } = input;
+  const what = [database, table?.schema, table?.table, as?.schema, as?.table, replace === true, into];
+  return JSON.stringify([to, exclusive === true, timeline, from, ...what, clone]);
 }
 
 function restoreId({ estate, component, host, beside }: RestoreDatabaseInput): string {

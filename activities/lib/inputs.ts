@@ -26,6 +26,8 @@ const run = z
   .string()
   .regex(/^restore-[0-9a-f]{8}$/, { error: "expected the id of a restore, such as 'restore-3f9a1c2b'" });
 
+const tableName = z.object({ schema: z.string().min(1).max(63), table: z.string().min(1).max(63) });
+
 const schemas = {
   backupDatabase: z.object({
     ...ofComponent,
@@ -39,15 +41,17 @@ const schemas = {
       snapshot: z.string(),
       database: z.string().min(1).optional(),
       schema: z.string().min(1).optional(),
-      table: z.object({ schema: z.string().min(1), table: z.string().min(1) }).optional(),
+      table: tableName.optional(),
       into: z.string().min(1).max(63).optional(),
+      as: tableName.optional(),
       globals: z.boolean().optional(),
       from: z.string().optional(),
       planDigest: z.string().optional(),
     })
     .refine(({ schema, table }) => schema === undefined || table === undefined, {
       error: "'schema' or 'table', not both",
-    }),
+    })
+    .refine(({ as, table }) => as === undefined || table !== undefined, { error: "'as' goes together with 'table'" }),
   shipLog: z.object(ofComponent),
   restoreDatabase: z.object({
     ...ofComponent,
@@ -63,6 +67,31 @@ const schemas = {
     approveWithinSeconds: seconds.optional(),
     planDigest: z.string().optional(),
   }),
+  restorePart: z
+    .object({
+      ...ofComponent,
+      to: z.string(),
+      exclusive: z.boolean().optional(),
+      timeline: z.number().int().positive().optional(),
+      from: z.string().optional(),
+      database: z.string().min(1).optional(),
+      table: tableName.optional(),
+      as: tableName.optional(),
+      replace: z.boolean().optional(),
+      into: z.string().min(1).max(63).optional(),
+      clone: z.string().optional(),
+      approval: z.enum(['never', 'always']).optional(),
+      approveWithinSeconds: seconds.optional(),
+      planDigest: z.string().optional(),
+    })
+    .refine(
+      ({ table, as, replace, into }) =>
+        table === undefined ? into !== undefined && as === undefined && replace !== true : into === undefined,
+      { error: "'table' with 'as' or 'replace', or a database with 'into'" },
+    )
+    .refine(({ table, as, replace }) => table === undefined || (as === undefined) === (replace === true), {
+      error: "'as' or 'replace', one of them",
+    }),
   rollbackRestore: z.object({ ...ofComponent, run }),
   confirmRestore: z.object({ ...ofComponent, run }),
   catchUpCopy: z.object({ ...common, copy: z.string() }),
@@ -120,6 +149,8 @@ type Given = {
   readonly approval?: 'never' | 'always' | undefined;
   readonly approveWithinSeconds?: number | undefined;
   readonly beside?: { readonly directory: string; readonly start: boolean } | undefined;
+  readonly replace?: boolean | undefined;
+  readonly clone?: string | undefined;
 };
 
 function inWords(error: z.ZodError): string {
@@ -194,9 +225,26 @@ function fillComponent(configuration: Configuration, operation: OperationName, i
     fail('CONFIG_MISMATCH', `'${database.id}' is on host '${database.host}', the input says '${input.host}'`);
   }
   const named = { ...input, estate: configuration.name, component: database.id, host: database.host };
+  if (operation === 'restorePart') return fillPart(configuration, database, named) as InputOf[OperationName];
   return (
     operation === 'restoreDatabase' ? fillRestore(configuration, database, named) : named
   ) as InputOf[OperationName];
+}
+
+/** What is brought beside changes nothing that is there, and asks nobody; replaced rows do, like a restore in place. */
+function fillPart({ approval, timezone }: Configuration, { id }: DatabaseSettings, input: Given): Given {
+  parseTarget(input.to ?? '', timezone);
+  const { clone } = input;
+  if (clone !== undefined && !path.isAbsolute(clone)) {
+    fail('USAGE', `'clone' must be an absolute path on the host of '${id}', got '${clone}'`);
+  }
+  const policy = input.replace === true ? approval.restoreInPlace : 'never';
+  return {
+    ...input,
+    approval: policy === 'always' || input.approval === 'always' ? 'always' : 'never',
+    approveWithinSeconds: input.approveWithinSeconds ?? approval.withinSeconds,
+    ...(clone === undefined ? {} : { clone: path.resolve(clone) }),
+  };
 }
 
 function fillRestore({ approval, timezone }: Configuration, { id }: DatabaseSettings, input: Given): Given {

@@ -6,6 +6,7 @@ import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
 import type { LoadPlan, LoadResult } from '../domain/load.ts';
 import type { StepStatus } from '../domain/operations.ts';
+import type { PartPlan, PartResult } from '../domain/part.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type {
   HeldLocks,
@@ -50,6 +51,8 @@ export interface Result {
   readonly restore?: RestoreResult;
   readonly load?: LoadResult;
   readonly loadPlan?: LoadPlan;
+  readonly part?: PartResult;
+  readonly partPlan?: PartPlan;
   readonly server?: StoppedServer;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };
@@ -99,6 +102,7 @@ export const views = [
   'run',
   'plan',
   'load plan',
+  'part plan',
   'status',
   'check',
   'copies',

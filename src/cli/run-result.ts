@@ -30,6 +30,8 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     restore,
     load,
     loadPlan,
+    part,
+    partPlan,
     plan,
     copy,
     progress,
@@ -37,7 +39,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     sweep,
     mark,
     integrity,
-    warnings = restore?.warnings,
+    warnings = restore?.warnings ?? part?.warnings,
   } = data;
   return {
     state: status.state,
@@ -51,6 +53,8 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(restore === undefined ? {} : { restore }),
     ...(load === undefined ? {} : { load }),
     ...(loadPlan === undefined ? {} : { loadPlan }),
+    ...(part === undefined ? {} : { part }),
+    ...(partPlan === undefined ? {} : { partPlan }),
     ...(copy === undefined ? {} : { copy }),
     ...(progress === undefined ? {} : { progress }),
     ...(held === undefined ? {} : { held }),

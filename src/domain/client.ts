@@ -11,10 +11,12 @@ import type {
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestorePartInput,
   RunReferenceInput,
   RunStatus,
   VerifySnapshotsInput,
 } from './operations.ts';
+import type { PartPlan } from './part.ts';
 import type { PlanSummary } from './plan-summary.ts';
 import type { RetentionPlan } from './retention-report.ts';
 import type { StoppedServer } from './run-data.ts';
@@ -39,6 +41,7 @@ export interface HoldfastClient {
   startBackup(input: BackupDatabaseInput): Promise<RunHandle>;
   startDump(input: DumpDatabaseInput): Promise<RunHandle>;
   startLoad(input: LoadDumpInput): Promise<RunHandle>;
+  startPart(input: RestorePartInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
@@ -66,6 +69,8 @@ export interface HoldfastClient {
   plan(input: RestoreDatabaseInput): Promise<PlanSummary>;
   /** The same for `startLoad`. */
   planLoad(input: LoadDumpInput): Promise<LoadPlan>;
+  /** The same for `startPart`. */
+  planPart(input: RestorePartInput): Promise<PartPlan>;
   /** Ends the recovered server that `--beside DIR --start` left running, and leaves its directory. */
   stopServer(input: RunReferenceInput): Promise<StoppedServer>;
 

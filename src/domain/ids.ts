@@ -17,6 +17,8 @@ export const workflowIds = {
   restoreInPlace: (estate: string, component: ComponentId) => `${estate}/restore/${component}`,
   /** `place`: first 16 hexadecimal digits of the SHA-256 of host and directory, so that two recoveries never share a directory. */
   restoreBeside: (estate: string, place: string) => `${estate}/restore/beside/${place}`,
+  /** One at a time of a component: they share the place of the throwaway server. */
+  restorePart: (estate: string, component: ComponentId) => `${estate}/restore/part/${component}`,
   rollback: (estate: string, run: string) => `${estate}/rollback/${run}`,
   confirm: (estate: string, run: string) => `${estate}/confirm/${run}`,
   catchUp: (estate: string, copy: string) => `${estate}/catch-up/${copy}`,
@@ -51,6 +53,11 @@ export function standbySlotName(estate: string, name: string, run: string): stri
   return `${`standby_${estate}_${name}`.slice(0, 63 - own.length)}${own}`.replaceAll('-', '_');
 }
 
+/** A run whose recovered server is only there for a while. */
+export function isThrowaway(run: string): boolean {
+  return run.startsWith(`${runPrefixes.restorePart}-`);
+}
+
 /** Search attributes by name and type; registered by `setup` and by the sandbox. Never secrets. */
 export const searchAttributes = {
   HoldfastEstate: 'Keyword',
@@ -67,6 +74,7 @@ const runPrefixes = {
   loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',
+  restorePart: 'part',
   rollbackRestore: 'rollback',
   confirmRestore: 'confirm',
   catchUpCopy: 'catch-up',

@@ -16,6 +16,8 @@ export interface LoadPlan {
   readonly what: string;
   /** Database that it goes into. */
   readonly into: string;
+  /** Name of a table there that it gets instead of its own. */
+  readonly as?: string;
   /** False: it is there, and what is loaded is added in one transaction. */
   readonly isNew: boolean;
   /** Majors of the server that was dumped, and of the one that it goes into. */
@@ -43,6 +45,7 @@ export interface LoadResult {
   readonly moment: Moment;
   readonly what: string;
   readonly into: string;
+  readonly as?: string;
   readonly isNew: boolean;
   /** Counted in the database, and equal to the dump's. */
   readonly tables: number;

@@ -3,6 +3,7 @@
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { IntegrityLevel } from './integrity.ts';
+import type { TableName } from './part.ts';
 import type { RunState } from './states.ts';
 
 /** Fields every input may carry. `estate` defaults to the estate in the workflow id's task queue and must match the worker's. */
@@ -47,6 +48,8 @@ export interface LoadDumpInput extends OperationInput {
   readonly table?: { readonly schema: string; readonly table: string };
   /** Database that it goes into; default: as it is named in the dump. */
   readonly into?: string;
+  /** Of a table: its name in a database that is there, beside the one of its own name. */
+  readonly as?: TableName;
   /** Also makes the roles of the dump that the server lacks. */
   readonly globals?: boolean;
   /** Preferred copy. */
@@ -76,6 +79,30 @@ export interface RestoreDatabaseInput extends OperationInput {
   readonly approval: 'never' | 'always';
   readonly approveWithinSeconds: number;
   /** Digest of the plan a person saw (`--dry-run` or the prompt); a plan that differs is refused (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
+/** One table or one database of a cluster, as it was at a moment, brought into the running server from a throwaway recovery beside it. */
+export interface RestorePartInput extends OperationInput {
+  /** As of `RestoreDatabaseInput`. */
+  readonly to: string;
+  readonly exclusive?: boolean;
+  readonly timeline?: number;
+  readonly from?: string;
+  /** Of the cluster; needed where it has several. */
+  readonly database?: string;
+  /** Absent: the whole database, which then goes `into` another. */
+  readonly table?: TableName;
+  /** Exactly one of the three: the table under another name, its rows in place of those that are there, or the database under another name. */
+  readonly as?: TableName;
+  readonly replace?: boolean;
+  readonly into?: string;
+  /** Where the throwaway server lives; default: the data directory's name with `.clone` behind it. */
+  readonly clone?: string;
+  /** Approval policy resolved from the configuration; never asked for what changes nothing that is there. */
+  readonly approval: 'never' | 'always';
+  readonly approveWithinSeconds: number;
+  /** Digest of the plan a person saw; a plan that differs is refused (`PLAN_CHANGED`). */
   readonly planDigest?: string;
 }
 
@@ -134,6 +161,7 @@ export interface RunStatus {
     | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'
+    | 'restorePart'
     | 'rollbackRestore'
     | 'confirmRestore'
     | 'catchUpCopy'

@@ -22,4 +22,7 @@ export const isBeside = (status: RunStatus) => isRestore(status) && dataOf(statu
 export const hasServer = (status: RunStatus) =>
   isBeside(status) && dataOf(status).plan?.start === true && status.state === 'completed';
 
-export const isWaiting = (status: RunStatus) => isRestore(status) && status.state === 'waiting';
+export const isWaiting = (status: RunStatus) => (isRestore(status) || isPart(status)) && status.state === 'waiting';
+
+/** One table or one database: its server is there for a while, and left only by a run that was ended from outside. */
+export const isPart = ({ operation }: RunStatus) => operation === 'restorePart';

@@ -6,6 +6,7 @@ import type { ComponentIntegrity } from './integrity.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
+import type { PartPlan, PartResult } from './part.ts';
 import type { PlanSummary } from './plan-summary.ts';
 import type { HeldLocks, MarkReport, SweepReport } from './retention-report.ts';
 
@@ -66,7 +67,8 @@ export interface RestoreResult {
 
 /**
  * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` or `point` (backup), `restore` and `plan` (restore; `plan` as soon as it is
- * made, so that an approval can show it), `load` and `loadPlan` (loading a dump), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
+ * made, so that an approval can show it), `load` and `loadPlan` (loading a dump), `part` and `partPlan` (a table or
+ * database of a moment), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
  */
 export interface RunData {
   readonly held?: readonly HeldLocks[];
@@ -77,6 +79,8 @@ export interface RunData {
   readonly restore?: RestoreResult;
   readonly load?: LoadResult;
   readonly loadPlan?: LoadPlan;
+  readonly part?: PartResult;
+  readonly partPlan?: PartPlan;
   readonly plan?: PlanSummary;
   readonly copy?: string;
   readonly progress?: { readonly objects: number; readonly bytes: number; readonly remaining: number };

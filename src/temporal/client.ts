@@ -45,6 +45,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startBackup: start('backupDatabase'),
     startDump: start('dumpDatabase'),
     startLoad: start('loadDump'),
+    startPart: start('restorePart'),
     startRestore: start('restoreDatabase'),
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),
@@ -72,6 +73,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     }),
 
     plan: wrap((input) => askHosts(questions, 'planRestore', input.host, input)),
+    planPart: wrap((input) => askHosts(questions, 'planPart', input.host, input)),
     planLoad: wrap((input) => askHosts(questions, 'planLoad', input.host, input)),
     stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),
     applySchedules: wrap((options) => applySchedules(client, configuration, options)),

@@ -22,6 +22,7 @@ const operations = [
   'loadDump',
   'shipLog',
   'restoreDatabase',
+  'restorePart',
   'rollbackRestore',
   'confirmRestore',
   'catchUpCopy',

@@ -47,7 +47,13 @@ export async function startOperation<Name extends OperationName>(
 }
 
 /** Not joined before they can say what they were asked for, which is their first step. */
-const severalKinds: readonly OperationName[] = ['restoreDatabase', 'loadDump', 'verifySnapshots', 'applyRetention'];
+const severalKinds: readonly OperationName[] = [
+  'restoreDatabase',
+  'restorePart',
+  'loadDump',
+  'verifySnapshots',
+  'applyRetention',
+];
 const LOOKS = 10;
 const LOOK_AGAIN_MS = 500;
 

@@ -61,7 +61,16 @@ function asked(changes: Partial<LoadRequest> = {}): LoadRequest {
   runs += 1;
   const run = `load-${runs.toString(16).padStart(8, '0')}`;
   return {
-    ...{ component: COMPONENT, host: 'db1', run, snapshot: 'latest', database: 'bank', wanted: whole, globals: false },
+    ...{
+      component: COMPONENT,
+      estate: 'acme',
+      host: 'db1',
+      run,
+      snapshot: 'latest',
+      database: 'bank',
+      wanted: whole,
+      globals: false,
+    },
     ...changes,
   };
 }
@@ -160,6 +169,41 @@ test('one schema and one table are loaded into a new database, and into one that
   assert.equal(refused?.message, "'ledger.accounts' in database 'bank' is there already, and is not loaded over");
   assert.match(refused?.hint ?? '', /--into NAME/);
 });
+
+test('a table of a dump is loaded under another name beside the one that is there, and an undo takes what has no name', async (t) => {
+  const server = await startScratchPostgres(t, { major: 18 });
+  await makeRichDatabase(server, 'bank');
+  const { contextOf } = await dumped(t, server);
+  const context = contextOf(server);
+  const table: Wanted = { type: 'table', schema: 'ledger', table: 'entries' };
+  await inDatabase(server, 'bank', "update ledger.entries set note = 'lost'");
+  const before = await plainDump(server, 'bank');
+  const as = { schema: 'public', table: 'entries_then' };
+  const request = asked({ wanted: table, as });
+  const result = await load(request, context);
+  assert.deepEqual([result.into, result.as, result.rows], ['bank', 'public.entries_then', 10_000]);
+  const sql = `select count(*)::int as n, count(distinct tableoid)::int as parts, bool_or(note = 'lost') as lost from public.entries_then`;
+  assert.deepEqual(await inDatabase(server, 'bank', sql), [{ n: 10_000, parts: 2, lost: false }]);
+  // Done again it finds that it was done; what another attempt left has no name and goes.
+  assert.deepEqual(await loadDump(request, context, await planLoadAgain(request, context)), result);
+  const [refused] = (await planLoad(asked({ wanted: table, as }), context)).blockers ?? [];
+  assert.equal(refused?.message, "'public.entries_then' is there already");
+  await inDatabase(
+    server,
+    'bank',
+    `drop table public.entries_then; create schema holdfast_load_00000000;
+    comment on schema holdfast_load_00000000 is 'made by holdfast for database/main of acme'`,
+  );
+  await undoLoad(context, request.run, { estate: 'acme', component: COMPONENT, into: 'bank' });
+  assert.equal(await plainDump(server, 'bank'), before);
+  assert.deepEqual(await databases(server), ['bank', 'postgres']);
+});
+
+/** As the plan was before the name was given. */
+async function planLoadAgain(request: LoadRequest, context: LoadContext) {
+  const { blockers: _, ...plan } = await planLoad(request, context);
+  return plan;
+}
 
 test('a partitioned table comes with its partitions, without the foreign key that points outside, and the plan says so', async (t) => {
   const server = await startScratchPostgres(t, { major: 15 });

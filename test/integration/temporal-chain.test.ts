@@ -1,7 +1,7 @@
 // The whole chain through Temporal on real components: back up, lose, restore in place and beside, roll back, confirm.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
@@ -10,6 +10,7 @@ import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { RestoreDatabaseInput, RunStatus } from '../../src/domain/operations.ts';
 import type { RestoreResult } from '../../src/domain/run-data.ts';
 import { run } from '../../src/process/index.ts';
+import { typeHoldfast } from '../support/command-line.ts';
 import { wholeFile } from '../support/components.ts';
 import { texts } from '../support/estate-texts.ts';
 import { testEstate } from '../support/temporal-estate.ts';
@@ -74,6 +75,53 @@ test('a backup is taken, kept on every copy, and known by its run', async () => 
     [snapshot.id],
   );
   assert.equal((await estate.client.status(handle.runId)).state, 'completed');
+});
+
+test('one table of a moment comes back beside the one that is there, or in its place, while production goes on', async () => {
+  await query(`create table things (id int primary key, note text); insert into things select n, 'note ' || n from generate_series(1, 10) n;
+    grant create on database postgres to holdfast; grant create, usage on schema public to holdfast`);
+  const [{ moment = '' } = {}] = await query(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as moment`,
+  );
+  await query("update things set note = 'lost'");
+  const words = [
+    '-c',
+    estate.configuration.path,
+    'restore',
+    'database',
+    'main',
+    '--to',
+    moment,
+    '--table',
+    'public.things',
+  ];
+  const ask = async (...more: string[]) => await typeHoldfast([...words, ...more, '--json']);
+  const plan = await waitFor('the log to reach the target', async () => {
+    const asked = await ask('--as', 'things_then', '--dry-run');
+    return asked.exit === 0 ? asked.json.partPlan : undefined;
+  });
+  assert.deepEqual([plan.way, plan.into, plan.database], ['as', 'public.things_then', 'postgres']);
+  const beside = await ask('--as', 'things_then', '--yes');
+  assert.equal(beside.exit, 0, beside.errors);
+  const { part } = beside.json;
+  assert.deepEqual([part.rows, part.tables, part.recoveredTo], [10, 1, moment]);
+  assert.match(part.warnings.join(), /^the role 'postgres', whose table it was, is not there or cannot be given to/);
+  assert.deepEqual(await query("select count(*)::int as n from things_then where note like 'note %'"), [{ n: 10 }]);
+  // Nothing is left of the recovery but its journal, which says how it ended.
+  const place = `${estate.postgres.dataDirectory}.clone.holdfast`;
+  assert.deepEqual(await readdir(path.join(place, 'runs')), []);
+
+  const refused = await ask('--replace', '--yes');
+  assert.deepEqual([refused.exit, refused.json.error.code], [3, 'DATABASE_PRIVILEGE']);
+  await query('alter table things owner to holdfast');
+  const replaced = await ask('--replace', '--yes');
+  assert.equal(replaced.exit, 0, replaced.errors);
+  const { kept } = replaced.json.part;
+  assert.deepEqual(await query("select count(*)::int as n from things where note like 'note %'"), [{ n: 10 }]);
+  assert.deepEqual(await query(`select count(*)::int as n from ${kept.table} where note = 'lost'`), [{ n: 10 }]);
+  assert.equal((await estate.client.status(replaced.json.run.id)).message, replaced.json.message);
+  const taken = await ask('--as', 'things_then', '--yes');
+  assert.deepEqual([taken.exit, taken.json.error.message], [3, "'public.things_then' is there already"]);
 });
 
 let before2: string;

@@ -23,6 +23,7 @@ test('every recorded history replays', async () => {
     'dumpDatabase',
     'loadDump',
     'restoreDatabase',
+    'restorePart',
     'rollbackRestore',
     'shipLog',
     'verifySnapshots',

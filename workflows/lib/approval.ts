@@ -41,7 +41,7 @@ export class Approval {
   /**
    * Waits durably. Throws `APPROVAL_REQUIRED` when the plan was denied, or nobody decided within the time.
    */
-  async wait(progress: Progress, plan: PlanSummary, withinSeconds: number): Promise<Decision> {
+  async wait(progress: Progress, plan: Pick<PlanSummary, 'digest'>, withinSeconds: number): Promise<Decision> {
     this.#waitingFor = plan.digest;
     const until = new Date(Date.now() + withinSeconds * 1000).toISOString();
     progress.enter('waiting', `waits for \`holdfast approve ${progress.run}\` until ${until}`);

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { HoldfastClient } from '../../domain/client.ts';
 import type { RunStatus } from '../../domain/operations.ts';
+import type { PartPlan } from '../../domain/part.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
 import { isWaiting } from '../../domain/restore-runs.ts';
 import type { RunData } from '../../domain/run-data.ts';
@@ -11,6 +12,7 @@ import { ask } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { findRun } from '../find-run.ts';
+import { renderPartPlan } from '../render/part.ts';
 import { renderPlan } from '../render/plan.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runOutcome } from '../run-result.ts';
@@ -57,15 +59,17 @@ async function decide(
   const { value: status } = await findRun(context, configuration, words, isWaiting, 'restore that waits for approval');
   const plan = waitingPlan(status);
   if (context.options.dryRun) {
-    return outcome('plan', { state: 'completed', dryRun: true, plan, message: `would ${answer} ${status.run}` });
+    const told = { state: 'completed', dryRun: true, message: `would ${answer} ${status.run}` } as const;
+    return isPartPlan(plan) ? outcome('part plan', { ...told, partPlan: plan }) : outcome('plan', { ...told, plan });
   }
   const seen = digest ?? (await showAndAsk(context, plan, configuration.timezone, answer));
   const client: HoldfastClient = await context.client();
   return runOutcome(await client[answer](status.run, seen, context.by), await client.handle(status.run));
 }
 
-function waitingPlan(status: RunStatus): PlanSummary {
-  const { plan } = (status.data ?? {}) as RunData;
+function waitingPlan(status: RunStatus): PlanSummary | PartPlan {
+  const data = (status.data ?? {}) as RunData;
+  const plan = data.partPlan ?? data.plan;
   if (status.state !== 'waiting' || plan === undefined) {
     return fail('JOURNAL_STATE', `'${status.run}' does not wait for an approval: it is ${status.state}`, {
       hint: `\`holdfast show ${status.run}\` tells where it is`,
@@ -74,13 +78,21 @@ function waitingPlan(status: RunStatus): PlanSummary {
   return plan;
 }
 
-async function showAndAsk(context: Context, plan: PlanSummary, zone: string, answer: string): Promise<string> {
+const isPartPlan = (plan: PlanSummary | PartPlan): plan is PartPlan => 'recovery' in plan;
+
+async function showAndAsk(
+  context: Context,
+  plan: PlanSummary | PartPlan,
+  zone: string,
+  answer: string,
+): Promise<string> {
   if (!context.io.stdinIsTerminal) {
     fail('NOT_CONFIRMED', `there is no terminal to ${answer} at, and no plan was named`, {
       hint: `look at the plan with \`holdfast show ${plan.run}\`, then add '--plan ${plan.digest}'`,
     });
   }
-  for (const line of renderPlan(plan, zone)) context.note(line);
+  const lines = isPartPlan(plan) ? renderPartPlan(plan, zone) : renderPlan(plan, zone);
+  for (const line of lines) context.note(line);
   const short = plan.component.slice(plan.component.indexOf('/') + 1);
   const typed = (await ask(context, `${answer}? type the name of the component: `)).trim();
   if (typed !== plan.component && typed !== short) fail('NOT_CONFIRMED', `'${typed}' is not the name of the component`);

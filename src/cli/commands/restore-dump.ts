@@ -13,6 +13,7 @@ import { operationInput } from '../inputs.ts';
 import { checkCopy } from '../naming.ts';
 import { renderLoadPlan } from '../render/load.ts';
 import { errorOutcome, type Outcome, outcome } from '../result.ts';
+import { splitName } from './restore-part.ts';
 
 const nonEmpty = () => z.string().min(1, { error: 'expected a name' }).optional();
 const tableExpected = 'expected SCHEMA.TABLE, such as ledger.entries';
@@ -30,13 +31,19 @@ export const loadOptions = {
 };
 
 export const loadFlags: readonly CommandOption[] = [
-  { flags: '--database <NAME>', description: 'with dump: the database of the dump (needed where it has several)' },
+  {
+    flags: '--database <NAME>',
+    description: 'with --table, --into or dump: the database (needed where there are several)',
+  },
   { flags: '--schema <NAME>', description: 'with dump: this schema alone' },
   {
     flags: '--table <SCHEMA.TABLE>',
-    description: 'with dump: this table alone, with its indexes, constraints and sequences',
+    description: 'this table alone, with its indexes, constraints and sequences',
   },
-  { flags: '--into <NAME>', description: 'with dump: the database that it goes into, made when it is not there' },
+  {
+    flags: '--into <NAME>',
+    description: 'the database that the whole database goes into; with dump also one that is there and has none of it',
+  },
   { flags: '--globals', description: 'with dump: also make the roles of the dump that the server lacks' },
 ];
 
@@ -48,6 +55,8 @@ interface Typed extends Options {
   readonly start?: boolean | undefined;
   readonly exclusive?: boolean | undefined;
   readonly timeline?: number | undefined;
+  readonly as?: string | undefined;
+  readonly replace?: boolean | undefined;
 }
 
 const DUMP = /^dump:(latest|\d{8}T\d{6}Z-[0-9a-f]{8})$/;
@@ -85,17 +94,25 @@ function readTyped(typed: Typed): Pick<LoadDumpInput, 'snapshot'> & Partial<Load
       hint: '`holdfast list` shows the dumps: those of kind logical',
     });
   }
+  if (typed.replace !== undefined) {
+    fail('USAGE', "'--replace' goes together with a moment, not with a dump", {
+      hint: 'load the table beside with `--as NAME`, and move the rows yourself',
+    });
+  }
+  if (typed.as !== undefined && typed.table === undefined)
+    fail('USAGE', "'--as' goes together with '--table SCHEMA.TABLE'");
   for (const name of ['beside', 'start', 'exclusive', 'timeline'] as const) {
     if (typed[name] !== undefined) fail('USAGE', `'--${name}' means nothing for a dump: it holds one instant`);
   }
   if (typed.schema !== undefined && typed.table !== undefined) fail('USAGE', "'--schema' or '--table', not both");
-  const { database, schema, into, globals, from, table } = typed;
-  const dot = table?.indexOf('.') ?? -1;
+  const { database, schema, into, globals, from, as } = typed;
+  const table = typed.table === undefined ? undefined : splitName(typed.table, '');
   return {
     snapshot,
     ...(database === undefined ? {} : { database }),
     ...(schema === undefined ? {} : { schema }),
-    ...(table === undefined ? {} : { table: { schema: table.slice(0, dot), table: table.slice(dot + 1) } }),
+    ...(table === undefined ? {} : { table }),
+    ...(as === undefined || table === undefined ? {} : { as: splitName(as, table.schema) }),
     ...(into === undefined ? {} : { into }),
     ...(globals === true ? { globals } : {}),
     ...(from === undefined ? {} : { from }),

@@ -17,6 +17,7 @@ import { checkCopy, findDatabase } from '../naming.ts';
 import { renderPlan } from '../render/plan.ts';
 import { errorOutcome, type Outcome, outcome } from '../result.ts';
 import { isDump, loadFlags, loadFromDump, loadOptions, refuseLoadOptions } from './restore-dump.ts';
+import { isPart, partFlags, partOptions, restorePart } from './restore-part.ts';
 import { COMPONENT_HELP, oneComponent } from './typed.ts';
 
 const input = z
@@ -35,6 +36,7 @@ const input = z
       .optional(),
     from: z.string().optional(),
     ...loadOptions,
+    ...partOptions,
   })
   .refine(({ start, beside }) => start !== true || beside !== undefined, {
     path: ['start'],
@@ -74,6 +76,7 @@ export const restore = defineCommand({
     COMPONENT_HELP,
     'In place, the plan is shown first and asks for the name of the component; the old data is kept until `holdfast confirm`, and `holdfast rollback` goes back to it.',
     "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent); or dump:latest, dump:SNAPSHOT.",
+    'With --table or --into one table or one database is brought back into the running server, which goes on meanwhile: the moment is recovered beside, in a throwaway server (in DATA-DIRECTORY.clone, or in --beside DIR) that is removed again.',
     'From a dump a database, a schema or a table is loaded into a new database, or into one that has none of it; nothing that is there is changed. The plan tells what it needs and what stays out.',
   ].join('\n'),
   options: [
@@ -99,6 +102,7 @@ export const restore = defineCommand({
     },
     { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
     ...loadFlags,
+    ...partFlags,
   ],
   examples: [
     'holdfast restore database main --to 2026-11-23T05:59:59Z',
@@ -106,6 +110,9 @@ export const restore = defineCommand({
     'holdfast restore database main --to latest --beside /srv/recovered --start --json',
     'holdfast restore database main --beside /srv/standby --standby',
     'holdfast restore database main --to latest --beside /srv/drill --deep',
+    'holdfast restore database main --to 2026-11-23T05:59:59Z --database bank --table ledger.entries --as entries_then',
+    'holdfast restore database main --to 2026-11-23T05:59:59Z --database bank --table ledger.entries --replace',
+    'holdfast restore database main --to 2026-11-23T05:59:59Z --database bank --into bank_then',
     'holdfast restore database main --to dump:latest --database bank --table ledger.entries --into look',
   ],
   input,
@@ -114,6 +121,7 @@ export const restore = defineCommand({
     const database = findDatabase(configuration, typed.args);
     const { to } = typed;
     if (to !== undefined && isDump(to)) return loadFromDump({ ...typed, to }, database, context);
+    if (isPart(typed)) return restorePart(typed, database, context);
     refuseLoadOptions(typed);
     const request = makeRequest(typed, configuration, database, context.by);
     const client = await context.client();

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { HoldfastClient } from '../../domain/client.ts';
 import type { RunStatus } from '../../domain/operations.ts';
-import { hasServer, isBeside } from '../../domain/restore-runs.ts';
+import { hasServer, isBeside, isPart } from '../../domain/restore-runs.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
@@ -17,7 +17,7 @@ export const stop = defineCommand({
   arguments: '<run...>',
   takes: ['yes', 'dryRun'],
   summary: 'end the server that a restore beside left running',
-  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id.`,
+  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id. Of a restore of one table or database that was ended in the middle the directory goes, too.`,
   examples: ['holdfast stop restore-3f9a1c2b'],
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
@@ -31,7 +31,8 @@ export const stop = defineCommand({
     const input = operationInput(configuration, databaseOf(configuration, status), context.by);
     const server = await client.stopServer({ ...input, run: status.run });
     const what = server.stopped ? 'stopped' : 'was not running any more';
-    const message = `the server of ${status.run} ${what}; its data is in ${server.dataDirectory}`;
+    const left = isPart(status) ? 'its directory was removed' : `its data is in ${server.dataDirectory}`;
+    const message = `the server of ${status.run} ${what}; ${left}`;
     return outcome('message', { state: 'completed', message, server });
   },
 });
@@ -52,7 +53,7 @@ async function findServer(context: Context, client: HoldfastClient, args: readon
 async function findBeside(context: Context, args: readonly string[]): Promise<RunStatus> {
   const what = "restore beside with '--start' that ended well";
   const { value: status } = await findRun(context, await context.configuration(), args, hasServer, what);
-  if (isBeside(status)) return status;
+  if (isBeside(status) || isPart(status)) return status;
   return fail('JOURNAL_STATE', `'${status.run}' is not known to be a restore beside, which alone leaves a server`);
 }
 

@@ -4,13 +4,13 @@ import type { LoadPlan, LoadResult } from '../../domain/load.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
-  const { what, into, isNew, majors, tables, bytes, space, roles, needs, leftOut, warnings, blockers = [] } = plan;
+  const { what, into, as, isNew, majors, tables, bytes, space, roles, needs, leftOut, warnings, blockers = [] } = plan;
   const majorsText =
     majors.dumped === majors.server
       ? `PostgreSQL ${majors.server}`
       : `PostgreSQL ${majors.dumped} into ${majors.server}`;
   return [
-    `plan  load ${what} into ${isNew ? 'the new database' : 'database'} '${into}', ${bytesText(bytes)} of ${counted(tables, 'table')}, ${majorsText}`,
+    `plan  load ${what} into ${isNew ? 'the new database' : 'database'} '${into}'${as === undefined ? '' : ` as '${as}'`}, ${bytesText(bytes)} of ${counted(tables, 'table')}, ${majorsText}`,
     `      as of ${fullTime(plan.moment, zone)}, from dump ${plan.snapshot} of ${plan.component}`,
     isNew
       ? '      loaded and compared under a passing name, then given its own; nothing that is there is touched'
@@ -25,9 +25,9 @@ export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
   ];
 }
 
-export function loadLines({ what, into, moment, tables, rows, snapshot }: LoadResult, zone: string): string[] {
+export function loadLines({ what, into, as, moment, tables, rows, snapshot }: LoadResult, zone: string): string[] {
   return [
     `  ${what} as of ${fullTime(moment, zone)}, from dump ${snapshot}`,
-    `  in database '${into}': ${counted(rows, 'row')} of ${counted(tables, 'table')}, as in the dump`,
+    `  in database '${into}'${as === undefined ? '' : ` as '${as}'`}: ${counted(rows, 'row')} of ${counted(tables, 'table')}, as in the dump`,
   ];
 }

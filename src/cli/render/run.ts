@@ -6,19 +6,24 @@ import type { PointResult, RecoveryCheck, RestoreResult } from '../../domain/run
 import type { Result } from '../result.ts';
 import { integrityLines } from './integrity.ts';
 import { loadLines, renderLoadPlan } from './load.ts';
+import { partLines, renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
 import { heldLines, markLines, sweepLines } from './retention.ts';
 import { bytesText, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
-  const { run, steps, plan, load, loadPlan, snapshot, point, restore, progress, server } = result;
+  const { run, steps, plan, load, loadPlan, part, partPlan, snapshot, point, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
     lines.push(`${run.id}  ${[run.operation, run.component].filter(Boolean).join(' ')}  ${result.state}`);
     // The lines of the snapshot say the same, and the error is told last.
     const isTold =
-      snapshot !== undefined || load !== undefined || point !== undefined || result.message === result.error?.message;
+      snapshot !== undefined ||
+      load !== undefined ||
+      part !== undefined ||
+      point !== undefined ||
+      result.message === result.error?.message;
     if (result.message && !isTold) lines.push(`  ${result.message}`);
     if (!followed && run.url) lines.push(`  ${run.url}`);
   }
@@ -26,6 +31,8 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   lines.push(...told.map(stepLine));
   if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
   if (loadPlan && load === undefined && result.state !== 'completed') lines.push(...renderLoadPlan(loadPlan, zone));
+  if (partPlan && part === undefined && result.state !== 'completed') lines.push(...renderPartPlan(partPlan, zone));
+  if (part) lines.push(...partLines(part, zone));
   if (load) lines.push(...loadLines(load, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
   if (point) lines.push(...pointLines(point, zone));
@@ -34,8 +41,9 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
-  if (result.state === 'waiting' && plan && run) {
-    lines.push(`waits for approval: holdfast approve ${run.id} --plan ${plan.digest}`);
+  const waiting = partPlan ?? plan;
+  if (result.state === 'waiting' && waiting && run) {
+    lines.push(`waits for approval: holdfast approve ${run.id} --plan ${waiting.digest}`);
   }
   if (result.state === 'running' && run && !followed) lines.push(`watch it: holdfast show ${run.id}`);
   return lines;

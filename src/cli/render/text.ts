@@ -11,6 +11,7 @@ import { copyLines, seedLines } from './copies.ts';
 import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderLoadPlan } from './load.ts';
+import { renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
 import { retentionLines } from './retention.ts';
 import { renderRun } from './run.ts';
@@ -24,6 +25,10 @@ const printers: Readonly<Record<View, Printer>> = {
   plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
   'load plan': (result, zone) => [
     ...(result.loadPlan ? renderLoadPlan(result.loadPlan, zone) : []),
+    ...messageLines(result),
+  ],
+  'part plan': (result, zone) => [
+    ...(result.partPlan ? renderPartPlan(result.partPlan, zone) : []),
     ...messageLines(result),
   ],
   status: (result, _zone, now) => renderStatus(result, now),

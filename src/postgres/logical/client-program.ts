@@ -35,6 +35,11 @@ const complaints: readonly (readonly [RegExp, ErrorCode, string?])[] = [
     'DATABASE_PRIVILEGE',
     'a role that dumps needs GRANT pg_read_all_data TO …; and SELECT on the large objects; see docs/restoration-procedures.md',
   ],
+  [
+    /(type|function|schema|collation|relation|extension|operator class|text search configuration) .+ does not exist/i,
+    'TARGET_UNFIT',
+    'what it needs is not brought along: make it there first, or load it into a database of its own with `--into NAME`',
+  ],
   [/connection to server|could not connect|server closed the connection/i, 'DATABASE_UNREACHABLE'],
 ];
 

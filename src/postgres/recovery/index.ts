@@ -1,15 +1,16 @@
 // Recovery as activities and commands use it: each step takes and gives plain JSON, can be killed at any point, and done again.
 
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { RecoveryProof, RestorePlan, Source } from '../types.ts';
-import { readIfThere, writeDurably } from './durable-files.ts';
+import { ifAbsent, readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
 import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
 import { type Guard, Journal, journalHead } from './journal.ts';
-import { restorePaths } from './paths.ts';
+import { holdfastDirectory, restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { type ChecksToRun, runChecks } from './recovered-checks.ts';
 import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
@@ -34,6 +35,7 @@ export { type PlanRequest, planRestore, provePlanUnchanged } from './plan.ts';
 export { prepareProduction } from './promotion.ts';
 export { awaitTarget, type RecoverOptions, type ReplayProgress } from './recover.ts';
 export { startRecovery } from './recovered-place.ts';
+export { recoveredSource } from './recovered-source.ts';
 export { type PositionProof, proveRecovery } from './recovery-proof.ts';
 export { type Resolution, type ResolveRequest, resolveTarget } from './resolve.ts';
 export { type RollbackResult, rollbackRestore } from './rollback.ts';
@@ -124,6 +126,19 @@ export async function abandon(dataDirectory: string, run: string, given: Guard):
     await removeWorkDirectory(plan);
     await journal.append('abandon', 'done');
   });
+}
+
+/** Abandons every other run in this place that `isOne`: for throwaway servers, where one run is at work at a time and the others were ended from outside. */
+export async function abandonOthers(
+  dataDirectory: string,
+  run: string,
+  isOne: (run: string) => boolean,
+  guard: Guard,
+): Promise<void> {
+  const runs = await readdir(path.join(holdfastDirectory(dataDirectory), 'runs')).catch(ifAbsent([]));
+  for (const other of runs) {
+    if (other !== run && isOne(other)) await abandon(dataDirectory, other, guard);
+  }
 }
 
 /** Somebody has decided meanwhile: a run that still goes on has nothing to build any more. */

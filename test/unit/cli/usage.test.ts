@@ -178,3 +178,27 @@ test('a configuration that is wrong is not sent to the command that has just rea
   assert.doesNotMatch(json.error.hint, /config check/);
   assert.match(json.error.hint, /docs\/configuration\.md/);
 });
+
+describe('one table or database of a moment', () => {
+  const restore = (...more: string[]) => refusal('restore', 'database/main', '--to', 'latest', ...more);
+
+  test('says where it goes, once', async () => {
+    const table = ['--table', 'ledger.entries'];
+    assert.match((await restore(...table)).message, /^say where the table goes: '--as NAME' .*, or '--replace'/);
+    assert.match((await restore(...table, '--as', 'x', '--replace')).message, /^say where the table goes/);
+    assert.match((await restore(...table, '--into', 'x')).message, /^'--into' is for a whole database/);
+    assert.match((await restore('--as', 'x')).message, /^'--as' and '--replace' go together with '--table/);
+    assert.match((await restore('--database', 'bank')).hint, /^add '--table SCHEMA\.TABLE', or '--into NAME'/);
+    assert.match(
+      (await restore(...table, '--replace', '--beside', '/x', '--start')).message,
+      /^'--start' means nothing here/,
+    );
+    assert.match((await restore(...table, '--as', 'x', '--globals')).message, /^'--globals' goes together with/);
+  });
+
+  test('of a dump it can go under another name, and never replaces rows', async () => {
+    const dump = (...more: string[]) => refusal('restore', 'database/main', '--to', 'dump:latest', ...more);
+    assert.match((await dump('--table', 'a.b', '--replace')).message, /^'--replace' goes together with a moment/);
+    assert.match((await dump('--as', 'x')).message, /^'--as' goes together with '--table/);
+  });
+});

@@ -24,6 +24,7 @@ const canonical: Record<OperationName, (input: Input) => string> = {
   loadDump: (input) => workflowIds.load(input.estate, input.component),
   shipLog: (input) => workflowIds.ship(input.estate, input.component),
   restoreDatabase: (input) => workflowIds.restoreInPlace(input.estate, input.component),
+  restorePart: (input) => workflowIds.restorePart(input.estate, input.component),
   rollbackRestore: (input) => workflowIds.rollback(input.estate, input.run ?? ''),
   confirmRestore: (input) => workflowIds.confirm(input.estate, input.run ?? ''),
   catchUpCopy: (input) => workflowIds.catchUp(input.estate, input.copy ?? ''),
@@ -49,6 +50,22 @@ export const point = {
 
 export const facts = { recoveredTo: '2026-11-23T05:59:59.000000Z', recoveredLsn: '0/3000148', dataDirectory: '/data' };
 
+export const partPlan = {
+  ...{
+    host: 'db1',
+    database: 'bank',
+    what: 'table ledger.entries',
+    way: 'as',
+    into: 'ledger.entries_then',
+    digest: 'part-1',
+  },
+  recovery: {
+    ...{ component: 'database/main', digest: 'digest-1', workDirectory: '/clone.holdfast/runs/1' },
+    target: { moment: '2026-11-23T05:59:59.000000Z', endLsn: '0/3000148' },
+  },
+  production: { systemId: '7', timeline: 1, major: 18 },
+};
+
 export const emptySweep = {
   ...{ tombstones: [], snapshots: [], deleted: {}, kept: {} },
   ...{ released: [], refused: [], finished: [] },
@@ -56,6 +73,7 @@ export const emptySweep = {
 
 const requests: Partial<Record<OperationName, (input: Input) => string>> = {
   restoreDatabase: ({ to }) => `to ${to}`,
+  restorePart: ({ to }) => `part to ${to}`,
   dumpDatabase: () => 'logical',
   loadDump: () => 'load',
 };
@@ -86,6 +104,14 @@ const defaults: Record<string, Handler> = {
     digest: 'digest-1',
     target: { requested: String(input.to) },
   }),
+  planPart: ({ run, input }: { run: string; input: Input }) => ({ ...partPlan, run, component: input.component }),
+  extractPart: () => ({
+    type: 'table',
+    owner: 'clerk',
+    table: { rows: 3, sum: '1/2', columns: ['id'], tables: 1 },
+    warnings: [],
+  }),
+  placePart: () => ({ rows: 3, sum: '1/2', tables: 1 }),
   fetchBaseBackup: () => ({ fetchMs: 1 }),
   replayLog: () => ({ replayMs: 2 }),
   promoteRecovered: () => ({ promoteMs: 3 }),
@@ -114,6 +140,7 @@ const names = [
   ...['catchUpCopy', 'superviseLog', 'planRestore', 'recheckPlan', 'prepareRestore', 'fetchBaseBackup', 'replayLog'],
   ...['verifyIntegrity', 'lockHeld', 'planRetention', 'sweepRetention', 'markRetention'],
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
+  ...['planPart', 'recheckPart', 'preparePart', 'extractPart', 'loadPart', 'placePart', 'undoPart'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];
 

@@ -1,31 +1,21 @@
 // Loads what was planned: into a database of a passing name, counted there, then given its name or, where the database is there, added in one transaction.
 
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { LoadPlan, LoadResult } from '../../../domain/load.ts';
 import { fail, fromErrorData } from '../../../errors/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
-import type { PostgresTools } from '../../tools.ts';
-import type { Source } from '../../types.ts';
-import { isLargeObjects, type LinkedEntry } from '../archive-toc.ts';
-import { clientEnvironment, databaseArgument, inDatabase } from '../client-environment.ts';
-import { runProgram } from '../client-program.ts';
-import type { DumpedDatabase } from '../types.ts';
-import { type ComparedRows, compareRows, countLargeObjects } from './compare-rows.ts';
+import type { LinkedEntry } from '../archive-toc.ts';
+import { inDatabase } from '../client-environment.ts';
+import { type ComparedRows, compareRows } from './compare-rows.ts';
 import { fetchFiles, openDump } from './fetch-dump.ts';
+import { type DumpAtHand, fillPassing, listFile, pgRestore } from './fill-passing.ts';
 import { dropRoles, makeRoles } from './globals.ts';
+import { countUnder, dropUnder, hasName, type LeftUnder, loadUnderName, type UnderName } from './load-under-name.ts';
 import { planLoad, toolsFor } from './plan-load.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest, passingName } from './request.ts';
 import type { Selection } from './select-entries.ts';
-import {
-  dropDatabase,
-  inTheWay,
-  isMadeBy,
-  lookAtServer,
-  makeDatabase,
-  nameDatabase,
-  schemasOf,
-} from './target-database.ts';
+import { dropDatabase, inTheWay, isNamed, lookAtServer, nameDatabase, schemasOf } from './target-database.ts';
 
 /** Throws the first thing in the way, and `PLAN_CHANGED` when what would be done now is not what was planned. */
 export async function requirePlan(request: LoadRequest, context: LoadContext, plan: LoadPlan): Promise<void> {
@@ -60,109 +50,65 @@ export async function makePlannedRoles(request: LoadRequest, context: LoadContex
  */
 export async function loadDump(request: LoadRequest, context: LoadContext, plan: LoadPlan): Promise<LoadResult> {
   const { target, signal, onProgress } = context;
-  const { database, opened, directory, tools, server } = await open(request, context, plan);
+  const { database, opened, directory, tools } = await open(request, context, plan);
   const { selection } = opened;
   const dump = path.join(directory, database.path);
   const passing = passingName(plan.run);
+  const under = underName(request, plan, directory);
+  if (under !== undefined && (await hasName(target, under))) {
+    return resultOf(plan, { tables: plan.tables, rows: await countUnder(target, under) });
+  }
   if (plan.isNew && (await isNamed(target, plan))) {
     return resultOf(plan, await compareRows(inDatabase(target, plan.into), dump, selection.entries, signal));
   }
-  await makeDatabase(target, passing, database, server.major);
-  onProgress?.(`loading ${plan.what}`);
-  const list =
-    request.wanted.type === 'database' ? undefined : await listFile(directory, 'new.list', selection.together);
-  const restore = { context, tools, directory: dump };
-  await pgRestore(restore, passing, list, [`--jobs=${context.jobs}`]);
-  onProgress?.('counting rows');
-  const compared = await compareRows(inDatabase(target, passing), dump, selection.entries, signal);
-  await requireLargeObjects(context, passing, database, selection);
-  signal.throwIfAborted();
+  const at = { target, tools, database, dump, jobs: context.jobs, signal, ...(onProgress && { onProgress }) };
+  const isWhole = request.wanted.type === 'database';
+  const list = isWhole ? {} : { list: await listFile(directory, 'new.list', selection.together) };
+  const compared = await fillPassing(at, { passing, entries: selection.entries, ...list });
+  if (under !== undefined) return resultOf(plan, compared, await loadUnderName(at, under));
   if (plan.isNew) await nameDatabase(target, plan, database);
-  else await addTo(request, context, plan, { ...restore, selection, spool: directory });
+  else await addTo(request, at, plan, { selection, spool: directory });
   return resultOf(plan, compared);
 }
 
-interface Restoring {
-  readonly context: LoadContext;
-  readonly tools: PostgresTools;
-  readonly directory: string;
+function underName(request: LoadRequest, { run, into, moment }: LoadPlan, directory: string): UnderName | undefined {
+  const { wanted, as, estate, component } = request;
+  if (as === undefined || wanted.type !== 'table') return undefined;
+  const table = { schema: wanted.schema, table: wanted.table };
+  return { run, estate, component, table, as, into, moment, directory };
 }
 
 /** The same files once more, proven in the passing database, into the one that is there: all of it or nothing. */
 async function addTo(
   { wanted }: LoadRequest,
-  context: LoadContext,
+  at: DumpAtHand,
   plan: LoadPlan,
-  { selection, spool, ...restore }: Restoring & { readonly selection: Selection; readonly spool: string },
+  { selection, spool }: { readonly selection: Selection; readonly spool: string },
 ): Promise<void> {
-  const way = await inTheWay(context.target, plan.into, wanted);
+  const way = await inTheWay(at.target, plan.into, wanted);
   if (way !== undefined)
     fail('TARGET_UNFIT', `${way} is there by now`, { hint: 'look at it; `--into NAME` loads beside' });
-  const schemas = await schemasOf(context.target, plan.into);
+  const schemas = await schemasOf(at.target, plan.into);
   const isThere = ({ kind, rest }: LinkedEntry) =>
     kind === 'SCHEMA' &&
     schemas.some((name) => rest.startsWith(`- ${name} `) && !rest.slice(name.length + 3).includes(' '));
-  const list = await listFile(
-    spool,
-    'there.list',
-    selection.entries.filter((entry) => !isThere(entry)),
-  );
-  await pgRestore(restore, plan.into, list, ['--single-transaction']);
-  await dropDatabase(context.target, passingName(plan.run));
+  const missing = selection.entries.filter((entry) => !isThere(entry));
+  await pgRestore(at, plan.into, ['--single-transaction'], await listFile(spool, 'there.list', missing));
+  await dropDatabase(at.target, passingName(plan.run));
 }
 
-async function pgRestore(
-  { context, tools, directory }: Restoring,
-  database: string,
-  list: string | undefined,
-  args: readonly string[],
-): Promise<void> {
-  const { target, signal } = context;
-  const use = list === undefined ? [] : [`--use-list=${list}`];
-  const options = ['--exit-on-error', '--no-password', ...args, ...use, databaseArgument(database), directory];
-  await runProgram(tools, 'pg_restore', options, { client: clientEnvironment(target), signal });
-}
-
-async function listFile(directory: string, name: string, entries: readonly LinkedEntry[]): Promise<string> {
-  const file = path.join(directory, name);
-  await writeFile(file, `${entries.map(({ line }) => line).join('\n')}\n`, { mode: 0o600 });
-  return file;
-}
-
-async function requireLargeObjects(
-  { target }: LoadContext,
-  passing: string,
-  { largeObjects }: DumpedDatabase,
-  { entries }: Selection,
-): Promise<void> {
-  if (!entries.some(isLargeObjects)) return;
-  const found = await countLargeObjects(inDatabase(target, passing));
-  if (found !== largeObjects) {
-    fail('RECOVERY_MISMATCH', `${found} large objects are there after the load, the dump has ${largeObjects}`);
-  }
-}
-
-/** An attempt that was killed after the last step has left its mark on the database. Throws `TARGET_UNFIT` for one that is somebody else's. */
-async function isNamed(target: Source, plan: LoadPlan): Promise<boolean> {
-  const { databases } = await lookAtServer(target);
-  if (!databases.includes(plan.into)) return false;
-  if (await isMadeBy(target, plan.into, plan.run)) return true;
-  return fail('TARGET_UNFIT', `a database '${plan.into}' was made meanwhile`, {
-    hint: 'choose another name with `--into NAME`',
-  });
-}
-
-function resultOf(plan: LoadPlan, { tables, rows }: ComparedRows): LoadResult {
-  const { run: id, component, snapshot, database, moment, what, into, isNew, leftOut } = plan;
+function resultOf(plan: LoadPlan, { tables, rows }: ComparedRows, told: readonly string[] = []): LoadResult {
+  const { run: id, component, snapshot, database, moment, what, into, as, isNew, leftOut } = plan;
   const empty = rows > 0 ? [] : ['no table holds a row: there was nothing to compare'];
-  const warnings = [...empty, ...leftOut.map((each) => `left out: ${each}`)];
-  const told = warnings.length === 0 ? {} : { warnings };
-  return { id, component, snapshot, database, moment, what, into, isNew, tables, rows, ...told };
+  const warnings = [...empty, ...leftOut.map((each) => `left out: ${each}`), ...told];
+  const result = { id, component, snapshot, database, moment, what, into, isNew, tables, rows };
+  return { ...result, ...(as === undefined ? {} : { as }), ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
-/** Drops what a run made and did not finish; a database that has its name already stays. */
-export async function undoLoad({ target }: Pick<LoadContext, 'target'>, run: string): Promise<void> {
+/** Drops what a run made and did not finish; a database that has its name already stays, and so does a table. */
+export async function undoLoad({ target }: Pick<LoadContext, 'target'>, run: string, under?: LeftUnder): Promise<void> {
   await dropDatabase(target, passingName(run));
+  if (under !== undefined) await dropUnder(target, under);
 }
 
 export async function undoRoles({ target }: Pick<LoadContext, 'target'>, run: string): Promise<void> {
@@ -185,5 +131,5 @@ async function open(request: LoadRequest, context: LoadContext, plan: LoadPlan) 
   const directory = path.join(spoolDirectory, plan.run);
   const source = { vault, snapshot, ...(request.from === undefined ? {} : { from: request.from }) };
   const opened = await openDump(source, database, request.wanted, { directory, tools, signal });
-  return { source, database, server, tools, directory, opened };
+  return { source, database, tools, directory, opened };
 }

@@ -9,6 +9,10 @@ import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
+import { inDatabase } from '../client-environment.ts';
+import { blockersOfName } from '../table/plan-part.ts';
+import { comparing } from '../table/sessions.ts';
+import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
 import { freeBytes, type OpenedDump, openDump } from './fetch-dump.ts';
 import { missingRoles, rolesOf } from './globals.ts';
@@ -74,6 +78,7 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
   const facts = {
     ...{ component, host, snapshot: snapshot.id, database: database.name, moment: database.moment },
     ...{ what: wordsOf(wanted, database.name), into, isNew },
+    ...(request.as === undefined ? {} : { as: plainName(request.as) }),
     majors: { dumped: (snapshot.engine as LogicalDetails).major, server: server.major },
     tables: selection.entries.filter(isTableData).length,
     bytes: opened.bytes,
@@ -101,7 +106,7 @@ interface Found {
 }
 
 async function blockersOf(
-  { wanted, globals }: LoadRequest,
+  { wanted, globals, as }: LoadRequest,
   { target, spoolDirectory }: LoadContext,
   { database, server, opened }: Parts,
   { into, isNew, roles, availableBytes }: Found,
@@ -109,11 +114,16 @@ async function blockersOf(
   const blockers: ErrorData[] = [];
   const block = (code: 'TARGET_UNFIT' | 'NO_SPACE', message: string, hint: string) =>
     blockers.push(new HoldfastError(code, message, { hint }).toJSON());
-  const way = isNew ? undefined : await inTheWay(target, into, wanted);
+  if (as !== undefined) {
+    const message = `there is no database '${into}' that it could go into under another name`;
+    if (isNew) block('TARGET_UNFIT', message, 'name one that is there with `--into NAME`');
+    else blockers.push(...(await comparing(inDatabase(target, into), (plain) => blockersOfName(plain, as))));
+  }
+  const way = isNew || as !== undefined ? undefined : await inTheWay(target, into, wanted);
   if (way !== undefined) {
     block('TARGET_UNFIT', `${way} is there already, and is not loaded over`, 'load into a new database: `--into NAME`');
   }
-  if (!isNew && way === undefined) {
+  if (!isNew && way === undefined && as === undefined) {
     const schemas = await schemasOf(target, into);
     const needed = opened.selection.along.flatMap(({ kind, rest }) => (kind === 'SCHEMA' ? schemaName(rest) : []));
     const missing = needed.find((name) => !schemas.includes(name));

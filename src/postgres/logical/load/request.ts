@@ -1,6 +1,7 @@
 // What a load is asked for and works with, as its engine takes it.
 
 import type { ComponentId } from '../../../domain/component.ts';
+import type { TableName } from '../../../domain/part.ts';
 import { fail } from '../../../errors/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../../vault/types.ts';
 import type { Source } from '../../types.ts';
@@ -11,11 +12,14 @@ export interface LoadRequest {
   readonly component: ComponentId;
   readonly host: string;
   readonly run: string;
+  readonly estate: string;
   /** `latest`, or the id of a snapshot. */
   readonly snapshot: string;
   readonly database?: string;
   readonly wanted: Wanted;
   readonly into?: string;
+  /** A table goes under this name into a database that is there. */
+  readonly as?: TableName;
   readonly globals: boolean;
   readonly from?: string;
 }

@@ -88,6 +88,16 @@ export async function isMadeBy(target: Source, database: string, run: string): P
   return row?.own === true;
 }
 
+/** An attempt that was killed after the last step has left its mark on the database. Throws `TARGET_UNFIT` for one that is somebody else's. */
+export async function isNamed(target: Source, plan: { readonly run: string; readonly into: string }): Promise<boolean> {
+  const { databases } = await lookAtServer(target);
+  if (!databases.includes(plan.into)) return false;
+  if (await isMadeBy(target, plan.into, plan.run)) return true;
+  return fail('TARGET_UNFIT', `a database '${plan.into}' was made meanwhile`, {
+    hint: 'choose another name with `--into NAME`',
+  });
+}
+
 function markOf(run: string): string {
   return `loaded by holdfast ${run}`;
 }

@@ -1,0 +1,68 @@
+// Fills a database of a passing name from a dump that lies on this host, and compares what is there with the dump's own files.
+
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../../../errors/index.ts';
+import type { PostgresTools } from '../../tools.ts';
+import type { Source } from '../../types.ts';
+import { isLargeObjects, type TocEntry } from '../archive-toc.ts';
+import { clientEnvironment, databaseArgument, inDatabase } from '../client-environment.ts';
+import { runProgram } from '../client-program.ts';
+import type { DumpedDatabase } from '../types.ts';
+import { type ComparedRows, compareRows, countLargeObjects } from './compare-rows.ts';
+import { makeDatabase } from './target-database.ts';
+
+export interface DumpAtHand {
+  readonly target: Source;
+  /** Of the major of the server that it goes into. */
+  readonly tools: PostgresTools;
+  readonly database: DumpedDatabase;
+  /** In the directory format. */
+  readonly dump: string;
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (words: string) => void;
+}
+
+export interface Filling {
+  readonly passing: string;
+  /** What is compared; with `list`, what alone is loaded is on it. */
+  readonly entries: readonly TocEntry[];
+  readonly list?: string;
+}
+
+/** Throws `RECOVERY_MISMATCH` when the rows are not those of the dump, and what pg_restore complains of. An attempt drops what the one before has left. */
+export async function fillPassing(at: DumpAtHand, { passing, entries, list }: Filling): Promise<ComparedRows> {
+  const { target, tools, database, dump, jobs, signal, onProgress } = at;
+  await makeDatabase(target, passing, database, tools.major);
+  onProgress?.(`loading ${entries.length} entries of the dump`);
+  await pgRestore(at, passing, [`--jobs=${jobs}`], list);
+  onProgress?.('counting rows');
+  const compared = await compareRows(inDatabase(target, passing), dump, entries, signal);
+  if (entries.some(isLargeObjects)) await requireLargeObjects(target, passing, database);
+  signal.throwIfAborted();
+  return compared;
+}
+
+export async function pgRestore(
+  { target, tools, dump, signal }: Pick<DumpAtHand, 'target' | 'tools' | 'dump' | 'signal'>,
+  database: string,
+  args: readonly string[],
+  list?: string,
+): Promise<void> {
+  const use = list === undefined ? [] : [`--use-list=${list}`];
+  const options = ['--exit-on-error', '--no-password', ...args, ...use, databaseArgument(database), dump];
+  await runProgram(tools, 'pg_restore', options, { client: clientEnvironment(target), signal });
+}
+
+export async function listFile(directory: string, name: string, entries: readonly TocEntry[]): Promise<string> {
+  const file = path.join(directory, name);
+  await writeFile(file, `${entries.map(({ line }) => line).join('\n')}\n`, { mode: 0o600 });
+  return file;
+}
+
+async function requireLargeObjects(target: Source, passing: string, { largeObjects }: DumpedDatabase): Promise<void> {
+  const found = await countLargeObjects(inDatabase(target, passing));
+  if (found === largeObjects) return;
+  fail('RECOVERY_MISMATCH', `${found} large objects are there after the load, the dump has ${largeObjects}`);
+}

@@ -1,0 +1,146 @@
+// Carries a table that was set apart into another database: dumped by the server's own programs, loaded into a schema of passage, and compared there.
+
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import pg from 'pg';
+import type { RowSum, TableName } from '../../../domain/part.ts';
+import { fail } from '../../../errors/index.ts';
+import type { PlainConnection } from '../../connection/index.ts';
+import type { PostgresTools } from '../../tools.ts';
+import type { Source } from '../../types.ts';
+import { clientEnvironment, databaseArgument } from '../client-environment.ts';
+import { runProgram } from '../client-program.ts';
+import { verifyDump } from '../verify-dump.ts';
+import { isEqual, rowSum } from './row-sum.ts';
+import { type ClusterSeen, comparing, onProduction } from './sessions.ts';
+import { lookAtTable } from './table-facts.ts';
+import { PASSING_SCHEMAS, passingMark, passingSchema, quoted } from './table-names.ts';
+
+export interface CarryRequest {
+  readonly run: string;
+  readonly estate: string;
+  readonly component: string;
+  /** What it is called in the schema of passage. */
+  readonly as: string;
+  /** Below it, what is dumped lies for a while, in clear. */
+  readonly directory: string;
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Extracted extends RowSum {
+  /** What was summed; all of what `rows` is about. */
+  readonly columns: readonly string[];
+  readonly tables: number;
+}
+
+/** `only rows`: neither indexes nor constraints, for rows that move on into a table that is there. */
+export type Extent = 'table' | 'only rows';
+
+/** Dumps what was set apart, proves the dump whole, and sums the rows of `columns`. What an earlier attempt left is removed first. */
+export async function extractApart(
+  own: Source,
+  tools: PostgresTools,
+  request: CarryRequest,
+  { columns, extent }: { readonly columns: readonly string[]; readonly extent: Extent },
+): Promise<Extracted> {
+  const { run, as, directory, jobs, signal } = request;
+  const dump = dumpDirectory(directory);
+  await rm(dump, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const sections = extent === 'only rows' ? ['--section=pre-data', '--section=data'] : [];
+  const args = [
+    ...[
+      '--format=directory',
+      `--file=${dump}`,
+      `--jobs=${jobs}`,
+      '--compress=0',
+      `--schema=${passingSchema(run)}`,
+      ...sections,
+    ],
+    ...[
+      '--no-owner',
+      '--no-privileges',
+      '--no-publications',
+      '--no-subscriptions',
+      '--no-security-labels',
+      '--no-tablespaces',
+    ],
+    '--no-password',
+  ];
+  await runProgram(tools, 'pg_dump', args, { client: clientEnvironment(own), signal });
+  const { tables } = await verifyDump(tools, dump, signal);
+  const sum = await comparing(own, (plain) =>
+    rowSum(plain, quoted({ schema: passingSchema(run), table: as }), columns),
+  );
+  return { ...sum, columns, tables };
+}
+
+const dumpDirectory = (directory: string) => path.join(directory, 'table');
+
+/**
+ * Fills the schema of passage and compares the rows with what was extracted. What an earlier attempt, or a run of the component that was
+ * ended from outside, has left is dropped first. Throws `RECOVERY_MISMATCH`, `TARGET_UNFIT`, and what pg_restore complains of.
+ */
+export async function loadApart(
+  target: Source,
+  expected: ClusterSeen,
+  tools: PostgresTools,
+  request: CarryRequest,
+  extracted: Extracted,
+): Promise<void> {
+  const { run, as, directory, jobs, signal } = request;
+  const schema = passingSchema(run);
+  await onProduction(target, expected, async (plain) => {
+    await dropPassing(plain, request);
+    await plain.query('make a schema', `create schema ${pg.escapeIdentifier(schema)}`);
+    const mark = pg.escapeLiteral(passingMark(request));
+    await plain.query('mark the schema', `comment on schema ${pg.escapeIdentifier(schema)} is ${mark}`);
+  });
+  const dump = dumpDirectory(directory);
+  const { entries } = await verifyDump(tools, dump, signal);
+  const list = path.join(directory, 'table.list');
+  // The schema is there, made by a session that had proved which cluster this is: elsewhere the programs find none.
+  const lines = entries.filter(({ kind }) => kind !== 'SCHEMA').map(({ line }) => line);
+  await writeFile(list, `${lines.join('\n')}\n`, { mode: 0o600 });
+  const args = [
+    '--exit-on-error',
+    '--no-password',
+    '--no-owner',
+    '--no-privileges',
+    `--jobs=${jobs}`,
+    `--use-list=${list}`,
+  ];
+  const client = clientEnvironment(target);
+  await runProgram(tools, 'pg_restore', [...args, databaseArgument(target.database ?? ''), dump], { client, signal });
+  await onProduction(target, expected, (plain) => compareApart(plain, { schema, table: as }, extracted));
+}
+
+/** Throws `RECOVERY_MISMATCH`: what arrived is not what was taken. */
+export async function compareApart(plain: PlainConnection, table: TableName, extracted: Extracted): Promise<void> {
+  if ((await lookAtTable(plain, table)) === undefined)
+    fail('RECOVERY_MISMATCH', 'the table is not there after it was loaded');
+  const found = await rowSum(plain, quoted(table), extracted.columns);
+  if (isEqual(found, extracted)) return;
+  fail(
+    'RECOVERY_MISMATCH',
+    `${found.rows} rows arrived with the sum ${found.sum}, ${extracted.rows} were taken with ${extracted.sum}`,
+    {
+      hint: 'nothing was changed; start it again',
+    },
+  );
+}
+
+/** Of this run and of those of the component that have ended. Never one without our mark. */
+export async function dropPassing(
+  plain: PlainConnection,
+  request: Pick<CarryRequest, 'estate' | 'component'>,
+): Promise<void> {
+  const sql = `select nspname::text as name from pg_namespace where nspname ~ $1 and obj_description(oid, 'pg_namespace') = $2`;
+  const found = await plain.query<{ name: string }>('look for what was left', sql, [
+    PASSING_SCHEMAS,
+    passingMark(request),
+  ]);
+  for (const { name } of found)
+    await plain.query('drop what was left', `drop schema ${pg.escapeIdentifier(name)} cascade`);
+}
