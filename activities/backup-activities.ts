@@ -18,7 +18,8 @@ import type { ReceiverState } from '../src/postgres/types.ts';
 import type { SnapshotId } from '../src/vault/index.ts';
 import type { LogPositions, PostgresActivities, SupervisedLog, SuperviseRequest } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
-import { type HostServices, sourceOf } from './lib/host-services.ts';
+import { factsChoice } from './lib/facts-choice.ts';
+import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
 import { Laggards } from './lib/laggards.ts';
 
 type Names = 'identifyDatabase' | 'ensureLog' | 'captureBaseBackup' | 'makePoint' | 'superviseLog';
@@ -49,6 +50,7 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
           source,
           vault,
           request: { snapshotId: snapshot as SnapshotId, component, host },
+          facts: factsChoice(databaseOf(services, component)),
           ...(capture === 'incremental' && { incremental: { spoolDirectory: path.join(stateDirectory, 'parents') } }),
           waitForLog: (copy, timeline, from, to, wait) =>
             receivers.waitForLog(component, copy, timeline, from, to, {

@@ -26,6 +26,7 @@ import type { Source } from '../src/postgres/types.ts';
 import type { SnapshotId } from '../src/vault/index.ts';
 import type { DatabaseRequest, LoadStep, PostgresActivities } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
+import { factsChoice } from './lib/facts-choice.ts';
 import { databaseOf, type HostServices } from './lib/host-services.ts';
 
 type LoadNames = 'planLoad' | 'fetchDump' | 'makeRoles' | 'loadDump' | 'undoLoad' | 'undoRoles' | 'removeFetched';
@@ -53,6 +54,7 @@ export function createLogicalActivities(services: HostServices): Pick<PostgresAc
           ...{ source, vault, signal, logger },
           request: { snapshotId: snapshot as SnapshotId, component, host },
           choice: logical,
+          facts: factsChoice(databaseOf(services, component)),
           jobs: logical.jobs,
           spoolDirectory: path.join(stateDirectory, 'dump', name),
           onProgress: (note) => report({ note }),

@@ -119,7 +119,7 @@ function effectiveCredentials(
 }
 
 function effectiveDatabase(name: string, database: FileDatabase, directory: string): DatabaseSettings {
-  const { host, objective, backup, checks, keep } = database;
+  const { host, objective, backup, checks, facts, keep } = database;
   return defined<DatabaseSettings>({
     id: componentId('database', name),
     name,
@@ -135,6 +135,7 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
       rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),
       rtoSeconds: objective.rto === undefined ? undefined : parseDuration(objective.rto),
     }),
+    facts: { maximum: facts.maximum, withinSeconds: parseDuration(facts.within) },
     checks: checks.map((check) => defined<DatabaseSettings['checks'][number]>(check)),
   });
 }

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { bandwidthExpected, parseBandwidth } from '../src/domain/bandwidth.ts';
+import { columnNameExpected, parseColumnName } from '../src/domain/column-name.ts';
 import { NAME_PATTERN } from '../src/domain/component.ts';
 import { durationExpected, parseDuration } from '../src/domain/duration.ts';
 import { zoneOffsetMs } from '../src/domain/moment.ts';
@@ -469,6 +470,24 @@ const database = mapping({
   })
     .prefault({})
     .describe('What was promised; shown beside what is measured.'),
+  facts: mapping({
+    maximum: z
+      .array(parsed(columnNameExpected, parseColumnName), { error: 'a list of columns' })
+      .default([])
+      .describe(
+        'Columns whose largest value never gets smaller (a time of creation, a serial number): `schema.table.column`, with the database in front where it is not that of the `url`. Each needs an index. What was restored must be at least as far as the backup was.',
+      )
+      .meta({ defaultText: 'none' }),
+    within: duration()
+      .default('30s')
+      .describe(
+        'Longest time that they may take, of all databases together; tables that are not counted by then are told.',
+      ),
+  })
+    .prefault({})
+    .describe(
+      'What is noted of each database with every backup, and compared after every restore: digests of its definitions, rows of its tables, largest values.',
+    ),
   checks: z
     .array(check, { error: 'a list of checks' })
     .default([])

@@ -140,7 +140,15 @@ export interface DatabaseSettings {
   /** Absent: nothing of it is ever deleted. */
   readonly keep?: KeepSettings;
   readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
+  readonly facts: FactsSettings;
   readonly checks: readonly DatabaseCheck[];
+}
+
+/** What is noted of each database with every backup. */
+export interface FactsSettings {
+  /** Columns that never go back, as `parseColumnName` takes them. */
+  readonly maximum: readonly string[];
+  readonly withinSeconds: number;
 }
 
 /** How `pg_dump` is run, and on what. */

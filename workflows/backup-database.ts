@@ -3,6 +3,7 @@
 import type { IdentifiedDatabase } from '../activities/contract.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { BackupDatabaseInput, BackupKind, RunStatus } from '../src/domain/operations.ts';
+import { damageWarnings, factsWarnings } from '../src/domain/snapshot-words.ts';
 import { catchUpLaggards } from './lib/catching-up.ts';
 import { copiesWithout, describe, requireGood } from './lib/committed-snapshot.ts';
 import { operate } from './lib/operate.ts';
@@ -55,7 +56,8 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     );
     const { fullBecause } = captured;
     const inFull = fullBecause === undefined ? [] : [`captured in full instead of incrementally: ${fullBecause}`];
-    const warnings = [...inFull, ...(verified.putBack ?? [])];
+    const told = [...damageWarnings(captured), ...factsWarnings(captured.facts)];
+    const warnings = [...inFull, ...told, ...(verified.putBack ?? [])];
     progress.tell({ verified, ...(warnings.length === 0 ? {} : { warnings }) });
     const behind = copiesWithout(captured);
     await catchUpLaggards(progress, input.host, behind);

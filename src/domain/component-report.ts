@@ -27,8 +27,53 @@ export interface SnapshotSummary {
   readonly fullBecause?: string;
   /** Positions a physical snapshot starts and stops at. */
   readonly lsn?: { readonly from: Lsn; readonly to: Lsn; readonly timeline: number };
+  /** Absent: no page is. */
+  readonly damaged?: DamageSummary;
+  /** What was noted of its databases, to be compared after a restore; absent where it has none. */
+  readonly facts?: FactsSummary;
   /** Of a logical snapshot: each database with the instant that its dump shows. */
   readonly databases?: readonly { readonly name: string; readonly moment: Moment; readonly bytes: number }[];
+}
+
+/** Pages whose checksum was wrong when they were read, of one relation. */
+export interface DamagedRelation {
+  /** Where it could be found out: the server may not know the file any more, or not let us in. */
+  readonly database?: string;
+  /** Schema and name, quoted where SQL needs it. */
+  readonly name?: string;
+  readonly kind: 'table' | 'index' | 'TOAST table' | 'TOAST index' | 'materialized view' | 'sequence' | 'unknown';
+  /** Table that an index, a TOAST table or its index belongs to. */
+  readonly of?: string;
+  /** Absent: the data itself. */
+  readonly part?: 'free space map' | 'visibility map' | 'initialisation fork';
+  /** File, or the first of its files, below the data directory. */
+  readonly path: string;
+  /** First and last of each range. */
+  readonly blocks: readonly (readonly [number, number])[];
+  /** Blocks that are damaged and not in `blocks`. */
+  readonly moreBlocks?: number;
+  /** The way out, with the statement where one helps. */
+  readonly hint: string;
+}
+
+export interface DamageSummary {
+  readonly pages: number;
+  readonly relations: readonly DamagedRelation[];
+  /** Relations that are not in the list. */
+  readonly moreRelations?: number;
+}
+
+export interface FactsSummary {
+  readonly databases: number;
+  /** Tables that are noted, those of them that were counted and not estimated, and their rows together. */
+  readonly tables: number;
+  readonly counted: number;
+  readonly rows: number;
+  readonly maxima: number;
+  /** Tables that are not noted, by reason; absent when there are none. */
+  readonly notCounted?: Readonly<Record<string, number>>;
+  /** In words, what could not be read; absent when that is nothing. */
+  readonly missing?: readonly string[];
 }
 
 /** Moments a component can be recovered to, by the copies together. */

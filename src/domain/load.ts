@@ -3,6 +3,7 @@
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Moment } from './moment.ts';
+import type { RecoveryCheck } from './run-data.ts';
 
 export interface LoadPlan {
   readonly run: string;
@@ -50,5 +51,7 @@ export interface LoadResult {
   /** Counted in the database, and equal to the dump's. */
   readonly tables: number;
   readonly rows: number;
+  /** Of a whole database: what was noted of it with the dump, compared. Absent otherwise. */
+  readonly checks?: readonly RecoveryCheck[];
   readonly warnings?: readonly string[];
 }

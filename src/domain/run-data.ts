@@ -29,10 +29,15 @@ export interface PointResult {
   readonly copies: Readonly<Record<string, 'reached' | 'behind'>>;
 }
 
+/** How something restored stands to what was true when it was backed up; `moved on`: as a later moment may. */
+export type FactVerdict = 'equal' | 'moved on' | 'not compared' | 'contradicts';
+
 /** One question to a recovered server, and its answer. */
 export interface RecoveryCheck {
   readonly name: string;
   readonly ok: boolean;
+  /** Of facts captured with the backup; `contradicts` is never ok. */
+  readonly verdict?: FactVerdict;
   /** What was seen, in words. */
   readonly value: string;
   /** It could not be asked, and `value` says why; no word about the server. */

@@ -9,6 +9,7 @@ import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
 import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { closeSegment } from '../postgres/close-segment.ts';
 import { withPlain } from '../postgres/connection/index.ts';
+import { checkColumns } from '../postgres/facts/index.ts';
 import { identify } from '../postgres/identity.ts';
 import { preflight } from '../postgres/preflight.ts';
 import type { ClusterIdentity, Source } from '../postgres/types.ts';
@@ -41,6 +42,7 @@ export async function checkDatabase(
     ...asked.map(({ name, ok, message, hint }) => ({ name, ok, message, ...(hint === undefined ? {} : { hint }) })),
   );
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
+  if (reachable) checks.push(...(await checkColumns(source, database.facts.maximum)));
   if (reachable) checks.push(await slotCheck(source, slot, database), await commitCheck(source));
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
   if (segment) checks.push(...segment.checks);

@@ -5,6 +5,7 @@ import type { Finding } from '../domain/component-report.ts';
 import { momentFromDate, shortMoment, unixMicros } from '../domain/moment.ts';
 import type { PointResult } from '../domain/run-data.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
+import type { PhysicalDetails } from '../postgres/types.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
 import type { ComponentFacts } from './component-status.ts';
 
@@ -42,7 +43,10 @@ export function snapshotFindings(facts: ComponentFacts): Finding[] {
   } else if (latest.state === 'damaged') {
     const run = latest.class === 'incremental' ? 'incremental' : 'backup';
     findings.push(
-      late(`the newest snapshot ${latest.id} has damaged pages`, `see \`holdfast show ${run}/${database.id}\``),
+      late(
+        `the newest snapshot ${latest.id} has damaged pages${damagedIn(latest)}`,
+        `see \`holdfast show ${run}/${database.id}\``,
+      ),
     );
   }
   for (const [name, spec] of Object.entries(database.backup)) {
@@ -51,6 +55,19 @@ export function snapshotFindings(facts: ComponentFacts): Finding[] {
     findings.push(...lateness(facts, promised[name as keyof DatabaseSettings['backup']], spec));
   }
   return findings;
+}
+
+/** The first relations by name; the run tells all. */
+const MOST_NAMED = 3;
+
+function damagedIn({ engine }: SnapshotOnCopies): string {
+  const { relations = [], moreRelations = 0 } = (engine as PhysicalDetails).damaged ?? {};
+  if (relations.length === 0) return '';
+  const named = relations
+    .slice(0, MOST_NAMED)
+    .map(({ kind, name, path }) => (name === undefined ? `'${path}'` : `${kind} ${name}`));
+  const more = relations.length - named.length + moreRelations;
+  return ` in ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** A dump is no base for a recovery to a moment. */

@@ -1,6 +1,7 @@
 // A snapshot as reports and `--json` tell it.
 
-import type { SnapshotSummary } from '../domain/component-report.ts';
+import type { DamageSummary, SnapshotSummary } from '../domain/component-report.ts';
+import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
@@ -8,17 +9,35 @@ import type { SnapshotOnCopies } from '../vault/index.ts';
 export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const { id, component, kind, from, to, state, statistics, copies } = snapshot;
   const bytes = { read: statistics.readBytes, new: statistics.newBytes, stored: statistics.storedBytes };
-  const summary = { id, component, kind, from, to, state, bytes, copies };
+  const facts = summarizeFacts(snapshot.engine.facts);
+  const summary = { id, component, kind, from, to, state, bytes, copies, ...(facts && { facts }) };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
-  const { startLsn, stopLsn, timeline, capture = 'full', parent, fullBecause } = snapshot.engine as PhysicalDetails;
+  const {
+    startLsn,
+    stopLsn,
+    timeline,
+    capture = 'full',
+    parent,
+    fullBecause,
+    damaged,
+  } = snapshot.engine as PhysicalDetails;
   return {
     ...summary,
     capture,
+    ...(damaged && { damaged: shortened(damaged) }),
     ...(parent === undefined ? {} : { parent }),
     ...(fullBecause === undefined ? {} : { fullBecause }),
     lsn: { from: startLsn, to: stopLsn, timeline },
   };
+}
+
+/** A summary goes through histories and lists. */
+const MOST_RELATIONS = 20;
+
+function shortened({ pages, relations, moreRelations = 0 }: DamageSummary): DamageSummary {
+  const more = moreRelations + Math.max(0, relations.length - MOST_RELATIONS);
+  return { pages, relations: relations.slice(0, MOST_RELATIONS), ...(more > 0 && { moreRelations: more }) };
 }
 
 function databasesOf({ engine }: SnapshotOnCopies): NonNullable<SnapshotSummary['databases']> {

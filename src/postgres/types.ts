@@ -2,6 +2,7 @@
 
 import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
+import type { DamageSummary } from '../domain/component-report.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
 import type { SpaceSummary } from '../domain/plan-summary.ts';
@@ -10,6 +11,7 @@ import type { SlotPressure } from '../domain/slot-pressure.ts';
 import type { Target } from '../domain/target.ts';
 import type { ErrorCode, ErrorData } from '../errors/index.ts';
 import type { SnapshotId } from '../vault/types.ts';
+import type { SnapshotFacts } from './facts/types.ts';
 
 // ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,6 +91,10 @@ export interface PhysicalDetails extends Record<string, unknown>, CaptureDetails
   /** Total plain size, for the preflight of the target. */
   readonly sizeBytes: number;
   readonly damagedPages: readonly { readonly path: string; readonly block: number }[];
+  /** Whose they are, and how many there are in all; absent when there are none, and in snapshots of earlier versions. */
+  readonly damaged?: DamageSummary;
+  /** Of each database right before the backup began; absent in snapshots of before there were any. */
+  readonly facts?: SnapshotFacts;
 }
 
 export interface ReceiverCopyState {
@@ -231,6 +237,8 @@ export interface RestorePlan {
   /** What the steps need to know of the host, so that plan and journal alone are enough to finish or to undo. */
   readonly execution: RestoreExecution;
   readonly space: SpaceSummary;
+  /** How the facts of the base backup are compared; those of the next one bound what may have happened. Absent in plans of earlier versions. */
+  readonly facts?: { readonly withinMs: number; readonly next?: SnapshotFacts };
   /** What the person should know before saying yes. */
   readonly warnings: readonly string[];
   /** Of a dry run: what must be out of the way before this can be done; absent when nothing is. */

@@ -96,6 +96,8 @@ for (const major of [15, 18]) {
     const result = await load(asked({ into: 'again' }), contextOf(server));
     assert.equal(await plainDump(server, 'again'), await plainDump(server, 'bank'));
     assert.ok(result.rows > 10_500 && result.tables >= 7, JSON.stringify(result));
+    const [facts] = result.checks ?? [];
+    assert.deepEqual([facts?.name, facts?.verdict, facts?.ok], ['facts bank', 'equal', true], facts?.value);
     assert.deepEqual(await databases(server), ['again', 'bank', 'postgres']);
     const sql = `select datname::text as name, pg_get_userbyid(datdba)::text as owner, datcollate,
       (select setconfig::text from pg_db_role_setting where setdatabase = d.oid) as settings

@@ -57,6 +57,7 @@ export function databaseFor(changes: Partial<DatabaseSettings> = {}): DatabaseSe
     logical: { jobs: 4, include: [], exclude: [] },
     log: { synchronous: false, withinSeconds: 900 },
     objective: {},
+    facts: { maximum: [], withinSeconds: 30 },
     checks: [],
     ...changes,
   };

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { type Lsn, lsnDistance, lsnFrom, lsnValue, parseLsn, segmentName } from '../../src/domain/lsn.ts';
 import type { Moment } from '../../src/domain/moment.ts';
 import { takeBaseBackup } from '../../src/postgres/backup/index.ts';
+import type { FactsChoice } from '../../src/postgres/facts/index.ts';
 import type { PhysicalDetails } from '../../src/postgres/types.ts';
 import { describeLog } from '../../src/postgres/wal/index.ts';
 import { run } from '../../src/process/index.ts';
@@ -36,7 +37,7 @@ export interface RecoverySource {
   /** `changes` make the snapshot say something else about its cluster than is true. */
   capture(changes?: Partial<PhysicalDetails>): Promise<SnapshotOnCopies>;
   /** As `capture`, by the product itself: over the stream, incrementally where asked. */
-  backUp(incremental?: boolean): Promise<SnapshotOnCopies>;
+  backUp(incremental?: boolean, facts?: FactsChoice): Promise<SnapshotOnCopies>;
   /** Puts all log up to now on the copies, closed segments and one extent, and a mark. */
   ship(copies?: readonly string[], options?: { readonly skip?: (segment: string) => boolean }): Promise<Lsn>;
   /** One transaction of its own: a row in `ledger`, and its true time. */
@@ -137,7 +138,7 @@ class Source implements RecoverySource {
     return writer.commit({ to, state: 'clean', engine: { ...engine, ...changes } });
   }
 
-  async backUp(incremental = false): Promise<SnapshotOnCopies> {
+  async backUp(incremental = false, facts?: FactsChoice): Promise<SnapshotOnCopies> {
     this.captures += 1;
     const { time } = await this.mark();
     const id = `${time.slice(0, 19).replace(/[-:]/g, '')}Z-${String(this.captures).padStart(8, '0')}` as SnapshotId;
@@ -147,6 +148,7 @@ class Source implements RecoverySource {
       request: { snapshotId: id, component, host: 'db1' },
       // All log is shipped by `ship`, before anything is recovered.
       waitForLog: () => Promise.resolve(),
+      ...(facts && { facts }),
       ...(incremental && { incremental: { spoolDirectory: path.join(this.holder.directory, 'parents') } }),
       signal: new AbortController().signal,
       logger: pino({ level: 'silent' }),

@@ -45,6 +45,28 @@ test('a point closes the log and is shown to be on copies; no snapshot is taken'
   );
 });
 
+test('damaged pages are told by relation with the way out, and facts that are missing', async (t) => {
+  const index = { name: 'public.a_pkey', kind: 'index', of: 'public.a', database: 'bank', path: 'base/5/16390' };
+  const relations = [{ ...index, blocks: [[3, 3]], hint: 'made anew by: REINDEX INDEX public.a_pkey;' }];
+  const facts = {
+    databases: 0,
+    tables: 0,
+    counted: 0,
+    rows: 0,
+    maxima: 0,
+    missing: ["database 'bank': our role may not connect"],
+  };
+  const taken = { ...snapshot, state: 'damaged', damaged: { pages: 1, relations }, facts };
+  const { activities } = script({ captureBaseBackup: () => taken });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupDatabase', `${estate.name}/backup/database/main`, request(estate.name));
+  assert.deepEqual(((await handle.result()) as RunStatus).data?.warnings, [
+    'damaged pages: index public.a_pkey of public.a in database bank, block 3; made anew by: REINDEX INDEX public.a_pkey;',
+    "facts are missing, which a restore could have been compared with: database 'bank': our role may not connect",
+  ]);
+});
+
 test('an incremental capture says what it is laid over, or why it is one in full', async (t) => {
   const captures = [
     { ...snapshot, capture: 'incremental', parent: '20261122T000000Z-00000000' },

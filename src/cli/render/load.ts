@@ -1,6 +1,7 @@
 // Loading a dump as people read it: the plan that asks for a yes, and what came of it.
 
 import type { LoadPlan, LoadResult } from '../../domain/load.ts';
+import { checkLine } from './check.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
@@ -25,9 +26,13 @@ export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
   ];
 }
 
-export function loadLines({ what, into, as, moment, tables, rows, snapshot }: LoadResult, zone: string): string[] {
+export function loadLines(
+  { what, into, as, moment, tables, rows, snapshot, checks = [] }: LoadResult,
+  zone: string,
+): string[] {
   return [
     `  ${what} as of ${fullTime(moment, zone)}, from dump ${snapshot}`,
     `  in database '${into}'${as === undefined ? '' : ` as '${as}'`}: ${counted(rows, 'row')} of ${counted(tables, 'table')}, as in the dump`,
+    ...checks.map(checkLine),
   ];
 }

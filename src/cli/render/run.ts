@@ -2,14 +2,16 @@
 
 import type { SnapshotSummary, WindowSummary } from '../../domain/component-report.ts';
 import type { StepStatus } from '../../domain/operations.ts';
-import type { PointResult, RecoveryCheck, RestoreResult } from '../../domain/run-data.ts';
+import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
+import { damageWords } from '../../domain/snapshot-words.ts';
 import type { Result } from '../result.ts';
+import { checkLine } from './check.ts';
 import { integrityLines } from './integrity.ts';
 import { loadLines, renderLoadPlan } from './load.ts';
 import { partLines, renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
 import { heldLines, markLines, sweepLines } from './retention.ts';
-import { bytesText, durationMsText, fullTime } from './words.ts';
+import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
@@ -75,6 +77,19 @@ function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
   return [
     `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}${way}`,
     `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
+    ...(snapshot.damaged?.relations ?? []).map((relation) => `  ${damageWords(relation)}`),
+    ...factsLines(snapshot.facts),
+  ];
+}
+
+function factsLines(facts: SnapshotSummary['facts']): string[] {
+  if (facts === undefined) return [];
+  const { databases, tables, counted: exact, rows, maxima, notCounted = {} } = facts;
+  const estimated = tables === exact ? '' : `, ${tables - exact} of them estimated`;
+  const columns = maxima === 0 ? '' : `, ${counted(maxima, 'maximum', 'maxima')}`;
+  const left = Object.entries(notCounted).map(([why, count]) => `; ${counted(count, 'table')} not counted: ${why}`);
+  return [
+    `  facts of ${counted(databases, 'database')}: ${counted(rows, 'row')} in ${counted(tables, 'table')}${estimated}${columns}${left.join('')}`,
   ];
 }
 
@@ -104,11 +119,6 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
     lines.push(`next: 'holdfast stop ${restore.id}' ends this server`);
   }
   return lines;
-}
-
-/** Of a restore that came to its end: whatever was asked is well, and what could not be asked says so. */
-function checkLine({ name, ok, value, notDone }: RecoveryCheck): string {
-  return `  ${notDone ? '–' : ok ? '✔' : '✖'} ${name}: ${value}`;
 }
 
 export function windowLine(window: WindowSummary, zone: string): string {

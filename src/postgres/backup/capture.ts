@@ -5,10 +5,12 @@ import { lsnValue } from '../../domain/lsn.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import type { SnapshotOnCopies, SnapshotWriter, StoredFile } from '../../vault/types.ts';
 import type { ReplicationConnection } from '../connection/index.ts';
+import { noChoice, type SnapshotFacts, takeFacts } from '../facts/index.ts';
 import { identifySystem } from '../identity.ts';
 import type { CaptureDetails, PhysicalDetails } from '../types.ts';
 import { type Archive, type BaseBackupEnd, type BaseBackupStream, startBaseBackup } from './base-backup-stream.ts';
 import { captureClasses, chooseParent, requireIncremental } from './choose-parent.ts';
+import { DamageLog } from './damage-log.ts';
 import { wholePath } from './incremental-file.ts';
 import { addOutsideConfiguration, readOutsideConfiguration } from './outside-configuration.ts';
 import { Overlay, unusable, type WholeFile } from './overlay.ts';
@@ -23,7 +25,7 @@ import {
 } from './server-manifest.ts';
 import type { TakeBaseBackupOptions } from './take-base-backup.ts';
 import type { TarEntry } from './tar.ts';
-import { type DamagedPage, verifyPages } from './verify-pages.ts';
+import { verifyPages } from './verify-pages.ts';
 import { wholeManifest } from './whole-manifest.ts';
 
 /** How it is to be captured; `fullBecause`: why it is not as it was asked for. */
@@ -33,8 +35,6 @@ export type CaptureWay =
 
 type SystemIdentity = Awaited<ReturnType<typeof identifySystem>>;
 
-/** A damaged disk could name millions; the first ones tell enough, and the state is `damaged` all the same. */
-const MAX_DAMAGED_LISTED = 10_000;
 const LABEL = 'backup_label';
 /** A server that finds these lines in its label takes the directory for one of which only changes are there, and does not start. */
 const INCREMENTAL_LINES = /^INCREMENTAL FROM [^\n]*\n/gm;
@@ -46,11 +46,11 @@ export class Capture {
   private readonly arrived = new Map<string, ManifestFile>();
   /** Files that the snapshot has otherwise than they were sent, by the path they were sent under. */
   private readonly changed = new Map<string, WholeFile>();
-  private readonly damagedPages: DamagedPage[] = [];
-  private damagedCount = 0;
+  private readonly damage = new DamageLog();
   private overlay: Overlay | undefined;
   private checker: PageChecker | undefined;
   private pageSizeBytes = 8192;
+  private facts: SnapshotFacts | undefined;
   private sizeBytes = 0;
 
   constructor(options: TakeBaseBackupOptions, way: CaptureWay, connection: ReplicationConnection) {
@@ -74,6 +74,7 @@ export class Capture {
     try {
       if (this.way.capture === 'incremental')
         this.overlay = await this.layOver(writer, system, this.way.spoolDirectory);
+      this.facts = await this.readFacts();
       const stream = await this.start();
       logger.info({ ...stream.start, snapshot: id, parent: this.overlay?.parent }, 'base backup started');
       if (facts.pageChecksums) this.checker = new PageChecker(facts.pageSizeBytes, lsnValue(stream.start.startLsn));
@@ -97,6 +98,14 @@ export class Capture {
     const server = { ...system, pageSizeBytes };
     const parent = await chooseParent(vault, request.component, server, writer.generations);
     return await Overlay.prepare(vault, parent.id, this.connection, { directory, pageSizeBytes, signal });
+  }
+
+  /** Before the backup begins, so that every recovery from it goes beyond them. */
+  private async readFacts(): Promise<SnapshotFacts> {
+    const { source, facts: choice = noChoice, signal, logger } = this.options;
+    const facts = await takeFacts(source, choice, signal);
+    if (facts.missing !== undefined) logger.warn({ missing: facts.missing }, 'not all facts could be captured');
+    return facts;
   }
 
   private async start(): Promise<BaseBackupStream> {
@@ -163,7 +172,7 @@ export class Capture {
     const { checker } = this;
     const added = await overlay.add(writer, whole, entry, (bytes, number) => {
       const block = relation.firstBlock + number;
-      if (checker && !checker.isGood(bytes, 0, block)) this.noteDamage({ path: whole, block });
+      if (checker && !checker.isGood(bytes, 0, block)) this.damage.note({ path: whole, block });
     });
     this.arrived.set(path, added.sent);
     this.changed.set(path, added.whole);
@@ -184,12 +193,7 @@ export class Capture {
   private watchPages(path: string, firstBlock: number, entry: TarEntry): AsyncIterable<Buffer> {
     if (this.checker === undefined) return entry.body;
     const file = { path, firstBlock, pageSizeBytes: this.pageSizeBytes };
-    return verifyPages(file, entry.body, this.checker, (page) => this.noteDamage(page));
-  }
-
-  private noteDamage(page: DamagedPage): void {
-    this.damagedCount += 1;
-    if (this.damagedPages.length < MAX_DAMAGED_LISTED) this.damagedPages.push(page);
+    return verifyPages(file, entry.body, this.checker, (page) => this.damage.note(page));
   }
 
   /** What the vault stored is what counts: its hash goes into the comparison, not one made on the way. */
@@ -232,7 +236,7 @@ export class Capture {
     { start }: BaseBackupStream,
     { stopLsn }: BaseBackupEnd,
   ): Promise<SnapshotOnCopies> {
-    const { source, waitForLog, signal, logger } = this.options;
+    const { source, vault, request, waitForLog, signal, logger } = this.options;
     const { now: _, summarizesLog: _summarizes, sharedPreloadLibraries, ...known } = facts;
     if (sharedPreloadLibraries === undefined)
       logger.warn('the role may not see shared_preload_libraries: none are recorded');
@@ -246,15 +250,15 @@ export class Capture {
       tablespaces,
       sharedPreloadLibraries: sharedPreloadLibraries ?? [],
       sizeBytes: this.sizeBytes,
-      damagedPages: this.damagedPages,
+      ...(await this.damage.details({ source, vault, component: request.component, logger })),
+      ...(this.facts && { facts: this.facts }),
       ...this.details(),
     };
-    if (this.damagedCount > 0) logger.error({ count: this.damagedCount }, 'pages of the source are damaged');
     const to = await readServerClock(source);
     signal.throwIfAborted();
     const snapshot = await writer.commit({
       to,
-      state: this.damagedCount > 0 ? 'damaged' : 'clean',
+      state: this.damage.state,
       engine: details,
       ready: (copy, mayLeave) => waitForLog(copy, timeline, startLsn, stopLsn, { signal, mayLeave }),
     });

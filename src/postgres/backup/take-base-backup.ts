@@ -6,6 +6,7 @@ import type { Lsn } from '../../domain/lsn.ts';
 import { HoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import { openReplication } from '../connection/index.ts';
+import type { FactsChoice } from '../facts/index.ts';
 import type { Source } from '../types.ts';
 import { BecomesFull } from './becomes-full.ts';
 import { Capture, type CaptureWay } from './capture.ts';
@@ -46,6 +47,8 @@ export interface TakeBaseBackupOptions {
   /** `spread` is kind to a busy server and may take minutes to begin; default `fast`. */
   readonly checkpoint?: 'fast' | 'spread';
   readonly rateLimitBytesPerSecond?: number;
+  /** What is read of each database before the backup begins; default what there is without a choice. */
+  readonly facts?: FactsChoice;
 }
 
 /**

@@ -3,8 +3,9 @@
 import path from 'node:path';
 import type { Lsn } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
-import { fail } from '../../errors/index.ts';
+import { fail, toHoldfastError } from '../../errors/index.ts';
 import { openPlain, type PlainConnection } from '../connection/index.ts';
+import { type DatabaseFacts, type FactsBudget, type ReadRequest, readInTransaction } from '../facts/index.ts';
 import type { PostgresTools } from '../tools.ts';
 import type { Source } from '../types.ts';
 import { clientEnvironment, inDatabase } from './client-environment.ts';
@@ -21,11 +22,16 @@ export interface DumpRequest {
   /** Must not exist. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** What is noted of it; absent: nothing. */
+  readonly facts?: { readonly maximum: readonly string[]; readonly budget: FactsBudget };
 }
 
 export interface FinishedDump {
   readonly database: DumpedDatabase;
   readonly files: readonly DumpFile[];
+  readonly facts?: DatabaseFacts;
+  /** In words, what of the facts could not be read. */
+  readonly problems: readonly string[];
 }
 
 /** Counting large objects reads each one's end. */
@@ -84,7 +90,7 @@ async function runDump({ source, tools, database, jobs, directory, signal }: Dum
 }
 
 async function finish(
-  { tools, database, directory, signal }: DumpRequest,
+  { tools, database, directory, signal, facts }: DumpRequest,
   { moment, lsn, extensions }: Instant,
   held: PlainConnection,
 ): Promise<FinishedDump> {
@@ -98,7 +104,21 @@ async function finish(
     path: path.posix.join('databases', String(oid)),
     ...{ moment, lsn, extensions, dumpBytes, files: files.length, tables, largeObjects },
   };
-  return { database: dumped, files };
+  const noted = facts && (await readHeld(held, { ...facts, database: database.name, signal }));
+  return { database: dumped, files, problems: [], ...noted };
+}
+
+/** In the instant of the dump, and last: a question that fails would fail the transaction of the others. */
+async function readHeld(
+  held: PlainConnection,
+  request: ReadRequest,
+): Promise<Pick<FinishedDump, 'facts' | 'problems'>> {
+  try {
+    return await readInTransaction((sql) => held.query('read its facts', sql), request);
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    return { problems: [`database '${request.database}': ${toHoldfastError(error).message}`] };
+  }
 }
 
 async function requireLargeObjects(

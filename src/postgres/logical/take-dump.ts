@@ -5,10 +5,20 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { ComponentId } from '../../domain/component.ts';
 import type { Moment } from '../../domain/moment.ts';
+import { factsWarnings } from '../../domain/snapshot-words.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import type { LocalFile, SnapshotId, SnapshotOnCopies, SnapshotWriter, Vault } from '../../vault/types.ts';
 import { readServerClock } from '../backup/physical-details.ts';
 import { withPlain } from '../connection/index.ts';
+import {
+  chosenIn,
+  type DatabaseFacts,
+  FactsBudget,
+  type FactsChoice,
+  noChoice,
+  summarizeFacts,
+  withMissing,
+} from '../facts/index.ts';
 import { identify } from '../identity.ts';
 import { type FindToolsOptions, findTools, type PostgresTools } from '../tools.ts';
 import type { ClusterIdentity, Source } from '../types.ts';
@@ -33,6 +43,8 @@ export interface TakeDumpOptions {
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly tools?: FindToolsOptions;
+  /** What is noted of each database; default what there is without a choice. */
+  readonly facts?: FactsChoice;
 }
 
 /** Retention class, and kind, of what this takes. */
@@ -87,6 +99,8 @@ class Dump {
   private readonly options: TakeDumpOptions;
   private readonly parts: Parts;
   private sizeBytes = 0;
+  private readonly facts: DatabaseFacts[] = [];
+  private readonly lackingFacts: string[] = [];
 
   constructor(options: TakeDumpOptions, parts: Parts) {
     this.options = options;
@@ -117,7 +131,9 @@ class Dump {
     const { systemId, versionNum, major } = cluster;
     const { leftOut } = chosen;
     const { sizeBytes } = this;
-    return { systemId, versionNum, major, dumpVersion: tools.version, databases, leftOut, globals, sizeBytes };
+    const facts = withMissing(this.facts, this.lackingFacts);
+    const { version: dumpVersion } = tools;
+    return { systemId, versionNum, major, dumpVersion, databases, leftOut, globals, sizeBytes, facts };
   }
 
   private async addGlobals(writer: SnapshotWriter): Promise<LogicalDetails['globals']> {
@@ -145,12 +161,18 @@ class Dump {
     const { source, jobs, signal, onProgress } = this.options;
     const { tools, databases, spool } = this.parts;
     const dumped: DumpedDatabase[] = [];
+    const choice = this.options.facts ?? noChoice;
+    const budget = new FactsBudget(choice.withinMs);
+    const own = await databaseOfUrl(source);
     for (const [index, database] of databases.chosen.entries()) {
       const place = `'${database.name}', ${index + 1} of ${databases.chosen.length}`;
       onProgress?.(`dumping ${place}`);
       const directory = path.join(spool.directory, String(database.oid));
-      const request = { source, tools, database, jobs, directory, signal };
-      const { database: done, files } = await dumpDatabase(request);
+      const facts = { maximum: chosenIn(choice, database.name, database.name === own), budget };
+      const request = { source, tools, database, jobs, directory, signal, facts };
+      const { database: done, files, facts: found, problems } = await dumpDatabase(request);
+      if (found !== undefined) this.facts.push(found);
+      this.lackingFacts.push(...problems);
       onProgress?.(`storing ${place}`);
       await writer.addDirectory({ path: done.path, mode: 0o700, mtimeSeconds: Math.floor(Date.now() / 1000) });
       const local = files.map(({ name, sizeBytes }) =>
@@ -178,6 +200,12 @@ class Dump {
   }
 }
 
+async function databaseOfUrl(source: Source): Promise<string> {
+  const sql = 'select current_database()::text as name';
+  const [row] = await withPlain(source, (plain) => plain.query<{ name: string }>('ask which database it is', sql));
+  return row!.name;
+}
+
 async function mayReadPasswords(source: Source): Promise<boolean> {
   const sql = `select has_table_privilege('pg_catalog.pg_authid', 'select') as may`;
   return await withPlain(source, async (plain) => {
@@ -201,9 +229,13 @@ function latestOf(databases: readonly DumpedDatabase[]): Moment {
 
 /** What a restore from this snapshot will lack, in words. */
 export function dumpWarnings({ engine }: SnapshotOnCopies): readonly string[] {
-  const { globals, leftOut } = engine as LogicalDetails;
+  const { globals, leftOut, facts } = engine as LogicalDetails;
   const without =
     'roles were dumped without their passwords, because our role may not read pg_authid: after a restore of the globals they have none';
   const out = `left out: ${leftOut.join(', ')} (by the configuration, or because they allow no connections)`;
-  return [...(globals.passwords ? [] : [without]), ...(leftOut.length === 0 ? [] : [out])];
+  return [
+    ...(globals.passwords ? [] : [without]),
+    ...(leftOut.length === 0 ? [] : [out]),
+    ...factsWarnings(summarizeFacts(facts)),
+  ];
 }

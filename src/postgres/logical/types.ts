@@ -2,6 +2,7 @@
 
 import type { Lsn } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
+import type { SnapshotFacts } from '../facts/types.ts';
 
 /** One database as it was dumped. */
 export interface DumpedDatabase {
@@ -57,4 +58,6 @@ export interface LogicalDetails extends Record<string, unknown> {
   };
   /** Plain size of all files. */
   readonly sizeBytes: number;
+  /** Each database's at the instant of its dump; absent in dumps of before there were any. */
+  readonly facts?: SnapshotFacts;
 }

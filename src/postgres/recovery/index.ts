@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
+import { noChoice } from '../facts/index.ts';
 import type { RecoveryProof, RestorePlan, Source } from '../types.ts';
 import { ifAbsent, readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
@@ -77,7 +78,7 @@ export async function promote(
   return recorded(plan, guard, 'promote', (lost) => promoteServer(plan, eitherOf(options.signal, lost)));
 }
 
-/** Every database, its catalogue and tables, the user's own checks, and all of it where the plan says `deep`. Throws `CHECK_FAILED`. */
+/** Every database, its catalogue, tables and indexes' roots, the facts of the backup, the user's own checks, and all of it where the plan says `deep`. Throws `CHECK_FAILED`. */
 export async function checkRecovered(
   plan: RestorePlan,
   options: Pick<ChecksToRun, 'signal' | 'onStep'> = {},
@@ -87,7 +88,11 @@ export async function checkRecovered(
   // Done again after the directory has its name, there would be nobody left to ask.
   if (before !== undefined) return JSON.parse(before) as RecoveryProof['checks'];
   await (await openRecovered(plan)).close();
-  const checks = await runChecks(recoveredServer(plan), { ...options, ...plan.execution, own: plan.execution.checks });
+  const { execution, source, resolved, facts = { withinMs: noChoice.withinMs } } = plan;
+  const checks = await runChecks(recoveredServer(plan), {
+    ...{ ...options, ...execution, own: execution.checks },
+    facts: { was: source.facts, endLsn: resolved.endLsn, ...facts },
+  });
   await writeDurably(file, `${JSON.stringify(checks)}\n`);
   return checks;
 }

@@ -10,6 +10,7 @@ import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, Restore
 import { inspectPrimary } from './inspect-primary.ts';
 import { findLinkedPlaces } from './linked-places.ts';
 import type { HeaderCache } from './log-archive.ts';
+import { nextFacts } from './next-facts.ts';
 import { staysInPlace } from './own-place.ts';
 import { keptDirectory, restorePaths } from './paths.ts';
 import { planDigest } from './plan-digest.ts';
@@ -95,7 +96,9 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
     ...resolutionWarnings(resolution),
     ...left.map((library) => `the library '${library}' that production preloads is not loaded in the recovered server`),
   ];
-  return withDigest(request, { place, production, resolution, execution, space, warnings, blockers });
+  const next = await nextFacts(vault, database.id, details, resolution.resolved);
+  const facts = { withinMs: database.facts.withinSeconds * 1000, ...(next && { next }) };
+  return withDigest(request, { place, production, resolution, execution, facts, space, warnings, blockers });
 }
 
 /** A standby goes on from the end of what the vault has, or not at all. */
@@ -117,6 +120,7 @@ interface Parts {
   readonly production: RestorePlan['production'];
   readonly resolution: Resolution;
   readonly execution: RestoreExecution;
+  readonly facts: NonNullable<RestorePlan['facts']>;
   readonly space: RestorePlan['space'];
   readonly warnings: readonly string[];
   readonly blockers: readonly HoldfastError[];
@@ -124,7 +128,7 @@ interface Parts {
 
 function withDigest(request: PlanRequest, parts: Parts): RestorePlan {
   const { configuration, database, target, run } = request;
-  const { place, production, resolution, execution, space, warnings, blockers } = parts;
+  const { place, production, resolution, execution, facts, space, warnings, blockers } = parts;
   const { snapshot, details, copy, resolved, segments, histories, logBytes } = resolution;
   const plan = {
     run,
@@ -143,6 +147,7 @@ function withDigest(request: PlanRequest, parts: Parts): RestorePlan {
     workDirectory: restorePaths(place.dataDirectory, run).work,
     ...(production === undefined ? {} : { production }),
     execution,
+    facts,
     space,
     warnings,
     ...(blockers.length === 0 ? {} : { blockers: blockers.map((blocker) => blocker.toJSON()) }),

@@ -5,11 +5,15 @@ import type { RecoveryCheck as Check } from '../../domain/run-data.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { RestoreExecution } from '../types.ts';
 import { runDeepChecks } from './deep-checks.ts';
+import { compareRecoveredFacts, type FactsToCompare } from './recovered-facts.ts';
+import { checkIndexRoots } from './recovered-indexes.ts';
 import { openSession, type RecoveredServer, type RecoveredSession } from './recovered-session.ts';
 
 export interface ChecksToRun extends Pick<RestoreExecution, 'binDirectory' | 'deep'> {
   /** The user's own. */
   readonly own: readonly DatabaseCheck[];
+  /** Absent: there is nothing to compare with. */
+  readonly facts?: FactsToCompare;
   readonly signal?: AbortSignal;
   /** What it is at, in words. */
   readonly onStep?: (note: string) => void;
@@ -34,16 +38,22 @@ const tablesSql = `
  */
 export async function runChecks(
   server: RecoveredServer,
-  { own, deep = false, binDirectory, signal, onStep }: ChecksToRun,
+  { own, facts, deep = false, binDirectory, signal, onStep }: ChecksToRun,
 ): Promise<readonly Check[]> {
   const session = await openSession(server);
   const databases = await session.query<{ name: string }>(databasesSql).finally(() => session.close());
   const checks: Check[] = [];
-  for (const { name } of databases) checks.push(await readDatabase(server, name));
+  const names = databases.map(({ name }) => name);
+  if (facts) {
+    onStep?.('comparing with the facts of the backup');
+    checks.push(...(await compareRecoveredFacts(server, facts, names, signal)));
+  }
+  for (const name of names) checks.push(await readDatabase(server, name));
+  onStep?.('reading the roots of all indexes');
+  checks.push(...(await checkIndexRoots(server, names)));
   for (const check of own) checks.push(await ownCheck(server, check));
   if (deep) {
     const onDatabase = (database: string) => onStep?.(`reading all of ${database}`);
-    const names = databases.map(({ name }) => name);
     checks.push(
       ...(await runDeepChecks({ server, binDirectory, databases: names, onDatabase, ...(signal && { signal }) })),
     );

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { renderRun } from '../../../src/cli/render/run.ts';
 import type { Result } from '../../../src/cli/result.ts';
+import type { SnapshotSummary } from '../../../src/domain/component-report.ts';
 import type { Lsn } from '../../../src/domain/lsn.ts';
 import type { Moment } from '../../../src/domain/moment.ts';
 import type { RestoreResult } from '../../../src/domain/run-data.ts';
@@ -24,6 +25,33 @@ describe('the words of a restore', () => {
     const lines = renderRun(result, 'UTC');
     assert.ok(lines.includes('  ✔ database postgres: 12 tables read, 9 with rows'), lines.join('\n'));
     assert.ok(lines.includes('  – pg_amcheck postgres: not done: there is no amcheck'), lines.join('\n'));
+  });
+
+  it('of a snapshot tell its damage by relation and what was noted of its databases', () => {
+    const facts = { databases: 2, tables: 3, counted: 2, rows: 1500, maxima: 1, notCounted: { 'may not be read': 4 } };
+    const relations = [
+      {
+        kind: 'table',
+        name: 'public.a',
+        database: 'bank',
+        path: 'base/5/1',
+        blocks: [
+          [3, 3],
+          [7, 9],
+        ],
+        hint: 'x',
+      },
+    ];
+    const snapshot = {
+      ...{ id: '20261123T061407Z-3f9a1c2b', component: 'database/main', kind: 'physical', state: 'damaged', facts },
+      ...{ from: '2026-11-23T06:14:07.000000Z', to: '2026-11-23T06:15:00.000000Z', damaged: { pages: 4, relations } },
+      ...{ bytes: { read: 1, new: 1, stored: 1 }, copies: { local: 'present' } },
+    } as unknown as SnapshotSummary;
+    const lines = renderRun({ state: 'completed', snapshot }, 'UTC');
+    assert.deepEqual(lines.slice(-2), [
+      '  damaged pages: table public.a in database bank, blocks 3, 7 to 9',
+      '  facts of 2 databases: 1500 rows in 3 tables, 1 of them estimated, 1 maximum; 4 tables not counted: may not be read',
+    ]);
   });
 
   it('say nothing of checks where an earlier version kept none', () => {

@@ -28,6 +28,7 @@ describe('a good file', () => {
       logical: { jobs: 4, include: [], exclude: [] },
       log: { withinSeconds: 900, synchronous: false },
       objective: {},
+      facts: { maximum: [], withinSeconds: 30 },
       checks: [],
     });
     assert.deepEqual(configuration.approval, { restoreInPlace: 'never', withinSeconds: 3600 });

@@ -9,7 +9,14 @@ import { snapshotFindings } from '../../../src/host/snapshot-findings.ts';
 const now = new Date('2026-11-25T14:30:00Z');
 
 function snapshot(name: string, hour: string, state = 'clean') {
-  return { id: `20261125T${hour}`, kind: 'physical', class: name, state, from: `2026-11-25T${hour}:00.000000Z` };
+  return {
+    id: `20261125T${hour}`,
+    kind: 'physical',
+    class: name,
+    state,
+    engine: {},
+    from: `2026-11-25T${hour}:00.000000Z`,
+  };
 }
 
 function point(hour: string, state = 'completed') {

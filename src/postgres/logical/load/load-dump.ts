@@ -3,15 +3,18 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { LoadPlan, LoadResult } from '../../../domain/load.ts';
+import type { RecoveryCheck } from '../../../domain/run-data.ts';
 import { fail, fromErrorData } from '../../../errors/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import type { LinkedEntry } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
+import type { LogicalDetails } from '../types.ts';
 import { type ComparedRows, compareRows } from './compare-rows.ts';
 import { fetchFiles, openDump } from './fetch-dump.ts';
 import { type DumpAtHand, fillPassing, listFile, pgRestore } from './fill-passing.ts';
 import { dropRoles, makeRoles } from './globals.ts';
 import { countUnder, dropUnder, hasName, type LeftUnder, loadUnderName, type UnderName } from './load-under-name.ts';
+import { compareLoadedFacts } from './loaded-facts.ts';
 import { planLoad, toolsFor } from './plan-load.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest, passingName } from './request.ts';
 import type { Selection } from './select-entries.ts';
@@ -50,25 +53,31 @@ export async function makePlannedRoles(request: LoadRequest, context: LoadContex
  */
 export async function loadDump(request: LoadRequest, context: LoadContext, plan: LoadPlan): Promise<LoadResult> {
   const { target, signal, onProgress } = context;
-  const { database, opened, directory, tools } = await open(request, context, plan);
+  const { source, database, opened, directory, tools, server } = await open(request, context, plan);
   const { selection } = opened;
   const dump = path.join(directory, database.path);
   const passing = passingName(plan.run);
   const under = underName(request, plan, directory);
+  const isWhole = request.wanted.type === 'database';
+  const details = source.snapshot.engine as LogicalDetails;
+  const loaded = { name: database.name, details, major: server.major, signal };
+  const factsIn = async (name: string) =>
+    isWhole ? [await compareLoadedFacts({ ...loaded, target: inDatabase(target, name) })] : [];
   if (under !== undefined && (await hasName(target, under))) {
     return resultOf(plan, { tables: plan.tables, rows: await countUnder(target, under) });
   }
   if (plan.isNew && (await isNamed(target, plan))) {
-    return resultOf(plan, await compareRows(inDatabase(target, plan.into), dump, selection.entries, signal));
+    const rows = await compareRows(inDatabase(target, plan.into), dump, selection.entries, signal);
+    return resultOf(plan, { ...rows, checks: await factsIn(plan.into) });
   }
   const at = { target, tools, database, dump, jobs: context.jobs, signal, ...(onProgress && { onProgress }) };
-  const isWhole = request.wanted.type === 'database';
   const list = isWhole ? {} : { list: await listFile(directory, 'new.list', selection.together) };
   const compared = await fillPassing(at, { passing, entries: selection.entries, ...list });
+  const checks = await factsIn(passing);
   if (under !== undefined) return resultOf(plan, compared, await loadUnderName(at, under));
   if (plan.isNew) await nameDatabase(target, plan, database);
   else await addTo(request, at, plan, { selection, spool: directory });
-  return resultOf(plan, compared);
+  return resultOf(plan, { ...compared, checks });
 }
 
 function underName(request: LoadRequest, { run, into, moment }: LoadPlan, directory: string): UnderName | undefined {
@@ -97,11 +106,16 @@ async function addTo(
   await dropDatabase(at.target, passingName(plan.run));
 }
 
-function resultOf(plan: LoadPlan, { tables, rows }: ComparedRows, told: readonly string[] = []): LoadResult {
+interface Compared extends ComparedRows {
+  readonly checks?: readonly RecoveryCheck[];
+}
+
+function resultOf(plan: LoadPlan, { tables, rows, checks = [] }: Compared, told: readonly string[] = []): LoadResult {
   const { run: id, component, snapshot, database, moment, what, into, as, isNew, leftOut } = plan;
   const empty = rows > 0 ? [] : ['no table holds a row: there was nothing to compare'];
   const warnings = [...empty, ...leftOut.map((each) => `left out: ${each}`), ...told];
-  const result = { id, component, snapshot, database, moment, what, into, isNew, tables, rows };
+  const checked = checks.length > 0 && { checks };
+  const result = { id, component, snapshot, database, moment, what, into, isNew, tables, rows, ...checked };
   return { ...result, ...(as === undefined ? {} : { as }), ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
@@ -131,5 +145,5 @@ async function open(request: LoadRequest, context: LoadContext, plan: LoadPlan) 
   const directory = path.join(spoolDirectory, plan.run);
   const source = { vault, snapshot, ...(request.from === undefined ? {} : { from: request.from }) };
   const opened = await openDump(source, database, request.wanted, { directory, tools, signal });
-  return { source, database, tools, directory, opened };
+  return { source, database, server, tools, directory, opened };
 }

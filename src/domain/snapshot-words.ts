@@ -1,0 +1,30 @@
+// What a run that took a snapshot has to say of it: damaged pages by relation, with the way out, and facts that are missing.
+
+import type { DamagedRelation, FactsSummary, SnapshotSummary } from './component-report.ts';
+
+/** What a restore will not be able to compare. */
+export function factsWarnings(facts: FactsSummary | undefined): readonly string[] {
+  const { missing } = facts ?? {};
+  return missing === undefined
+    ? []
+    : [`facts are missing, which a restore could have been compared with: ${missing.join('; ')}`];
+}
+
+/** One for each relation. */
+export function damageWarnings({ damaged }: SnapshotSummary): readonly string[] {
+  if (damaged === undefined) return [];
+  const { relations, moreRelations = 0 } = damaged;
+  const more = moreRelations === 0 ? [] : [`damaged pages in ${moreRelations} more relations`];
+  return [...relations.map((relation) => `${damageWords(relation)}; ${relation.hint}`), ...more];
+}
+
+/** `damaged pages: index public.account_pkey of public.account in database bank, blocks 3 and 7 to 9`. */
+export function damageWords({ kind, name, of, database, part, path, blocks, moreBlocks = 0 }: DamagedRelation): string {
+  const what = name === undefined ? `'${path}', which is no relation's that the server knows` : `${kind} ${name}`;
+  const whose = of === undefined ? '' : ` of ${of}`;
+  const where = database === undefined ? '' : ` in database ${database}`;
+  const fork = part === undefined ? '' : `, its ${part}`;
+  const ranges = blocks.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
+  const all = [...ranges, ...(moreBlocks > 0 ? [`${moreBlocks} more`] : [])].join(', ');
+  return `damaged pages: ${what}${whose}${where}${fork}, block${all === ranges[0] && !all.includes(' ') ? '' : 's'} ${all}`;
+}
