@@ -1,26 +1,49 @@
 // The way out for a relation with damaged pages: what can be made anew is, what cannot comes from a snapshot.
 
+import type { ComponentId } from '../../domain/component.ts';
 import type { DamagedRelation } from '../../domain/component-report.ts';
+
+/** The newest base backup that was clean. */
+export interface CleanBackup {
+  readonly component: ComponentId;
+  readonly snapshot: string;
+  /** ISO 8601: a moment that it leads to. */
+  readonly to: string;
+}
 
 export interface DamageCircumstances {
   /** Of the catalogue, or shared by all databases. */
   readonly isSystem: boolean;
-  /** Where a table can be had from, in words. */
-  readonly clean: string;
+  /** The relation itself, or what it is part of, as the catalogue names it. */
+  readonly table: { readonly schema: string; readonly table: string };
+  readonly clean?: CleanBackup;
 }
 
 export function damageHint(
-  { kind, name, of, part }: Omit<DamagedRelation, 'hint' | 'path' | 'blocks'>,
-  { isSystem, clean }: DamageCircumstances,
+  { kind, name, of = name, part, database }: Omit<DamagedRelation, 'hint' | 'path' | 'blocks'>,
+  { isSystem, table, clean }: DamageCircumstances,
 ): string {
-  // Maps are made anew with the table's file; what they say of a damaged page may be wrong meanwhile.
-  if (part !== undefined && kind !== 'index' && kind !== 'TOAST index')
-    return isSystem
-      ? `its table is rewritten by: VACUUM FULL ${name};`
-      : `made anew with the table: VACUUM FULL ${of ?? name};`;
   if (kind === 'index' || kind === 'TOAST index') return `made anew by: REINDEX INDEX ${name};`;
+  // Maps are made anew with the table's file.
+  if (part !== undefined) return `made anew with the table: VACUUM FULL ${of};`;
   if (kind === 'materialized view') return `made anew by: REFRESH MATERIALIZED VIEW ${name};`;
   if (kind === 'sequence') return `set it again: SELECT setval('${name}', …); behind the largest value in use`;
-  if (isSystem) return `the catalogue itself: recover the whole database, ${clean}`;
-  return `the rows of ${of ?? name} on these pages are lost here: have the table back, ${clean}`;
+  if (isSystem)
+    return `the catalogue itself: recover the whole database${clean ? `, ${command(clean)}` : ', from a standby or a dump'}`;
+  const lost = `the rows of ${of} on these pages are lost here: have the table back`;
+  if (clean === undefined) return `${lost} from a dump or a standby; the vault has no clean base backup`;
+  const names = [`--table ${word(`${table.schema}.${table.table}`)}`, `--as ${word(`${table.table}_before`)}`];
+  const where = database === undefined ? [] : [`--database ${word(database)}`];
+  // The command takes what is in front of the first dot for the schema.
+  const args = table.schema.includes('.') ? ['--beside DIR --start'] : [...where, ...names];
+  return `${lost} from clean snapshot ${clean.snapshot}: ${[command(clean), ...args].join(' ')}`;
+}
+
+function command({ component, to }: CleanBackup): string {
+  return `holdfast restore ${component} --to ${to}`;
+}
+
+/** As a shell takes it for one word. */
+function word(text: string): string {
+  return /^[\w.:@/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -5,7 +5,7 @@ import type { ComponentId } from '../../domain/component.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { PhysicalDetails, Source } from '../types.ts';
 import { findDamagedRelations } from './damaged-relations.ts';
-import { lastCleanWords } from './last-clean.ts';
+import { lastClean } from './last-clean.ts';
 import type { DamagedPage } from './verify-pages.ts';
 
 /** A damaged disk could name millions; the first ones tell enough, and the state is `damaged` all the same. */
@@ -40,7 +40,7 @@ export class DamageLog {
   }: DamageContext): Promise<Pick<PhysicalDetails, 'damagedPages' | 'damaged'>> {
     const { count, pages: damagedPages } = this;
     if (count === 0) return { damagedPages };
-    const clean = await lastCleanWords(vault, component);
+    const clean = await lastClean(vault, component);
     const { relations, moreRelations } = await findDamagedRelations(source, damagedPages, clean);
     logger.error({ pages: count, relations }, 'pages of the source are damaged');
     return { damagedPages, damaged: { pages: count, relations, ...(moreRelations > 0 && { moreRelations }) } };

@@ -4,7 +4,7 @@ import type { DamagedRelation } from '../../domain/component-report.ts';
 import { toHoldfastError } from '../../errors/index.ts';
 import { openPlain, type PlainConnection, withPlain } from '../connection/index.ts';
 import type { Source } from '../types.ts';
-import { damageHint } from './damage-hint.ts';
+import { type CleanBackup, damageHint } from './damage-hint.ts';
 import type { DamagedPage } from './verify-pages.ts';
 
 /** What a manifest lists: relations, and ranges of blocks of each. The rest is counted, and `damagedPages` names the first ten thousand pages. */
@@ -35,12 +35,12 @@ export interface DamageOf {
 
 /**
  * To be asked when the backup has ended. Never throws: what the server does not know any more, or does not let us see, is of kind `unknown`. `clean`: the
- * snapshot to have a table back from, in words.
+ * snapshot to have a table back from.
  */
 export async function findDamagedRelations(
   source: Source,
   pages: readonly DamagedPage[],
-  clean: string,
+  clean: CleanBackup | undefined,
 ): Promise<DamageOf> {
   const files = filesOf(pages);
   const listed = files.slice(0, MOST_RELATIONS);
@@ -75,39 +75,42 @@ function filesOf(pages: readonly DamagedPage[]): DamagedFile[] {
 /** By oid; what is shared is asked for in the database of the url. */
 async function databaseNames(source: Source): Promise<ReadonlyMap<number, string | undefined>> {
   try {
-    const sql = 'select oid::int8::int as oid, datname::text as name from pg_database where datallowconn';
+    const sql = 'select oid::int8::text as oid, datname::text as name from pg_database where datallowconn';
     const rows = await withPlain(source, (plain) =>
-      plain.query<{ oid: number; name: string }>('list its databases', sql),
+      plain.query<{ oid: string; name: string }>('list its databases', sql),
     );
-    return new Map([[0, undefined], ...rows.map(({ oid, name }) => [oid, name] as const)]);
+    return new Map([[0, undefined], ...rows.map(({ oid, name }) => [Number(oid), name] as const)]);
   } catch {
     return new Map();
   }
 }
 
-const relationSql = `select format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as kind, n.nspname = 'pg_toast' as is_toast,
-    c.relnamespace = 'pg_catalog'::regnamespace as is_system, c.relisshared as is_shared,
-    case when c.relkind = 'i' then i.indrelid when c.relkind = 't' then owner.oid end::regclass::text as of_this,
-    (select o.oid::regclass::text from pg_class o where o.reltoastrelid = i.indrelid) as of_toast
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    left join pg_index i on i.indexrelid = c.oid left join pg_class owner on c.relkind = 't' and owner.reltoastrelid = c.oid
-  where c.oid = pg_filenode_relation($1, $2)`;
+/** `owner`: the table that it is part of, or is itself. */
+const relationSql = `with found as (select c.*, coalesce(i.indrelid, c.oid) as carrier
+    from pg_class c left join pg_index i on i.indexrelid = c.oid where c.oid = pg_filenode_relation($1, $2))
+  select format('%I.%I', n.nspname, f.relname) as name, f.relkind::text as kind, n.nspname = 'pg_toast' as is_toast,
+    f.relisshared or s.nspname = 'pg_catalog' as is_system, o.oid <> f.oid as is_part, format('%I.%I', s.nspname, o.relname) as owner,
+    s.nspname::text as schema, o.relname::text as table
+  from found f join pg_namespace n on n.oid = f.relnamespace
+    join pg_class o on o.oid = coalesce((select t.oid from pg_class t where t.reltoastrelid = f.carrier), f.carrier)
+    join pg_namespace s on s.oid = o.relnamespace`;
 
 interface Row extends Record<string, unknown> {
   readonly name: string;
   readonly kind: string;
   readonly is_toast: boolean;
   readonly is_system: boolean;
-  readonly is_shared: boolean;
-  readonly of_this: string | null;
-  readonly of_toast: string | null;
+  readonly is_part: boolean;
+  readonly owner: string;
+  readonly schema: string;
+  readonly table: string;
 }
 
 async function relationsOf(
   source: Source,
   database: string | undefined,
   files: readonly DamagedFile[],
-  clean: string,
+  clean: CleanBackup | undefined,
 ): Promise<DamagedRelation[]> {
   const isShared = files.every((file) => file.database === 0);
   let plain: PlainConnection | undefined;
@@ -131,24 +134,24 @@ async function relationOf(
   plain: PlainConnection | undefined,
   database: string | undefined,
   file: DamagedFile,
-  clean: string,
+  clean: CleanBackup | undefined,
 ): Promise<DamagedRelation> {
   if (plain === undefined) return unknown(file, database, 'its database is not there, or allows no connections');
   const [row] = await plain.query<Row>('look whose a file is', relationSql, [file.tablespace, file.file]);
   if (row === undefined)
     return unknown(file, database, 'no relation has it any more: it was dropped or rewritten meanwhile');
   const kind = kindOf(row);
-  const of = row.of_toast ?? row.of_this;
   const { path, part } = file;
   const relation = {
     ...(database !== undefined && { database }),
     ...{ name: row.name, kind },
-    ...(of !== null && { of }),
+    ...(row.is_part && { of: row.owner }),
     ...(part !== undefined && { part }),
     path,
     ...rangesOf(file.blocks),
   };
-  return { ...relation, hint: damageHint(relation, { isSystem: row.is_system || row.is_shared, clean }) };
+  const table = { schema: row.schema, table: row.table };
+  return { ...relation, hint: damageHint(relation, { isSystem: row.is_system, table, ...(clean && { clean }) }) };
 }
 
 function kindOf({ kind, is_toast }: Row): DamagedRelation['kind'] {

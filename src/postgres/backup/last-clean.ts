@@ -3,11 +3,10 @@
 import type { ComponentId } from '../../domain/component.ts';
 import { shortMoment } from '../../domain/moment.ts';
 import type { Vault } from '../../vault/types.ts';
+import type { CleanBackup } from './damage-hint.ts';
 
-/** In words, to follow "have it back, …". */
-export async function lastCleanWords(vault: Vault, component: ComponentId): Promise<string> {
+export async function lastClean(vault: Vault, component: ComponentId): Promise<CleanBackup | undefined> {
   const snapshots = await vault.listSnapshots(component);
   const clean = snapshots.find(({ kind, state }) => kind === 'physical' && state === 'clean');
-  if (clean === undefined) return 'from a dump or a standby: the vault has no clean base backup';
-  return `from clean snapshot ${clean.id}: holdfast restore ${component} --to ${shortMoment(clean.to)} --beside DIR --start`;
+  return clean && { component, snapshot: clean.id, to: shortMoment(clean.to) };
 }
