@@ -14,7 +14,7 @@ import { comparePositions, type LogPosition } from './route.ts';
 import { type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
 
 const FLUSH_EVERY_MS = 1_000;
-const FLUSH_BYTES = 4 * 1024 ** 2;
+const FLUSH_BYTES = 16 * 1024 ** 2;
 const MARK_EVERY_MS = 10_000;
 
 export interface LedgerHooks {

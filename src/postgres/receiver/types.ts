@@ -25,7 +25,7 @@ export interface ReceiverOptions {
   readonly systemId?: string;
   /** Longest time that received log waits before it is sent to a copy; default 1,000. */
   readonly flushEveryMs?: number;
-  /** Log is sent sooner when this much came; default 4 MiB. */
+  /** Log is sent sooner when this much came; default 16 MiB, so that a segment that fills within `flushEveryMs` is stored once and not in parts before. */
   readonly flushBytes?: number;
   /** How often an idle server's clock is written down; default 10,000. */
   readonly markEveryMs?: number;
