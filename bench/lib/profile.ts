@@ -1,7 +1,7 @@
 // Where a command's CPU time goes, by `perf`: in its own code by what that does, in the kernel by the call that asked for it.
 
 import { rm } from 'node:fs/promises';
-import { run, tryRun } from '../../src/process/index.ts';
+import { run, start, tryRun } from '../../src/process/index.ts';
 import type { Command } from './command.ts';
 import { interrupted } from './interrupt.ts';
 
@@ -54,15 +54,43 @@ export interface Profile {
 /** Runs the command once more, more slowly than a measurement. `scratch`: a file to use and remove. `undefined` where the kernel does not let `perf` look. */
 export async function profile(perf: string, command: Command, scratch: string): Promise<Profile | undefined> {
   const options = { cwd: command.cwd, env: command.env, signal: interrupted };
-  const probe = await tryRun(perf, ['record', '--quiet', '--output', scratch, '--', 'true'], options);
-  if (probe.exitCode !== 0) return undefined;
-  const record = ['record', '--quiet', '-g', '--freq', String(SAMPLES_A_SECOND), '--output', scratch, '--'];
-  await run(perf, [...record, ...command.argv], options);
+  if (!(await mayLook(perf, scratch))) return undefined;
+  await run(perf, [...recording(scratch), '--', ...command.argv], options);
+  return await readRecord(perf, scratch);
+}
+
+/** Looks at a process that runs already while `work` is done. */
+export async function profileWhile(
+  perf: string,
+  pid: number,
+  scratch: string,
+  work: () => Promise<unknown>,
+): Promise<Profile | undefined> {
+  if (!(await mayLook(perf, scratch))) {
+    await work();
+    return undefined;
+  }
+  const looking = await start(perf, [...recording(scratch), '--pid', String(pid)], { signal: interrupted });
+  looking.stdout?.resume();
+  await work().finally(() => looking.stop({ signal: 'SIGINT' }));
+  return await readRecord(perf, scratch);
+}
+
+async function mayLook(perf: string, scratch: string): Promise<boolean> {
+  const words = ['record', '--quiet', '--output', scratch, '--', 'true'];
+  return (await tryRun(perf, words, { signal: interrupted })).exitCode === 0;
+}
+
+function recording(scratch: string): string[] {
+  return ['record', '--quiet', '-g', '--freq', String(SAMPLES_A_SECOND), '--output', scratch];
+}
+
+async function readRecord(perf: string, scratch: string): Promise<Profile> {
   // Some names of C++ are longer than a page, and every line is as wide as the longest.
   const narrow = ['--column-widths', '12,160', '--percent-limit', '0.02'];
   const report = async (how: '--children' | '--no-children') => {
     const asked = ['report', '--stdio', '--input', scratch, '--sort', 'symbol', '-g', 'none', ...narrow, how];
-    return (await run(perf, asked, options)).stdout;
+    return (await run(perf, asked, { signal: interrupted })).stdout;
   };
   const found = readProfile(await report('--no-children'), await report('--children'));
   await rm(scratch);

@@ -34,8 +34,8 @@ export function figures({ summary, storedBytes }: { readonly summary: Summary; r
 export interface Profiled {
   readonly title: string;
   readonly profile: Profile | undefined;
-  /** Of the measured ones. */
-  readonly summary: Summary;
+  /** Of the measured ones; absent where it was not measured by itself. */
+  readonly summary: Summary | undefined;
 }
 
 export function profileTable(works: readonly Profiled[], cores: number): string[] {
@@ -51,7 +51,9 @@ export function profileTable(works: readonly Profiled[], cores: number): string[
     '',
     row('', ({ title }) => title),
     `|---|${looked.map(() => '--:').join('|')}|`,
-    row(`cores busy, of ${cores}`, ({ summary }) => (summary.cpuS / summary.wallS).toFixed(2)),
+    row(`cores busy, of ${cores}`, ({ summary }) =>
+      summary === undefined ? '' : (summary.cpuS / summary.wallS).toFixed(2),
+    ),
     ...names.map((name) => row(name, (work) => `${(shareOf(work, name) * 100).toFixed(0)} %`)),
     '',
   ];

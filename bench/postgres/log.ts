@@ -88,7 +88,7 @@ async function takeKept({ server }: RoundsSetup, { log }: Logging, endLsn: bigin
   return ((await durableAt(log, endLsn)) - startedMs) / 1000;
 }
 
-async function burstFor(setup: RoundsSetup, at: Logging, number: number) {
+export async function burstFor(setup: RoundsSetup, at: Logging, number: number) {
   const { server, peers, scale } = setup;
   const folder = path.join(setup.work, `burst-${number}`);
   await server.giveDirectory(folder);

@@ -126,7 +126,8 @@ function profileLines({ contenders, profiles, machine }: PostgresResult): string
     const found = own?.works[work];
     return found === undefined ? [] : [{ title: workTitles[work], profile: profiles[work], summary: found.summary }];
   });
-  return profileTable(looked, machine.cores);
+  const burst = { title: 'receiver in a burst', profile: profiles.burst, summary: undefined };
+  return profileTable([...looked, burst], machine.cores);
 }
 
 /** Of a restore: what the workflow's steps take, by the clock. */

@@ -32,6 +32,9 @@ export interface Burst {
   readonly measurement: Measurement;
 }
 
+/** `burst`: of the receiver alone, while it takes one. */
+export type Profiles = Readonly<Partial<Record<Work | 'burst', Profile>>>;
+
 /** pgbench at full speed. */
 export interface Load {
   readonly tps: number;
@@ -69,5 +72,5 @@ export interface PostgresResult {
   /** The same load while nobody takes the log. */
   readonly unburdened: readonly Load[];
   /** Of Holdfast. */
-  readonly profiles: Readonly<Partial<Record<Work, Profile>>>;
+  readonly profiles: Profiles;
 }

@@ -57,9 +57,24 @@ export function transactionsOf(scale: number): number {
   return Math.max(200, Math.round((TRANSACTIONS * scale) / CLIENTS) * CLIENTS);
 }
 
-/** Repositories are made, and everybody takes the log, from here until `end`. */
-export async function begin(setup: RoundsSetup, name: string): Promise<Running[]> {
+/** Repositories are made, and everybody takes the log, while `work` runs; what was started ends with it however that ends. */
+export async function inRepositories(
+  setup: RoundsSetup,
+  name: string,
+  work: (all: readonly Running[]) => Promise<void>,
+): Promise<void> {
   const all: Running[] = [];
+  try {
+    await begin(setup, name, all);
+    await work(all);
+  } finally {
+    // Of a round that failed the reason is told, not what follows from it.
+    await Promise.allSettled(all.map(async ({ log }) => await log?.stop()));
+  }
+  await end(setup, name, all);
+}
+
+async function begin(setup: RoundsSetup, name: string, all: Running[]): Promise<void> {
   for (const contender of setup.contenders) {
     const folder = path.join(setup.work, name, contender.name);
     const of = (part: string) => path.join(folder, part);
@@ -70,11 +85,9 @@ export async function begin(setup: RoundsSetup, name: string): Promise<Running[]
   }
   for (const { log } of all) await log?.start();
   await caughtUp(setup.server, all);
-  return all;
 }
 
-export async function end({ server, work }: RoundsSetup, name: string, all: readonly Running[]): Promise<void> {
-  for (const { log } of all) await log?.stop();
+async function end({ server, work }: RoundsSetup, name: string, all: readonly Running[]): Promise<void> {
   for (const { contender } of all) await contender.leave?.();
   await rm(path.join(work, name), { recursive: true });
   await dropBursts(server);

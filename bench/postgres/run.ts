@@ -19,7 +19,7 @@ import { measured } from './measured.ts';
 import type { PostgresOptions } from './options.ts';
 import { profileWorks } from './profiles.ts';
 import type { Load, PostgresResult } from './result.ts';
-import { backUpAndRestore, begin, end, type RoundsSetup, type Taken, transactionsOf } from './rounds.ts';
+import { backUpAndRestore, inRepositories, type RoundsSetup, type Taken, transactionsOf } from './rounds.ts';
 import { BenchServer } from './server.ts';
 import { sharesOf, summarizeContender } from './summaries.ts';
 
@@ -78,11 +78,11 @@ async function runRounds(setup: RoundsSetup, rounds: number) {
     const turned = contenders.map((_, at) => contenders[(at + round) % contenders.length] as Contender);
     const turn = { ...setup, contenders: turned };
     const doing = measured(turn, taken);
-    const all = await begin(turn, `${round}`);
-    await backUpAndRestore(turn, all, doing);
-    await burstsAndRecovery(turn, all, taken, doing);
-    await loads(turn, round, all, taken, unburdened);
-    await end(turn, `${round}`, all);
+    await inRepositories(turn, `${round}`, async (all) => {
+      await backUpAndRestore(turn, all, doing);
+      await burstsAndRecovery(turn, all, taken, doing);
+      await loads(turn, round, all, taken, unburdened);
+    });
   }
   return { taken, unburdened };
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { holdfastBy } from '../../../bench/postgres/contenders/holdfast.ts';
 import { digestOf, requireSameDigest } from '../../../bench/postgres/digest.ts';
 import { loadDatabase } from '../../../bench/postgres/load.ts';
-import { backUpAndRestore, begin, end, type RoundsSetup, type Running } from '../../../bench/postgres/rounds.ts';
+import { backUpAndRestore, inRepositories, type RoundsSetup } from '../../../bench/postgres/rounds.ts';
 import { BenchServer, withClient } from '../../../bench/postgres/server.ts';
 import { run } from '../../../src/process/index.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
@@ -17,25 +17,23 @@ const SCALE = 0.001;
 test('the driver backs up, restores to a server that answers, and verifies; a row less is seen', async (t) => {
   const work = await temporaryDirectory(t);
   const server = await BenchServer.make(path.join(work, 'server'), 18, await freePort(), 'python3');
-  let all: Running[] = [];
   try {
     const { sizeBytes } = await loadDatabase(server, '1', SCALE);
     await requireThatDigestsTell(server);
     const driver = [process.execPath, path.resolve('bench/postgres/holdfast.ts')];
     const contenders = [holdfastBy(driver, '1', server)];
     const setup = { server, contenders, work, scale: SCALE, sizeBytes, say: () => undefined };
-    all = await begin(setup as unknown as RoundsSetup, 'round');
     const done: string[] = [];
-    await backUpAndRestore(setup as unknown as RoundsSetup, all, async ({ contender, place }, what) => {
-      const { argv, env } = contender.command(what, place);
-      await run(argv[0] as string, argv.slice(1), { env, cwd: '/' });
-      if (what === 'restore') await requireThatALostRowIsSeen((await contender.restored(place)).environment);
-      done.push(what);
+    await inRepositories(setup as unknown as RoundsSetup, 'round', async (all) => {
+      await backUpAndRestore(setup as unknown as RoundsSetup, all, async ({ contender, place }, what) => {
+        const { argv, env } = contender.command(what, place);
+        await run(argv[0] as string, argv.slice(1), { env, cwd: '/' });
+        if (what === 'restore') await requireThatALostRowIsSeen((await contender.restored(place)).environment);
+        done.push(what);
+      });
     });
     assert.deepEqual(done, ['full', 'incremental', 'restore', 'verify']);
-    await end(setup as unknown as RoundsSetup, 'round', all);
   } finally {
-    for (const { log } of all) await log?.stop();
     await server.stop();
   }
 });
