@@ -20,7 +20,7 @@ test('the driver backs up, restores to a server that answers, and verifies; a ro
   try {
     const { sizeBytes } = await loadDatabase(server, '1', SCALE);
     await requireThatDigestsTell(server);
-    const driver = [process.execPath, path.resolve('bench/postgres/holdfast.ts')];
+    const driver = [process.execPath, path.resolve('bench/postgres/holdfast/drive.ts')];
     const contenders = [holdfastBy(driver, '1', server)];
     const setup = { server, contenders, work, scale: SCALE, sizeBytes, say: () => undefined };
     const done: string[] = [];
