@@ -241,7 +241,7 @@ type Plain = Parameters<Parameters<typeof onProduction>[2]>[0];
 async function replace(
   plain: Plain,
   { run, input, extracted }: PlacePart,
-  { plan, running }: RunningPlan,
+  { plan, running, guard: { check } }: RunningPlan,
 ): Promise<Placed> {
   if (extracted.type !== 'table') return fail('INTERNAL', 'a database has no rows of its own');
   const table = input.table as TableName;
@@ -254,14 +254,21 @@ async function replace(
     extracted: extracted.table,
     signal,
     onWaiting,
+    check,
   });
   return { kept: { table: plainName(keptTable(table, run)), rows: replaced.kept }, warnings: replaced.warnings };
 }
 
-async function name(plain: Plain, { run, input, extracted }: PlacePart, { plan }: RunningPlan): Promise<Placed> {
+async function name(
+  plain: Plain,
+  { run, input, extracted }: PlacePart,
+  { plan, guard: { check } }: RunningPlan,
+): Promise<Placed> {
   if (extracted.type !== 'table') return fail('INTERNAL', 'a database has no table of its own');
   const about = `${plainName(input.table as TableName)} ${aboutMoment(plan)}`;
-  return { warnings: await giveName(plain, { run, into: input.as as TableName, owner: extracted.owner, about }) };
+  return {
+    warnings: await giveName(plain, { run, into: input.as as TableName, owner: extracted.owner, about, check }),
+  };
 }
 
 /** Something must have been compared, or it is said that there was nothing. */

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import pg from 'pg';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
-import type { RestoreDatabaseInput, RunStatus } from '../../src/domain/operations.ts';
+import type { RestoreDatabaseInput, RestorePartInput, RunStatus } from '../../src/domain/operations.ts';
+import type { PartResult } from '../../src/domain/part.ts';
 import type { RestoreResult } from '../../src/domain/run-data.ts';
 import { run } from '../../src/process/index.ts';
 import { typeHoldfast } from '../support/command-line.ts';
@@ -122,6 +123,38 @@ test('one table of a moment comes back beside the one that is there, or in its p
   assert.equal((await estate.client.status(replaced.json.run.id)).message, replaced.json.message);
   const taken = await ask('--as', 'things_then', '--yes');
   assert.deepEqual([taken.exit, taken.json.error.message], [3, "'public.things_then' is there already"]);
+});
+
+test('a run that is terminated leaves a server that `stop` ends and removes, and the next one brings a database back', async () => {
+  await query('alter role holdfast superuser');
+  const input: RestorePartInput = {
+    ...{ ...estate.input, to: 'latest', database: 'postgres', into: 'postgres_then' },
+    approval: 'never',
+    approveWithinSeconds: 600,
+  };
+  const handle = await estate.client.startPart(input);
+  await waitFor('its server', async () => {
+    const { steps } = await estate.client.status(handle.runId);
+    return steps.some(({ name, state }) => name === 'recover' && state === 'done');
+  });
+  const workflowId = `${estate.configuration.name}/restore/part/database/main`;
+  await estate.temporal.workflow.getHandle(workflowId).terminate('by a person');
+  const place = path.join(`${estate.postgres.dataDirectory}.clone.holdfast`, 'runs');
+  assert.deepEqual(await readdir(place), [handle.runId]);
+  const stopped = await typeHoldfast(['-c', estate.configuration.path, 'stop', handle.runId, '--json']);
+  assert.equal(stopped.exit, 0, stopped.errors);
+  assert.match(stopped.json.message, /; its directory was removed$/);
+  assert.deepEqual(await readdir(place), []);
+
+  const status = completed(await ended(await estate.client.startPart(input)));
+  const { part } = status.data ?? {};
+  const { rows, way } = part as PartResult;
+  const then = new URL(estate.postgres.superuserUrl);
+  then.pathname = '/postgres_then';
+  assert.deepEqual([way, (await query('select note from things', then.href)).length], ['into', 10]);
+  assert.ok(rows >= 10);
+  await query('drop database postgres_then');
+  await query('alter role holdfast nosuperuser');
 });
 
 let before2: string;

@@ -131,12 +131,13 @@ export async function compareApart(plain: PlainConnection, table: TableName, ext
   );
 }
 
-/** Of this run and of those of the component that have ended. Never one without our mark. */
+/** Of this run and of those of the component that have ended. Never one without our mark, or one that another role has loaded. */
 export async function dropPassing(
   plain: PlainConnection,
   request: Pick<CarryRequest, 'estate' | 'component'>,
 ): Promise<void> {
-  const sql = `select nspname::text as name from pg_namespace where nspname ~ $1 and obj_description(oid, 'pg_namespace') = $2`;
+  const sql = `select nspname::text as name from pg_namespace where nspname ~ $1 and obj_description(oid, 'pg_namespace') = $2
+    and pg_has_role(nspowner, 'usage')`;
   const found = await plain.query<{ name: string }>('look for what was left', sql, [
     PASSING_SCHEMAS,
     passingMark(request),

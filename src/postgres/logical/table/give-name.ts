@@ -15,6 +15,8 @@ export interface NameRequest {
   readonly owner: string;
   /** In words, what it is. */
   readonly about: string;
+  /** Asked right before it counts; throws for whoever lost the right to it. */
+  readonly check?: (() => Promise<void>) | undefined;
 }
 
 const partsSql = `select format('alter table %s set schema ', c.oid::regclass) as move, c.oid::regclass::text as place, c.relname::text as name
@@ -24,7 +26,7 @@ const partsSql = `select format('alter table %s set schema ', c.oid::regclass) a
 
 /** Answers with what a person should know. Throws `TARGET_UNFIT` when a name is taken by now. Done again after it was done it changes nothing. */
 export async function giveName(plain: PlainConnection, request: NameRequest): Promise<readonly string[]> {
-  const { run, into, owner, about } = request;
+  const { run, into, owner, about, check } = request;
   if (await isBroughtBack(plain, into, run)) return [];
   const schema = passingSchema(run);
   const to = pg.escapeIdentifier(into.schema);
@@ -35,17 +37,21 @@ export async function giveName(plain: PlainConnection, request: NameRequest): Pr
   const own = (await lookAtTable(plain, { schema, table: into.table }))?.comment ?? undefined;
   let isGiven = true;
   try {
-    await inTransaction(plain, async () => {
-      for (const { move } of parts) await plain.query('move it to its schema', `${move}${to}`);
-      for (const { place, name } of parts) {
-        if (place === null) continue;
-        const table = quoted({ schema: into.schema, table: name });
-        await closeTo(plain, table);
-        isGiven = (await giveTo(plain, table, owner)) && isGiven;
-      }
-      await markTable(plain, into, [own, about, tableMark(run)].filter((line) => line !== undefined).join('\n'));
-      await plain.query('drop the schema of passage', `drop schema ${pg.escapeIdentifier(schema)}`);
-    });
+    await inTransaction(
+      plain,
+      async () => {
+        for (const { move } of parts) await plain.query('move it to its schema', `${move}${to}`);
+        for (const { place, name } of parts) {
+          if (place === null) continue;
+          const table = quoted({ schema: into.schema, table: name });
+          await closeTo(plain, table);
+          isGiven = (await giveTo(plain, table, owner)) && isGiven;
+        }
+        await markTable(plain, into, [own, about, tableMark(run)].filter((line) => line !== undefined).join('\n'));
+        await plain.query('drop the schema of passage', `drop schema ${pg.escapeIdentifier(schema)}`);
+      },
+      check,
+    );
   } catch (error) {
     throw taken(error, into);
   }

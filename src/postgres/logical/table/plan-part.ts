@@ -310,6 +310,11 @@ async function blockersOfReplace(
       ),
     );
   }
+  const { references, referencedBy } = today.dependencies;
+  for (const other of await unreadable(plain, [...references, ...referencedBy])) {
+    const message = `the role ${role} may not read ${other}, which a foreign key ties to '${name}'`;
+    blockers.push(blocker('DATABASE_PRIVILEGE', message, `run: GRANT SELECT ON ${other} TO ${role};`));
+  }
   if (today.isForced && !seesAll) {
     blockers.push(
       blocker('DATABASE_PRIVILEGE', `row-level security is forced on '${name}'`, `run: ALTER ROLE ${role} BYPASSRLS;`),
@@ -322,6 +327,13 @@ async function blockersOfReplace(
     );
   }
   return blockers;
+}
+
+/** Of tables whose foreign keys are asked for at the end. */
+async function unreadable(plain: PlainConnection, tables: readonly string[]): Promise<readonly string[]> {
+  const sql = `select oid::regclass::text as name from pg_class where relkind in ('r', 'p') and oid::regclass::text = any($1::text[])
+    and not has_table_privilege(oid, 'select') order by 1`;
+  return (await plain.query<{ name: string }>('ask for rights', sql, [tables])).map(({ name }) => name);
 }
 
 /** What can be told of today's table tells of what a recovery would find, too. */

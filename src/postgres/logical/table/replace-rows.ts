@@ -23,6 +23,8 @@ export interface ReplaceRequest {
   readonly signal: AbortSignal;
   readonly onWaiting?: (words: string) => void;
   readonly lock?: LockTries;
+  /** Asked right before it counts; throws for whoever lost the right to it. */
+  readonly check?: (() => Promise<void>) | undefined;
 }
 
 export interface LockTries {
@@ -45,13 +47,13 @@ const LOCK: LockTries = { waitMs: 2_000, tries: 10, pauseMs: 3_000 };
  * the run's mark. Throws `LOCKED`, `RECOVERY_MISMATCH`, `TARGET_UNFIT`; nothing is changed then.
  */
 export async function replaceRows(plain: PlainConnection, request: ReplaceRequest): Promise<ReplacedRows> {
-  const { run, table, signal, onWaiting, lock = LOCK } = request;
+  const { run, table, signal, onWaiting, lock = LOCK, check } = request;
   const kept = keptTable(table, run);
   if (await isBroughtBack(plain, kept, run)) return await countKept(plain, kept);
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     try {
-      return await inTransaction(plain, () => exchange(plain, request, kept));
+      return await inTransaction(plain, () => exchange(plain, request, kept), check);
     } catch (error) {
       if (!isLockTimeout(error)) throw explained(error, table);
       if (attempt === lock.tries) throw inUse(table, lock, error);

@@ -7,11 +7,16 @@ import type { PlainConnection } from '../../connection/index.ts';
 /** How values become text must not depend on the server, the database or the role. */
 const sameWordsSql = `set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set timezone = 'UTC'; set extra_float_digits = 3;
   set bytea_output = 'hex'; set lc_monetary = 'C'; set xmlbinary = 'base64'; set search_path = ''; set row_security = off;
-  set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set quote_all_identifiers = off`;
+  set statement_timeout = 0; set quote_all_identifiers = off`;
+
+/** What would end a session that is at work for hours; some came with 17. */
+const unlimitedSql = `select set_config(name, '0', false) from pg_settings
+  where name in ('idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout', 'lock_timeout')`;
 
 /** For every session that compares. Names have to be qualified from here on. */
 export async function speakAlike(plain: PlainConnection): Promise<void> {
   await plain.query('set up the session', sameWordsSql);
+  await plain.query('lift limits of the session', unlimitedSql);
 }
 
 /**

@@ -72,11 +72,16 @@ export async function comparing<T>(source: Source, work: (plain: PlainConnection
   return await withPlain(source, speak, { statementMs: STATEMENT_MS });
 }
 
-/** All or nothing; what fails in it leaves nothing, because the session ends. */
-export async function inTransaction<T>(plain: PlainConnection, work: () => Promise<T>): Promise<T> {
+/** All or nothing. `check` is asked right before it ends: whoever lost the right to the step meanwhile leaves nothing. */
+export async function inTransaction<T>(
+  plain: PlainConnection,
+  work: () => Promise<T>,
+  check?: () => Promise<void>,
+): Promise<T> {
   await plain.query('begin', 'begin');
   try {
     const result = await work();
+    await check?.();
     await plain.query('commit', 'commit');
     return result;
   } catch (error) {
