@@ -53,11 +53,6 @@ export function standbySlotName(estate: string, name: string, run: string): stri
   return `${`standby_${estate}_${name}`.slice(0, 63 - own.length)}${own}`.replaceAll('-', '_');
 }
 
-/** A run whose recovered server is only there for a while. */
-export function isThrowaway(run: string): boolean {
-  return run.startsWith(`${runPrefixes.restorePart}-`);
-}
-
 /** Search attributes by name and type; registered by `setup` and by the sandbox. Never secrets. */
 export const searchAttributes = {
   HoldfastEstate: 'Keyword',
@@ -81,6 +76,18 @@ const runPrefixes = {
   applyRetention: 'retention',
   verifySnapshots: 'verify',
 } as const;
+
+const runName = new RegExp(`^(?:${Object.values(runPrefixes).join('|')})-[0-9a-f]{8}$`);
+
+/** Whether this is how the run of a workflow of ours is called. */
+export function isRunName(text: string): boolean {
+  return runName.test(text);
+}
+
+/** A run whose recovered server is only there for a while. */
+export function isThrowaway(run: string): boolean {
+  return run.startsWith(`${runPrefixes.restorePart}-`);
+}
 
 /**
  * The id of a run as people name it, from its workflow type and Temporal's first run id of the chain. The last digits are taken:

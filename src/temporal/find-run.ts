@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import { isRunName } from '../domain/ids.ts';
 import { isOperation } from './run-status.ts';
 
 /** The list of runs follows the runs with a delay; a run that was just started may not be in it yet. */
 const listDelayMs = 3_000;
-const runName = /^(backup|ship|restore|rollback|confirm|catch-up|retention|verify)-[0-9a-f]{8}$/;
 /** Newest of so many runs are looked at. */
 const listLimit = 200;
 
@@ -20,7 +20,7 @@ export async function findRun(
   { client, estate }: FindOptions,
   run: string,
 ): Promise<WorkflowExecutionDescription | undefined> {
-  if (runName.test(run)) return findByName({ client, estate }, run);
+  if (isRunName(run)) return findByName({ client, estate }, run);
   if (/^(database|redis|files|configuration)\//.test(run)) {
     const [latest] = await listRuns(
       { client, estate },

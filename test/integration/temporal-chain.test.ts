@@ -142,7 +142,7 @@ test('a run that is terminated leaves a server that `stop` ends and removes, and
   const place = path.join(`${estate.postgres.dataDirectory}.clone.holdfast`, 'runs');
   assert.deepEqual(await readdir(place), [handle.runId]);
   const stopped = await typeHoldfast(['-c', estate.configuration.path, 'stop', handle.runId, '--json']);
-  assert.equal(stopped.exit, 0, stopped.errors);
+  assert.equal(stopped.exit, 0, stopped.text);
   assert.match(stopped.json.message, /; its directory was removed$/);
   assert.deepEqual(await readdir(place), []);
 
