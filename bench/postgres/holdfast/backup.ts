@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { factsChoice } from '../../../activities/lib/facts-choice.ts';
 import { resolveSecret, stateDirectoryOf } from '../../../config/index.ts';
 import { compareLsn, type Lsn } from '../../../src/domain/lsn.ts';
 import { fail } from '../../../src/errors/index.ts';
@@ -29,6 +30,7 @@ export const backup: Operation = async ({ configuration, database, arrivals, inc
         component: database.id,
         host: HOST,
       },
+      facts: factsChoice(database),
       ...(incremental && { incremental: { spoolDirectory } }),
       waitForLog: async (copy, timeline, from, to) => {
         await reached(arrivals, to);

@@ -3,27 +3,30 @@
 import { parseArgs } from 'node:util';
 import { loadConfiguration } from '../../../config/index.ts';
 import { fail } from '../../../src/errors/index.ts';
-import { backup } from './backup.ts';
 import type { Operation } from './operation.ts';
-import { receive } from './receive.ts';
-import { restore } from './restore.ts';
-import { setup } from './setup.ts';
-import { verify } from './verify.ts';
 
-const operations: Readonly<Record<string, Operation>> = { setup, receive, backup, restore, verify };
+/** Loaded when asked for: a worker has loaded everything long before. */
+const operations: Readonly<Record<string, () => Promise<Operation>>> = {
+  setup: async () => (await import('./setup.ts')).setup,
+  receive: async () => (await import('./receive.ts')).receive,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./restore.ts')).restore,
+  verify: async () => (await import('./verify.ts')).verify,
+};
 
 const text = { type: 'string' } as const;
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { config: text, home: text, target: text, to: text, incremental: { type: 'boolean' } },
 });
-const operation = operations[positionals[0] ?? ''];
+const load = operations[positionals[0] ?? ''];
 const { config, home, target, to, incremental = false } = values;
-if (!operation || !config || !home) {
+if (!load || !config || !home) {
   fail('USAGE', 'expected: setup|receive|backup|restore|verify --config FILE --home DIR [--target DIR] [--to TARGET]');
 }
 const { configuration } = await loadConfiguration(config);
 const database = configuration.database.main ?? fail('USAGE', "the configuration has no database 'main'");
+const operation = await load();
 await operation({
   ...{ configuration, database, target, to, incremental },
   arrivals: `${home}/arrivals`,
