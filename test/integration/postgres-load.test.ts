@@ -19,6 +19,8 @@ import {
   undoRoles,
   type Wanted,
 } from '../../src/postgres/logical/load/index.ts';
+import { compareLoadedFacts } from '../../src/postgres/logical/load/loaded-facts.ts';
+import type { LogicalDetails } from '../../src/postgres/logical/types.ts';
 import { findTools } from '../../src/postgres/tools.ts';
 import type { Vault } from '../../src/vault/index.ts';
 import { inDatabase, makeRichDatabase, plainDump } from '../support/rich-database.ts';
@@ -92,12 +94,26 @@ for (const major of [15, 18]) {
   test(`a database of PostgreSQL ${major} with a bit of everything comes back identical`, async (t) => {
     const server = await startScratchPostgres(t, { major });
     await makeRichDatabase(server, 'bank');
-    const { contextOf } = await dumped(t, server);
+    const { vault, contextOf } = await dumped(t, server);
     const result = await load(asked({ into: 'again' }), contextOf(server));
     assert.equal(await plainDump(server, 'again'), await plainDump(server, 'bank'));
     assert.ok(result.rows > 10_500 && result.tables >= 7, JSON.stringify(result));
     const [facts] = result.checks ?? [];
     assert.deepEqual([facts?.name, facts?.verdict, facts?.ok], ['facts bank', 'equal', true], facts?.value);
+    // What is lost after the load, or was never loaded, contradicts.
+    const [snapshot] = await vault.listSnapshots(COMPONENT);
+    const target = { component: COMPONENT, url: server.url(), database: 'short' } as const;
+    await server.query('create database short template again');
+    const lacks = async (sql: string, message: RegExp) => {
+      await inDatabase(server, 'short', sql);
+      const { signal } = new AbortController();
+      const details = snapshot?.engine as LogicalDetails;
+      const comparing = compareLoadedFacts({ target, name: 'bank', details, major, signal });
+      await assert.rejects(comparing, { code: 'RECOVERY_MISMATCH', message });
+    };
+    await lacks('delete from ledger.entries where id = 1', /ledger\.entries_2025: \d+ rows then, \d+ now/);
+    await lacks('drop index ledger.notes', /definitions of indexes: \d+ then, \d+ now, not the same/);
+    await server.query('drop database short');
     assert.deepEqual(await databases(server), ['again', 'bank', 'postgres']);
     const sql = `select datname::text as name, pg_get_userbyid(datdba)::text as owner, datcollate,
       (select setconfig::text from pg_db_role_setting where setdatabase = d.oid) as settings

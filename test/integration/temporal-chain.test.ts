@@ -65,6 +65,9 @@ test('a backup is taken, kept on every copy, and known by its run', async () => 
   assert.equal(status.run, handle.runId);
   const snapshot = status.data?.snapshot as SnapshotSummary;
   assert.deepEqual(snapshot.copies, { local: 'present', eu: 'present' });
+  // The role may replicate and not read: definitions are noted, and of the table it is said why it is not counted.
+  const { databases, tables, notCounted, missing } = snapshot.facts ?? {};
+  assert.deepEqual([databases, tables, notCounted, missing], [1, 0, { 'may not be read': 1 }, undefined]);
   assert.deepEqual(status.data?.verified, { level: 'listed', copies: { local: 'good', eu: 'good' } });
   assert.deepEqual(
     status.steps.map(({ state }) => state),
@@ -218,6 +221,9 @@ test('a restore beside leaves a server running that `stop` ends, and touches not
     checks.some(({ name, ok }) => ok && name === 'pg_dump postgres'),
     JSON.stringify(checks),
   );
+  const of = (wanted: string) => checks.find(({ name }) => name === wanted);
+  assert.match(of('index roots postgres')?.value ?? '', /^\d+ indexes can be searched$/);
+  assert.ok(['equal', 'moved on'].includes(of('facts postgres')?.verdict ?? ''), JSON.stringify(checks));
   const url = new URL(connection.replace('@/', '@localhost/'));
   const client = new pg.Client({
     host: url.searchParams.get('host') ?? '',
