@@ -100,7 +100,9 @@ function abruptError(type: string, cause: unknown): HoldfastError {
   const restoring = type === 'restoreDatabase' || type === 'rollbackRestore';
   const hint = restoring
     ? 'the journal beside the data knows how far it was: on the host of the data, `holdfast resume RUN --standalone` goes on, `holdfast rollback RUN` goes back'
-    : 'start it again';
+    : type === 'restorePart'
+      ? '`holdfast stop RUN` ends and removes the server that it may have left; so does the next run of the kind'
+      : 'start it again';
   if (cause instanceof TerminatedFailure)
     return new HoldfastError('CANCELLED', 'the run was terminated from outside, without undo', { hint });
   if (cause instanceof TimeoutFailure)

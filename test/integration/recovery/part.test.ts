@@ -411,6 +411,32 @@ for (const major of [15, 18]) {
       },
     );
 
+    await t.test('a partition alone, and a table that publishes deletes and cannot name its rows', async () => {
+      const partition = { schema: 'ledger', table: 'entries_2025' };
+      const count = async (name: string) =>
+        (
+          await estate.query(
+            `select count(*)::int as n, count(*) filter (where note = 'lost')::int as lost from ${name}`,
+          )
+        )[0];
+      const { carry, owner, extracted } = await estate.bring(partition, 'alone', false);
+      const named = { run: carry.run, into: { schema: 'ledger', table: 'alone' }, owner, about: 'of then' };
+      await onProduction(estate.target, estate.expected, (plain) => giveName(plain, named));
+      assert.deepEqual(await count('ledger.alone'), { n: extracted.rows, lost: 0 });
+      await estate.query("drop table ledger.alone; update ledger.entries set note = 'lost'");
+      const all = (await count('ledger.entries'))?.n;
+      const { rows } = await estate.replace(partition);
+      assert.deepEqual(await count('ledger.entries_2025'), { n: rows, lost: 0 });
+      assert.deepEqual(await count('ledger.entries'), { n: all, lost: Number(all) - rows });
+
+      await estate.query('create table ledger.bare (n int); create publication bare for table ledger.bare');
+      const plan = await estate.look({ database: 'bank', way: 'replace', table: { schema: 'ledger', table: 'bare' } });
+      assert.deepEqual(
+        plan.blockers?.map(({ code, message }) => [code, message]),
+        [['TARGET_UNFIT', "'ledger.bare' publishes deletes and has no replica identity"]],
+      );
+    });
+
     await t.test('a column that is gone or has another type is no match', () => {
       const column = (name: string, more: object = {}) => ({
         ...{ name, type: 'integer', isRequired: false, hasDefault: false, isGenerated: false, isIdentity: false },
