@@ -2,20 +2,21 @@
 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stateDirectoryOf } from '../config/index.ts';
+import { resolveSecret, stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { LogOutage } from '../src/domain/component-report.ts';
+import { compareLsn, type Lsn } from '../src/domain/lsn.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { judgeSlot } from '../src/domain/slot-pressure.ts';
 import { fail } from '../src/errors/index.ts';
 import { requirePoint } from '../src/host/log-point.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
-import { takeBaseBackup } from '../src/postgres/backup/index.ts';
+import { type TakeBaseBackupOptions, takeBaseBackup } from '../src/postgres/backup/index.ts';
 import { makePoint } from '../src/postgres/close-segment.ts';
 import { identify } from '../src/postgres/identity.ts';
 import type { ReceiverState } from '../src/postgres/types.ts';
-import type { SnapshotId } from '../src/vault/index.ts';
+import type { SnapshotId, Vault } from '../src/vault/index.ts';
 import type { LogPositions, PostgresActivities, SupervisedLog, SuperviseRequest } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
 import { factsChoice } from './lib/facts-choice.ts';
@@ -42,6 +43,7 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
     captureBaseBackup: ({ component, snapshot, systemId, capture }) =>
       runActivity(frame, async ({ signal, report, logger }) => {
         const { source } = await sameCluster(services, component, systemId);
+        const { way, bytesPerSecond } = databaseOf(services, component).reading;
         const vault = await services.vault();
         const stateDirectory = stateDirectoryOf(configuration, host);
         // Before anything is added: a snapshot with a higher number would hide that a copy was put back.
@@ -51,6 +53,9 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
           vault,
           request: { snapshotId: snapshot as SnapshotId, component, host },
           facts: factsChoice(databaseOf(services, component)),
+          way,
+          ...(await standbyOf(services, component, vault)),
+          ...(bytesPerSecond !== undefined && { rateLimitBytesPerSecond: bytesPerSecond }),
           ...(capture === 'incremental' && { incremental: { spoolDirectory: path.join(stateDirectory, 'parents') } }),
           waitForLog: (copy, timeline, from, to, wait) =>
             receivers.waitForLog(component, copy, timeline, from, to, {
@@ -77,6 +82,24 @@ export function createBackupActivities(services: HostServices): Pick<PostgresAct
 
     superviseLog: (request) => runActivity(frame, (running) => supervise(services, request, running)),
   };
+}
+
+/** Where one is configured. */
+async function standbyOf(
+  services: HostServices,
+  component: ComponentId,
+  vault: Vault,
+): Promise<Pick<TakeBaseBackupOptions, 'standby'>> {
+  const { standby } = databaseOf(services, component);
+  if (standby === undefined) return {};
+  const hasLog = async (systemId: string, timeline: number, from: Lsn) => {
+    const logs = vault.copies.map(({ name }) => vault.log(component, systemId, name));
+    const listed = await Promise.allSettled(logs.map((log) => log.list({ timeline })));
+    const objects = listed.flatMap((it) => (it.status === 'fulfilled' ? it.value.objects : []));
+    return objects.some((object) => object.timeline === timeline && compareLsn(object.fromLsn, from) <= 0);
+  };
+  const source = { component, url: await resolveSecret(standby.url) };
+  return { standby: { source, behindBytes: standby.behindBytes, hasLog } };
 }
 
 async function sameCluster(services: HostServices, component: ComponentId, systemId: string) {

@@ -17,6 +17,7 @@ import type {
   KeySettings,
   KmsSettings,
   LogicalSettings,
+  ReadingSettings,
   RetentionSettings,
   S3Settings,
   SeparateCredentialSettings,
@@ -119,15 +120,21 @@ function effectiveCredentials(
 }
 
 function effectiveDatabase(name: string, database: FileDatabase, directory: string): DatabaseSettings {
-  const { host, objective, backup, checks, facts, keep } = database;
+  const { host, objective, checks, facts, keep } = database;
+  const { way, rate, ...schedules } = database.backup;
   return defined<DatabaseSettings>({
     id: componentId('database', name),
     name,
     host,
     url: absoluteReference(database.url, directory),
+    standby: database.standby && {
+      url: absoluteReference(database.standby.url, directory),
+      behindBytes: parseSize(database.standby.behind),
+    },
     dataDirectory: absolute(database.dataDirectory, directory),
     service: database.service && effectiveService(database.service, directory),
-    backup: defined<DatabaseSettings['backup']>(backup),
+    backup: defined<DatabaseSettings['backup']>(schedules),
+    reading: defined<ReadingSettings>({ way, bytesPerSecond: rate && parseBandwidth(rate) }),
     logical: effectiveLogical(database.logical, directory),
     log: { withinSeconds: parseDuration(database.log.within), synchronous: database.log.synchronous },
     keep: keep && { classes: effectiveClasses(keep), logSeconds: parseDuration(keep.log) },

@@ -400,6 +400,20 @@ const database = mapping({
   url: secret().describe(
     'Reference to the connection URL of a role with REPLICATION (`postgres://role:password@host:5432/database`).',
   ),
+  standby: mapping({
+    url: secret().describe(
+      'Reference to the connection URL of a standby, as of `url`. The role and its rights are the primary’s; `summarize_wal` is to be on there too for incremental backups.',
+    ),
+    behind: parsed(sizeExpected, parseSize)
+      .default('1GiB')
+      .describe('Most log that it may not have replayed yet.')
+      .meta({ type: 'size' }),
+  })
+    .optional()
+    .describe(
+      'Standby that base backups are read from rather than from the server itself, as long as it is one of the same cluster on the same timeline; else the primary is read and the run says why. The log always comes from the primary.',
+    )
+    .meta({ defaultText: 'none: the primary' }),
   dataDirectory: filePath()
     .optional()
     .describe('Data directory on the host. A restore in place needs it.')
@@ -427,9 +441,20 @@ const database = mapping({
         'When every database is dumped with `pg_dump`, in the same forms. The example’s would be `daily 02:30`.',
       )
       .meta({ defaultText: 'only by hand' }),
+    way: oneOf(['auto', 'stream'])
+      .default('auto')
+      .describe(
+        'How a full base backup is read. `auto`: by the files of the server’s data directory, several at once, where the worker is on its host and may read them, else by the stream of the server; the run says which. `stream`: always by the stream. Incremental ones always come by the stream.',
+      ),
+    rate: parsed(bandwidthExpected, parseBandwidth)
+      .optional()
+      .describe(
+        'Most bytes per second that a base backup reads from the server, whichever way. The server’s own limit ends at 1 GiB/s.',
+      )
+      .meta({ type: 'bandwidth', defaultText: 'no limit' }),
   })
     .prefault({})
-    .describe('Schedules, in the time zone of the estate.'),
+    .describe('When base backups and dumps are taken, in the time zone of the estate, and how base backups are read.'),
   logical: logical.prefault({}).describe('Logical backups: which databases are dumped, by whom, and how.'),
   log: mapping({
     within: duration()

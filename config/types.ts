@@ -122,18 +122,29 @@ export interface SeparateCredentialSettings {
   readonly prune?: CredentialPair;
 }
 
+export interface ReadingSettings {
+  /** `auto`: a full one by the files of the data directory where they are at hand. */
+  readonly way: 'auto' | 'stream';
+  /** Default no limit. */
+  readonly bytesPerSecond?: number;
+}
+
 export interface DatabaseSettings {
   readonly id: ComponentId;
   readonly name: string;
   readonly host: string;
   /** Connection URL of a role with REPLICATION; by reference, because it holds a password. */
   readonly url: SecretReference;
+  /** Base backups are read from it rather than from the primary; `behindBytes`: most log that it may not have replayed yet. */
+  readonly standby?: { readonly url: SecretReference; readonly behindBytes: number };
   /** Data directory on the host; needed for restores in place. */
   readonly dataDirectory?: string;
   /** How the server is stopped and started around a restore in place. */
   readonly service?: ServiceSettings;
   /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
   readonly backup: Readonly<Partial<Record<'full' | 'incremental' | 'logical', string>>>;
+  /** How base backups are read from the server. */
+  readonly reading: ReadingSettings;
   readonly logical: LogicalSettings;
   /** `synchronous`: commits wait for the copies. */
   readonly log: { readonly withinSeconds: number; readonly synchronous: boolean };

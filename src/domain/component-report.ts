@@ -25,6 +25,14 @@ export interface SnapshotSummary {
   readonly parent?: string;
   /** Why one that was to be incremental was captured in full. */
   readonly fullBecause?: string;
+  /** How a physical snapshot was read: by the stream of the server, or by its files at hand. */
+  readonly way?: 'stream' | 'files';
+  /** Why a full one was not read by its files. */
+  readonly streamBecause?: string;
+  /** The server that a physical snapshot was read from; absent: the primary. */
+  readonly server?: 'standby';
+  /** Why it was not the standby, where one is configured. */
+  readonly primaryBecause?: string;
   /** Positions a physical snapshot starts and stops at. */
   readonly lsn?: { readonly from: Lsn; readonly to: Lsn; readonly timeline: number };
   /** Absent: no page is. */

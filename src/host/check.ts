@@ -7,6 +7,7 @@ import { slotName } from '../domain/ids.ts';
 import { lsnFrom, lsnValue, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
 import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
 import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { BecomesPrimary, requireFitStandby } from '../postgres/backup/index.ts';
 import { closeSegment } from '../postgres/close-segment.ts';
 import { withPlain } from '../postgres/connection/index.ts';
 import { checkColumns } from '../postgres/facts/index.ts';
@@ -36,6 +37,7 @@ export async function checkDatabase(
   const asked = await preflight(source, {
     slot,
     incremental: database.backup.incremental !== undefined,
+    files: database.reading.way === 'auto',
     ...(database.log.synchronous && { synchronous: 'now' }),
   });
   checks.push(
@@ -43,6 +45,7 @@ export async function checkDatabase(
   );
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
   if (reachable) checks.push(...(await checkColumns(source, database.facts.maximum)));
+  if (reachable && database.standby !== undefined) checks.push(await standbyCheck(source, database.standby));
   if (reachable) checks.push(await slotCheck(source, slot, database), await commitCheck(source));
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
   if (segment) checks.push(...segment.checks);
@@ -61,6 +64,24 @@ async function copyChecks(vault: Vault): Promise<CheckResult[]> {
     if (condition.state === 'ready') return { name, ok: true, message: `the vault answers at ${location}` };
     return { name, ok: false, message: condition.error.message, hint: condition.error.hint };
   });
+}
+
+/** Without a fit standby every base backup can be taken from the primary, so this is never bad. */
+async function standbyCheck(
+  source: Source,
+  { url, behindBytes }: NonNullable<DatabaseSettings['standby']>,
+): Promise<CheckResult> {
+  const name = 'standby';
+  try {
+    const standby = { component: source.component, url: await resolveSecret(url) };
+    await requireFitStandby(source, { source: standby, behindBytes });
+    return { name, ok: true, message: 'base backups are read from it' };
+  } catch (error) {
+    if (error instanceof BecomesPrimary)
+      return { name, ok: true, message: `base backups are read from the primary, because ${error.message}` };
+    const { message, hint } = toHoldfastError(error);
+    return { name, ok: false, message, hint };
+  }
 }
 
 interface SlotRow extends Record<string, unknown> {

@@ -48,14 +48,14 @@ export function standsOnPlanned(name: string, steps: readonly SetupStep[]): bool
 
 async function serverStep(
   configuration: Configuration,
-  { id, name, url, log, backup }: DatabaseSettings,
+  { id, name, url, log, backup, reading }: DatabaseSettings,
   { allowUnlimitedSlot, admin }: SetUpOptions,
 ): Promise<Answer> {
   const slot = slotName(configuration.name, name);
   const checks = await preflight(
     { component: id, url: await resolveSecret(url) },
     {
-      ...{ slot, allowUnlimitedSlot, incremental: backup.incremental !== undefined },
+      ...{ slot, allowUnlimitedSlot, incremental: backup.incremental !== undefined, files: reading.way === 'auto' },
       ...(log.synchronous && { synchronous: 'soon' }),
     },
   );

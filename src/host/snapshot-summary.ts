@@ -13,21 +13,13 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const summary = { id, component, kind, from, to, state, bytes, copies, ...(facts && { facts }) };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
-  const {
-    startLsn,
-    stopLsn,
-    timeline,
-    capture = 'full',
-    parent,
-    fullBecause,
-    damaged,
-  } = snapshot.engine as PhysicalDetails;
+  const { startLsn, stopLsn, timeline, capture = 'full', damaged, ...details } = snapshot.engine as PhysicalDetails;
+  const told = ['parent', 'fullBecause', 'way', 'streamBecause', 'server', 'primaryBecause'] as const;
   return {
     ...summary,
     capture,
     ...(damaged && { damaged: shortened(damaged) }),
-    ...(parent === undefined ? {} : { parent }),
-    ...(fullBecause === undefined ? {} : { fullBecause }),
+    ...Object.fromEntries(told.flatMap((name) => (details[name] === undefined ? [] : [[name, details[name]]]))),
     lsn: { from: startLsn, to: stopLsn, timeline },
   };
 }

@@ -2,6 +2,7 @@
 
 import { bytesText } from '../domain/size.ts';
 import { fail } from '../errors/index.ts';
+import { backupFunctions } from './backup/files-at-hand.ts';
 import { openPlain, type PlainConnection, quoteIdentifier } from './connection/index.ts';
 import { freeForLog } from './receiver/slot-growth.ts';
 import { scramVerifier } from './scram.ts';
@@ -64,7 +65,7 @@ const factsSql = `select current_setting('server_version_num')::int as version_n
   current_setting('full_page_writes') as full_page_writes,
   current_setting('summarize_wal', true) as summarize_wal`;
 
-/** Beside REPLICATION: to see where the data is, to close a segment, to name a moment. Nothing that writes or reads a table. */
+/** Beside REPLICATION: to see where the data is, to close a segment, to name a moment, to read files at hand. Nothing that writes or reads a table. */
 const rights: readonly Right[] = [
   { grant: 'pg_read_all_settings', held: `pg_has_role($1, 'pg_read_all_settings', 'usage')` },
   {
@@ -75,6 +76,10 @@ const rights: readonly Right[] = [
     grant: 'EXECUTE ON FUNCTION pg_catalog.pg_create_restore_point(text)',
     held: `has_function_privilege($1, 'pg_catalog.pg_create_restore_point(text)', 'execute')`,
   },
+  ...backupFunctions.map((name) => ({
+    grant: `EXECUTE ON FUNCTION ${name}`,
+    held: `has_function_privilege($1, '${name}', 'execute')`,
+  })),
 ];
 const readsData: Right = { grant: 'pg_read_all_data', held: `pg_has_role($1, 'pg_read_all_data', 'usage')` };
 

@@ -2,7 +2,10 @@
 
 import { bytesText } from '../domain/size.ts';
 import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { BecomesStream } from './backup/becomes-stream.ts';
+import { findFilesAtHand } from './backup/files-at-hand.ts';
 import { alterRole, openPlain, openReplication, type PlainConnection, quoteIdentifier } from './connection/index.ts';
+import { identifySystem } from './identity.ts';
 import { findTools } from './tools.ts';
 import type { NamedCheck, Source } from './types.ts';
 
@@ -17,6 +20,8 @@ export interface PreflightOptions {
   readonly synchronous?: 'now' | 'soon';
   /** Whether incremental backups are to be taken; default no. */
   readonly incremental?: boolean;
+  /** Whether full backups are to read the server's files where they are at hand; default no. */
+  readonly files?: boolean;
   readonly cacheDirectory?: string;
 }
 
@@ -110,6 +115,7 @@ async function checkAll(source: Source, facts: Facts, options: PreflightOptions)
     settingsVisible(facts),
     synchronous(facts, options),
     ...(options.incremental === true ? [logSummaries(facts)] : []),
+    ...(options.files === true ? [await baseBackups(source)] : []),
   ];
 }
 
@@ -217,6 +223,21 @@ function logSummaries({ version_num, summarize_wal }: Facts): NamedCheck {
   }
   const message = 'summarize_wal is off: incremental backups are captured in full';
   return { ...good(name, message), hint: setting('summarize_wal', 'on', 'reload') };
+}
+
+/** By the stream every base backup can be taken, so this is never bad. */
+async function baseBackups(source: Source): Promise<NamedCheck> {
+  const name = 'base backups';
+  try {
+    const connection = await openReplication(source);
+    const { systemId } = await identifySystem(connection).finally(() => connection.close());
+    const { dataDirectory } = await findFilesAtHand(source, systemId);
+    return good(name, `full ones read the files in '${dataDirectory}', several at once`);
+  } catch (error) {
+    if (!(error instanceof BecomesStream)) return failed(name, error);
+    const check = good(name, `full ones come by the stream, because ${error.because}`);
+    return error.statement === undefined ? check : { ...check, hint: `run: ${error.statement}` };
+  }
 }
 
 function settingsVisible({ role, sees_settings }: Facts): NamedCheck {

@@ -61,6 +61,9 @@ export interface Tablespace {
 /** How a base backup is to be captured: all of it, or what changed, laid over an earlier one; every snapshot is whole either way. */
 export type CaptureMode = 'full' | 'incremental';
 
+/** How a base backup is read; see {@link CaptureDetails}. */
+export type ReadingWay = 'stream' | 'files';
+
 /** How a base backup was captured. Snapshots of before there was a choice say nothing: they are full. */
 export interface CaptureDetails {
   readonly capture?: CaptureMode;
@@ -70,6 +73,14 @@ export interface CaptureDetails {
   readonly chunkBytes?: number;
   /** Why one that was to be incremental was captured in full. */
   readonly fullBecause?: string;
+  /** How it was read: by the stream of BASE_BACKUP, or by the files of the data directory. Snapshots of before there was a choice say nothing. */
+  readonly way?: ReadingWay;
+  /** Why a full one was not read by its files; absent where that was not asked for. */
+  readonly streamBecause?: string;
+  /** The server that it was read from; default the primary. */
+  readonly server?: 'standby';
+  /** Why it was not the standby; absent where none is configured. */
+  readonly primaryBecause?: string;
 }
 
 /** `engine` of a physical snapshot's manifest: everything a restore must know. */

@@ -81,6 +81,12 @@ export function createHoldfastRole(major: number, password: string): string {
     'grant execute on function pg_create_restore_point(text) to holdfast',
     'grant execute on function pg_switch_wal() to holdfast',
   ];
-  if (major >= 15) statements.push('grant pg_checkpoint to holdfast');
+  if (major >= 15) {
+    statements.push(
+      'grant pg_checkpoint to holdfast',
+      'grant execute on function pg_backup_start(text, boolean) to holdfast',
+      'grant execute on function pg_backup_stop(boolean) to holdfast',
+    );
+  }
   return statements.join(';\n');
 }

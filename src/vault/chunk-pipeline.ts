@@ -5,8 +5,9 @@ import { CHUNK_ID_BYTES } from './chunk-id.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { NEW_CHUNK, NEW_PACK } from './chunk-record.ts';
 import { PackBuffers } from './pack-buffers.ts';
+import type { PageInspection } from './snapshot-types.ts';
 import { DataWorker, type Hashed, type PackedPack, type Taken } from './workers/data-worker.ts';
-import type { FileRead, FileToRead, WorkerSetup } from './workers/protocol.ts';
+import type { FileRead, FileToRead, SliceRead, WorkerSetup } from './workers/protocol.ts';
 
 /** Bytes of a stream given to a worker at once. */
 export const SLAB_BYTES = 4 * 1024 * 1024;
@@ -44,6 +45,7 @@ export class ChunkPipeline {
   readonly #buffers: PackBuffers;
   #workers: DataWorker[] = [];
   #nextJob = 0;
+  #nextReading = 0;
   #failure: { readonly cause: unknown } | undefined;
   #packs: Promise<void> = Promise.resolve();
   #packsWaiting = 0;
@@ -77,6 +79,35 @@ export class ChunkPipeline {
     const worker = await this.#freeWorker();
     const sent = this.#send((job) => worker.send({ kind: 'files', job, files }));
     return sent as { hashed: Promise<Hashed & { files: readonly FileRead[] }> };
+  }
+
+  /** Who looks at the pages of files that are read from now on. */
+  inspect(inspection: PageInspection): void {
+    if (this.#workers.length === 0) this.#start();
+    for (const worker of this.#workers) worker.send({ kind: 'inspect', inspection });
+  }
+
+  /** Threads that read at once. */
+  get threads(): number {
+    return this.#count;
+  }
+
+  /** Slice after slice of a large file that is cut into pages, all by one worker, which hashes the whole; the last one has an end, or says why there is none. */
+  async *slices(file: FileToRead): AsyncGenerator<Hashed & { readonly slice: SliceRead }> {
+    if (this.#workers.length === 0) this.#start();
+    const reading = this.#nextReading++;
+    const worker = this.#workers.reduce((least, each) => (each.readings < least.readings ? each : least));
+    worker.readings++;
+    for (let isFirst = true; ; isFirst = false) {
+      this.#check();
+      while (worker.jobs >= JOBS_A_WORKER) await this.#change();
+      const { hashed } = this.#send((job) => worker.send({ kind: 'slice', job, reading, ...(isFirst && { file }) }));
+      const answer = (await hashed) as Hashed & { readonly slice: SliceRead };
+      const isLast = 'code' in answer.slice || answer.slice.end !== undefined;
+      if (isLast) worker.readings--;
+      yield answer;
+      if (isLast) return;
+    }
   }
 
   /** Whether the chunk is in the generation already; counts it as one of this snapshot then. */

@@ -6,6 +6,13 @@ import type { Chunking } from './types.ts';
 /** Eight database pages: a changed page costs one small chunk, and a terabyte has 16 million ids. */
 export const PAGES_CHUNK_BYTES = 64 * 1024;
 
+/** Lengths of the chunks of so many bytes that are cut into pages, from a place where a chunk begins. */
+export function pageChunks(lengthBytes: number): number[] {
+  const lengths: number[] = [];
+  for (let left = lengthBytes; left > 0; left -= PAGES_CHUNK_BYTES) lengths.push(Math.min(left, PAGES_CHUNK_BYTES));
+  return lengths;
+}
+
 /** How a stream is cut: files as their entry says, and the tree of a snapshot, of which a few lines change here and there, finer. */
 export type Cutting = Chunking | 'tree';
 

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { LocalFile } from './types.ts';
-import { readStat } from './workers/file-batch.ts';
 import { openSource } from './workers/open-source.ts';
 import type { FileRead } from './workers/protocol.ts';
+import { readStat } from './workers/read-stat.ts';
 
 /** A batch is read by one worker at once; larger files are streams, so that all workers share one. */
 const BATCH_BYTES = 4 * 1024 * 1024;

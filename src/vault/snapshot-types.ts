@@ -136,8 +136,10 @@ export type LocalSource = string | Uint8Array | { readonly straight: string };
 export interface LocalFile {
   readonly entry: FileEntry;
   readonly source: LocalSource;
-  /** As the scan saw it; decides only how it is read. */
+  /** As the scan saw it; decides only how it is read. Of a file that is cut into pages no more than this is read. */
   readonly sizeBytes: number;
+  /** Of a file that is cut into pages: the number of its first one. Default 0. */
+  readonly firstPage?: number;
   /** What is written down of it once it was read; undefined leaves it out. Default `entry`. */
   readonly settle?: (read: ReadFile) => FileEntry | undefined;
 }
@@ -152,8 +154,32 @@ export interface ReadFile extends Omit<StoredFile, 'path'> {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** It changed again and again while it was read: the bytes are of no single moment. */
+  /** It changed again and again while it was read: the bytes are of no single moment. One that is cut into pages is read once, whoever writes to it. */
   readonly isTorn: boolean;
+  /** Of a file that is cut into pages: those that the inspector did not find right. */
+  readonly badPages?: readonly number[];
+}
+
+/** Looks at the pages of files; made in each worker thread, because what is looked for is the engine's business. */
+export interface PageInspector {
+  readonly pageSizeBytes: number;
+  /** Whether the page at `bytes[at…]` is right. One that is not is read again before it is told: somebody may be writing it. */
+  isGood(bytes: Buffer, at: number, page: number): boolean;
+}
+
+/** How a worker thread makes its inspector. */
+export interface PageInspection {
+  /** URL of a module that exports `makeInspector(settings): PageInspector`. */
+  readonly module: string;
+  /** Whatever can be sent to a thread. */
+  readonly settings: unknown;
+}
+
+export interface LocalFilesOptions {
+  /** For the pages of files that are cut into pages; default nobody looks at them. */
+  readonly inspection?: PageInspection;
+  /** Awaited before so many bytes are read: the place for a rate, and for a cancellation, which it throws. */
+  readonly pace?: (bytes: number) => Promise<void>;
 }
 
 /** What came of a local file. `code`: why it could not be read (`ENOENT`, `EACCES`, …); it is not in the tree then. */
@@ -167,6 +193,7 @@ export interface SnapshotWriter {
   addLocalFiles(
     files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
     onFile: (result: LocalFileResult) => void,
+    options?: LocalFilesOptions,
   ): Promise<void>;
   /** An entry of an earlier snapshot of this class, taken over without reading the file. `false`, and nothing is added, when not all of its chunks are in the generation. To be awaited, as those below: what waits to be written down is bounded by that. */
   addUnchanged(entry: TreeEntry): Promise<boolean>;

@@ -15,6 +15,7 @@ import { LaidOver, LaidParent } from './laid-over.ts';
 import { packKeyOf } from './layout.ts';
 import { portionsOf, readLarge } from './local-files.ts';
 import { type ManifestPart, sha256Of } from './manifest.ts';
+import { fileToRead, PagedFiles } from './paged-files.ts';
 import { MOST_PIECES } from './pieces.ts';
 import { StreamCutter } from './stream-cutter.ts';
 import { type PendingEntry, TreeWriter } from './tree-writer.ts';
@@ -25,6 +26,7 @@ import type {
   LaidPart,
   LocalFile,
   LocalFileResult,
+  LocalFilesOptions,
   PlainEntry,
   SnapshotOnCopies,
   SnapshotRequest,
@@ -124,12 +126,20 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   async addLocalFiles(
     files: Iterable<LocalFile> | AsyncIterable<LocalFile>,
     onFile: (result: LocalFileResult) => void,
+    { inspection, pace = () => Promise.resolve() }: LocalFilesOptions = {},
   ): Promise<void> {
     this.#begin('reading');
+    if (inspection !== undefined) this.#pipeline.inspect(inspection);
     const batches = new Set<Promise<void>>();
+    const paged = new PagedFiles<PlacedFile>(this.#pipeline, pace, (file, read) => {
+      this.#local(file.place, file, read, onFile);
+      this.#tree.settle();
+    });
     for await (const portion of portionsOf(this.#placed(files))) {
-      if ('large' in portion) onFile(await this.#large(portion.large));
+      if ('large' in portion && portion.large.entry.chunking === 'pages') await paged.add(portion.large);
+      else if ('large' in portion) onFile(await this.#large(portion.large, pace));
       else {
+        await pace(portion.batch.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
         const { hashed } = await this.#batch(portion.batch, onFile);
         batches.add(hashed);
         hashed.then(
@@ -139,7 +149,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
       }
       await this.#tree.flush();
     }
-    await Promise.all(batches);
+    await Promise.all([...batches, paged.end()]);
     this.#state = 'open';
   }
 
@@ -298,7 +308,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     files: readonly PlacedFile[],
     onFile: (result: LocalFileResult) => void,
   ): Promise<{ hashed: Promise<void> }> {
-    const wanted = files.map(({ source, sizeBytes }) => ({ source, sizeBytes }));
+    const wanted = files.map(fileToRead);
     const { hashed } = await this.#pipeline.files(wanted);
     const told = hashed.then(({ ids, files: read }) => {
       let at = 0;
@@ -317,10 +327,13 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   /** A file that changes under us is read again; its last reading counts. */
-  async #large(file: PlacedFile): Promise<LocalFileResult> {
+  async #large(file: PlacedFile, pace: (bytes: number) => Promise<void>): Promise<LocalFileResult> {
     for (let { place }: { place: PendingEntry } = file, attempt = 1; ; attempt++, place = this.#tree.open()) {
       this.#cutter.begin(place, file.entry.chunking ?? 'content');
-      const read = await readLarge(file, (bytes) => this.#cutter.push(bytes));
+      const read = await readLarge(file, async (bytes) => {
+        await pace(bytes.length);
+        await this.#cutter.push(bytes);
+      });
       this.#cutter.end();
       if ('code' in read || !read.isTorn || attempt === LARGE_ATTEMPTS) {
         let told: LocalFileResult | undefined;

@@ -33,7 +33,10 @@ async function unprepared(t: TestContext, major: number) {
       { file: made.path(name), site: 'home', medium: 'disk', offsite: false },
     ]),
   );
-  const main = { id: COMPONENT, name: 'main', host: 'here', url: await reference('url', url), backup: {} };
+  const main = {
+    ...{ id: COMPONENT, name: 'main', host: 'here', url: await reference('url', url) },
+    ...{ backup: {}, reading: { way: 'auto' } },
+  };
   const configuration = {
     ...{ name: 'acme', timezone: 'UTC', sites: { home: {} } },
     hosts: { here: { site: 'home', stateDirectory: path.join(directory, 'state') } },
@@ -67,6 +70,8 @@ for (const major of [15, 18]) {
       `CREATE ROLE "the ""backup"" role" LOGIN REPLICATION PASSWORD '…'`,
       `GRANT pg_read_all_settings TO "the ""backup"" role"`,
       `GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal() TO "the ""backup"" role"`,
+      `GRANT EXECUTE ON FUNCTION pg_catalog.pg_backup_start(text, boolean) TO "the ""backup"" role"`,
+      `GRANT EXECUTE ON FUNCTION pg_catalog.pg_backup_stop(boolean) TO "the ""backup"" role"`,
       `ALTER SYSTEM SET max_wal_senders = '4'`,
       `ALTER SYSTEM SET max_slot_wal_keep_size = '`,
     ]) {
@@ -102,11 +107,12 @@ for (const major of [15, 18]) {
       `select rolsuper as super, pg_has_role(oid, 'pg_read_all_data', 'usage') as data from pg_roles where rolname like 'the %'`,
     );
     assert.deepEqual(role, { super: false, data: false });
-    const checks = await preflight({ component: COMPONENT, url }, { slot });
+    const checks = await preflight({ component: COMPONENT, url }, { slot, files: true });
     assert.deepEqual(
       checks.filter(({ ok }) => !ok),
       [],
     );
+    assert.match(checks.find(({ name }) => name === 'base backups')?.message ?? '', /^full ones read the files in '/);
     const log = await readFile(path.join(server.directory, 'server.log'), 'utf8');
     assert.match(log, /CREATE ROLE "the ""backup"" role" LOGIN REPLICATION PASSWORD 'SCRAM-SHA-256\$/);
     assert.ok(!log.includes(PASSWORD) && !log.includes(encodeURIComponent(PASSWORD)));

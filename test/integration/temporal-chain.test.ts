@@ -68,6 +68,8 @@ test('a backup is taken, kept on every copy, and known by its run', async () => 
   // The role may replicate and not read: definitions are noted, and of the table it is said why it is not counted.
   const { databases, tables, notCounted, missing } = snapshot.facts ?? {};
   assert.deepEqual([databases, tables, notCounted, missing], [1, 0, { 'may not be read': 1 }, undefined]);
+  // The worker is on the server's host, and its role may.
+  assert.deepEqual([snapshot.way, snapshot.streamBecause], ['files', undefined]);
   assert.deepEqual(status.data?.verified, { level: 'listed', copies: { local: 'good', eu: 'good' } });
   assert.deepEqual(
     status.steps.map(({ state }) => state),

@@ -40,8 +40,8 @@ export async function hostOf(
   const copies = Object.fromEntries(
     vault.copies.map(({ name, offsite }) => [name, { file: made.path(name), site: 'home', medium: 'disk', offsite }]),
   );
-  const backup = {};
-  const main = { id: COMPONENT, name: 'main', host: 'here', url: `file:${url}`, dataDirectory, backup };
+  const how = { backup: {}, reading: { way: 'auto' } };
+  const main = { id: COMPONENT, name: 'main', host: 'here', url: `file:${url}`, dataDirectory, ...how };
   const configuration = {
     name: 'acme',
     timezone: 'UTC',

@@ -54,6 +54,7 @@ export function databaseFor(changes: Partial<DatabaseSettings> = {}): DatabaseSe
     host: 'db1',
     url: 'env:NOT_ASKED' as DatabaseSettings['url'],
     backup: {},
+    reading: { way: 'auto' },
     logical: { jobs: 4, include: [], exclude: [] },
     log: { synchronous: false, withinSeconds: 900 },
     objective: {},

@@ -27,8 +27,13 @@ export function describe(snapshot: SnapshotSummary, behind: readonly string[]): 
   const holders = Object.keys(snapshot.copies).filter((copy) => !behind.includes(copy));
   const damage = snapshot.state === 'damaged' ? ', with damaged pages' : '';
   const rest = behind.length === 0 ? '' : `; ${behind.join(', ')} behind, catching up`;
-  const { parent, fullBecause } = snapshot;
-  const way = fullBecause !== undefined ? ', in full,' : parent === undefined ? '' : `, laid over ${parent},`;
-  const why = fullBecause === undefined ? '' : `; in full because ${fullBecause}`;
-  return `snapshot ${snapshot.id}${way} on ${holders.join(', ')}${damage}${rest}${why}`;
+  const { parent, fullBecause, way, streamBecause, server, primaryBecause } = snapshot;
+  const capture = fullBecause !== undefined ? ', in full,' : parent === undefined ? '' : `, laid over ${parent},`;
+  const read = way === 'files' ? ', read from its files' : server === undefined ? '' : `, read from the ${server}`;
+  const whys = [
+    fullBecause === undefined ? '' : `; in full because ${fullBecause}`,
+    primaryBecause === undefined ? '' : `; from the primary because ${primaryBecause}`,
+    streamBecause === undefined ? '' : `; by the stream because ${streamBecause}`,
+  ];
+  return `snapshot ${snapshot.id}${capture} on ${holders.join(', ')}${read}${damage}${rest}${whys.join('')}`;
 }

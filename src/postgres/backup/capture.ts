@@ -1,21 +1,26 @@
-// One attempt at a base backup: streams it from the server into the vault, proves it against the server's manifest, commits it last.
+// One attempt at a base backup by the stream of BASE_BACKUP: from the server into the vault, proves it against the server's manifest, commits it last.
 
 import { createHash } from 'node:crypto';
 import { lsnValue } from '../../domain/lsn.ts';
-import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import { fail } from '../../errors/index.ts';
 import type { SnapshotOnCopies, SnapshotWriter, StoredFile } from '../../vault/types.ts';
 import type { ReplicationConnection } from '../connection/index.ts';
-import { noChoice, type SnapshotFacts, takeFacts } from '../facts/index.ts';
 import { identifySystem } from '../identity.ts';
-import type { CaptureDetails, PhysicalDetails } from '../types.ts';
-import { type Archive, type BaseBackupEnd, type BaseBackupStream, startBaseBackup } from './base-backup-stream.ts';
-import { captureClasses, chooseParent, requireIncremental } from './choose-parent.ts';
+import type { CaptureDetails, CaptureMode, Source } from '../types.ts';
+import {
+  type Archive,
+  type BaseBackupEnd,
+  type BaseBackupStart,
+  type BaseBackupStream,
+  startBaseBackup,
+} from './base-backup-stream.ts';
+import { chooseParent, requireIncremental } from './choose-parent.ts';
+import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFacts } from './conclude.ts';
 import { DamageLog } from './damage-log.ts';
 import { wholePath } from './incremental-file.ts';
-import { addOutsideConfiguration, readOutsideConfiguration } from './outside-configuration.ts';
 import { Overlay, unusable, type WholeFile } from './overlay.ts';
 import { PageChecker } from './page-checksum.ts';
-import { readServerClock, readSourceFacts, type SourceFacts } from './physical-details.ts';
+import { readSourceFacts } from './physical-details.ts';
 import { relationFile } from './relation-file.ts';
 import {
   checkManifestIdentity,
@@ -28,10 +33,17 @@ import type { TarEntry } from './tar.ts';
 import { verifyPages } from './verify-pages.ts';
 import { wholeManifest } from './whole-manifest.ts';
 
-/** How it is to be captured; `fullBecause`: why it is not as it was asked for. */
-export type CaptureWay =
-  | { readonly capture: 'full'; readonly fullBecause?: string }
-  | { readonly capture: 'incremental'; readonly spoolDirectory: string };
+export interface CaptureWay {
+  readonly capture: CaptureMode;
+  /** The server that is asked: the primary, or its standby. */
+  readonly origin: Source;
+  /** What is known of it beforehand. */
+  readonly details: CaptureDetails;
+  /** Of an incremental one: where the parent's tree is kept meanwhile. */
+  readonly spoolDirectory?: string;
+  /** Called before anything is read; what it throws ends the attempt. */
+  readonly onStart?: (systemId: string, start: BaseBackupStart) => Promise<void>;
+}
 
 type SystemIdentity = Awaited<ReturnType<typeof identifySystem>>;
 
@@ -50,7 +62,6 @@ export class Capture {
   private overlay: Overlay | undefined;
   private checker: PageChecker | undefined;
   private pageSizeBytes = 8192;
-  private facts: SnapshotFacts | undefined;
   private sizeBytes = 0;
 
   constructor(options: TakeBaseBackupOptions, way: CaptureWay, connection: ReplicationConnection) {
@@ -60,30 +71,33 @@ export class Capture {
   }
 
   async run(): Promise<SnapshotOnCopies> {
-    const { source, vault, request, incremental, logger } = this.options;
+    const { source, request, logger } = this.options;
     const system = await identifySystem(this.connection);
     const facts = await readSourceFacts(source);
     this.pageSizeBytes = facts.pageSizeBytes;
-    if (this.way.capture === 'incremental') requireIncremental(facts);
-    const { snapshotId: id, component, host } = request;
-    const retained =
-      incremental === undefined
-        ? { class: captureClasses.full }
-        : { class: captureClasses.incremental, longerLived: [captureClasses.full] };
-    const writer = await vault.writeSnapshot({ id, component, host, kind: 'physical', from: facts.now, ...retained });
+    const { capture, origin, spoolDirectory, onStart } = this.way;
+    if (capture === 'incremental') requireIncremental(origin === source ? facts : await readSourceFacts(origin));
+    const writer = await openWriter(this.options, facts);
     try {
-      if (this.way.capture === 'incremental')
-        this.overlay = await this.layOver(writer, system, this.way.spoolDirectory);
-      this.facts = await this.readFacts();
+      if (capture === 'incremental' && spoolDirectory !== undefined)
+        this.overlay = await this.layOver(writer, system, spoolDirectory);
+      const noted = await readFacts(this.options, origin);
       const stream = await this.start();
-      logger.info({ ...stream.start, snapshot: id, parent: this.overlay?.parent }, 'base backup started');
+      await onStart?.(system.systemId, stream.start);
+      logger.info(
+        { ...stream.start, snapshot: request.snapshotId, parent: this.overlay?.parent },
+        'base backup started',
+      );
       if (facts.pageChecksums) this.checker = new PageChecker(facts.pageSizeBytes, lsnValue(stream.start.startLsn));
-      await this.addLinks(writer, stream);
+      await addLinks(writer, stream.start.tablespaces);
       for await (const archive of stream.archives()) await this.addArchive(writer, archive, stream);
       const end = await stream.finish();
       await this.prove(writer, system.systemId, stream, end);
-      await this.addConfiguration(writer, system.systemId);
-      return await this.commit(writer, system.systemId, facts, stream, end);
+      const { startLsn, timeline, tablespaces } = stream.start;
+      return await conclude(this.options, writer, facts, {
+        ...{ systemId: system.systemId, timeline, startLsn, stopLsn: end.stopLsn, tablespaces },
+        ...{ sizeBytes: this.sizeBytes, damage: this.damage, facts: noted, details: this.details() },
+      });
     } catch (error) {
       await writer.abandon();
       throw this.options.signal.aborted ? cancelled(error) : error;
@@ -100,14 +114,6 @@ export class Capture {
     return await Overlay.prepare(vault, parent.id, this.connection, { directory, pageSizeBytes, signal });
   }
 
-  /** Before the backup begins, so that every recovery from it goes beyond them. */
-  private async readFacts(): Promise<SnapshotFacts> {
-    const { source, facts: choice = noChoice, signal, logger } = this.options;
-    const facts = await takeFacts(source, choice, signal);
-    if (facts.missing !== undefined) logger.warn({ missing: facts.missing }, 'not all facts could be captured');
-    return facts;
-  }
-
   private async start(): Promise<BaseBackupStream> {
     const { request, checkpoint = 'fast', rateLimitBytesPerSecond, onProgress } = this.options;
     const label = `holdfast ${request.snapshotId}`;
@@ -121,14 +127,6 @@ export class Capture {
     const stream = await starting;
     totalBytes = stream.start.totalBytes;
     return stream;
-  }
-
-  /** Links first: a restore must have them before the files behind them, which the server sends before the data directory. */
-  private async addLinks(writer: SnapshotWriter, { start }: BaseBackupStream): Promise<void> {
-    const mtimeSeconds = Math.floor(Date.now() / 1000);
-    for (const { oid, location } of start.tablespaces) {
-      await writer.addSymlink({ path: `pg_tblspc/${oid}`, mode: 0o777, mtimeSeconds, linkTarget: location });
-    }
   }
 
   private async addArchive(writer: SnapshotWriter, archive: Archive, { start }: BaseBackupStream): Promise<void> {
@@ -218,69 +216,13 @@ export class Capture {
     checkManifestIdentity(manifest, { systemId, timeline, startLsn, stopLsn: end.stopLsn });
     compareWithManifest(manifest, this.arrived);
     const bytes = this.overlay === undefined ? end.manifest : wholeManifest(end.manifest, this.changed);
-    const entry = { path: 'backup_manifest', mode: 0o600, mtimeSeconds: Math.floor(Date.now() / 1000) };
-    await writer.addFile({ ...entry, chunking: 'content' }, once(bytes));
+    await addManifest(writer, bytes);
     this.sizeBytes += bytes.length;
-  }
-
-  private async addConfiguration(writer: SnapshotWriter, systemId: string): Promise<void> {
-    const found = await readOutsideConfiguration(this.options.source, systemId);
-    if (found.left.length > 0) this.options.logger.warn({ left: found.left }, 'settings files outside were not taken');
-    this.sizeBytes += await addOutsideConfiguration(writer, found);
-  }
-
-  private async commit(
-    writer: SnapshotWriter,
-    systemId: string,
-    facts: SourceFacts,
-    { start }: BaseBackupStream,
-    { stopLsn }: BaseBackupEnd,
-  ): Promise<SnapshotOnCopies> {
-    const { source, vault, request, waitForLog, signal, logger } = this.options;
-    const { now: _, summarizesLog: _summarizes, sharedPreloadLibraries, ...known } = facts;
-    if (sharedPreloadLibraries === undefined)
-      logger.warn('the role may not see shared_preload_libraries: none are recorded');
-    const { startLsn, timeline, tablespaces } = start;
-    const details: PhysicalDetails = {
-      ...known,
-      systemId,
-      timeline,
-      startLsn,
-      stopLsn,
-      tablespaces,
-      sharedPreloadLibraries: sharedPreloadLibraries ?? [],
-      sizeBytes: this.sizeBytes,
-      ...(await this.damage.details({ source, vault, component: request.component, logger })),
-      ...(this.facts && { facts: this.facts }),
-      ...this.details(),
-    };
-    const to = await readServerClock(source);
-    signal.throwIfAborted();
-    const snapshot = await writer.commit({
-      to,
-      state: this.damage.state,
-      engine: details,
-      ready: (copy, mayLeave) => waitForLog(copy, timeline, startLsn, stopLsn, { signal, mayLeave }),
-    });
-    logger.info({ snapshot: snapshot.id, copies: snapshot.copies, startLsn, stopLsn }, 'base backup committed');
-    return snapshot;
   }
 
   private details(): CaptureDetails {
     const { way, overlay } = this;
-    if (overlay !== undefined)
-      return { capture: 'incremental', parent: overlay.parent, chunkBytes: overlay.chunkBytes };
-    const because = way.capture === 'full' ? way.fullBecause : undefined;
-    return because === undefined ? { capture: 'full' } : { capture: 'full', fullBecause: because };
+    if (overlay === undefined) return way.details;
+    return { ...way.details, parent: overlay.parent, chunkBytes: overlay.chunkBytes };
   }
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
-}
-
-function cancelled(cause: unknown): HoldfastError {
-  return isHoldfastError(cause, 'CANCELLED')
-    ? cause
-    : new HoldfastError('CANCELLED', 'the backup was cancelled', { cause });
 }

@@ -38,7 +38,11 @@ export class DamageLog {
     component,
     logger,
   }: DamageContext): Promise<Pick<PhysicalDetails, 'damagedPages' | 'damaged'>> {
-    const { count, pages: damagedPages } = this;
+    const { count } = this;
+    // Files that are read at once end in any order.
+    const damagedPages = this.pages.toSorted((a, b) =>
+      a.path < b.path ? -1 : a.path > b.path ? 1 : a.block - b.block,
+    );
     if (count === 0) return { damagedPages };
     const clean = await lastClean(vault, component);
     const { relations, moreRelations } = await findDamagedRelations(source, damagedPages, clean);

@@ -1,16 +1,21 @@
-// Takes a base backup: incrementally where that was asked for and can be done, else in full, saying why.
+// Takes a base backup in the first of the ways asked for that can be done, saying why not in another.
 
 import type { Logger } from 'pino';
 import type { ComponentId } from '../../domain/component.ts';
 import type { Lsn } from '../../domain/lsn.ts';
-import { HoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import type { BandwidthClock } from '../../stores/bandwidth.ts';
 import type { SnapshotId, SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import { openReplication } from '../connection/index.ts';
 import type { FactsChoice } from '../facts/index.ts';
 import type { Source } from '../types.ts';
-import { BecomesFull } from './becomes-full.ts';
+import { type Attempt, attemptsFor, Obstacles, type Reasons } from './attempts.ts';
+import { becomesPrimary, standbysFault } from './becomes-primary.ts';
 import { Capture, type CaptureWay } from './capture.ts';
+import { FilesCapture } from './capture-files.ts';
 import { finishEarlierAttempt } from './earlier-attempt.ts';
+import { TakenOtherwise } from './otherwise.ts';
+import { requireFitStandby, type Standby } from './standby.ts';
 
 export interface BaseBackupRequest {
   /** Chosen by the run: a repeated attempt has the same and finds what an earlier one committed. */
@@ -31,7 +36,10 @@ export interface WaitForLog {
 }
 
 export interface TakeBaseBackupOptions {
+  /** The primary. */
   readonly source: Source;
+  /** Asked before the primary, which is asked where the standby is not fit; default there is none. */
+  readonly standby?: Standby;
   readonly vault: Vault;
   readonly request: BaseBackupRequest;
   /** Resolves when the log from `from` to `to` is durable on that copy; may throw instead once `mayLeave` says that it can be done without. */
@@ -46,32 +54,62 @@ export interface TakeBaseBackupOptions {
   readonly incremental?: { readonly spoolDirectory: string };
   /** `spread` is kind to a busy server and may take minutes to begin; default `fast`. */
   readonly checkpoint?: 'fast' | 'spread';
+  /** Most bytes read from the server in a second; default no limit. */
   readonly rateLimitBytesPerSecond?: number;
   /** What is read of each database before the backup begins; default what there is without a choice. */
   readonly facts?: FactsChoice;
+  /** Of the limit, where files are read at hand; default the machine's. */
+  readonly rateClock?: BandwidthClock;
+  /**
+   * How a full one is read: `auto`, by the files of the server's data directory where they are at hand, several at once, else by the stream;
+   * `stream`, always so. Default `stream`.
+   */
+  readonly way?: 'auto' | 'stream';
 }
 
 /**
- * Resolves with the committed snapshot; `engine.capture` says how it was captured, `engine.fullBecause` why not as asked. Throws
- * `BACKUP_INVALID` when what arrived is not what the server says it sent, `POLICY_UNMET` when too few copies hold it, `CANCELLED`, and
+ * Resolves with the committed snapshot; `engine.capture` says how it was captured, `engine.fullBecause` why not as asked, `engine.way` and
+ * `engine.streamBecause` the same of how it was read, `engine.server` and `engine.primaryBecause` of where. Throws `BACKUP_INVALID` when what arrived is not what the server says it sent, `POLICY_UNMET` when too few copies hold it, `CANCELLED`, and
  * the `DATABASE_…` errors of connecting. Nothing is committed then.
  */
 export async function takeBaseBackup(options: TakeBaseBackupOptions): Promise<SnapshotOnCopies> {
   const earlier = await finishEarlierAttempt(options);
   if (earlier !== undefined) return earlier;
-  if (options.incremental === undefined) return await capture(options, { capture: 'full' });
-  try {
-    return await capture(options, { capture: 'incremental', ...options.incremental });
-  } catch (error) {
-    if (!(error instanceof BecomesFull)) throw error;
-    options.logger.warn({ snapshot: options.request.snapshotId }, `taken in full, because ${error.message}`);
-    return await capture(options, { capture: 'full', fullBecause: error.message });
+  const { incremental, standby, way, signal, logger, request } = options;
+  const obstacles = new Obstacles();
+  const asked = { incremental: incremental !== undefined, hasStandby: standby !== undefined, files: way === 'auto' };
+  for (const attempt of attemptsFor(asked)) {
+    if (obstacles.ruleOut(attempt)) continue;
+    try {
+      return await take(options, attempt, obstacles.reasons(attempt));
+    } catch (error) {
+      const reason = error instanceof TakenOtherwise || attempt.server === 'primary' ? error : standbysFault(error);
+      if (!(reason instanceof TakenOtherwise) || signal.aborted) throw error;
+      obstacles.note(attempt, reason);
+      logger.warn({ snapshot: request.snapshotId, ...attempt }, `taken otherwise, because ${reason.message}`);
+    }
   }
+  return fail('INTERNAL', 'no way is left to take a base backup');
+}
+
+async function take(options: TakeBaseBackupOptions, attempt: Attempt, reasons: Reasons): Promise<SnapshotOnCopies> {
+  const { source, standby, incremental } = options;
+  if (attempt.way === 'files') return await new FilesCapture(options, reasons).run();
+  const { capture } = attempt;
+  const own = { capture, details: { capture, way: 'stream', ...reasons }, ...incremental } as const;
+  if (attempt.server === 'primary' || standby === undefined) return await stream(options, { ...own, origin: source });
+  await requireFitStandby(source, standby);
+  const details = { ...own.details, server: 'standby' } as const;
+  const onStart: CaptureWay['onStart'] = async (systemId, { timeline, startLsn }) => {
+    if (!(await standby.hasLog(systemId, timeline, startLsn)))
+      becomesPrimary(`the standby begins at ${startLsn}, from where on the vault has no log`);
+  };
+  return await stream(options, { ...own, details, origin: standby.source, onStart });
 }
 
 /** On a connection of its own: one that was refused something is not used on. */
-async function capture(options: TakeBaseBackupOptions, way: CaptureWay): Promise<SnapshotOnCopies> {
-  const connection = await openReplication(options.source);
+async function stream(options: TakeBaseBackupOptions, way: CaptureWay): Promise<SnapshotOnCopies> {
+  const connection = await openReplication(way.origin);
   const onAbort = () => void connection.wire.broken(new HoldfastError('CANCELLED', 'the backup was cancelled'));
   options.signal.addEventListener('abort', onAbort, { once: true });
   if (options.signal.aborted) onAbort();

@@ -1,6 +1,6 @@
 // The manifest of a snapshot that was laid over its parent: the server's own of the incremental backup, with each file as the snapshot has it, as `pg_combinebackup` writes it.
 
-import { createHash } from 'node:crypto';
+import { manifestText } from './manifest-text.ts';
 import type { WholeFile } from './overlay.ts';
 
 interface ListedFile extends Record<string, unknown> {
@@ -12,31 +12,20 @@ interface ListedFile extends Record<string, unknown> {
 export function wholeManifest(sent: Buffer, files: ReadonlyMap<string, WholeFile>): Buffer {
   const text = sent.toString('utf8');
   const { Files: listed, ...rest } = JSON.parse(text) as Record<string, unknown> & { Files: ListedFile[] };
-  const lines = listed.map((file) => {
-    const whole = files.get(file.Path ?? Buffer.from(file['Encoded-Path'] ?? '', 'hex').toString('utf8'));
-    return `{ ${fields(whole === undefined ? file : described(file, whole))} }`;
-  });
-  const ranges = (rest['WAL-Ranges'] as Record<string, unknown>[]).map((range) => `{ ${fields(range)} }`);
-  const head = [
-    `{ "PostgreSQL-Backup-Manifest-Version": ${JSON.stringify(rest['PostgreSQL-Backup-Manifest-Version'])},`,
+  return manifestText({
+    version: Number(rest['PostgreSQL-Backup-Manifest-Version']),
     // A 64-bit number, which JSON.parse would round.
-    `"System-Identifier": ${/"System-Identifier": (\d+)/.exec(text)?.[1]},`,
-    `"Files": [\n${lines.join(',\n')}\n],`,
-    `"WAL-Ranges": [\n${ranges.join(',\n')}\n],`,
-  ];
-  const body = Buffer.from(`${head.join('\n')}\n`);
-  const checksum = createHash('sha256').update(body).digest('hex');
-  return Buffer.concat([body, Buffer.from(`"Manifest-Checksum": "${checksum}"}\n`)]);
+    systemId: /"System-Identifier": (\d+)/.exec(text)?.[1],
+    files: listed.map((file) => {
+      const whole = files.get(file.Path ?? Buffer.from(file['Encoded-Path'] ?? '', 'hex').toString('utf8'));
+      return whole === undefined ? file : described(file, whole);
+    }),
+    walRanges: rest['WAL-Ranges'] as Record<string, unknown>[],
+  });
 }
 
 function described(file: ListedFile, { path, sizeBytes, sha256 }: WholeFile): Record<string, unknown> {
   const named = file.Path === undefined ? { 'Encoded-Path': Buffer.from(path).toString('hex') } : { Path: path };
   const checksum = sha256 === undefined ? {} : { 'Checksum-Algorithm': 'SHA256', Checksum: sha256 };
   return { ...named, Size: sizeBytes, 'Last-Modified': file['Last-Modified'], ...checksum };
-}
-
-function fields(record: Readonly<Record<string, unknown>>): string {
-  return Object.entries(record)
-    .map(([key, value]) => `"${key}": ${JSON.stringify(value)}`)
-    .join(', ');
 }

@@ -34,6 +34,8 @@ export class DataWorker {
   #isGone = false;
   /** Jobs that it was given and did not finish. */
   jobs = 0;
+  /** Large files that it reads from start to end. */
+  readings = 0;
 
   /** One that waits, or a new one. */
   static take(setup: WorkerSetup, events: WorkerEvents): DataWorker {
@@ -51,13 +53,13 @@ export class DataWorker {
   }
 
   send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
-    if (message.kind === 'cut' || message.kind === 'files') this.jobs++;
+    if (message.kind === 'cut' || message.kind === 'files' || message.kind === 'slice') this.jobs++;
     this.#worker.postMessage(message, [...transfer]);
   }
 
   /** `isFinished`: it was flushed and has answered everything, so that another snapshot may have it. Otherwise an answer may still be on its way, and the thread ends. */
   async release(isFinished: boolean): Promise<void> {
-    const isFree = isFinished && this.jobs === 0 && !this.#isGone && idle.length < MOST_IDLE;
+    const isFree = isFinished && this.jobs === 0 && this.readings === 0 && !this.#isGone && idle.length < MOST_IDLE;
     this.#events = undefined;
     if (!isFree) {
       await this.#worker.terminate();

@@ -5,8 +5,11 @@ import { type BigIntStats, closeSync, fstatSync, readSync } from 'node:fs';
 import type { ChunkIds } from '../chunk-id.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import { Cutter, type GearTable } from '../chunker.ts';
+import type { Chunking, PageInspector } from '../snapshot-types.ts';
 import { openSource } from './open-source.ts';
+import { inspectPages, readUpTo } from './paged-file.ts';
 import type { FileRead, FileToRead } from './protocol.ts';
+import { readStat } from './read-stat.ts';
 
 /** A file that changes while it is read is read again this often before it is called torn. */
 const ATTEMPTS = 3;
@@ -30,6 +33,8 @@ export class BatchReader {
   #length = 0;
   #ids: Buffer[] = [];
   #lengths: number[] = [];
+  /** Looks at the pages of files that are cut into pages. */
+  inspector: PageInspector | undefined;
 
   constructor(gear: GearTable, chunkIds: ChunkIds) {
     this.#gear = gear;
@@ -38,7 +43,7 @@ export class BatchReader {
 
   read(files: readonly FileToRead[]): Batch {
     const wanted = files.reduce((sum, file) => sum + file.sizeBytes + 1, 0);
-    this.#bytes = this.#spare(wanted);
+    this.#bytes = this.spare(wanted);
     this.#length = 0;
     this.#ids = [];
     this.#lengths = [];
@@ -52,18 +57,20 @@ export class BatchReader {
     if (this.#spares.length < 2) this.#spares.push(bytes);
   }
 
-  #spare(sizeBytes: number): Buffer {
+  /** A buffer that is given back by `reuse`. */
+  spare(sizeBytes = BUFFER_BYTES): Buffer {
     const at = this.#spares.findIndex((each) => each.length >= sizeBytes);
     return at < 0
       ? Buffer.allocUnsafeSlow(Math.max(sizeBytes, BUFFER_BYTES))
       : (this.#spares.splice(at, 1)[0] as Buffer);
   }
 
-  #file({ source }: FileToRead): FileRead {
+  #file({ source, sizeBytes, firstPage }: FileToRead): FileRead {
     let file: number | undefined;
     try {
       file = openSource(source);
-      return fstatSync(file).isFile() ? this.#content(file) : { code: 'EINVAL' };
+      if (!fstatSync(file).isFile()) return { code: 'EINVAL' };
+      return firstPage === undefined ? this.#content(file) : this.#pages(file, sizeBytes, firstPage);
     } catch (error) {
       return { code: (error as NodeJS.ErrnoException).code ?? 'EIO' };
     } finally {
@@ -79,8 +86,17 @@ export class BatchReader {
       this.#readAll(file, Number(before.size));
       const after = fstatSync(file, { bigint: true });
       const isSame = isUnchanged(before, after) && BigInt(this.#length - start) === after.size;
-      if (isSame || attempt === ATTEMPTS) return this.#cut(start, after, !isSame);
+      if (isSame || attempt === ATTEMPTS) return { ...this.#cut('content', start, after), isTorn: !isSame };
     }
+  }
+
+  #pages(file: number, sizeBytes: number, firstPage: number): FileRead {
+    const start = this.#length;
+    this.#reserve(sizeBytes);
+    this.#length += readUpTo(file, this.#bytes, start, sizeBytes, 0);
+    const bytes = this.#bytes.subarray(start, this.#length);
+    const badPages = inspectPages(bytes, { file, positionBytes: 0, firstPage }, this.inspector);
+    return { ...this.#cut('pages', start, fstatSync(file, { bigint: true })), isTorn: false, badPages };
   }
 
   #readAll(file: number, expectedBytes: number): void {
@@ -102,11 +118,11 @@ export class BatchReader {
     this.#bytes = grown;
   }
 
-  #cut(start: number, stat: BigIntStats, isTorn: boolean): FileRead {
+  #cut(chunking: Chunking, start: number, stat: BigIntStats) {
     const bytes = this.#bytes.subarray(start, this.#length);
     const sha256 = hash('sha256', bytes, 'buffer');
     const first = this.#lengths.length;
-    const cutter = new Cutter('content', this.#gear);
+    const cutter = new Cutter(chunking, this.#gear);
     for (let at = 0; at < bytes.length; ) {
       const end = cutter.next(bytes, at, bytes.length) ?? bytes.length;
       const isWhole = end - at === bytes.length;
@@ -119,14 +135,8 @@ export class BatchReader {
       sha256: sha256.toString('hex'),
       chunks: this.#lengths.length - first,
       ...readStat(stat),
-      isTorn,
     };
   }
-}
-
-/** What is told of a file after it was read. */
-export function readStat({ mtimeNs, ctimeNs, ino, mode, uid, gid }: BigIntStats) {
-  return { mtimeNs, ctimeNs, inode: ino, mode: Number(mode) & 0o7777, uid: Number(uid), gid: Number(gid) };
 }
 
 function isUnchanged(before: BigIntStats, after: BigIntStats): boolean {

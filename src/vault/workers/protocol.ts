@@ -1,7 +1,7 @@
 // What the main thread and its data workers say to each other while a snapshot is written.
 
 import type { Compression } from '../codec.ts';
-import type { LocalSource } from '../types.ts';
+import type { LocalSource, PageInspection, ReadFile } from '../snapshot-types.ts';
 
 /** What a worker needs to know of the snapshot that it works for. */
 export interface WorkerSetup {
@@ -19,6 +19,8 @@ export interface FileToRead {
   readonly source: LocalSource;
   /** By the scan; a file that grew is read this far at the first go and again when it has changed. */
   readonly sizeBytes: number;
+  /** Cut into pages, of which this is the number of the first; it is read as far as the scan saw it, once. */
+  readonly firstPage?: number;
 }
 
 export type ToWorker =
@@ -27,32 +29,30 @@ export type ToWorker =
   /** Chunks that are cut already, one after another in `slab` from its start. */
   | { readonly kind: 'cut'; readonly job: number; readonly slab: ArrayBuffer; readonly lengths: readonly number[] }
   | { readonly kind: 'files'; readonly job: number; readonly files: readonly FileToRead[] }
+  /** Who looks at pages that are read from now on. */
+  | { readonly kind: 'inspect'; readonly inspection: PageInspection }
+  /** The next slice of a large file that is cut into pages; `file` with the first one. */
+  | { readonly kind: 'slice'; readonly job: number; readonly reading: number; readonly file?: FileToRead }
   /** Which chunks of the job are new: a byte each. */
   | { readonly kind: 'take'; readonly job: number; readonly wanted: Uint8Array }
   /** For the next pack, after `needs`. */
   | { readonly kind: 'room'; readonly buffer: ArrayBuffer }
   | { readonly kind: 'flush' };
 
-/** What came of a file. */
-export type FileRead =
-  | {
-      readonly sizeBytes: number;
-      /** Lower-case hexadecimal. */
-      readonly sha256: string;
-      readonly chunks: number;
-      /** Of the file after it was read; nanoseconds since 1970. */
-      readonly mtimeNs: bigint;
-      readonly ctimeNs: bigint;
-      readonly inode: bigint;
-      /** Permission bits. */
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-      /** Changed while it was read, again and again: the bytes are of no single moment. */
-      readonly isTorn: boolean;
-    }
-  /** `code` as Node names it: `ENOENT`, `EACCES`, … */
-  | { readonly code: string };
+/** A file that was read. */
+export interface WholeRead extends ReadFile {
+  readonly chunks: number;
+}
+
+/** Why it could not be read, as Node names it: `ENOENT`, `EACCES`, … */
+export interface Unread {
+  readonly code: string;
+}
+
+export type FileRead = WholeRead | Unread;
+
+/** What came of a slice; `end`, of the whole file less its bad pages, with the last one. */
+export type SliceRead = { readonly badPages: readonly number[]; readonly end?: Omit<WholeRead, 'badPages'> } | Unread;
 
 export type FromWorker =
   | {
@@ -62,6 +62,7 @@ export type FromWorker =
       readonly ids: Uint8Array;
       readonly lengths: readonly number[];
       readonly files?: readonly FileRead[];
+      readonly slice?: SliceRead;
     }
   /** No buffer for the next pack: what is to be taken waits for one. */
   | { readonly kind: 'needs' }

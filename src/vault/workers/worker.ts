@@ -2,8 +2,11 @@
 
 import { parentPort } from 'node:worker_threads';
 import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
+import { pageChunks } from '../chunker.ts';
+import type { PageInspection, PageInspector } from '../snapshot-types.ts';
 import { BatchReader } from './file-batch.ts';
 import { Packer } from './packer.ts';
+import { PagedFile } from './paged-file.ts';
 import type { FileToRead, FromWorker, ToWorker, WorkerSetup } from './protocol.ts';
 
 interface Job {
@@ -31,6 +34,8 @@ class Work {
   readonly #packer: Packer;
   readonly #jobs = new Map<number, Job>();
   readonly #takings: Taking[] = [];
+  /** Large files that are being read. */
+  readonly #readings = new Map<number, PagedFile>();
   #isFlushing = false;
   #hasAsked = false;
 
@@ -44,9 +49,11 @@ class Work {
     });
   }
 
-  handle(message: Exclude<ToWorker, { kind: 'begin' }>): void {
+  async handle(message: Exclude<ToWorker, { kind: 'begin' }>): Promise<void> {
     if (message.kind === 'cut') this.#hash(message.job, message.slab, message.lengths);
     else if (message.kind === 'files') this.#read(message.job, message.files);
+    else if (message.kind === 'slice') this.#slice(message.job, message.reading, message.file);
+    else if (message.kind === 'inspect') this.#reader.inspector = await makeInspector(message.inspection);
     else if (message.kind === 'take') this.#take(message.job, message.wanted);
     else if (message.kind === 'room') {
       this.#hasAsked = false;
@@ -60,20 +67,37 @@ class Work {
 
   #hash(job: number, slab: ArrayBuffer, lengths: readonly number[]): void {
     const bytes = Buffer.from(slab);
+    const ids = this.#idsOf(bytes, lengths);
+    this.#jobs.set(job, { bytes, ids, lengths, slab });
+    say({ kind: 'hashed', job, ids, lengths });
+  }
+
+  #idsOf(bytes: Buffer, lengths: readonly number[]): Uint8Array {
     const ids = new Uint8Array(lengths.length * CHUNK_ID_BYTES);
     let at = 0;
     for (const [number, length] of lengths.entries()) {
       ids.set(this.#chunkIds.of(bytes.subarray(at, at + length)), number * CHUNK_ID_BYTES);
       at += length;
     }
-    this.#jobs.set(job, { bytes, ids, lengths, slab });
-    say({ kind: 'hashed', job, ids, lengths });
+    return ids;
   }
 
   #read(job: number, files: readonly FileToRead[]): void {
     const batch = this.#reader.read(files);
     this.#jobs.set(job, batch);
     say({ kind: 'hashed', job, ids: batch.ids, lengths: batch.lengths, files: batch.files });
+  }
+
+  #slice(job: number, number: number, file: FileToRead | undefined): void {
+    const known = file === undefined ? this.#readings.get(number) : PagedFile.open(file);
+    const bytes = this.#reader.spare();
+    const { slice, lengthBytes } = (known as PagedFile).read(bytes, this.#reader.inspector);
+    if ('code' in slice || slice.end !== undefined) this.#readings.delete(number);
+    else if (file !== undefined) this.#readings.set(number, known as PagedFile);
+    const lengths = pageChunks(lengthBytes);
+    const ids = this.#idsOf(bytes, lengths);
+    this.#jobs.set(job, { bytes, ids, lengths });
+    say({ kind: 'hashed', job, ids, lengths, slice });
   }
 
   #take(number: number, wanted: Uint8Array): void {
@@ -132,10 +156,22 @@ class Work {
 
 let work: Work | undefined;
 
+/** One message after the other, also while a module is loaded; what is thrown ends the thread. */
+let turn = Promise.resolve();
+
 parentPort?.on('message', (message: ToWorker) => {
-  if (message.kind === 'begin') work = new Work(message.setup);
-  else work?.handle(message);
+  turn = turn.then(() => handle(message));
 });
+
+async function handle(message: ToWorker): Promise<void> {
+  if (message.kind === 'begin') work = new Work(message.setup);
+  else await work?.handle(message);
+}
+
+async function makeInspector({ module, settings }: PageInspection): Promise<PageInspector> {
+  const { makeInspector: make } = (await import(module)) as { makeInspector: (settings: unknown) => PageInspector };
+  return make(settings);
+}
 
 function say(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, [...transfer]);

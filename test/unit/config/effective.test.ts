@@ -25,6 +25,7 @@ describe('a good file', () => {
       host: 'db1',
       url: 'env:DATABASE_URL',
       backup: {},
+      reading: { way: 'auto' },
       logical: { jobs: 4, include: [], exclude: [] },
       log: { withinSeconds: 900, synchronous: false },
       objective: {},
@@ -120,6 +121,16 @@ describe('a good file', () => {
     });
     const each = parseConfiguration(plain.replace('full: 90d', 'full: 90d, incremental: 14d'), FILE);
     assert.deepEqual(each.database.main?.keep?.classes.incremental, { ageSeconds: 14 * 86_400 });
+  });
+
+  test('says how base backups are read: by which server, which way, how fast', () => {
+    const how =
+      'url: "env:DATABASE_URL", backup: { full: daily 02:00, way: stream, rate: 50MB/s }, standby: { url: "file:s" } }';
+    const { backup, reading, standby } =
+      parseConfiguration(changed('url: "env:DATABASE_URL" }', how), FILE).database.main ?? {};
+    assert.deepEqual(backup, { full: 'daily 02:00' });
+    assert.deepEqual(reading, { way: 'stream', bytesPerSecond: 50_000_000 });
+    assert.deepEqual(standby, { url: 'file:/etc/holdfast/s', behindBytes: 2 ** 30 });
   });
 
   test('may use anchors', () => {

@@ -14,6 +14,7 @@ const database = {
   host: 'db1',
   objective: {},
   backup: {},
+  reading: { way: 'auto' },
 } as unknown as DatabaseSettings;
 const configuration = {
   database: { main: database },
