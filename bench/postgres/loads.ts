@@ -9,6 +9,7 @@ import { as, quoted, shell } from '../lib/command.ts';
 import { measure } from '../lib/measure.ts';
 import { lagOf, type Probe } from './arrivals.ts';
 import type { LogService } from './contender.ts';
+import { recovers } from './log.ts';
 import type { Load } from './result.ts';
 import { caughtUp, quiet, type RoundsSetup, type Running, type Taken } from './rounds.ts';
 import { type BenchServer, DATABASE, withClient } from './server.ts';
@@ -31,7 +32,7 @@ export async function loads(
   taken: ReadonlyMap<string, Taken>,
   unburdened: Load[],
 ): Promise<void> {
-  const logging = all.filter(({ log }) => log !== undefined);
+  const logging = all.filter((at) => at.log !== undefined && recovers(at));
   for (const { log } of logging) await log?.stop();
   const turns = [undefined, ...logging];
   // Whoever follows whom changes from round to round.

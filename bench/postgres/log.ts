@@ -30,6 +30,11 @@ export function burstBytes(scale: number): number {
   return Math.max(40_000_000, Math.round(BURST_BYTES * scale));
 }
 
+/** Of whose log more is asked than what a base backup needs. */
+export function recovers({ contender }: Running): boolean {
+  return contender.works.includes('recovery');
+}
+
 type Logging = Running & { readonly log: LogService };
 
 /** A moment behind which there is log, and what the database held then. */
@@ -45,7 +50,8 @@ export async function burstsAndRecovery(
   taken: ReadonlyMap<string, Taken>,
   doing: Doing,
 ): Promise<void> {
-  const logging = all.filter((at): at is Logging => at.log !== undefined);
+  const logging = all.filter((at): at is Logging => at.log !== undefined && recovers(at));
+  for (const at of all) if (!recovers(at)) await at.log?.stop();
   const backlogs = new Map<string, number>();
   const bursts: { readonly name: string; readonly burst: Omit<Burst, 'backlogS'> }[] = [];
   let moment: Moment | undefined;
@@ -64,7 +70,7 @@ export async function burstsAndRecovery(
     setup.say(`burst      ${name.padEnd(13)}  ${rate(burst.wallS)}, kept log ${rate(backlogS)}`);
   }
   if (moment === undefined) return;
-  await caughtUp(setup.server, all);
+  await caughtUp(setup.server, logging);
   for (const at of logging) {
     await doing(at, 'recovery', moment.at);
     await proveRestored(setup.server, at, moment.digest);

@@ -15,12 +15,15 @@ export const usage = `usage: npm run bench -- postgres [options]
   --scale N          size of the database, 1 (the default) is 2 GB
   --major N          of PostgreSQL; default 18
   --seed TEXT        of the database; default 1
-  --contenders LIST  default holdfast,pgbackrest,pg_basebackup
+  --contenders LIST  default holdfast,holdfast_stream,pgbackrest,pg_basebackup
 ${commonUsage}`;
 
 export function parseOptions(args: readonly string[]): PostgresOptions {
   const values = parseValues(args, { major: { type: 'string' } }, usage);
   const major = whole('major', values.major ?? '18', usage);
   if (major < OLDEST_MAJOR) fail('USAGE', `PostgreSQL ${major} is older than ${OLDEST_MAJOR}`, { hint: usage });
-  return { ...commonOf(values, usage, { contenders: 'holdfast,pgbackrest,pg_basebackup', rounds: 3 }), major };
+  return {
+    ...commonOf(values, usage, { contenders: 'holdfast,holdfast_stream,pgbackrest,pg_basebackup', rounds: 3 }),
+    major,
+  };
 }

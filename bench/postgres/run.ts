@@ -9,7 +9,7 @@ import { ensurePeers, type Peers } from '../lib/peers.ts';
 import { NOISY_SHARE } from '../lib/statistics.ts';
 import { makeWorkDirectory } from '../lib/work-directory.ts';
 import type { Contender } from './contender.ts';
-import { holdfast } from './contenders/holdfast.ts';
+import { holdfast, holdfastStream } from './contenders/holdfast.ts';
 import { pgBasebackup } from './contenders/pg-basebackup.ts';
 import { pgbackrest } from './contenders/pgbackrest.ts';
 import { expectedBytes, loadDatabase } from './load.ts';
@@ -25,6 +25,7 @@ import { sharesOf, summarizeContender } from './summaries.ts';
 
 const makers: Readonly<Record<string, (peers: Peers, server: BenchServer) => Contender | Promise<Contender>>> = {
   holdfast,
+  holdfast_stream: holdfastStream,
   pgbackrest,
   pg_basebackup: pgBasebackup,
 };

@@ -19,28 +19,52 @@ const operations: Readonly<Record<Work, readonly string[]>> = {
   verify: ['verify'],
   recovery: ['restore'],
 };
-const ESTATE = 'bench';
 const readyWithinMs = 60_000;
 
+let driver: Promise<string[]> | undefined;
+
 export async function holdfast(_peers: Peers, server: BenchServer): Promise<Contender> {
-  return holdfastBy(await compileHoldfast('postgres'), await describeHoldfast(), server);
+  driver ??= compileHoldfast('postgres');
+  return holdfastBy(await driver, await describeHoldfast(), server);
+}
+
+/** The other way of a full backup, which is all that it takes part in. */
+export async function holdfastStream(peers: Peers, server: BenchServer): Promise<Contender> {
+  driver ??= compileHoldfast('postgres');
+  const own = { name: 'holdfast_stream', way: 'stream', works: ['full'] } as const;
+  return {
+    ...holdfastBy(await driver, await describeHoldfast(), server, own),
+    options: 'as holdfast, read by the replication stream of the server',
+  };
+}
+
+interface Variant {
+  readonly name: string;
+  /** Of reading a full backup. */
+  readonly way: 'auto' | 'stream';
+  readonly works: readonly Work[];
 }
 
 /** `driver`: the words that start it. */
-export function holdfastBy(driver: readonly string[], version: string, server: BenchServer): Contender {
+export function holdfastBy(
+  driver: readonly string[],
+  version: string,
+  server: BenchServer,
+  { name, way, works: own }: Variant = { name: 'holdfast', way: 'auto', works },
+): Contender {
   const words = (operation: readonly string[], { home, target }: Place) => [
     ...[...driver, ...operation, '--config', `${home}/holdfast.yaml`, '--home', home, '--target', `${target}/data`],
   ];
   return {
-    name: 'holdfast',
+    name,
     version,
     options:
-      'zstd 3, AES-256-GCM, one copy in a directory, every object synced before the manifest names it; base backups over the replication protocol, page checksums verified, the copy looked at again after each; log by its receiver, a process of its own here; no Temporal: each step of the workflow in its order, under its lease',
-    works: server.major >= 17 ? works : works.filter((work) => work !== 'incremental'),
+      'zstd 3, AES-256-GCM, one copy in a directory, every object synced before the manifest names it; full backups by the files at hand, incremental ones by the replication stream, page checksums verified, the copy looked at again after each; log by its receiver, a process of its own here; no Temporal: each step of the workflow in its order, under its lease',
+    works: server.major >= 17 ? own : own.filter((work) => work !== 'incremental'),
     async prepare(place) {
       for (const directory of Object.values(place)) await mkdir(directory, { recursive: true });
       await writeFile(path.join(place.home, 'url'), server.url, { mode: 0o600 });
-      await writeFile(path.join(place.home, 'holdfast.yaml'), configuration(place, server));
+      await writeFile(path.join(place.home, 'holdfast.yaml'), configuration(place, server, { name, way }));
       const [program, ...args] = words(['setup'], place);
       await run(program as string, args);
     },
@@ -58,16 +82,25 @@ export function holdfastBy(driver: readonly string[], version: string, server: B
     log: (place) => receiving(words(['receive'], place), place),
     leave: async () => {
       await server.query(
-        `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${slotName(ESTATE, 'main')}'`,
+        `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${slotName(estateOf(name), 'main')}'`,
       );
     },
   };
 }
 
-function configuration({ repository, home }: Place, server: BenchServer): string {
+/** Each has its own slot. */
+function estateOf(name: string): string {
+  return name.replace('_', '-');
+}
+
+function configuration(
+  { repository, home }: Place,
+  server: BenchServer,
+  { name, way }: Pick<Variant, 'name' | 'way'>,
+): string {
   const incremental = server.major >= 17 ? ', incremental: every 6h' : '';
   const user = server.user === undefined ? '' : `, runAs: ${server.user.name}`;
-  return `name: ${ESTATE}
+  return `name: ${estateOf(name)}
 timezone: UTC
 sites: { home: {} }
 hosts: { here: { site: home, stateDirectory: ${home}/state${user} } }
@@ -80,7 +113,7 @@ database:
     host: here
     url: file:${home}/url
     dataDirectory: ${server.dataDirectory}
-    backup: { full: daily 02:00${incremental} }
+    backup: { full: daily 02:00${incremental}, way: ${way} }
 `;
 }
 

@@ -31,15 +31,19 @@ export const backup: Operation = async ({ configuration, database, arrivals, inc
         host: HOST,
       },
       facts: factsChoice(database),
+      way: database.reading.way,
       ...(incremental && { incremental: { spoolDirectory } }),
       waitForLog: async (copy, timeline, from, to) => {
         await reached(arrivals, to);
         await requireLog(vault.log(database.id, systemId, copy), timeline, from, to);
       },
     });
-    const { capture, fullBecause } = snapshot.engine as { capture?: string; fullBecause?: string };
+    const { capture, fullBecause, way, streamBecause } = snapshot.engine as Record<string, string | undefined>;
     // A full backup under the name of an incremental one is no result.
     if (incremental && capture !== 'incremental') fail('CHECK_FAILED', `taken in full: ${fullBecause}`);
+    if (!incremental && database.reading.way === 'auto' && way !== 'files') {
+      fail('CHECK_FAILED', `read by the stream: ${streamBecause}`);
+    }
     if (snapshot.state !== 'clean') fail('CHECK_FAILED', `the snapshot is ${snapshot.state}`);
     for (const { name } of vault.copies) await vault.verifyCopy(database.id, snapshot.id, name);
   });

@@ -189,7 +189,12 @@ function result(...contenders: ContenderResult[]): PostgresResult {
 describe('the options of the bench', () => {
   test('have defaults', () => {
     const { scale, rounds, contenders, major } = parseOptions([]);
-    const expected = { scale: 1, rounds: 3, contenders: ['holdfast', 'pgbackrest', 'pg_basebackup'], major: 18 };
+    const expected = {
+      scale: 1,
+      rounds: 3,
+      contenders: ['holdfast', 'holdfast_stream', 'pgbackrest', 'pg_basebackup'],
+      major: 18,
+    };
     assert.deepEqual({ scale, rounds, contenders, major }, expected);
   });
 
