@@ -1,6 +1,6 @@
 // The log: a burst of it while it is taken, as much that the server had kept before, and a recovery over it.
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lsnDistance, lsnValue, parseLsn } from '../../src/domain/lsn.ts';
@@ -97,13 +97,15 @@ async function takeKept({ server }: RoundsSetup, { log }: Logging, endLsn: bigin
 export async function burstFor(setup: RoundsSetup, at: Logging, number: number) {
   const { server, peers, scale } = setup;
   const folder = path.join(setup.work, `burst-${number}`);
+  // What an earlier round was told there is not what this one is.
+  await rm(folder, { recursive: true, force: true });
   await server.giveDirectory(folder);
   await writeFile(`${folder}/burst.sql`, burstSql(folder, `burst_${number}`, burstBytes(scale)));
   await server.query('checkpoint');
   await caughtUp(server, [at]);
   await quiet(setup);
   const psql = `${server.bin('psql')} -X -q -At -v ON_ERROR_STOP=1 -f ${folder}/burst.sql`;
-  const script = `rm -f ${folder}/ended ${folder}/durable; ${psql}; until [ -e ${folder}/durable ]; do sleep 0.02; done`;
+  const script = `${psql}; until [ -e ${folder}/durable ]; do sleep 0.02; done`;
   const command = { argv: as(server.user, shell(script)), cwd: '/', env: server.environment };
   const measuring = measure(peers.python.argv[0] as string, command, {
     beside: { server: server.pid, ...at.log.pids() },

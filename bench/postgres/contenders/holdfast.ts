@@ -29,7 +29,7 @@ export async function holdfast(_peers: Peers, server: BenchServer): Promise<Cont
 }
 
 /** The other way of a full backup, which is all that it takes part in. */
-export async function holdfastStream(peers: Peers, server: BenchServer): Promise<Contender> {
+export async function holdfastStream(_peers: Peers, server: BenchServer): Promise<Contender> {
   driver ??= compileHoldfast('postgres');
   const own = { name: 'holdfast_stream', way: 'stream', works: ['full'] } as const;
   return {
