@@ -253,6 +253,9 @@ for (const major of [15, 18]) {
         /published as deletes and inserts of all rows: everything, 0 logical slots/,
       );
       assert.equal(plan.blockers, undefined);
+      assert.equal(plan.keptAs, 'ledger.accounts_before_0a0b0c0d');
+      const asked = await estate.look({ run: 'plan-0a0b0c0d', database: 'bank', way: 'replace', table: accounts });
+      assert.deepEqual([asked.keptAs, asked.digest], ['ledger.accounts_before_<run>', plan.digest]);
       await estate.query("create role loader login password 'secret'; grant connect on database bank to loader");
       const poor = await estate.look({ database: 'bank', way: 'replace', table: accounts }, 'loader');
       assert.deepEqual(

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { closest } from '../../../domain/closest.ts';
+import { isRunName } from '../../../domain/ids.ts';
 import type { PartPlan, PartWay, TableName } from '../../../domain/part.ts';
 import { type ErrorCode, type ErrorData, fail, HoldfastError, toHoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
@@ -122,12 +123,17 @@ function describeTable(
   return {
     ...{ production, database, way: request.way, into: plainName(into) },
     what: `table ${plainName(table)}`,
-    ...(isReplace ? { keptAs: plainName(keptTable(table, request.run)) } : {}),
+    ...(isReplace ? { keptAs: keptName(table, request.run) } : {}),
     ...(today === undefined ? {} : { today: todayOf(today) }),
     notes: isReplace ? replaceNotes : asNotes,
     warnings: today === undefined ? [] : warningsOf(today, isReplace),
     ...listed(blockers),
   };
+}
+
+/** A plan that nobody carries out has no run to name it by. */
+function keptName(table: TableName, run: string): string {
+  return isRunName(run) ? plainName(keptTable(table, run)) : `${plainName(table)}_before_<run>`;
 }
 
 const asNotes = [
