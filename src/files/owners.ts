@@ -1,8 +1,10 @@
 // Names of users and groups beside their numbers: a tree that is given back on another host is given to the same people.
 
 import { run } from '../process/index.ts';
+import type { TreeEntry } from '../vault/index.ts';
 
 type Table = 'passwd' | 'group';
+type Owned = Pick<TreeEntry, 'uid' | 'gid' | 'user' | 'group'>;
 
 /** Asks the system's own tables once for each number or name; one that nobody has stays without. */
 export class Owners {
@@ -14,6 +16,14 @@ export class Owners {
     const key = `${table}:${id}`;
     if (!this.#names.has(key)) this.#names.set(key, (await entry(table, String(id)))?.name);
     return this.#names.get(key);
+  }
+
+  /** Whose the entry is on this host: by name where somebody has it, else by number. */
+  async here({ uid, gid, user, group }: Owned): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+    if (uid === undefined || gid === undefined) return undefined;
+    const byName = user === undefined ? undefined : await this.numberOf('passwd', user);
+    const groupByName = group === undefined ? undefined : await this.numberOf('group', group);
+    return { uid: byName ?? uid, gid: groupByName ?? gid };
   }
 
   /** Undefined when nobody has this name. */

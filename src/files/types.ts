@@ -14,6 +14,7 @@ export interface FilesSource {
 /** `engine` of a files snapshot (docs/vault-format.md, section 7). */
 export interface FilesDetails {
   readonly roots: readonly string[];
+  readonly rules: ScanRules;
   readonly files: number;
   readonly directories: number;
   /** Symbolic and hard links, pipes and devices. */

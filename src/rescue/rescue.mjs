@@ -1172,8 +1172,6 @@ class Tree {
       }
     };
     const within = (relative) => path.join(this.root, relative);
-    for (const { relative, target } of this.hardLinks)
-      attempt(within(relative), () => fs.linkSync(onDisk(within(target)), onDisk(this.place(relative))));
     for (const { relative, entry } of this.nodes) attempt(within(relative), () => this.#makeNode(relative, entry));
     for (const { relative, linkTarget, entry } of this.links) {
       attempt(within(relative), () => {
@@ -1184,6 +1182,8 @@ class Tree {
         fs.lutimesSync(onDisk(at), timeOf(entry), timeOf(entry));
       });
     }
+    for (const { relative, target } of this.hardLinks)
+      attempt(within(relative), () => fs.linkSync(onDisk(this.place(target)), onDisk(this.place(relative))));
     for (const { at, entry } of this.directories) attempt(at, () => this.own(at, entry));
     this.#giveAttributes();
     for (const { at, entry } of this.directories.reverse()) {

@@ -10,7 +10,7 @@ export type SnapshotId = string & { readonly __brand: 'SnapshotId' };
 /** How bytes are cut into chunks: fixed page-aligned blocks of 64 KiB, or content-defined. */
 export type Chunking = 'pages' | 'content';
 
-/** `hardlink`: another name of a file of the same tree. `fifo`: a named pipe. */
+/** `hardlink`: another name of an entry of the same tree that is no directory. `fifo`: a named pipe. */
 export type EntryType = 'file' | 'directory' | 'symlink' | 'hardlink' | 'fifo' | 'device';
 
 export interface TreeEntry {
@@ -26,7 +26,7 @@ export interface TreeEntry {
   /** Of the source, to find what changed: time of the last change of content or attributes in nanoseconds since 1970, and inode, as decimal text. */
   readonly ctimeNs?: string;
   readonly inode?: string;
-  /** Of a symbolic link, where it leads; of a hard link, the path of the file in the same tree that it is another name of. */
+  /** Of a symbolic link, where it leads; of a hard link, the path of the entry in the same tree that it is another name of. */
   readonly linkTarget?: string;
   /** Of the source: numbers, and the names that they had there. */
   readonly uid?: number;

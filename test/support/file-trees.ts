@@ -1,6 +1,7 @@
 // Trees of files with everything that a file system can say, and an independent eye that compares two of them.
 
 import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
 import {
   chmod,
   chown,
@@ -9,6 +10,8 @@ import {
   lutimes,
   mkdir,
   open,
+  rename,
+  rm,
   symlink,
   truncate,
   utimes,
@@ -23,14 +26,22 @@ const execute = promisify(execFile);
 
 export const isRoot = process.geteuid?.() === 0;
 
-/** What rsync would change to make `other` what `tree` is: content by checksum, hard links, access lists, attributes, times to the nanosecond. */
+/** Our own directory aside, what rsync would change to make `other` what `tree` is: content by checksum, hard links, access lists, attributes, times to the nanosecond. */
 export async function differences(
   tree: string,
   other: string,
   times: 'exact' | 'seconds' = 'exact',
 ): Promise<string[]> {
   const window = times === 'exact' ? '--modify-window=-1' : '--modify-window=0';
-  const options = ['-aHAXS', '--dry-run', '--itemize-changes', '--delete', '--checksum', window];
+  const options = [
+    '-aHAXS',
+    '--dry-run',
+    '--itemize-changes',
+    '--delete',
+    '--checksum',
+    '--exclude=/.holdfast',
+    window,
+  ];
   const { stdout } = await execute('rsync', [...options, '--devices', '--specials', `${tree}/`, `${other}/`], {
     maxBuffer: 64 * 1024 * 1024,
   });
@@ -42,11 +53,15 @@ export async function differences(
 /** Type, mode, owners, size, time, links and names of everything, by find. */
 async function listing(directory: string, times: 'exact' | 'seconds'): Promise<string> {
   const time = times === 'exact' ? '%T@' : '%TY-%Tm-%TdT%TH:%TM';
-  const { stdout } = await execute('find', ['.', '-mindepth', '1', '-printf', `%p|%y|%m|%U|%G|${time}|%l|%n\\n`], {
-    cwd: directory,
-    maxBuffer: 64 * 1024 * 1024,
-    encoding: 'latin1',
-  });
+  const { stdout } = await execute(
+    'find',
+    ['.', '-path', './.holdfast', '-prune', '-o', '-mindepth', '1', '-printf', `%p|%y|%m|%U|%G|${time}|%l|%n\\n`],
+    {
+      cwd: directory,
+      maxBuffer: 64 * 1024 * 1024,
+      encoding: 'latin1',
+    },
+  );
   return stdout.split('\n').sort().join('\n');
 }
 
@@ -122,4 +137,44 @@ function accessList(uid: number): Buffer {
   };
   const version = Buffer.of(2, 0, 0, 0);
   return Buffer.concat([version, entry(1, 6), entry(2, 4, uid), entry(4, 4), entry(0x10, 4), entry(0x20, 4)]);
+}
+
+/** A copy in every respect. */
+export async function copyTree(tree: string, to: string): Promise<string> {
+  await execute('cp', ['-a', '--', tree, to]);
+  return to;
+}
+
+/** Numbers that look random and are the same for the same seed. */
+export function dice(seed: number): (sides: number) => number {
+  let state = seed >>> 0;
+  return (sides) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * sides);
+  };
+}
+
+/** Changes a tree here and there: content, names, types, links, modes, times, attributes; also makes one out of an empty directory. */
+export async function churn(root: string, roll: (sides: number) => number, steps: number): Promise<void> {
+  const pick = () => ['a', 'b', 'a/c', 'b/d', 'a/c/e', 'f', 'g-h', 'b/\u{1f418}', 'a b', 'b/d/x'][roll(10)] as string;
+  // Nobody waits for the other end of a pipe.
+  const flag = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
+  const attempts: readonly ((place: string) => Promise<unknown>)[] = [
+    (place) => mkdir(place, { recursive: true, mode: 0o700 + roll(64) }),
+    (place) =>
+      writeFile(place, seededBytes(String(roll(1000)), [0, 10, 5_000, 70_000, 300_000][roll(5)] as number), { flag }),
+    (place) => writeFile(place, seededBytes(String(roll(1000)), 40), { flag }),
+    (place) => rm(place, { recursive: true }),
+    (place) => symlink(pick(), place),
+    (place) => link(join(root, pick()), place),
+    (place) => rename(place, join(root, pick())),
+    (place) => chmod(place, 0o600 + roll(64)),
+    async (place) => setTimes(place, { atimeNs: 0n, mtimeNs: BigInt(roll(2 ** 31)) * 1_000_000_007n }),
+    async (place) => setAttribute(place, `user.${roll(3)}`, Buffer.from(String(roll(100)))),
+    async (place) => makeNode(place, 0o010600, 0n),
+  ];
+  for (let step = 0; step < steps; step++) {
+    const attempt = attempts[roll(attempts.length)] as (place: string) => Promise<unknown>;
+    await attempt(join(root, pick())).catch(() => {}); // most of them do not fit what is there
+  }
 }

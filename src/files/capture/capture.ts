@@ -111,6 +111,7 @@ class Capture {
     this.#requireNotCancelled();
     return {
       roots: [...this.#options.source.roots],
+      rules: this.#options.source.rules,
       files: this.#files,
       directories: this.#directories,
       others: this.#others,
@@ -141,15 +142,15 @@ class Capture {
   async #add(found: Found): Promise<LocalFile | undefined> {
     const before = await this.#known?.take(found.path);
     const path = this.#straight(found.path);
+    const leader = this.#links.leaderOf(found);
+    if (leader !== undefined) {
+      await this.#addLink(found, leader);
+      return undefined;
+    }
     if (found.type !== 'file') {
       await this.#writer.addEntry(await this.#describer.bare(found, before, pathOfText(path)));
       if (found.type === 'directory') this.#directories++;
       else this.#others++;
-      return undefined;
-    }
-    const leader = this.#links.leaderOf(found);
-    if (leader !== undefined) {
-      await this.#addLink(found, leader);
       return undefined;
     }
     if (isUnchanged(found, before) && (await this.#writer.addUnchanged(before))) {

@@ -89,23 +89,21 @@ export class Describer {
   }
 
   #seen({ mode, uid, gid, mtimeNs, ctimeNs, inode }: Seen, isSame: boolean) {
-    const mtimeSeconds = floorSeconds(mtimeNs);
-    const mtimeNanos = Number(mtimeNs - BigInt(mtimeSeconds) * SECOND_NS);
     const known = isSame && isSettled(ctimeNs, this.#scanStartNs);
     return {
       mode,
       uid,
       gid,
-      mtimeSeconds,
-      mtimeNanos,
+      ...mtimeOf(mtimeNs),
       ...(known && { ctimeNs: `${ctimeNs}`, inode: `${inode}` }),
     };
   }
 }
 
-function floorSeconds(ns: bigint): number {
-  const seconds = ns / SECOND_NS;
-  return Number(ns % SECOND_NS < 0n ? seconds - 1n : seconds);
+/** As entries have it; the inverse of `mtimeNsOf`. */
+export function mtimeOf(ns: bigint): { readonly mtimeSeconds: number; readonly mtimeNanos: number } {
+  const nanos = ((ns % SECOND_NS) + SECOND_NS) % SECOND_NS;
+  return { mtimeSeconds: Number((ns - nanos) / SECOND_NS), mtimeNanos: Number(nanos) };
 }
 
 /** What vanishes meanwhile has none; whoever reads it will notice. */
@@ -120,7 +118,7 @@ function attributesOf(path: string | Buffer): Readonly<Record<string, string>> |
 }
 
 /** As Linux packs a device number (gnu_dev_major, gnu_dev_minor). */
-function deviceOf({ type, rdev }: Found): NonNullable<TreeEntry['device']> {
+export function deviceOf({ type, rdev }: Found): NonNullable<TreeEntry['device']> {
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn);
   const kind = type === 'character device' ? 'character' : 'block';

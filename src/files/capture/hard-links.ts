@@ -1,4 +1,4 @@
-// Names that share an inode: the first one in walk order is the file, the others are links to it.
+// Names that share an inode: the first one in walk order is the entry, the others are links to it.
 
 import type { Found } from '../scan/found.ts';
 
@@ -14,7 +14,7 @@ export class HardLinks {
 
   /** Path of the file that this is another name of; undefined for the first. */
   leaderOf({ path, type, links, device, inode }: Found): string | undefined {
-    if (type !== 'file' || links < 2n) return undefined;
+    if (type === 'directory' || links < 2n) return undefined;
     const key = `${device}:${inode}`;
     const shared = this.#shared.get(key);
     if (!shared || this.#failed.has(shared.leader)) {

@@ -9,14 +9,15 @@ import { mtimeNsOf } from '../capture/entry-of.ts';
 import { Owners } from '../owners.ts';
 import { Telling } from '../told.ts';
 import type { FilesDetails, Told } from '../types.ts';
-import { leadersToMove, type Selection, Selector, treePath } from './select.ts';
+import { isWithin, type Selection, Selector, treePath, wantedEntries } from './select.ts';
 
 export interface WriteTreeOptions {
-  readonly reader: SnapshotReader;
+  readonly reader: Pick<SnapshotReader, 'snapshot' | 'entries' | 'restoreFiles'>;
   /** Absolute; exists. */
   readonly directory: string;
   /** Absolute path of a directory of the tree that `directory` becomes; nothing else is written then. Default: entries get their whole paths below it. */
   readonly top?: string;
+  /** Default all. */
   readonly selection?: Selection;
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }) => void;
   readonly signal: AbortSignal;
@@ -56,7 +57,6 @@ class TreeToDisk {
   readonly #owners = new Owners();
   readonly #isRoot = process.geteuid?.() === 0;
   readonly #lacking = new Telling<Lacking>();
-  #moved: ReadonlyMap<string, string> = new Map();
   #directories = 0;
   #others = 0;
 
@@ -68,7 +68,6 @@ class TreeToDisk {
 
   async write(): Promise<WrittenTree> {
     const { reader, directory, signal, onProgress } = this.#options;
-    if (!this.#isWhole) this.#moved = await leadersToMove(reader, (entry) => this.#takes(entry));
     const place = await open(directory);
     try {
       const restored = await reader.restoreFiles(this.#files(), {
@@ -92,29 +91,27 @@ class TreeToDisk {
   }
 
   async *#files(): AsyncGenerator<FileToRestore> {
-    for await (const entry of this.#options.reader.entries()) {
+    for await (const entry of this.#entries()) {
       if (entry.type !== 'file') continue;
-      const named = this.#takes(entry) ? entry.path : this.#moved.get(entry.path);
-      if (named === undefined) continue;
       const owner = await this.#owner(entry);
-      yield { entry, path: this.#below(named), ...(owner && { owner }) };
+      yield { entry, path: this.#below(entry.path), ...(owner && { owner }) };
     }
   }
 
   /** Directories get what they are when everything in them is there: their entries come before those. */
   async #everythingElse(): Promise<void> {
     const open: TreeEntry[] = [];
-    for await (const entry of this.#options.reader.entries()) {
+    for await (const entry of this.#entries()) {
       if (this.#options.signal.aborted) fail('CANCELLED', 'restoring files was cancelled');
-      while (open.length > 0 && !entry.path.startsWith(`${(open.at(-1) as TreeEntry).path}/`)) {
+      while (open.length > 0 && !isWithin(entry.path, (open.at(-1) as TreeEntry).path)) {
         await this.#settle(open.pop() as TreeEntry);
       }
-      if (!this.#takes(entry) || entry.type === 'file') continue;
+      if (entry.type === 'file') continue;
       if (entry.type === 'directory') {
         this.#directories++;
         await this.#makeDirectory(entry);
         open.push(entry);
-      } else if (!this.#isMoved(entry)) {
+      } else {
         this.#others++;
         await this.#make(entry);
       }
@@ -122,25 +119,24 @@ class TreeToDisk {
     for (const entry of open.reverse()) await this.#settle(entry);
   }
 
-  get #isWhole(): boolean {
-    const { roots } = this.#options.reader.snapshot.engine as unknown as FilesDetails;
-    const isAllBelowTop = this.#top === '' || (roots.length === 1 && treePath(roots[0] as string) === this.#top);
-    return isAllBelowTop && this.#selector.isAll;
+  #entries(): AsyncIterable<TreeEntry> {
+    const { reader } = this.#options;
+    if (this.#selector.isAll && this.#holdsAll) return reader.entries();
+    return belowTop(
+      wantedEntries(reader, (entry) => isWithin(entry.path, this.#top) && this.#selector.takes(entry)),
+      this.#top,
+    );
   }
 
-  #takes(entry: Pick<TreeEntry, 'path' | 'type'>): boolean {
-    const isBelowTop = this.#top === '' || entry.path === this.#top || entry.path.startsWith(`${this.#top}/`);
-    return isBelowTop && this.#selector.takes(entry);
+  get #holdsAll(): boolean {
+    const { roots } = this.#options.reader.snapshot.engine as unknown as FilesDetails;
+    return this.#top === '' || (roots.length === 1 && treePath(roots[0] as string) === this.#top);
   }
 
   /** Empty for the top itself. */
   #below(path: string): string {
     if (this.#top === '') return path;
     return path === this.#top ? '' : path.slice(this.#top.length + 1);
-  }
-
-  #isMoved({ path, linkTarget }: TreeEntry): boolean {
-    return linkTarget !== undefined && this.#moved.get(linkTarget) === path;
   }
 
   async #makeDirectory({ path }: TreeEntry): Promise<void> {
@@ -154,7 +150,7 @@ class TreeToDisk {
     await rm(place, { force: true });
     if (entry.type === 'hardlink') {
       const target = entry.linkTarget ?? '';
-      await link(this.#place(this.#moved.get(target) ?? target), place);
+      await link(this.#place(target), place);
       return;
     }
     if (entry.type === 'symlink') await symlink(pathOfText(entry.linkTarget ?? ''), place);
@@ -191,12 +187,8 @@ class TreeToDisk {
     setTimes(place, { atimeNs: mtimeNs, mtimeNs });
   }
 
-  /** By name where this host has it. */
-  async #owner({ uid, gid, user, group }: TreeEntry): Promise<{ uid: number; gid: number } | undefined> {
-    if (!this.#isRoot || uid === undefined || gid === undefined) return undefined;
-    const byName = user === undefined ? undefined : await this.#owners.numberOf('passwd', user);
-    const groupByName = group === undefined ? undefined : await this.#owners.numberOf('group', group);
-    return { uid: byName ?? uid, gid: groupByName ?? gid };
+  async #owner(entry: TreeEntry): Promise<{ uid: number; gid: number } | undefined> {
+    return this.#isRoot ? await this.#owners.here(entry) : undefined;
   }
 
   #attempt(path: string, what: string, act: () => void): boolean {
@@ -218,6 +210,10 @@ class TreeToDisk {
     }
     return pathOfText(`${this.#options.directory}/${this.#below(path)}`);
   }
+}
+
+async function* belowTop(entries: AsyncIterable<TreeEntry>, top: string): AsyncGenerator<TreeEntry> {
+  for await (const entry of entries) if (isWithin(entry.path, top)) yield entry;
 }
 
 function raise(error: unknown): never {

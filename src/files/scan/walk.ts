@@ -26,7 +26,7 @@ const REPLACEMENT = '\ufffd';
 const BLOCK_BYTES = 512n;
 const BATCH = 1024;
 
-type Info = ReturnType<typeof lstatOf>;
+export type Info = ReturnType<typeof lstatOf>;
 
 /** A directory that the walk is in; `handle` is -1 while what is below it is walked. */
 interface Place {
@@ -194,24 +194,30 @@ class Walk {
       this.#collected.leaveOut(at, 'too large');
       return false;
     }
-    this.#collected.add({
-      path: at,
-      type,
-      mode: Number(info.mode) & 0o7777,
-      uid: Number(info.uid),
-      gid: Number(info.gid),
-      links: info.nlink,
-      device: info.dev,
-      inode: info.ino,
-      sizeBytes: Number(info.size),
-      mtimeNs: info.mtimeNs,
-      ctimeNs: info.ctimeNs,
-      hasHoles: type === 'file' && info.blocks * BLOCK_BYTES < info.size,
-      rdev: info.rdev,
-      ...(type === 'symlink' && { linkTarget: textOfPath(readlinkSync(where, 'buffer')) }),
-    });
+    this.#collected.add(foundOf(at, where, info));
     return true;
   }
+}
+
+/** `where`: the entry's own place, for what a link says. */
+export function foundOf(path: string, where: string | Buffer, info: Info): Found {
+  const type = typeOf(info);
+  return {
+    path,
+    type,
+    mode: Number(info.mode) & 0o7777,
+    uid: Number(info.uid),
+    gid: Number(info.gid),
+    links: info.nlink,
+    device: info.dev,
+    inode: info.ino,
+    sizeBytes: Number(info.size),
+    mtimeNs: info.mtimeNs,
+    ctimeNs: info.ctimeNs,
+    hasHoles: type === 'file' && info.blocks * BLOCK_BYTES < info.size,
+    rdev: info.rdev,
+    ...(type === 'symlink' && { linkTarget: textOfPath(readlinkSync(where, 'buffer')) }),
+  };
 }
 
 /** In walk order. Names that are no UTF-8 are read again as bytes. */
@@ -252,7 +258,7 @@ function openBelow(root: string, relative: string): number {
   return handle;
 }
 
-function lstatOf(where: string | Buffer) {
+export function lstatOf(where: string | Buffer) {
   return lstatSync(typeof where === 'string' ? pathOfText(where) : where, { bigint: true });
 }
 
