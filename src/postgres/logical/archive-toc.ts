@@ -124,6 +124,23 @@ export function isLargeObjects({ kind }: TocEntry): boolean {
   return kind === 'BLOBS';
 }
 
+/**
+ * What belongs together, one part after the other: objects and rows, then rights, then what is run with these rights in place (PostgreSQL,
+ * pg_backup_archiver.c, `_tocEntryRestorePass`).
+ */
+export function restorePasses<Entry extends TocEntry>(
+  entries: readonly Entry[],
+): Readonly<Record<'main' | 'rights' | 'last', readonly Entry[]>> {
+  const passOf = ({ kind, rest }: TocEntry) => {
+    if (kind === 'ACL' || kind === 'DEFAULT ACL') return 'rights';
+    if (kind === 'EVENT TRIGGER' || kind === 'MATERIALIZED VIEW DATA') return 'last';
+    const isAbout = kind === 'COMMENT' || kind === 'SECURITY LABEL';
+    return isAbout && rest.startsWith('- EVENT TRIGGER ') ? 'last' : 'main';
+  };
+  const { main = [], rights = [], last = [] } = Object.groupBy(entries, passOf);
+  return { main, rights, last };
+}
+
 /** Before 17 there is one list for all. */
 export function largeObjectList({ number }: TocEntry, dumpMajor: number): string {
   return dumpMajor >= 17 ? `blobs_${number}.toc` : 'blobs.toc';

@@ -9,7 +9,15 @@ import type { DatabaseLocale, DumpedDatabase } from './types.ts';
 export interface ListedDatabase
   extends Pick<
     DumpedDatabase,
-    'name' | 'owner' | 'encoding' | 'locale' | 'settings' | 'connectionLimit' | 'serverBytes'
+    | 'name'
+    | 'owner'
+    | 'encoding'
+    | 'locale'
+    | 'settings'
+    | 'roleSettings'
+    | 'rights'
+    | 'connectionLimit'
+    | 'serverBytes'
   > {
   readonly oid: number;
 }
@@ -30,10 +38,18 @@ const localeSql = (major: number) =>
   `datlocprovider as provider, ${major >= 17 ? 'datlocale' : 'daticulocale'} as locale,
    ${major >= 16 ? 'daticurules' : 'null'} as icu_rules`;
 
+/** Grantee 0 is PUBLIC; no list at all means what every new database has. */
+const rightsSql = `(select json_agg(json_strip_nulls(json_build_object('role', case when grantee <> 0 then pg_get_userbyid(grantee) end,
+    'privilege', privilege_type, 'grantable', is_grantable)) order by grantee::regrole::text, privilege_type) from aclexplode(datacl))`;
+
+const roleSettingsSql = `(select json_agg(json_build_object('role', pg_get_userbyid(setrole), 'settings', setconfig) order by setrole)
+    from pg_db_role_setting where setdatabase = d.oid and setrole <> 0)`;
+
 const listSql = (major: number) => `select d.oid::int8::text as oid, datname as name, datallowconn as allows,
   pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype,
   ${localeSql(major)}, datconnlimit as connection_limit,
   coalesce((select setconfig from pg_db_role_setting where setdatabase = d.oid and setrole = 0), '{}') as settings,
+  case when datacl is null then null else coalesce(${rightsSql}, '[]') end as rights, ${roleSettingsSql} as role_settings,
   case when has_database_privilege(d.oid, 'connect') then pg_database_size(d.oid) else 0 end::text as size
   from pg_database d where not datistemplate order by datname`;
 
@@ -70,6 +86,8 @@ interface Row extends Omit<DatabaseLocale, 'locale' | 'icuRules'> {
   readonly icu_rules: string | null;
   readonly connection_limit: number;
   readonly settings: readonly string[];
+  readonly rights: ListedDatabase['rights'] | null;
+  readonly role_settings: ListedDatabase['roleSettings'] | null;
   readonly size: string;
 }
 
@@ -79,6 +97,8 @@ function listed(row: Row): ListedDatabase {
   return {
     oid: Number(oid),
     ...{ name, owner, encoding, settings },
+    ...(row.rights && { rights: row.rights }),
+    ...(row.role_settings && { roleSettings: row.role_settings }),
     locale: { provider, collate, ctype, ...more },
     connectionLimit: row.connection_limit,
     serverBytes: Number(row.size),

@@ -18,6 +18,10 @@ export interface DumpedDatabase {
   readonly locale: DatabaseLocale;
   /** `ALTER DATABASE … SET`, as the catalogue has them: `name=value`. */
   readonly settings: readonly string[];
+  /** `ALTER ROLE … IN DATABASE … SET`; absent: none. */
+  readonly roleSettings?: readonly { readonly role: string; readonly settings: readonly string[] }[];
+  /** Who may do what with the database itself; absent: what everybody may with a new one, and in dumps of before it was recorded. */
+  readonly rights?: readonly DatabaseRight[];
   /** -1: no limit. */
   readonly connectionLimit: number;
   readonly extensions: readonly string[];
@@ -28,6 +32,14 @@ export interface DumpedDatabase {
   /** Tables that have a file of rows. */
   readonly tables: number;
   readonly largeObjects: number;
+}
+
+export interface DatabaseRight {
+  /** Absent: everybody (`PUBLIC`). */
+  readonly role?: string;
+  /** `CONNECT`, `CREATE` or `TEMPORARY`. */
+  readonly privilege: string;
+  readonly grantable: boolean;
 }
 
 export interface DatabaseLocale {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fail } from '../../../errors/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
-import { isLargeObjects, type TocEntry } from '../archive-toc.ts';
+import { isLargeObjects, restorePasses, type TocEntry } from '../archive-toc.ts';
 import { clientEnvironment, databaseArgument, inDatabase } from '../client-environment.ts';
 import { runProgram } from '../client-program.ts';
 import type { DumpedDatabase } from '../types.ts';
@@ -26,17 +26,26 @@ export interface DumpAtHand {
 
 export interface Filling {
   readonly passing: string;
-  /** What is compared; with `list`, what alone is loaded is on it. */
+  /** What is compared. */
   readonly entries: readonly TocEntry[];
-  readonly list?: string;
+  /** Default: what is compared. */
+  readonly loaded?: readonly TocEntry[];
 }
 
 /** Throws `RECOVERY_MISMATCH` when the rows are not those of the dump, and what pg_restore complains of. An attempt drops what the one before has left. */
-export async function fillPassing(at: DumpAtHand, { passing, entries, list }: Filling): Promise<ComparedRows> {
+export async function fillPassing(
+  at: DumpAtHand,
+  { passing, entries, loaded = entries }: Filling,
+): Promise<ComparedRows> {
   const { target, tools, database, dump, jobs, signal, onProgress } = at;
   await makeDatabase(target, passing, database, tools.major);
   onProgress?.(`loading ${entries.length} entries of the dump`);
-  await pgRestore(at, passing, [`--jobs=${jobs}`], list);
+  // A right that was given by a role which has it from another one cannot come before that: several jobs would not know.
+  for (const [pass, some] of Object.entries(restorePasses(loaded))) {
+    if (some.length === 0) continue;
+    const list = await listFile(path.dirname(dump), `${pass}.list`, some);
+    await pgRestore(at, passing, [`--jobs=${pass === 'rights' ? 1 : jobs}`], list);
+  }
   onProgress?.('counting rows');
   const compared = await compareRows(inDatabase(target, passing), dump, entries, signal);
   if (entries.some(isLargeObjects)) await requireLargeObjects(target, passing, database);
@@ -48,10 +57,10 @@ export async function pgRestore(
   { target, tools, dump, signal }: Pick<DumpAtHand, 'target' | 'tools' | 'dump' | 'signal'>,
   database: string,
   args: readonly string[],
-  list?: string,
+  list: string,
 ): Promise<void> {
-  const use = list === undefined ? [] : [`--use-list=${list}`];
-  const options = ['--exit-on-error', '--no-password', ...args, ...use, databaseArgument(database), dump];
+  const use = `--use-list=${list}`;
+  const options = ['--exit-on-error', '--no-password', ...args, use, databaseArgument(database), dump];
   await runProgram(tools, 'pg_restore', options, { client: clientEnvironment(target), signal });
 }
 

@@ -71,8 +71,7 @@ export async function loadDump(request: LoadRequest, context: LoadContext, plan:
     return resultOf(plan, { ...rows, checks: await factsIn(plan.into) });
   }
   const at = { target, tools, database, dump, jobs: context.jobs, signal, ...(onProgress && { onProgress }) };
-  const list = isWhole ? {} : { list: await listFile(directory, 'new.list', selection.together) };
-  const compared = await fillPassing(at, { passing, entries: selection.entries, ...list });
+  const compared = await fillPassing(at, { passing, entries: selection.entries, loaded: selection.together });
   const checks = await factsIn(passing);
   if (under !== undefined) return resultOf(plan, compared, await loadUnderName(at, under));
   if (plan.isNew) await nameDatabase(target, plan, database);

@@ -63,7 +63,7 @@ async function drop(plain: PlainConnection, name: string): Promise<void> {
   await plain.query('drop what an attempt left', `drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
 }
 
-/** The last step: owner, settings and the run's mark first, then the name. */
+/** The last step: settings, the run's mark, owner and rights first, then the name, so that nobody is let in who was not before. */
 export async function nameDatabase(
   target: Source,
   { run, into }: { readonly run: string; readonly into: string },
@@ -73,11 +73,26 @@ export async function nameDatabase(
     const quoted = pg.escapeIdentifier(passingName(run));
     for (const setting of from.settings)
       await plain.query('set', `alter database ${quoted} set ${assignment(setting)}`);
+    for (const { role, settings } of from.roleSettings ?? []) {
+      const whose = `alter role ${pg.escapeIdentifier(role)} in database ${quoted}`;
+      for (const setting of settings) await plain.query('set', `${whose} set ${assignment(setting)}`);
+    }
     await plain.query('limit', `alter database ${quoted} connection limit ${from.connectionLimit}`);
     await plain.query('mark', `comment on database ${quoted} is ${pg.escapeLiteral(markOf(run))}`);
     await plain.query('give', `alter database ${quoted} owner to ${pg.escapeIdentifier(from.owner)}`);
+    for (const statement of rightsOf(quoted, from)) await plain.query('grant', statement);
     await plain.query('name the database', `alter database ${quoted} rename to ${pg.escapeIdentifier(into)}`);
   });
+}
+
+/** In place of what a new database lets everybody do. */
+function rightsOf(quoted: string, { owner, rights }: DumpedDatabase): readonly string[] {
+  if (rights === undefined) return [];
+  const grants = rights.map(({ role, privilege, grantable }) => {
+    const whom = role === undefined ? 'public' : pg.escapeIdentifier(role);
+    return `grant ${privilege} on database ${quoted} to ${whom}${grantable ? ' with grant option' : ''}`;
+  });
+  return [`revoke all on database ${quoted} from public, ${pg.escapeIdentifier(owner)}`, ...grants];
 }
 
 export async function isMadeBy(target: Source, database: string, run: string): Promise<boolean> {
