@@ -1,10 +1,11 @@
-// A cluster as production has them and tests seldom do: its data directory is a mount point, log, tablespaces and settings are elsewhere, and rows come by subscription.
+// A cluster as production has them and tests seldom do: its data directory is a mount point, log, tablespaces and settings are elsewhere, rows come by subscription, jobs are run.
 
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import pg from 'pg';
 import { run } from '../../src/process/index.ts';
+import { makeJobs } from './job-scheduler.ts';
 import { type RecoverySource, startRecoverySource } from './recovery-source.ts';
 import { giveToServer } from './scratch-postgres.ts';
 import { waitFor } from './wait-for.ts';
@@ -29,7 +30,7 @@ const sizeMiB = 512;
 
 /**
  * Table `ledger` is in the data directory, `far` and `close` (with an index) each in a tablespace; the database `mirror` subscribes to the
- * publication `all_notes` of `ledger`. Needs root, as mounts do.
+ * publication `all_notes` of `ledger`; `jobs` is for a scheduler. Needs root, as mounts do.
  */
 export async function startAwkwardCluster(t: TestContext, { major, log }: AwkwardOptions): Promise<AwkwardCluster> {
   const mounts: string[] = [];
@@ -63,7 +64,8 @@ export async function startAwkwardCluster(t: TestContext, { major, log }: Awkwar
     major,
     prepare,
     configuration: 'etc',
-    settings: { wal_level: 'logical' },
+    // A background worker that a library starts, and the settings of a scheduler that would be one.
+    settings: { wal_level: 'logical', shared_preload_libraries: 'pg_prewarm', 'cron.database_name': 'postgres' },
   }).catch(async (error: unknown) => {
     await release();
     throw error;
@@ -74,6 +76,7 @@ export async function startAwkwardCluster(t: TestContext, { major, log }: Awkwar
   await query(`create tablespace near location '${near}'`);
   await query('create table far (id serial primary key, note text) tablespace apart');
   await query('create table close (id serial primary key using index tablespace near, note text) tablespace near');
+  await makeJobs(source.server);
   const mirror = await subscribe(source);
   const received = async () => (await mirror('select note from ledger order by id')).map((row) => row.note as string);
   const replaceDisk = async () => {

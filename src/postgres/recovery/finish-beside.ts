@@ -9,7 +9,7 @@ import { readControlData } from './control-data.ts';
 import { exists, ifAbsent, linkTo, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
-import { asideSettings, enterQuarantine, quarantinePort } from './quarantine.ts';
+import { asideSettings, enterQuarantine, quarantinePort, quote } from './quarantine.ts';
 import { readPromoted, stopRecovered } from './recovered-place.ts';
 import { type RecoveredServer, tryOpenSession } from './recovered-session.ts';
 import { startServer, stopServer, until } from './recovery-server.ts';
@@ -44,23 +44,24 @@ export async function finishBeside(plan: RestorePlan): Promise<FinishedBeside> {
  * What a directory that was recovered beside production must not do when somebody starts it by hand: its place in the last file
  * that a server reads makes it the last word; `ALTER SYSTEM RESET` takes it back.
  */
-const harmless = `
-# A copy made by a restore: it archives nothing, follows nobody, subscribes to nothing.
+const harmless = ({ execution }: RestorePlan) => `
+# A copy made by a restore: it archives nothing, follows nobody, subscribes to nothing, and preloads nothing that works by itself.
 archive_mode = 'off'
 primary_conninfo = ''
 synchronous_standby_names = ''
 max_logical_replication_workers = '0'
+shared_preload_libraries = ${quote(execution.preloadLibraries.join(','))}
 `;
 
 export async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<void> {
   const owner = await ownerFor(plan.execution.runAs);
   const settings = await asideSettings(paths);
   for (const [file, text] of settings) {
-    const content = file === 'postgresql.auto.conf' ? `${text}${harmless}` : text;
+    const content = file === 'postgresql.auto.conf' ? `${text}${harmless(plan)}` : text;
     await writeDurably(path.join(paths.data, file), content, 0o600, owner);
   }
   if (!settings.has('postgresql.auto.conf')) {
-    await writeDurably(path.join(paths.data, 'postgresql.auto.conf'), harmless, 0o600, owner);
+    await writeDurably(path.join(paths.data, 'postgresql.auto.conf'), harmless(plan), 0o600, owner);
   }
 }
 

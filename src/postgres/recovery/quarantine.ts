@@ -116,6 +116,8 @@ function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string
     shared_preload_libraries: execution.preloadLibraries.join(','),
     session_preload_libraries: '',
     local_preload_libraries: '',
+    // Those for a login fire in our own sessions too: one that writes would let nobody in while the server recovers.
+    ...(source.major >= 17 ? { event_triggers: 'off' } : {}),
     // That it can replay what the source wrote: never below the source (PostgreSQL manual, "Hot Standby").
     ...recoverySettings(source.recoverySettings),
     wal_level: 'replica',
@@ -151,7 +153,7 @@ function recoverySettings(source: Readonly<Record<string, number>>): Record<stri
 }
 
 /** As the configuration file wants it (PostgreSQL manual, "Parameter Names and Values"). */
-function quote(value: string | number): string {
+export function quote(value: string | number): string {
   const text = String(value);
   if (/[\n\r]/.test(text)) fail('TARGET_UNFIT', `'${text}' cannot be written into a settings file`);
   return typeof value === 'number' ? text : `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;

@@ -18,6 +18,8 @@ export interface RecoveredSession {
 }
 
 const connectMs = 15_000;
+/** Of a server that is not there yet, or was killed a moment ago and has not let go of its socket. */
+const noAnswer: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 const defaultStatementMs = 10 * 60_000;
 /** What a role or database asks to have loaded stays out; the session's own options win over both. */
 const harmlessSession =
@@ -87,7 +89,7 @@ async function connect(
     if (code === '42501' && options === harmlessSession) {
       return connect({ socketDirectory, port, roles: [] }, user, database, statementMs, leastSession);
     }
-    if (code === '57P03' || isNotThere(error) || code === 'ECONNREFUSED' || /timeout|terminated/i.test(message))
+    if (code === '57P03' || isNotThere(error) || noAnswer.has(code ?? '') || /timeout|terminated/i.test(message))
       return 'not ready';
     throw new HoldfastError('RECOVERY_FAILED', `the recovered server refuses a session in '${database}': ${message}`, {
       cause: error,

@@ -31,6 +31,7 @@ import type { LinkedPlace, RestorePlan } from '../../../src/postgres/types.ts';
 import { run, tryRun } from '../../../src/process/index.ts';
 import { type AwkwardCluster, type AwkwardOptions, startAwkwardCluster } from '../../support/awkward-cluster.ts';
 import { clonedRun } from '../../support/cloned-run.ts';
+import { type JobScheduler, startScheduler, workersOf } from '../../support/job-scheduler.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
 import { component } from '../../support/recovery-source.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
@@ -52,6 +53,14 @@ for (const options of clusters) {
     let dataDirectory: string;
     let template: RestorePlan;
     let runs = 0;
+    let scheduler: JobScheduler;
+    let publishing: string | undefined;
+
+    /** The process of production that serves its subscription; another one, or none, would mean that somebody touched the slot. */
+    const publisher = async () =>
+      (
+        await source.server.query("select active_pid::text as pid from pg_replication_slots where slot_name = 'mirror'")
+      )[0]?.pid;
 
     const newRun = () => {
       runs += 1;
@@ -139,10 +148,15 @@ for (const options of clusters) {
       await write('note lost');
       await source.ship();
       template = await planRestore(request('restore-template'));
+      publishing = await publisher();
+      scheduler = startScheduler(source.server);
       await recover(template);
     });
 
-    after(() => hooks.end());
+    after(async () => {
+      await scheduler?.stop();
+      await hooks.end();
+    });
 
     test('the plan counts each file system by itself, and names what will break', () => {
       assert.equal(template.place.mode === 'in place' && template.place.inside, true);
@@ -164,11 +178,39 @@ for (const options of clusters) {
     });
 
     test('while the copy recovered, production’s subscription was not disturbed by it', async () => {
-      const [slot] = await source.server.query(
-        "select active::text from pg_replication_slots where slot_name = 'mirror'",
-      );
-      assert.equal(slot?.active, 'true');
+      assert.ok(publishing);
+      assert.equal(await publisher(), publishing);
+      const log = await readFile(path.join(source.server.directory, 'server.log'), 'utf8');
+      assert.doesNotMatch(log, /replication slot "mirror" is active/, 'somebody else asked for it');
       assert.deepEqual((await source.received()).slice(-2), ['note kept', 'note lost']);
+    });
+
+    test('a job scheduler that asks everybody who answers has met production alone, and meets it again after a swap and a rollback', async () => {
+      const met = async (timeline: number) => {
+        const runsBefore = scheduler.runs();
+        await waitFor('jobs to be run', () => scheduler.runs() > runsBefore + 3);
+        assert.deepEqual([...scheduler.servers], [dataDirectory]);
+        await waitFor('the worker of a library', async () =>
+          (await workersOf(dataDirectory)).includes('autoprewarm leader'),
+        );
+        const [row] = await source.server.query(
+          `select timeline_id::text as timeline, current_setting('cron.database_name') as setting, (select runs from jobs) as runs
+            from pg_control_checkpoint()`,
+        );
+        assert.deepEqual([row?.timeline, row?.setting], [String(timeline), 'postgres']);
+        return Number(row?.runs);
+      };
+      const runsBefore = await met(1);
+      const plan = await newRun();
+      const acknowledged = scheduler.runs();
+      await swapIn(plan, guard);
+      // At the target no job had run, so these were all run since; one more may not be acknowledged yet.
+      const since = await met(2);
+      assert.ok(since > 0 && since <= scheduler.runs() - acknowledged + 1, `${since} runs`);
+      await rollbackRestore(dataDirectory, plan.run, guard);
+      assert.ok((await met(1)) >= runsBefore);
+      await abandon(dataDirectory, plan.run, guard);
+      await scheduler.stop();
     });
 
     test('swapped in, every place holds the target’s rows behind the same links; rolled back, all are production’s again', async () => {
