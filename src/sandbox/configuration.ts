@@ -12,9 +12,13 @@ export const sandboxEstate = 'sandbox';
 
 type Described = Pick<Sandbox, 'directory' | 'temporal' | 'postgres' | 'copies' | 'logs'>;
 
-/** Makes the key, the passphrase and every secret as files of mode 0600, and the configuration that names them. */
+/**
+ * Makes the key, the passphrase and every secret as files of mode 0600, and the configuration that names them; with incremental backups
+ * every six hours where they are wanted and the server takes them.
+ */
 export async function writeConfiguration(
   sandbox: Described,
+  { incremental = true }: { readonly incremental?: boolean } = {},
 ): Promise<Pick<Sandbox, 'configuration' | 'keyFile' | 'passphraseFile'>> {
   const { directory, postgres, copies } = sandbox;
   const secrets = path.join(directory, 'secrets');
@@ -34,11 +38,11 @@ export async function writeConfiguration(
   for (const [name, text] of Object.entries(texts)) {
     await writeFile(path.join(secrets, name), `${text}\n`, { mode: 0o600 });
   }
-  await writeFile(configuration, configurationText(sandbox));
+  await writeFile(configuration, configurationText(sandbox, incremental && postgres.major >= 17));
   return { configuration, keyFile, passphraseFile };
 }
 
-function configurationText({ temporal, postgres, copies, logs }: Described): string {
+function configurationText({ temporal, postgres, copies, logs }: Described, incremental: boolean): string {
   const bucket = (name: 'eu' | 'us') => `      s3:
         bucket: ${copies[name].bucket}
         region: ${copies[name].region}
@@ -83,7 +87,7 @@ database:
     url: file:secrets/database-url # a reference, never the password itself
     dataDirectory: ${JSON.stringify(postgres.dataDirectory)}
     service: { pgCtl: { logFile: ${JSON.stringify(path.join(logs, 'postgres.log'))} } }
-    backup: { full: daily 02:00 }
+    backup: { full: daily 02:00${incremental ? ', incremental: every 6h' : ''} }
     log: { within: 15min }
     keep: { full: 90d, log: 24h } # without this nothing is ever deleted
     objective: { rpo: 15min, rto: 2h }

@@ -21,6 +21,8 @@ export interface UpOptions {
   readonly postgres?: number;
   /** Whether the vault is set up and a worker is started, too; default true. */
   readonly worker?: boolean;
+  /** Whether incremental backups are on a schedule where the server takes them; default true. */
+  readonly incremental?: boolean;
   /** Told in words what is ready. */
   readonly onProgress?: (text: string) => void;
 }
@@ -76,7 +78,7 @@ async function startAll(directory: string, options: UpOptions): Promise<Sandbox>
   for (const folder of [logs, path.join(directory, 'copies'), path.join(directory, 'state')]) await mkdir(folder);
   await chmod(logs, 0o755);
   await startServers(record, directory, logs, options);
-  const written = await writeConfiguration(record.current as Sandbox);
+  const written = await writeConfiguration(record.current as Sandbox, options);
   await record.update(written);
   if (options.worker ?? true) {
     await run(holdfastProgram(), ['setup', '-c', written.configuration, '--yes'], { deadlineMs: 300_000 });

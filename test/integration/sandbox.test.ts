@@ -73,6 +73,8 @@ test('up starts everything and writes down where it is; down stops all of it and
     const database = configuration.database.main;
     assert.ok(database);
     assert.equal(await resolveSecret(database.url), sandbox.postgres.holdfastUrl);
+    assert.ok(sandbox.postgres.major >= 17);
+    assert.deepEqual(database.backup, { full: 'daily 02:00', incremental: 'every 6h' });
     const { s3 } = configuration.vault.copies.us ?? {};
     assert.equal(s3?.secretAccessKey && (await resolveSecret(s3.secretAccessKey)), sandbox.copies.us.secretAccessKey);
     assert.equal(configuration.temporal.address, sandbox.temporal.address);
