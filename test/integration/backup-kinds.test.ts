@@ -1,9 +1,12 @@
-// Backups of every kind through Temporal on a server that takes no incremental ones.
+// Backups of every kind through Temporal on a server that takes no incremental ones, and whose disk damages a page.
 
 import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
 import type { RunHandle } from '../../src/domain/client.ts';
+import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import { compareLsn, type Lsn } from '../../src/domain/lsn.ts';
 import type { BackupKind, RunStatus } from '../../src/domain/operations.ts';
 import type { PointResult } from '../../src/domain/run-data.ts';
@@ -66,4 +69,30 @@ test('a role that may not close a segment writes a restore point; one that may n
   const status = await ended('point');
   assert.equal(status.error?.code, 'DATABASE_PRIVILEGE');
   assert.match(status.error?.hint ?? '', /GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal\(\) TO holdfast;/);
+});
+
+test('a base backup with a damaged page is kept, marked and told, and a restore begins at the clean one before it', async () => {
+  await query('create table damaged as select n, repeat(md5(n::text), 8) t from generate_series(1, 2000) n');
+  assert.equal((await ended('physical')).state, 'completed');
+  const [clean] = await estate.client.snapshots('database/main');
+  const [row] = await query("select pg_relation_filepath('damaged') as file");
+  await estate.postgres.stop();
+  const file = await open(path.join(estate.postgres.dataDirectory, row?.file ?? ''), 'r+');
+  await file.write(Buffer.from('rot'), 0, 3, 5 * 8192 + 4000);
+  await file.close();
+  await estate.postgres.start();
+  const status = await ended('physical');
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  assert.match(status.message ?? '', /with damaged pages/);
+  const snapshot = status.data?.snapshot as SnapshotSummary;
+  assert.deepEqual([snapshot.state, snapshot.copies], ['damaged', { local: 'present', eu: 'present' }]);
+  const [component] = await estate.client.components();
+  assert.equal(component?.state, 'late');
+  assert.ok(
+    component.findings.some(({ message }) => message === `the newest snapshot ${snapshot.id} has damaged pages`),
+    JSON.stringify(component.findings),
+  );
+  const restore = { ...estate.input, to: 'latest', approval: 'never', approveWithinSeconds: 600 } as const;
+  const plan = await estate.client.plan(restore);
+  assert.equal(plan.base.snapshot, clean?.id);
 });

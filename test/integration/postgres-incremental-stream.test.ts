@@ -6,8 +6,11 @@ import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { PhysicalDetails } from '../../src/postgres/types.ts';
-import { type BackupBench, backupBench } from '../support/base-backup.ts';
+import { run, start } from '../../src/process/index.ts';
+import { type BackupBench, backupBench, restoreTree } from '../support/base-backup.ts';
+import { localObjects, packsOf } from '../support/estate-objects.ts';
 import { COMPONENT, snapshotId } from '../support/vault.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const MAGIC = Buffer.from([0x0d, 0x1f, 0xae, 0xd3]);
 
@@ -92,4 +95,60 @@ test('a capture that ends in the middle leaves nothing in the spool, and the nex
   const { engine } = await incremental(2);
   const { capture, parent, fullBecause } = engine as PhysicalDetails;
   assert.deepEqual([capture, parent, fullBecause], ['incremental', snapshotId(1), undefined]);
+});
+
+/** Bytes that no compression makes smaller: more than two packs. */
+const noiseBytes = 80 * 2 ** 20;
+
+const noise = (from: number, to: number) =>
+  `insert into noise select n, (select string_agg(sha512(int4send(n * 128 + i)), '') from generate_series(0, 127) i)
+    from generate_series(${from}, ${to}) n`;
+
+test('a process that is killed in the middle of a capture commits nothing, and the next attempt of it is incremental and stores nothing twice', async (t) => {
+  const { server, vault, directory, holder, backup, incremental } = await backupBench(t, 18);
+  await server.query('create table noise (n int, bytes bytea)');
+  await server.query('alter table noise alter bytes set storage external');
+  await server.query(noise(1, 50));
+  await server.query('checkpoint');
+  await backup(1);
+  await server.query(noise(51, 50 + noiseBytes / 8192));
+  await server.query('checkpoint');
+  const copy = holder.path('local');
+  const before = packsOf(await localObjects(copy));
+  const spool = path.join(directory, 'state');
+  const program = ['test/support/capture-and-die.ts', server.url(), holder.keyFile, copy, '2', spool];
+  const child = await start(process.execPath, program);
+  child.stdout?.resume();
+  const ended = child.finished.then(() => assert.fail('it ended before a pack was stored'));
+  ended.catch(() => undefined); // awaited in the race
+  const stored = await Promise.race([
+    ended,
+    waitFor(
+      'packs to be stored',
+      async () => {
+        const { names } = packsOf(await localObjects(copy));
+        return names.length > before.names.length && names;
+      },
+      { pauseMs: 2 },
+    ),
+  ]);
+  await child.stop({ signal: 'SIGKILL' });
+  assert.equal((await child.finished).signal, 'SIGKILL');
+  assert.equal((await vault.listSnapshots(COMPONENT)).length, 1);
+
+  const { id, engine } = await incremental(2);
+  const { capture, parent, fullBecause } = engine as PhysicalDetails;
+  assert.deepEqual([id, capture, parent, fullBecause], [snapshotId(2), 'incremental', snapshotId(1), undefined]);
+  assert.equal((await vault.listSnapshots(COMPONENT)).length, 2);
+  assert.deepEqual(await readdir(spool), []);
+  const packs = packsOf(await localObjects(copy));
+  for (const name of stored) assert.ok(packs.names.includes(name));
+  const added = packs.bytes - before.bytes;
+  t.diagnostic(`${stored.length - before.names.length} packs were stored before the kill, ${added} bytes in all`);
+  // One pack of noise that is stored again would be 30 MiB more.
+  assert.ok(added > noiseBytes && added < noiseBytes + 16 * 2 ** 20, `${added} bytes`);
+  const restored = path.join(directory, 'restored');
+  await restoreTree(vault, id, restored);
+  const verified = await run(server.bin('pg_verifybackup'), ['-n', restored]);
+  assert.match(verified.stdout, /backup successfully verified/);
 });

@@ -5,7 +5,14 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fail, isHoldfastError } from '../../../src/errors/index.ts';
-import { awaitTarget, fetchBase, prepareWork, proveRecovery } from '../../../src/postgres/recovery/index.ts';
+import {
+  awaitTarget,
+  checkRecovered,
+  fetchBase,
+  prepareWork,
+  promote,
+  proveRecovery,
+} from '../../../src/postgres/recovery/index.ts';
 import { restorePaths } from '../../../src/postgres/recovery/paths.ts';
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import { tryRun } from '../../../src/process/index.ts';
@@ -151,4 +158,45 @@ test('a fetch that was cut short cannot be started, and goes on with what is rig
   assert.ok(progress.keptBytes > 0 && progress.keptBytes < progress.bytes);
   await awaitTarget(plan, source.vault, { logger });
   await proveRecovery(plan);
+});
+
+test('a recovering server that is killed ends the attempt with its reason, and the next one goes on; one that is killed once it is promoted is started again', async (t) => {
+  const trouble = new Trouble();
+  const source = await startRecoverySource(t, { major: 18, vault: { wrap: trouble.wrap } });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  for (let index = 0; index < 8; index += 1) await source.server.query(bulk);
+  const last = await source.commit();
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  const paths = restorePaths(plan.place.dataDirectory, plan.run);
+  await prepareWork(plan, guard);
+  await fetchBase(plan, source.vault, guard);
+  const kill = async (where: string) => {
+    const postmaster = await findPostmaster(where);
+    assert.ok(postmaster);
+    process.kill(postmaster.identity.pid, 'SIGKILL');
+  };
+  // What the server asks for is held back from here on: it is killed in the middle of its replay.
+  trouble.calls = 0;
+  trouble.refuse = (call) => call > 5;
+  let killed: Promise<void> | undefined;
+  const onProgress = ({ segments }: { segments: number }) => {
+    if (segments > 0) killed ??= kill(paths.data);
+  };
+  await assert.rejects(awaitTarget(plan, source.vault, { logger, onProgress }), { code: 'RECOVERY_FAILED' });
+  await killed;
+  assert.ok(killed !== undefined && (await readdir(paths.data)).includes('recovery.signal'));
+  trouble.refuse = () => false;
+  await awaitTarget(plan, source.vault, { logger });
+  assert.equal((await proveRecovery(plan)).replayedLsn, plan.resolved.endLsn);
+  const { newTimeline } = await promote(plan, guard);
+  await kill(paths.data);
+  const checks = await checkRecovered(plan);
+  assert.ok(checks.every(({ ok }) => ok));
+  const rows = await restores.query<{ id: number; file: string }>(
+    plan,
+    `select id, pg_walfile_name(pg_current_wal_lsn()) as file from ledger where id = ${last.id}`,
+  );
+  assert.equal(rows[0]?.file.slice(0, 8), newTimeline.toString(16).toUpperCase().padStart(8, '0'));
 });

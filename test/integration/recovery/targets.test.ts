@@ -1,11 +1,12 @@
 // Every kind of target, resolved from the log itself and reached by a real server; and what cannot be reached, refused with what can.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { lsnFrom, lsnValue, segmentNameAt } from '../../../src/domain/lsn.ts';
+import { lsnFrom, lsnValue, segmentNameAt, segmentNumber } from '../../../src/domain/lsn.ts';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import {
@@ -19,6 +20,7 @@ import {
 } from '../../../src/postgres/recovery/index.ts';
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import type { PhysicalDetails, RequestedTarget, RestorePlan } from '../../../src/postgres/types.ts';
+import { describeLog } from '../../../src/postgres/wal/index.ts';
 import { configurationFor, databaseFor, guard, Restores } from '../../support/recovery-run.ts';
 import { type Commit, component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
 import { giveToServer } from '../../support/scratch-postgres.ts';
@@ -206,6 +208,35 @@ describe('targets', () => {
     await assert.rejects(resolveTarget({ vault: source.vault, component, target, copies: ['local'] }), {
       code: 'OBJECT_DAMAGED',
     });
+  });
+
+  test('log of another cluster of the same vault under the name of ours is not taken for it', async () => {
+    const { time, lsn } = commits[3]!;
+    const segmentSizeBytes = 1024 * 1024;
+    const name = segmentNameAt(1, lsn, segmentSizeBytes);
+    const number = segmentNumber(lsn, segmentSizeBytes);
+    const bytes = await readFile(path.join(source.server.dataDirectory, 'pg_wal', name));
+    const fromLsn = lsnFrom(number * BigInt(segmentSizeBytes));
+    const toLsn = lsnFrom((number + 1n) * BigInt(segmentSizeBytes));
+    // The same bytes even: what is stored is bound to its cluster.
+    const facts = describeLog({ startLsn: fromLsn, segmentSizeBytes, timeline: 1, bytes });
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const header = { timeline: 1, segmentSizeBytes, fromLsn, toLsn, sha256, ...facts };
+    await source.vault.log(component, '4711', 'far').putSegment(header, bytes);
+    const root = source.holder.path('far');
+    const files = (await readdir(root, { recursive: true })).filter((entry) => path.basename(entry) === name);
+    const [own, other] = [false, true].map((isOther) => files.find((file) => file.includes('4711') === isOther));
+    assert.ok(own !== undefined && other !== undefined, files.join());
+    const before = await readFile(path.join(root, own));
+    await chmod(path.join(root, own), 0o600);
+    await copyFile(path.join(root, other), path.join(root, own));
+    const target = { type: 'time', moment: time } as const;
+    await assert.rejects(resolveTarget({ vault: source.vault, component, target, copies: ['far'] }), {
+      code: 'OBJECT_DAMAGED',
+    });
+    await writeFile(path.join(root, own), before);
+    const { resolved } = await resolveTarget({ vault: source.vault, component, target, copies: ['far'] });
+    assert.equal(resolved.lastTransaction?.time, time);
   });
 });
 

@@ -6,7 +6,7 @@ import { snapshotFindings } from '../../../src/host/snapshot-findings.ts';
 function messages(snapshots: readonly { kind: string; from: string }[], backup: object, now = '2026-11-25T12:00:00Z') {
   const facts = {
     ...{ configuration: { timezone: 'UTC' }, database: { id: 'database/main', backup }, now: new Date(now) },
-    snapshots: snapshots.map((snapshot) => ({ ...snapshot, id: 'x', state: 'clean' })),
+    snapshots: snapshots.map((snapshot) => ({ id: 'x', state: 'clean', ...snapshot })),
   };
   return snapshotFindings(facts as unknown as ComponentFacts).map(({ message, hint }) => `${message} (${hint})`);
 }
@@ -32,6 +32,15 @@ describe('what is late of the snapshots', () => {
     const late = { ...base, from: '2026-11-24T02:00:00.000000Z' };
     assert.match(messages([dump, late], both).join(), /^the backup of 'daily 02:00' that was due/);
     assert.match(messages([dump], { logical: 'daily 02:30' }).join(), /^there is no snapshot yet/);
+  });
+
+  it('is told beside a newest base backup that has damaged pages, by the run that took it', () => {
+    const facts = (changes: object) => messages([{ ...base, ...changes }], { full: 'daily 02:00' });
+    assert.deepEqual(facts({ state: 'damaged' }), [
+      'the newest snapshot x has damaged pages (see `holdfast show backup/database/main`)',
+    ]);
+    assert.match(facts({ state: 'damaged', class: 'incremental' }).join(), /show incremental\/database\/main/);
+    assert.deepEqual(facts({ state: 'clean' }), []);
   });
 
   it('is not a dump that nobody promised', () => {
