@@ -11,8 +11,8 @@ import { startSharedServers } from './test/shared-servers.mjs';
 
 /** Nothing that ends takes this long; what hangs must not hang the whole run. A full sweep is run by hand. */
 const testTimeoutMs = process.env.HOLDFAST_SWEEP === 'full' ? 4 * 3_600_000 : 20 * 60_000;
-/** Tests wait for servers more than they compute, but each brings servers of its own. */
-const concurrency = Math.min(4, os.availableParallelism());
+/** One more than there are cores, because tests wait for servers and for time to pass more than they compute; but each brings servers of its own. */
+const concurrency = Math.min(4, os.availableParallelism() + 1);
 const checks = {
   'type check': ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'],
   biome: ['node_modules/@biomejs/biome/bin/biome', 'check', '.'],

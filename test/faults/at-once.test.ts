@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { momentFromDate } from '../../src/domain/moment.ts';
 import { parseManifestKey } from '../../src/vault/layout.ts';
 import { idAt } from '../support/retention.ts';
-import { COMPONENT, memoryDirectory, readFiles, type TestVault, takeSnapshot, testVault } from '../support/vault.ts';
+import { COMPONENT, readFiles, type TestVault, takeSnapshot, testVault } from '../support/vault.ts';
 import { RACING_COPIES, racingFiles } from '../support/vault-program.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
@@ -82,7 +82,7 @@ async function age(directory: string, ms: number): Promise<void> {
 
 describe('processes at one vault at once', () => {
   it('two writers of one component: every snapshot is whole on each copy, one that got the number of another is not lost', async (t) => {
-    await using test = await testVault({ copies: RACING_COPIES, root: memoryDirectory() });
+    await using test = await testVault({ copies: RACING_COPIES });
     const writer = (first: number) => ['takes', COMPONENT, String(first), String(EACH)];
     await race(test.directory, writer(1), writer(101));
     await requireAllWhole(test, 2 * EACH);
@@ -99,7 +99,7 @@ describe('processes at one vault at once', () => {
   });
 
   it('writers of different components know nothing of each other', async () => {
-    await using test = await testVault({ copies: RACING_COPIES, root: memoryDirectory() });
+    await using test = await testVault({ copies: RACING_COPIES });
     const writer = (component: string, first: number) => ['takes', component, String(first), String(EACH)];
     await race(test.directory, writer(COMPONENT, 1), writer('database/other', 101));
     await requireAllWhole(test, 2 * EACH);
@@ -113,7 +113,7 @@ describe('processes at one vault at once', () => {
   });
 
   it('a backup, a run of retention and a catch-up: what expired goes, what is new is whole, nothing comes back', async () => {
-    await using test = await testVault({ copies: RACING_COPIES, root: memoryDirectory() });
+    await using test = await testVault({ copies: RACING_COPIES });
     const dayMs = 24 * HOUR_MS;
     const at = (days: number) => momentFromDate(new Date(Date.now() - days * dayMs));
     for (const [number, days] of [

@@ -10,15 +10,7 @@ import { isHoldfastError } from '../../src/errors/index.ts';
 import { run } from '../../src/process/index.ts';
 import { FileStore } from '../../src/stores/file-store.ts';
 import type { CommitPolicy } from '../../src/vault/index.ts';
-import {
-  COMPONENT,
-  memoryDirectory,
-  readFiles,
-  seededBytes,
-  snapshotId,
-  takeSnapshot,
-  testVault,
-} from '../support/vault.ts';
+import { COMPONENT, readFiles, seededBytes, snapshotId, takeSnapshot, testVault } from '../support/vault.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
 /** A page of the file system: every write that can fail does so at one of these. */
@@ -73,7 +65,7 @@ async function visit(room: number, policy: CommitPolicy): Promise<boolean> {
   const local = await mkdtemp(join(disk, 'copy-'));
   try {
     const store = async (name: string, directory: string) => new FileStore(name, name === 'local' ? local : directory);
-    await using test = await testVault({ copies: ['local', 'eu'], policy, store, root: memoryDirectory() });
+    await using test = await testVault({ copies: ['local', 'eu'], policy, store });
     await leave(room);
     const taken = await takeSnapshot(test.vault, files, 1).catch((error: unknown) => {
       assert.ok(isHoldfastError(error, 'POLICY_UNMET') && isOfFullDisk(error), String(error));

@@ -187,7 +187,7 @@ const buckets: S3Store[] = [];
 afterAll(() => Promise.all(buckets.map((store) => store.close())));
 
 const media: readonly Medium[] = [
-  { title: 'directories', stride: isFull ? 1 : 3, open: async (name, directory) => new FileStore(name, directory) },
+  { title: 'directories', stride: isFull ? 1 : 5, open: async (name, directory) => new FileStore(name, directory) },
   {
     title: 'buckets',
     stride: isFull ? 1 : 12,

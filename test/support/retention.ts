@@ -12,7 +12,6 @@ import {
   COMPONENT,
   type Files,
   inPieces,
-  memoryDirectory,
   request,
   seededBytes,
   type TestVault,
@@ -63,7 +62,7 @@ export async function retentionVault(setup: RetentionVaultOptions = {}): Promise
   const wrap = (store: Store) => new ClockedStore(setup.wrap ? setup.wrap(store) : store, clock);
   const { copies = ['local', 'eu'], store, changes: options, policy } = setup;
   const given = { ...(store && { store }), ...(options && { changes: options }), ...(policy && { policy }) };
-  const test = await testVault({ copies, wrap, root: memoryDirectory(), ...given });
+  const test = await testVault({ copies, wrap, ...given });
   let runs = 0;
   const rules = setup.rules ?? { full: { ageSeconds: 30 * DAY } };
   const stores = test.options.copies;

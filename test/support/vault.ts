@@ -45,7 +45,7 @@ export interface TestVaultOptions {
   readonly wrap?: (store: Store) => Store;
   readonly store?: (name: string, directory: string) => Promise<Store>;
   readonly changes?: Partial<VaultOptions>;
-  /** Where its directories are; for tests of many small steps a place where a sync costs nothing (`memoryDirectory`). */
+  /** Where its directories are; default a place where a sync costs nothing (`memoryDirectory`). */
   readonly root?: string;
 }
 
@@ -55,7 +55,7 @@ export function memoryDirectory(): string {
 }
 
 export async function testVault(setup: TestVaultOptions = {}): Promise<TestVault> {
-  const directory = await mkdtemp(join(setup.root ?? tmpdir(), 'holdfast-vault-'));
+  const directory = await mkdtemp(join(setup.root ?? memoryDirectory(), 'holdfast-vault-'));
   const keyFile = join(directory, 'vault.key');
   await generateKeyFile(keyFile);
   const copies = [];

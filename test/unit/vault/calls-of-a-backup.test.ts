@@ -5,15 +5,7 @@ import { describe, it } from 'node:test';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
 import type { Vault } from '../../../src/vault/index.ts';
 import { type FaultKind, FaultPlan, FaultyStore } from '../../support/faulty-store.ts';
-import {
-  COMPONENT,
-  FROM,
-  memoryDirectory,
-  seededBytes,
-  snapshotId,
-  takeSnapshot,
-  testVault,
-} from '../../support/vault.ts';
+import { COMPONENT, FROM, seededBytes, snapshotId, takeSnapshot, testVault } from '../../support/vault.ts';
 
 /** Remembers what was called, and fails nothing. */
 class Calls extends FaultPlan {
@@ -60,7 +52,6 @@ async function countingVault() {
     copies: ['local', 'eu', 'us'],
     policy: { copies: 3, offsite: 1 },
     wrap: (store) => new FaultyStore(store, calls),
-    root: memoryDirectory(),
   });
   return { calls, test };
 }
