@@ -187,6 +187,7 @@ for (const major of [15, 18]) {
       });
       assert.equal(taken.state, 'clean');
       const request: LoadRequest = {
+        estate: 'acme',
         ...{ component, host: 'db1', run: 'load-00000001', snapshot: 'latest', database: richName },
         ...{ wanted: { type: 'database' }, globals: true },
       };

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { fail } from '../../../errors/index.ts';
-import { openPlain } from '../../connection/index.ts';
+import { openPlain, type PlainConnection } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { isTableData, rowsFile, type TocEntry } from '../archive-toc.ts';
 
@@ -42,6 +42,15 @@ interface Known {
   readonly root: string | null;
 }
 
+async function tablesOf(plain: PlainConnection): Promise<readonly Known[]> {
+  return (await plain.query('list its tables', namesSql)) as unknown as Known[];
+}
+
+/** Names of partitions that need not have the rows which they had in the source; all of a tree have them together. */
+export async function scatteredPartitions(plain: PlainConnection): Promise<ReadonlySet<string>> {
+  return new Set((await tablesOf(plain)).flatMap(({ name, root }) => (root === null ? [] : [name])));
+}
+
 /** Throws `RECOVERY_MISMATCH` for a table that is missing or has another number of rows. */
 export async function compareRows(
   database: Source,
@@ -51,7 +60,7 @@ export async function compareRows(
 ): Promise<ComparedRows> {
   const plain = await openPlain(database, { statementMs: COUNT_MS });
   try {
-    const known = (await plain.query('list its tables', namesSql)) as unknown as Known[];
+    const known = await tablesOf(plain);
     const scattered = new Map<string, { names: string[]; counted: number; expected: number }>();
     let rows = 0;
     const tables = entries.filter(isTableData);

@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fail } from '../../../errors/index.ts';
+import { fail, type HoldfastError } from '../../../errors/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
 import { isLargeObjects, restorePasses, type TocEntry } from '../archive-toc.ts';
@@ -40,17 +40,35 @@ export async function fillPassing(
   const { target, tools, database, dump, jobs, signal, onProgress } = at;
   await makeDatabase(target, passing, database, tools.major);
   onProgress?.(`loading ${entries.length} entries of the dump`);
-  // A right that was given by a role which has it from another one cannot come before that: several jobs would not know.
-  for (const [pass, some] of Object.entries(restorePasses(loaded))) {
-    if (some.length === 0) continue;
-    const list = await listFile(path.dirname(dump), `${pass}.list`, some);
-    await pgRestore(at, passing, [`--jobs=${pass === 'rights' ? 1 : jobs}`], list);
+  try {
+    await restoreInPasses(at, passing, loaded, jobs);
+  } catch (error) {
+    // The jobs of pg_restore take locks in no common order: what two of them cannot do at once, one after the other can.
+    if (jobs === 1 || !/deadlock detected/.test(JSON.stringify((error as Partial<HoldfastError>).details ?? {})))
+      throw error;
+    onProgress?.('loading once more by one job: two of them waited for each other');
+    await makeDatabase(target, passing, database, tools.major);
+    await restoreInPasses(at, passing, loaded, 1);
   }
   onProgress?.('counting rows');
   const compared = await compareRows(inDatabase(target, passing), dump, entries, signal);
   if (entries.some(isLargeObjects)) await requireLargeObjects(target, passing, database);
   signal.throwIfAborted();
   return compared;
+}
+
+/** A right that was given by a role which has it from another one cannot come before that: several jobs would not know. */
+async function restoreInPasses(
+  at: DumpAtHand,
+  passing: string,
+  loaded: readonly TocEntry[],
+  jobs: number,
+): Promise<void> {
+  for (const [pass, some] of Object.entries(restorePasses(loaded))) {
+    if (some.length === 0) continue;
+    const list = await listFile(path.dirname(at.dump), `${pass}.list`, some);
+    await pgRestore(at, passing, [`--jobs=${pass === 'rights' ? 1 : jobs}`], list);
+  }
 }
 
 export async function pgRestore(

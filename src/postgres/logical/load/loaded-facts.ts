@@ -14,6 +14,7 @@ import {
 } from '../../facts/index.ts';
 import type { Source } from '../../types.ts';
 import type { LogicalDetails } from '../types.ts';
+import { scatteredPartitions } from './compare-rows.ts';
 
 /** Rows are compared with the dump by themselves; this is about what the source had. Nobody waits for it longer. */
 const WITHIN_MS = 5 * 60_000;
@@ -36,8 +37,8 @@ export async function compareLoadedFacts({
   signal,
 }: LoadedFacts): Promise<RecoveryCheck> {
   const facts = parseFacts(details.facts);
-  const was = facts === 'unknown' ? undefined : facts?.databases.find((each) => each.name === name);
-  if (was === undefined) {
+  const dumped = facts === 'unknown' ? undefined : facts?.databases.find((each) => each.name === name);
+  if (dumped === undefined) {
     const unknown = 'those of the snapshot are of a version that is not known here';
     const lacks = facts === 'unknown' ? unknown : (facts?.missing?.join('; ') ?? 'the snapshot has none');
     return notCompared(`facts ${name}`, `not compared: ${lacks}`);
@@ -45,6 +46,8 @@ export async function compareLoadedFacts({
   const check = await withPlain(
     target,
     async (plain) => {
+      const scattered = await scatteredPartitions(plain);
+      const was = { ...dumped, tables: dumped.tables.filter((each) => !scattered.has(each.name)) };
       const { facts: is } = await readFacts((sql) => plain.query('read its facts', sql), {
         database: name,
         maximum: was.maxima.map(({ column }) => column),
