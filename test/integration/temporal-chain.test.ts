@@ -162,6 +162,17 @@ test('a run that is terminated leaves a server that `stop` ends and removes, and
   await query('alter role holdfast nosuperuser');
 });
 
+test('an incremental capture is laid over it, as whole on every copy, and the next restore begins there', async () => {
+  await query('create table later as select generate_series(1, 5000) as n');
+  const handle = await estate.client.startBackup({ ...estate.input, kind: 'incremental' });
+  const status = completed(await ended(handle));
+  const snapshot = status.data?.snapshot as SnapshotSummary;
+  assert.deepEqual([snapshot.capture, snapshot.copies], ['incremental', { local: 'present', eu: 'present' }]);
+  assert.deepEqual(status.data?.verified, { level: 'listed', copies: { local: 'good', eu: 'good' } });
+  incremental = snapshot.id;
+});
+
+let incremental: string;
 let before2: string;
 let first: RestoreResult;
 
@@ -175,6 +186,7 @@ test('a restore in place brings back the moment before the loss, keeps the old d
   const target = restoreTo(before2);
   const plan = await waitFor('the log to reach the target', () => estate.client.plan(target).catch(() => undefined));
   assert.match(plan.base.why ?? '', /^the nearest: /);
+  assert.equal(plan.base.snapshot, incremental);
   assert.equal(plan.forecast, undefined, 'nothing was restored yet');
   const handle = await estate.client.startRestore({ ...target, planDigest: plan.digest });
   const status = completed(await ended(handle));
