@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { mutants } from '../support/retention-model/mutants.ts';
 
-const SEQUENCES = process.env.HOLDFAST_SWEEP === 'full' ? 20_000 : 500;
+const SEQUENCES = process.env.HOLDFAST_SWEEP === 'full' ? 20_000 : 2_000;
 /** A mutant that lives longer than this is one that the model does not see. */
 const MUTANT_SEQUENCES = 400;
 const PROGRAM = join(import.meta.dirname, '../support/retention-model/program.ts');

@@ -1,7 +1,7 @@
 // Vaults for tests: in temporary directories, with a key file, and snapshots of bytes that a seed determines.
 
 import { createCipheriv, createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,9 +49,13 @@ export interface TestVaultOptions {
   readonly root?: string;
 }
 
-/** A file system in memory where there is one: the same files and the same order of calls, without the disk's time. */
+const ROOM_BYTES = 4 * 1024 ** 3;
+
+/** A file system in memory where there is a large one: the same files and the same order of calls, without the disk's time. */
 export function memoryDirectory(): string {
-  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  if (!existsSync('/dev/shm')) return tmpdir();
+  const { bavail, bsize } = statfsSync('/dev/shm');
+  return bavail * bsize >= ROOM_BYTES ? '/dev/shm' : tmpdir();
 }
 
 export async function testVault(setup: TestVaultOptions = {}): Promise<TestVault> {
