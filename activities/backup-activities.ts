@@ -5,11 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSecret, stateDirectoryOf } from '../config/index.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { LogOutage } from '../src/domain/component-report.ts';
-import { compareLsn, type Lsn } from '../src/domain/lsn.ts';
+import type { Lsn } from '../src/domain/lsn.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { judgeSlot } from '../src/domain/slot-pressure.ts';
 import { fail } from '../src/errors/index.ts';
 import { requirePoint } from '../src/host/log-point.ts';
+import { hasLogSince } from '../src/host/log-since.ts';
 import { observeHeads } from '../src/host/put-back.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
 import { type TakeBaseBackupOptions, takeBaseBackup } from '../src/postgres/backup/index.ts';
@@ -92,12 +93,8 @@ async function standbyOf(
 ): Promise<Pick<TakeBaseBackupOptions, 'standby'>> {
   const { standby } = databaseOf(services, component);
   if (standby === undefined) return {};
-  const hasLog = async (systemId: string, timeline: number, from: Lsn) => {
-    const logs = vault.copies.map(({ name }) => vault.log(component, systemId, name));
-    const listed = await Promise.allSettled(logs.map((log) => log.list({ timeline })));
-    const objects = listed.flatMap((it) => (it.status === 'fulfilled' ? it.value.objects : []));
-    return objects.some((object) => object.timeline === timeline && compareLsn(object.fromLsn, from) <= 0);
-  };
+  const hasLog = (systemId: string, timeline: number, from: Lsn) =>
+    hasLogSince(vault, component, { systemId, timeline, from });
   const source = { component, url: await resolveSecret(standby.url) };
   return { standby: { source, behindBytes: standby.behindBytes, hasLog } };
 }

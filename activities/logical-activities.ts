@@ -110,7 +110,7 @@ async function underOf(services: HostServices, { run, input }: LoadStep) {
   const { as, component, database } = input;
   if (as === undefined) return undefined;
   const planned = async () => ((await (await services.vault('restore')).getRecord(run, 'plan')) as LoadPlan).into;
-  return { estate: services.configuration.name, component, into: input.into ?? database ?? (await planned()) };
+  return { estate: services.configuration.name, component, run, into: input.into ?? database ?? (await planned()) };
 }
 
 function loadRequest({ host, configuration }: HostServices, run: string, input: LoadDumpInput): LoadRequest {

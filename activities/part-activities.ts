@@ -75,7 +75,7 @@ export function createPartActivities(services: HostServices): Pick<PostgresActiv
         const { run, component, input, production, database } = request;
         const target = await targetOf(services, request);
         if (input.table === undefined) return await dropLoaded(target, run);
-        const place = { estate: services.configuration.name, component };
+        const place = { estate: services.configuration.name, component, run };
         await onProduction(inDatabase(target, database), production, (plain) => dropPassing(plain, place));
       }),
   };

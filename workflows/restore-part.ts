@@ -6,7 +6,7 @@ import type { PartPlan, PartResult } from '../src/domain/part.ts';
 import { fail } from '../src/errors/index.ts';
 import { Approval } from './lib/approval.ts';
 import { buildingSteps, buildRecovered } from './lib/build-recovered.ts';
-import { type Conduct, operate } from './lib/operate.ts';
+import { always, type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
 type Conducting = Conduct<RestorePartInput>;
@@ -43,7 +43,9 @@ export async function restorePart(input: RestorePartInput): Promise<RunStatus> {
     // Clients may use it from now on; of what was built only the throwaway server is left to remove.
     saga.keep();
     tellResult(conduct, plan, placed);
-    await progress.step('tidy up', () => host.undo.abandonRestore(restore, 'stop the recovered server and remove it'));
+    await always(() =>
+      progress.step('tidy up', () => host.undo.abandonRestore(restore, 'stop the recovered server and remove it')),
+    );
     return describe(plan, placed);
   });
 }

@@ -335,6 +335,8 @@ export class PackingSnapshotWriter implements SnapshotWriter {
         await this.#cutter.push(bytes);
       });
       this.#cutter.end();
+      // Its last bytes must not wait for the next large file: the whole tree behind it would wait in memory.
+      await this.#cutter.flush();
       if ('code' in read || !read.isTorn || attempt === LARGE_ATTEMPTS) {
         let told: LocalFileResult | undefined;
         this.#local(place, file, 'code' in read ? read : { ...read, chunks: 0 }, (result) => {

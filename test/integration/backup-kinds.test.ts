@@ -89,7 +89,11 @@ test('a base backup with a damaged page is kept, marked and told, and a restore 
   const [component] = await estate.client.components();
   assert.equal(component?.state, 'late');
   assert.ok(
-    component.findings.some(({ message }) => message === `the newest snapshot ${snapshot.id} has damaged pages`),
+    component.findings.some(
+      ({ message }) =>
+        message.startsWith(`the newest snapshot ${snapshot.id} has damaged pages`) &&
+        message.includes('public.damaged'),
+    ),
     JSON.stringify(component.findings),
   );
   const restore = { ...estate.input, to: 'latest', approval: 'never', approveWithinSeconds: 600 } as const;

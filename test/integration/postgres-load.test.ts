@@ -212,7 +212,7 @@ test('a table of a dump is loaded under another name beside the one that is ther
     `drop table public.entries_then; create schema holdfast_load_00000000;
     comment on schema holdfast_load_00000000 is 'made by holdfast for database/main of acme'`,
   );
-  await undoLoad(context, request.run, { estate: 'acme', component: COMPONENT, into: 'bank' });
+  await undoLoad(context, request.run, { estate: 'acme', component: COMPONENT, run: request.run, into: 'bank' });
   assert.equal(await plainDump(server, 'bank'), before);
   assert.deepEqual(await databases(server), ['bank', 'postgres']);
 });

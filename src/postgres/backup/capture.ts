@@ -1,6 +1,7 @@
 // One attempt at a base backup by the stream of BASE_BACKUP: from the server into the vault, proves it against the server's manifest, commits it last.
 
 import { createHash } from 'node:crypto';
+import { isAbsolute } from 'node:path';
 import { lsnValue } from '../../domain/lsn.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotOnCopies, SnapshotWriter, StoredFile } from '../../vault/types.ts';
@@ -17,6 +18,7 @@ import {
 import { chooseParent, requireIncremental } from './choose-parent.ts';
 import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFacts } from './conclude.ts';
 import { DamageLog } from './damage-log.ts';
+import { emptyTablespace } from './data-directory.ts';
 import { wholePath } from './incremental-file.ts';
 import { Overlay, unusable, type WholeFile } from './overlay.ts';
 import { PageChecker } from './page-checksum.ts';
@@ -55,6 +57,8 @@ export class Capture {
   private readonly options: TakeBaseBackupOptions;
   private readonly way: CaptureWay;
   private readonly connection: ReplicationConnection;
+  /** Tablespaces of which something came. */
+  private readonly spaces = new Set<number>();
   private readonly arrived = new Map<string, ManifestFile>();
   /** Files that the snapshot has otherwise than they were sent, by the path they were sent under. */
   private readonly changed = new Map<string, WholeFile>();
@@ -91,6 +95,9 @@ export class Capture {
       if (facts.pageChecksums) this.checker = new PageChecker(facts.pageSizeBytes, lsnValue(stream.start.startLsn));
       await addLinks(writer, stream.start.tablespaces);
       for await (const archive of stream.archives()) await this.addArchive(writer, archive, stream);
+      for (const { oid, location } of stream.start.tablespaces) {
+        if (isAbsolute(location) && !this.spaces.has(oid)) emptyTablespace(oid, location);
+      }
       const end = await stream.finish();
       await this.prove(writer, system.systemId, stream, end);
       const { startLsn, timeline, tablespaces } = stream.start;
@@ -133,6 +140,7 @@ export class Capture {
     const prefix = archive.tablespaceOid === undefined ? '' : `pg_tblspc/${archive.tablespaceOid}/`;
     for await (const entry of archive.entries) {
       const path = `${prefix}${entry.path}`;
+      if (archive.tablespaceOid !== undefined && entry.path !== '') this.spaces.add(archive.tablespaceOid);
       const { mode, mtimeSeconds } = entry;
       if (entry.type === 'directory') {
         if (entry.path !== '') await writer.addDirectory({ path, mode, mtimeSeconds });

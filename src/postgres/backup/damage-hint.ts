@@ -23,11 +23,15 @@ export function damageHint(
   { kind, name, of = name, part, database }: Omit<DamagedRelation, 'hint' | 'path' | 'blocks'>,
   { isSystem, table, clean }: DamageCircumstances,
 ): string {
-  if (kind === 'index' || kind === 'TOAST index') return `made anew by: REINDEX INDEX ${name};`;
-  // Maps are made anew with the table's file.
-  if (part !== undefined) return `made anew with the table: VACUUM FULL ${of};`;
+  if (kind === 'index' || kind === 'TOAST index') {
+    // Without CONCURRENTLY writers wait; the catalogue's own cannot be made so.
+    return `made anew by: REINDEX INDEX ${isSystem || kind === 'TOAST index' ? '' : 'CONCURRENTLY '}${name};`;
+  }
+  // The server takes a map's page that it cannot read for an empty one; reading every page of the table fills it again.
+  if (part !== undefined) return `filled again by: VACUUM (DISABLE_PAGE_SKIPPING) ${of};`;
   if (kind === 'materialized view') return `made anew by: REFRESH MATERIALIZED VIEW ${name};`;
-  if (kind === 'sequence') return `set it again: SELECT setval('${name}', …); behind the largest value in use`;
+  if (kind === 'sequence')
+    return `make another one and give it to the column (CREATE SEQUENCE … OWNED BY …; ALTER COLUMN … SET DEFAULT nextval(…)), begun behind the largest value in use; ${name} itself can no longer be read`;
   if (isSystem)
     return `the catalogue itself: recover the whole database${clean ? `, ${command(clean)}` : ', from a standby or a dump'}`;
   const lost = `the rows of ${of} on these pages are lost here: have the table back`;

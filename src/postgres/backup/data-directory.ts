@@ -3,6 +3,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { fail } from '../../errors/index.ts';
 import type { Tablespace } from '../types.ts';
 import { becomesStream } from './becomes-stream.ts';
 import { CONTROL_FILE } from './control-file.ts';
@@ -75,9 +76,22 @@ export async function* walkDataDirectory(directory: DataDirectory): AsyncGenerat
   const { root, tablespaces, tablespaceDirectory } = directory;
   for (const { oid, location } of tablespaces) {
     const source = Buffer.from(path.join(location, tablespaceDirectory));
+    // The server makes it with the tablespace: without it the disk is not there, or not seen from here.
+    if ((await statOf(source)) === undefined) emptyTablespace(oid, location);
     yield* walkBelow(directory, source, `pg_tblspc/${oid}/${tablespaceDirectory}`);
   }
   yield* walkInside(directory, Buffer.from(root), '');
+}
+
+/** A backup without it would look whole. Throws `BACKUP_INVALID`. */
+export function emptyTablespace(oid: number, location: string): never {
+  return fail(
+    'BACKUP_INVALID',
+    `tablespace ${oid} is not in its place '${location}': not even its directory is there`,
+    {
+      hint: `is the disk of '${location}' mounted, and does the worker see it? DROP TABLESPACE, when it is meant to be gone`,
+    },
+  );
 }
 
 /** The directory and what is in it. */

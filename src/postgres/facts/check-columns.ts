@@ -57,5 +57,5 @@ interface Found extends Record<string, unknown> {
 const foundSql = `select current_user::text as role, c.oid is not null as relation, a.attnum is not null as column,
   has_column_privilege(c.oid, a.attnum, 'select') as readable
   from (select) as one
-  left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on nspname = $1 and relname = $2 and relkind in ('r', 'p', 'm', 'v', 'f')
+  left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on nspname = $1 and relname = $2 and relkind in ('r', 'p')
   left join pg_attribute a on a.attrelid = c.oid and a.attname = $3 and a.attnum > 0 and not a.attisdropped`;

@@ -24,6 +24,8 @@ export interface FactComparison {
   readonly words?: string;
   /** There was something to compare: a row, a value, an object. */
   readonly isSomething: boolean;
+  /** Rows that were deleted explain it; so does data that is missing. A person decides. */
+  readonly isDoubtful?: true;
 }
 
 /** Orders two values of a column as the database does; negative when the first is smaller. */
@@ -93,7 +95,10 @@ function compareTable(was: TableFacts, is: TableFacts | undefined, { facts, rela
   return { fact, verdict: relation === 'later' ? 'moved on' : 'contradicts', words, isSomething };
 }
 
-/** The column was chosen because it never goes back: smaller than before is less than was there, larger than later has never been. */
+/**
+ * The column was chosen because it never goes back: smaller than before, or larger than later, is told as doubtful. It refuses nothing: a DELETE before or after
+ * the target explains both, and to bring back what was deleted is what a recovery is for.
+ */
 async function compareMaximum(
   column: string,
   was: string | null,
@@ -106,12 +111,19 @@ async function compareMaximum(
   const isSomething = was !== null || is !== null;
   if (was === is) return { fact, verdict: 'equal', isSomething };
   const words = `${was ?? 'nothing'} then, ${is ?? 'nothing'} now`;
-  const against = (reason = words): FactComparison => ({ fact, verdict: 'contradicts', words: reason, isSomething });
-  if (relation !== 'later') return against();
-  if (was !== null && (is === null || (await order(column, is, was)) < 0)) return against(`${words}: it has gone back`);
+  if (relation !== 'later') return { fact, verdict: 'contradicts', words, isSomething };
+  const doubtful = (reason: string): FactComparison => ({
+    ...{ fact, verdict: 'moved on', words: `${words}: ${reason}`, isSomething },
+    isDoubtful: true,
+  });
   const later = next?.maxima.find((each) => each.column === column);
-  if (later !== undefined && is !== null && (later.value === null || (await order(column, is, later.value)) > 0))
-    return against(`${words}: more than the ${later.value ?? 'nothing'} of the next backup`);
+  try {
+    if (was !== null && (is === null || (await order(column, is, was)) < 0)) return doubtful('it has gone back');
+    if (later !== undefined && is !== null && (later.value === null || (await order(column, is, later.value)) > 0))
+      return doubtful(`more than the ${later.value ?? 'nothing'} of the next backup`);
+  } catch {
+    return { fact, verdict: 'not compared', words: `${words}: its type was changed`, isSomething: false };
+  }
   const bound = later === undefined ? '' : `, up to ${later.value} in the next backup`;
   return { fact, verdict: 'moved on', words: `${words}${bound}`, isSomething };
 }

@@ -10,9 +10,12 @@ const MOST_NAMED = 5;
 export function factsCheck(database: string, comparisons: readonly FactComparison[], when: string): RecoveryCheck {
   const name = `facts ${database}`;
   const of = (verdict: FactVerdict) => comparisons.filter((each) => each.verdict === verdict);
-  const [against, moved, left, equal] = [of('contradicts'), of('moved on'), of('not compared'), of('equal')];
-  const compared = [...against, ...moved, ...equal].some(({ isSomething }) => isSomething);
+  const [against, allMoved, left, equal] = [of('contradicts'), of('moved on'), of('not compared'), of('equal')];
+  const doubtful = allMoved.filter(({ isDoubtful }) => isDoubtful);
+  const moved = allMoved.filter(({ isDoubtful }) => !isDoubtful);
+  const compared = [...against, ...allMoved, ...equal].some(({ isSomething }) => isSomething);
   const counts = [
+    ...(doubtful.length === 0 ? [] : [`look at ${named(doubtful)}; rows were deleted, or are missing`]),
     `${equal.length} equal`,
     ...(moved.length === 0 ? [] : [`${moved.length} moved on as expected (${named(moved)})`]),
     ...(left.length === 0 ? [] : [`${left.length} not compared (${named(left)})`]),
@@ -22,7 +25,7 @@ export function factsCheck(database: string, comparisons: readonly FactCompariso
     return { name, ok: false, value, verdict: 'contradicts' };
   }
   if (!compared) return notCompared(name, `nothing compared, because nothing in it has a row or a value: ${counts}`);
-  return { name, ok: true, value: `${when}: ${counts}`, verdict: moved.length > 0 ? 'moved on' : 'equal' };
+  return { name, ok: true, value: `${when}: ${counts}`, verdict: allMoved.length > 0 ? 'moved on' : 'equal' };
 }
 
 export function notCompared(name: string, value: string): RecoveryCheck {

@@ -83,13 +83,14 @@ interface Listed extends Record<string, unknown> {
   readonly readable: boolean;
 }
 
-/** Temporary and unlogged tables are not in a recovery; of partitioned ones the parts are counted. */
+/** Temporary and unlogged tables are not in a recovery; of partitioned ones the parts are counted; what is an extension's, its version fills. */
 const listSql = `select c.oid::int8::text as oid, quote_ident(nspname) || '.' || quote_ident(relname) as name, relkind = 'm' as materialized,
   greatest(reltuples, -1)::int8::text as estimate, relfilenode::int8::text as file,
   (relpages::int8 * current_setting('block_size')::int8)::text as bytes, has_table_privilege(c.oid, 'select') as readable
   from pg_class c join pg_namespace n on n.oid = relnamespace
   where relkind in ('r', 'm') and relpersistence = 'p' and (relkind = 'r' or relispopulated)
     and nspname !~ '^pg_' and nspname <> 'information_schema'
+    and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
   order by relpages desc, name`;
 
 class Reader {
@@ -117,8 +118,15 @@ class Reader {
   async maxima(): Promise<readonly MaximumFacts[]> {
     const maxima: MaximumFacts[] = [];
     for (const name of this.request.maximum) {
+      const where = `the maximum of ${name} in database '${this.request.database}'`;
+      const kind = await this.question<{ kind: string | null }>(kindSql(parseColumnName(name)));
+      // A view is not of the database's own instant, and a foreign table not even of this server.
+      if (!('why' in kind) && !['r', 'p'].includes(kind.rows[0]?.kind ?? 'r')) {
+        this.problems.push(`${where}: not the column of a table`);
+        continue;
+      }
       const row = await this.question<{ value: string | null }>(maximumSql(parseColumnName(name)));
-      if ('why' in row) this.problems.push(`the maximum of ${name} in database '${this.request.database}': ${row.why}`);
+      if ('why' in row) this.problems.push(`${where}: ${row.why}`);
       else maxima.push({ column: name, value: row.rows[0]!.value });
     }
     return maxima;
@@ -190,6 +198,11 @@ class Reader {
 export function maximumSql({ schema, table, column }: ColumnName): string {
   const quoted = [schema, table].map(quote).join('.');
   return `select max(${quote(column)})::text as value from ${quoted}`;
+}
+
+function kindSql({ schema, table }: ColumnName): string {
+  const text = [schema, table].map(quote).join('.').replaceAll("'", "''");
+  return `select (select relkind::text from pg_class where oid = to_regclass('${text}')) as kind`;
 }
 
 function quote(name: string): string {

@@ -72,7 +72,9 @@ const objects: Readonly<Record<SchemaKind, string>> = {
       concat_ws(' ', ${relation}, y.polname, y.polpermissive::text, pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))
     from pg_policy y join pg_class c on c.oid = y.polrelid join pg_namespace n on n.oid = c.relnamespace
     where ${userSchema} and ${own('pg_class', 'c')}`,
-  extensions: 'select extname::text as s, concat_ws($$ $$, extname, extversion) as d from pg_extension',
+  // Every database that is made has plpgsql, also where the one that was dumped had not.
+  extensions:
+    'select extname::text as s, concat_ws($$ $$, extname, extversion) as d from pg_extension where extname <> $$plpgsql$$',
 };
 
 /** 128 bits tell any change that is not made on purpose to go unseen. */

@@ -20,6 +20,8 @@ const LAYOUT_VERSION = 4;
 
 const BTREE_MAGIC = 0x053162;
 const BTREE_ROOT_FLAG = 1 << 1;
+/** Of a root that was split a moment before the target: what is above it comes with the next insertion. */
+const BTREE_INCOMPLETE_SPLIT_FLAG = 1 << 7;
 const HASH_MAGIC = 0x6440640;
 const GIST_PAGE_ID = 0xff81;
 const GIN_META_FLAG = 1 << 3;
@@ -50,7 +52,8 @@ function begins(isSo: boolean, what: string, first: FirstPage): FirstPage | Wron
 
 const roots: Readonly<Record<string, (page: Buffer, special: number, first: FirstPage) => boolean>> = {
   btree: (page, special, { level }) =>
-    (page.readUInt16LE(special + 12) & BTREE_ROOT_FLAG) !== 0 && page.readUInt32LE(special + 8) === level,
+    (page.readUInt16LE(special + 12) & (BTREE_ROOT_FLAG | BTREE_INCOMPLETE_SPLIT_FLAG)) !== 0 &&
+    page.readUInt32LE(special + 8) === level,
   gin: (page, special) => (page.readUInt16LE(special + 6) & GIN_META_FLAG) === 0,
   spgist: (page, special) => page.readUInt16LE(special + 6) === SPGIST_PAGE_ID,
 };
@@ -59,6 +62,8 @@ const roots: Readonly<Record<string, (page: Buffer, special: number, first: Firs
 const specials: Readonly<Record<string, number>> = { btree: 16, hash: 16, gist: 16, gin: 8, spgist: 8, brin: 8 };
 
 export function readFirstPage(method: string, page: Buffer, checker?: PageChecker): FirstPage | WrongPage {
+  // Whether an access method that is not the server's own keeps a first page at all is its own matter.
+  if (page.length === 0 && firstPages[method] === undefined) return itself;
   const wrong = wrongLayout(method, page, 0, checker);
   if (wrong !== undefined) return { wrong: `its first page ${wrong}` };
   return firstPages[method]?.(page, page.readUInt16LE(16)) ?? {};

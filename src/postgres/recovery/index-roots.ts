@@ -10,6 +10,8 @@ export interface IndexRoots {
   readonly indexes: number;
   /** Fewer than `indexes` when the time ended. */
   readonly read: number;
+  /** Not among `indexes`: what a `CREATE INDEX CONCURRENTLY` that failed, or was under way, has left; the server itself searches none of them. */
+  readonly notBuilt: number;
   /** In words, one for each index that no search can begin at. */
   readonly wrong: readonly string[];
 }
@@ -23,7 +25,8 @@ const EVERY_PAGE = (1n << 64n) - 1n;
 
 /** The system's own and those of TOAST tables too; unlogged ones are made anew by a recovery. */
 const indexesSql = `select c.oid::int8::text as oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
-    t.oid::regclass::text as of, a.amname::text as method, pg_relation_filepath(c.oid) as file
+    t.oid::regclass::text as of, a.amname::text as method, pg_relation_filepath(c.oid) as file,
+    i.indisvalid and i.indisready as built
   from pg_class c join pg_index i on i.indexrelid = c.oid join pg_class t on t.oid = i.indrelid
     join pg_namespace n on n.oid = c.relnamespace join pg_am a on a.oid = c.relam
   where c.relkind = 'i' and c.relpersistence = 'p' order by c.oid`;
@@ -38,6 +41,7 @@ interface Index extends Record<string, unknown> {
   readonly of: string;
   readonly method: string;
   readonly file: string;
+  readonly built: boolean;
 }
 
 interface Wanted {
@@ -53,7 +57,8 @@ export async function readIndexRoots(session: RecoveredSession, untilMs: number)
   const [settings] = await session.query<{ page: number; checksums: boolean }>(settingsSql);
   const { page: pageBytes, checksums } = settings!;
   const checker = checksums ? new PageChecker(pageBytes, EVERY_PAGE) : undefined;
-  const indexes = await session.query<Index>(indexesSql);
+  const listed = await session.query<Index>(indexesSql);
+  const indexes = listed.filter(({ built }) => built);
   const wrong: string[] = [];
   let read = 0;
   for (; read < indexes.length && performance.now() < untilMs; read += AT_ONCE) {
@@ -67,7 +72,8 @@ export async function readIndexRoots(session: RecoveredSession, untilMs: number)
     }
     if (suspects.length > 0) wrong.push(...words);
   }
-  return { indexes: indexes.length, read: Math.min(read, indexes.length), wrong };
+  const notBuilt = listed.length - indexes.length;
+  return { indexes: indexes.length, read: Math.min(read, indexes.length), notBuilt, wrong };
 }
 
 async function lookAt(

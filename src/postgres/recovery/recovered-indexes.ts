@@ -44,15 +44,12 @@ async function checkDatabase(server: RecoveredServer, database: string, untilMs:
   try {
     const session = await openSession(server, database);
     try {
-      const { indexes, read, wrong } = await readIndexRoots(session, untilMs);
+      const { indexes, read, notBuilt, wrong } = await readIndexRoots(session, untilMs);
       if (wrong.length > 0) return { name, ok: false, value: some(wrong) };
-      if (read === indexes) return { name, ok: true, value: `${indexes} indexes can be searched` };
-      return {
-        name,
-        ok: true,
-        value: `${read} of ${indexes} indexes can be searched; for the rest the time was over`,
-        notDone: true,
-      };
+      const left = notBuilt === 0 ? '' : `; ${notBuilt} are invalid, as they were: a concurrent build did not end`;
+      if (read === indexes) return { name, ok: true, value: `${indexes} indexes can be searched${left}` };
+      const value = `${read} of ${indexes} indexes can be searched; for the rest the time was over${left}`;
+      return { name, ok: true, value, notDone: true };
     } finally {
       await session.close();
     }

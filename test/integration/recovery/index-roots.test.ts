@@ -56,8 +56,15 @@ for (const major of [15, 18]) {
       await server.query(`create index by_${method} on things using ${method} (${columns[method]})`);
     await server.query('create table nothing (n int primary key)');
     await server.query('create index unfinished on nothing (n) where n > 0');
+    // What a concurrent build that failed leaves: an index without a file's content, which the server never searches.
+    await server.query('create table twins (n int)');
+    await server.query('insert into twins values (1), (1)');
+    await assert.rejects(server.query('create unique index concurrently twins_once on twins (n)'), /could not create unique index/);
     const well = await look(server);
-    assert.match(well?.value ?? '', /^\d+ indexes can be searched$/);
+    assert.match(
+      well?.value ?? '',
+      /^\d+ indexes can be searched; 1 are invalid, as they were: a concurrent build did not end$/,
+    );
     assert.equal(well?.ok, true);
 
     const paths = new Map<string, string>();

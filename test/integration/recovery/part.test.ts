@@ -131,7 +131,10 @@ async function damaged(t: TestContext, major: number): Promise<Estate> {
      insert into ledger.numbered (note) select 'note ' || n from generate_series(1, 10) n;
      create table ledger.parent (n int primary key);
      create table ledger.child (more text) inherits (ledger.parent);
-     insert into ledger.child values (1, 'one'), (2, 'two');`,
+     insert into ledger.child values (1, 'one'), (2, 'two');
+     create table ledger.codes (id int primary key, code int);
+     insert into ledger.codes values (1, 7), (2, 7);
+     create table ledger.filled (n int);`,
   );
   await source.capture();
   await inDatabase(server, 'bank', "update ledger.accounts set owner = owner || '!' where id <= 3");
@@ -142,7 +145,11 @@ async function damaged(t: TestContext, major: number): Promise<Estate> {
     'bank',
     `update ledger.accounts set balance = 0; delete from ledger.accounts where id > 450 and id not in (select account from ledger.entries);
      insert into ledger.accounts (owner) values ('new 1'), ('new 2');
-     update ledger.entries set note = 'lost'; delete from ledger.numbered where id > 5; update ledger.child set more = 'lost'`,
+     update ledger.entries set note = 'lost'; delete from ledger.numbered where id > 5; update ledger.child set more = 'lost';
+     update ledger.codes set code = 8 where id = 2; alter table ledger.codes add constraint codes_once unique (code) deferrable;
+     create function ledger.still() returns trigger language plpgsql as 'begin return new; end';
+     create trigger codes_still before insert on ledger.codes for each row execute function ledger.still();
+     insert into ledger.filled values (1)`,
   );
   await source.ship();
   const restores = await Restores.of(t, source);
@@ -345,6 +352,26 @@ for (const major of [15, 18]) {
         message: /1 rows of ledger\.lines would refer to rows of ledger\.accounts that are not there/,
       });
       await estate.query("delete from ledger.lines where note = 'of a new one'");
+    });
+
+    await t.test(
+      'rows that a deferrable key of today does not take are refused, though its trigger keeps still',
+      async () => {
+        await assert.rejects(estate.replace({ schema: 'ledger', table: 'codes' }), {
+          code: 'TARGET_UNFIT',
+          message: /rows would be equal in the key 'codes_once'/,
+        });
+        assert.deepEqual(await estate.query('select code from ledger.codes order by id'), [{ code: 7 }, { code: 8 }]);
+      },
+    );
+
+    await t.test('a moment at which the table held nothing does not empty it', async () => {
+      await assert.rejects(estate.replace({ schema: 'ledger', table: 'filled' }), {
+        code: 'TARGET_UNFIT',
+        message: /held no row at that moment, and has 1 today: nothing was changed/,
+        hint: /Choose an earlier one/,
+      });
+      for (const schema of await estate.passing()) await estate.query(`drop schema ${schema} cascade`);
     });
 
     await t.test('a lock that is not had in time is given up, so that nobody waits behind us for long', async () => {

@@ -11,7 +11,7 @@ function messages(snapshots: readonly { kind: string; from: string }[], backup: 
   return snapshotFindings(facts as unknown as ComponentFacts).map(({ message, hint }) => `${message} (${hint})`);
 }
 
-const base = { kind: 'physical', from: '2026-11-25T02:00:00.000000Z' };
+const base = { kind: 'physical', from: '2026-11-25T02:00:00.000000Z', engine: {} };
 const oldDump = { kind: 'logical', from: '2026-11-24T02:30:00.000000Z' };
 const dump = { kind: 'logical', from: '2026-11-25T02:30:00.000000Z' };
 const both = { full: 'daily 02:00', logical: 'daily 02:30' };

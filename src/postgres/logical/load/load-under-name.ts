@@ -56,7 +56,7 @@ export async function countUnder(target: Source, { as, into }: UnderName): Promi
   return Number(row?.rows);
 }
 
-export type LeftUnder = Pick<UnderName, 'estate' | 'component' | 'into'>;
+export type LeftUnder = Pick<UnderName, 'estate' | 'component' | 'into' | 'run'>;
 
 export async function dropUnder(target: Source, { into, ...place }: LeftUnder): Promise<void> {
   await comparing(inDatabase(target, into), (plain) => dropPassing(plain, place));

@@ -14,7 +14,7 @@ import { verifyDump } from '../verify-dump.ts';
 import { isEqual, rowSum } from './row-sum.ts';
 import { type ClusterSeen, comparing, onProduction } from './sessions.ts';
 import { lookAtTable } from './table-facts.ts';
-import { PASSING_SCHEMAS, passingMark, passingSchema, quoted } from './table-names.ts';
+import { passingMark, passingSchema, passingSchemasLike, quoted } from './table-names.ts';
 
 export interface CarryRequest {
   readonly run: string;
@@ -134,12 +134,12 @@ export async function compareApart(plain: PlainConnection, table: TableName, ext
 /** Of this run and of those of the component that have ended. Never one without our mark, or one that another role has loaded. */
 export async function dropPassing(
   plain: PlainConnection,
-  request: Pick<CarryRequest, 'estate' | 'component'>,
+  request: Pick<CarryRequest, 'estate' | 'component' | 'run'>,
 ): Promise<void> {
   const sql = `select nspname::text as name from pg_namespace where nspname ~ $1 and obj_description(oid, 'pg_namespace') = $2
     and pg_has_role(nspowner, 'usage')`;
   const found = await plain.query<{ name: string }>('look for what was left', sql, [
-    PASSING_SCHEMAS,
+    passingSchemasLike(request.run),
     passingMark(request),
   ]);
   for (const { name } of found)

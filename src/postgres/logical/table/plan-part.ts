@@ -8,6 +8,7 @@ import { type ErrorCode, type ErrorData, fail, HoldfastError, toHoldfastError } 
 import type { PlainConnection } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { inDatabase } from '../client-environment.ts';
+import { holderHint, isLockTimeout } from './lock-timeout.ts';
 import { needsReplica } from './replace-rows.ts';
 import { clusterOf, comparing } from './sessions.ts';
 import { requireRows } from './set-apart.ts';
@@ -77,11 +78,18 @@ export async function lookAtPart(target: Source, request: PartRequest, recovered
   if (!all.includes(database))
     fail('NOT_FOUND', `there is no database '${database}' today`, { hint: `databases: ${all.join(', ')}` });
   const { table } = request;
+  const held = (error: unknown): never => {
+    if (!isLockTimeout(error)) throw error;
+    return fail('LOCKED', `'${plainName(table)}' is held by somebody: it could not be looked at`, {
+      hint: holderHint(table),
+      cause: error,
+    });
+  };
   const facts = await comparing(inDatabase(target, database), async (plain) => {
     const today = await lookAtTable(plain, table);
     for (const blocker of await blockersOf(plain, request, table, today)) blockers.push(blocker);
     return today;
-  });
+  }).catch(held);
   return withDigest(request, describeTable(request, { production, database, table, blockers, today: facts }));
 }
 

@@ -6,9 +6,11 @@ import type { TableName } from '../../../domain/part.ts';
 import { fail, HoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
 import type { Extracted } from './carry-table.ts';
+import { proveUniqueness } from './deferred-uniqueness.ts';
 import { fitColumns } from './fit-columns.ts';
 import { proveForeignKeys } from './foreign-keys.ts';
 import { closeTo, giveTo, isBroughtBack, markTable } from './give-name.ts';
+import { holderHint, isLockTimeout } from './lock-timeout.ts';
 import { isEqual, rowSum } from './row-sum.ts';
 import { inTransaction } from './sessions.ts';
 import { columnsOf, lookAtTable, type TableFacts } from './table-facts.ts';
@@ -50,10 +52,14 @@ export async function replaceRows(plain: PlainConnection, request: ReplaceReques
   const { run, table, signal, onWaiting, lock = LOCK, check } = request;
   const kept = keptTable(table, run);
   if (await isBroughtBack(plain, kept, run)) return await countKept(plain, kept);
+  const mayCommit = async () => {
+    signal.throwIfAborted();
+    await check?.();
+  };
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     try {
-      return await inTransaction(plain, () => exchange(plain, request, kept), check);
+      return await inTransaction(plain, () => exchange(plain, request, kept), mayCommit);
     } catch (error) {
       if (!isLockTimeout(error)) throw explained(error, table);
       if (attempt === lock.tries) throw inUse(table, lock, error);
@@ -76,12 +82,18 @@ async function countKept(plain: PlainConnection, kept: TableName): Promise<Repla
 async function exchange(plain: PlainConnection, request: ReplaceRequest, kept: TableName): Promise<ReplacedRows> {
   const { run, table, extracted, about, lock = LOCK } = request;
   await plain.query('bound the wait', `set local lock_timeout = ${lock.waitMs}`);
-  // Everything but plain reading waits: also the locks that foreign keys take on single rows.
-  await plain.query('lock the table', `lock table ${quoted(table)} in exclusive mode`);
+  const { kind } = (await lookAtTable(plain, table)) ?? gone(table);
+  // Everything but plain reading waits: also the locks that foreign keys take on single rows. Tables that inherit are none of it; partitions are.
+  const only = kind === 'p' ? '' : 'only ';
+  await plain.query('lock the table', `lock table ${only}${quoted(table)} in exclusive mode`);
   const facts = (await lookAtTable(plain, table)) ?? gone(table);
   const passing = { schema: passingSchema(run), table: table.table };
-  const source =
-    (await lookAtTable(plain, passing)) ?? fail('JOURNAL_STATE', `'${passing.schema}' does not hold the rows`);
+  const source = await lookAtTable(plain, passing);
+  if (!source) {
+    // An attempt before this one was not told that it had committed, and became visible while the lock was waited for.
+    if (await isBroughtBack(plain, kept, run)) return await countKept(plain, kept);
+    return fail('JOURNAL_STATE', `'${passing.schema}' does not hold the rows`);
+  }
   const { columns, warnings } = fitColumns(table, await columnsOf(plain, source.oid), facts.columns);
   if (columns.join('\n') !== extracted.columns.join('\n')) {
     fail('PLAN_CHANGED', `the columns of '${plainName(table)}' were changed meanwhile`, { hint: 'start it again' });
@@ -89,6 +101,15 @@ async function exchange(plain: PlainConnection, request: ReplaceRequest, kept: T
   if (needsReplica(facts)) await plain.query('keep triggers still', 'set local session_replication_role = replica');
   const own = `${facts.kind === 'p' ? '' : 'only '}${quoted(table)}`;
   const keptRows = await keepAside(plain, { own, kept, facts });
+  if (extracted.rows === 0 && keptRows > 0) {
+    fail(
+      'TARGET_UNFIT',
+      `'${plainName(table)}' held no row at that moment, and has ${keptRows} today: nothing was changed`,
+      {
+        hint: 'was it emptied just before that moment? Choose an earlier one; to empty it on purpose, TRUNCATE does that',
+      },
+    );
+  }
   await plain.query('take the rows out', `delete from ${own}`);
   const list = columns.map((name) => pg.escapeIdentifier(name)).join(', ');
   // Tables without columns of their own choosing still have rows.
@@ -106,6 +127,7 @@ async function exchange(plain: PlainConnection, request: ReplaceRequest, kept: T
     );
   }
   await proveForeignKeys(plain, table, facts);
+  await proveUniqueness(plain, table, facts);
   const moved = await moveSequences(plain, facts);
   await plain.query('drop the schema of passage', `drop schema ${pg.escapeIdentifier(passing.schema)} cascade`);
   await markTable(plain, kept, `rows of ${plainName(table)} before they were replaced ${about}\n${tableMark(run)}`);
@@ -179,18 +201,12 @@ async function isBehind(
   return row?.at;
 }
 
-const LOCK_NOT_AVAILABLE = '55P03';
-
-function isLockTimeout(error: unknown): boolean {
-  return error instanceof HoldfastError && error.details?.sqlstate === LOCK_NOT_AVAILABLE;
-}
-
 function inUse(table: TableName, { tries, waitMs }: LockTries, cause: unknown): HoldfastError {
   return new HoldfastError(
     'LOCKED',
     `'${plainName(table)}' is in use: it could not be locked in ${tries} tries of ${waitMs} ms`,
     {
-      hint: `who holds it: SELECT pid, usename, query FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE relation = '${quoted(table)}'::regclass; nothing was changed`,
+      hint: `${holderHint(table)}; nothing was changed`,
       cause,
     },
   );

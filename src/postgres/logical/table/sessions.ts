@@ -67,6 +67,10 @@ export async function onProduction<T>(
 export async function comparing<T>(source: Source, work: (plain: PlainConnection) => Promise<T>): Promise<T> {
   const speak = async (plain: PlainConnection) => {
     await speakAlike(plain);
+    // The locks of a session that nobody hears any more go within seconds, not when its statement ends.
+    await plain.query('watch the connection', "set client_connection_check_interval = '5s'");
+    // Whoever holds a table for long is named, not waited for.
+    await plain.query('bound the wait', "set lock_timeout = '10s'");
     return await work(plain);
   };
   return await withPlain(source, speak, { statementMs: STATEMENT_MS });

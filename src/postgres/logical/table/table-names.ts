@@ -21,10 +21,12 @@ export function passingSchema(run: string): string {
   return `holdfast_${run.replaceAll('-', '_')}`;
 }
 
-/** Of every passing schema, whoever made it. */
-export const PASSING_SCHEMAS = '^holdfast_(part|load)_[0-9a-f]{8}$';
+/** Of the passing schemas of all runs of this one's kind: a part and a load of one component may be under way together. */
+export function passingSchemasLike(run: string): string {
+  return `^holdfast_${run.slice(0, run.lastIndexOf('-'))}_[0-9a-f]{${DIGITS}}$`;
+}
 
-/** Comment on a passing schema: a component has one such run at a time, so what carries another run's was left by one that has ended. */
+/** Comment on a passing schema: a component has one run of each kind at a time, so what carries another run's was left by one that has ended. */
 export function passingMark({ estate, component }: { readonly estate: string; readonly component: string }): string {
   return `made by holdfast for ${component} of ${estate}`;
 }

@@ -56,7 +56,9 @@ export async function extractDatabase(
 /** Roles that own something in the database, or are granted something. */
 const rolesSql = `select distinct rolname::text as name from pg_shdepend s join pg_roles r on r.oid = s.refobjid
   where s.refclassid = 'pg_authid'::regclass and (dbid = (select oid from pg_database where datname = current_database())
-  or (classid = 'pg_database'::regclass and objid = (select oid from pg_database where datname = current_database()))) order by 1`;
+  or (classid = 'pg_database'::regclass and objid = (select oid from pg_database where datname = current_database())))
+  union select rolname::text from pg_db_role_setting join pg_roles r on r.oid = setrole
+  where setdatabase = (select oid from pg_database where datname = current_database()) order by 1`;
 
 async function requireRoles(own: Source, target: Source): Promise<void> {
   const roles = await withPlain(own, (plain) => plain.query<{ name: string }>('list its roles', rolesSql));
