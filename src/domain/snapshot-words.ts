@@ -2,6 +2,9 @@
 
 import type { DamagedRelation, FactsSummary, SnapshotSummary } from './component-report.ts';
 
+/** Why a table is not counted: the role of the backup lacks the right, which a statement mends. */
+export const NOT_READABLE = 'may not be read';
+
 /** What a restore will not be able to compare. */
 export function factsWarnings(facts: FactsSummary | undefined): readonly string[] {
   const { missing } = facts ?? {};

@@ -5,6 +5,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { syncDirectory } from '../system/index.ts';
 import { type Bandwidth, type Pace, paced } from './bandwidth.ts';
 import { withDeadline } from './deadline.ts';
 import { checkKey, checkPrefix, compareKeys, TEMPORARY_PREFIX } from './keys.ts';
@@ -311,15 +312,6 @@ export async function makeDirectoryDurably(path: string): Promise<void> {
   if (first === undefined) return;
   for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) {
     await syncDirectory(dirname(made));
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -1,4 +1,5 @@
 // The operating system below Node: what `node:fs` has no way to say.
 
 export * from './attributes.ts';
+export * from './durable.ts';
 export * from './libc.ts';

@@ -2,7 +2,8 @@
 
 import { chown, link, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { generateKeyFile, readKeyFile, syncDirectoryOf, unfitFor } from './key-file.ts';
+import { syncDirectory } from '../system/index.ts';
+import { generateKeyFile, readKeyFile, unfitFor } from './key-file.ts';
 
 /**
  * At every instant there is a whole key file under the path, and every secret that a slot may still need under some name: `PATH.new` before
@@ -56,7 +57,7 @@ export class KeyFileRotation {
         await this.#keep();
       }
       await rename(this.secretPath, this.#path);
-      await syncDirectoryOf(this.#path);
+      await syncDirectory(dirname(this.#path));
     } catch (cause) {
       unfitFor(this.#path, cause);
     }
@@ -66,7 +67,7 @@ export class KeyFileRotation {
   /** When no slot object needs the old secrets any more. */
   async forgetOld(): Promise<void> {
     for (const file of this.#old) await rm(file, { force: true });
-    await syncDirectoryOf(this.#path);
+    await syncDirectory(dirname(this.#path));
     this.#old = [];
   }
 
@@ -77,7 +78,7 @@ export class KeyFileRotation {
     const kept = `${this.#path}.old-${time}Z`;
     await link(this.#path, kept);
     this.#old.push(kept);
-    await syncDirectoryOf(this.#path);
+    await syncDirectory(dirname(this.#path));
   }
 }
 

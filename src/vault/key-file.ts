@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail, isHoldfastError } from '../errors/index.ts';
+import { syncDirectory } from '../system/index.ts';
 import { KEY_BYTES } from './crypto.ts';
 
 const LINE = /^holdfast-key-1:([0-9a-f]{64})\s*$/;
@@ -28,7 +29,7 @@ export async function generateKeyFile(path: string): Promise<void> {
     await chmod(unfinished, 0o600); // whatever the umask says
     await link(unfinished, path);
     await rm(unfinished);
-    await syncDirectoryOf(path);
+    await syncDirectory(dirname(path));
   } catch (cause) {
     throw unfitFor(path, cause);
   }
@@ -47,15 +48,6 @@ export function unfitFor(path: string, cause: unknown): never {
     hint: 'its directory must be writable for this user; a file that is mounted by itself cannot be replaced',
     cause,
   });
-}
-
-export async function syncDirectoryOf(path: string): Promise<void> {
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** The 32 bytes. Throws `SECRET_UNRESOLVED`; the message never carries content. */

@@ -76,6 +76,7 @@ export async function makeAwkwardTree(directory: string): Promise<void> {
   await writeFile(at('plain/deep/large'), seededBytes('large', 6 * 1024 * 1024));
   await writeFile(at('plain/deep/deeper/middle'), seededBytes('middle', 300_000));
   await writeFile(at('with space and\nnewline'), 'odd');
+  await writeFile(at('line\u2028and\u2029paragraph'), 'ends of lines that are none');
   await writeFile(at('-rf'), 'a name that looks like an option');
   await writeFile(at('äöü 漢字 🐘'), 'text');
   await writeFile(Buffer.concat([Buffer.from(at('not-utf8-')), Buffer.of(0xff, 0xfe, 0x80)]), 'bytes');
@@ -156,7 +157,8 @@ export function dice(seed: number): (sides: number) => number {
 
 /** Changes a tree here and there: content, names, types, links, modes, times, attributes; also makes one out of an empty directory. */
 export async function churn(root: string, roll: (sides: number) => number, steps: number): Promise<void> {
-  const pick = () => ['a', 'b', 'a/c', 'b/d', 'a/c/e', 'f', 'g-h', 'b/\u{1f418}', 'a b', 'b/d/x'][roll(10)] as string;
+  const pick = () =>
+    ['a', 'b', 'a/c', 'b/d', 'a/c/e', 'f', 'g-h', 'b/\u{1f418}', 'a\u2028b', 'b/d/x'][roll(10)] as string;
   // Nobody waits for the other end of a pipe.
   const flag = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
   const attempts: readonly ((place: string) => Promise<unknown>)[] = [

@@ -3,7 +3,7 @@
 import type { SnapshotSummary, WindowSummary } from '../../domain/component-report.ts';
 import type { StepStatus } from '../../domain/operations.ts';
 import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
-import { damageWords } from '../../domain/snapshot-words.ts';
+import { damageWords, NOT_READABLE } from '../../domain/snapshot-words.ts';
 import type { Result } from '../result.ts';
 import { checkLine } from './check.ts';
 import { integrityLines } from './integrity.ts';
@@ -88,8 +88,11 @@ function factsLines(facts: SnapshotSummary['facts']): string[] {
   const estimated = tables === exact ? '' : `, ${tables - exact} of them estimated`;
   const columns = maxima === 0 ? '' : `, ${counted(maxima, 'maximum', 'maxima')}`;
   const left = Object.entries(notCounted).map(([why, count]) => `; ${counted(count, 'table')} not counted: ${why}`);
+  const grant =
+    "  hint: `GRANT pg_read_all_data TO` the role of 'url' lets them be counted and compared after a restore";
   return [
     `  facts of ${counted(databases, 'database')}: ${counted(rows, 'row')} in ${counted(tables, 'table')}${estimated}${columns}${left.join('')}`,
+    ...(notCounted[NOT_READABLE] === undefined ? [] : [grant]),
   ];
 }
 

@@ -7,6 +7,7 @@ import { fail, HoldfastError } from '../../errors/index.ts';
 import type {
   LocalFile,
   LocalFileResult,
+  ReadFile,
   Snapshot,
   SnapshotId,
   SnapshotOnCopies,
@@ -158,7 +159,12 @@ class Capture {
       return undefined;
     }
     const { entry, settle } = await this.#describer.file(found, before, pathOfText(path));
-    return { entry, settle, source: { straight: path }, sizeBytes: found.sizeBytes };
+    const settleNamed = (read: ReadFile) => {
+      // Another file has the name by now: the other names of the one that was seen are no links to it.
+      if (found.links > 1n && read.inode !== found.inode) this.#links.failed(found.path);
+      return settle(read);
+    };
+    return { entry, settle: settleNamed, source: { straight: path }, sizeBytes: found.sizeBytes };
   }
 
   async #addLink(found: Found, leader: string): Promise<void> {

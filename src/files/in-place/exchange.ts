@@ -3,7 +3,7 @@
 import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathOfText } from '../../domain/path-text.ts';
-import { setAttributes, setTimes } from '../../system/index.ts';
+import { isThere, setAttributes, setTimes } from '../../system/index.ts';
 import type { Change, Metadata } from './changes.ts';
 import type { RunPlace } from './place.ts';
 
@@ -129,14 +129,6 @@ function at(directory: string, name: string): string | Buffer {
   return pathOfText(name === '' || name === '.' ? directory : `${directory}/${name}`);
 }
 
-/** False only when the file system says that there is nothing of that name. */
-async function exists(directory: string, name: string): Promise<boolean> {
-  try {
-    await lstat(at(directory, name));
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
-    throw error;
-  }
+function exists(directory: string, name: string): Promise<boolean> {
+  return isThere(at(directory, name));
 }

@@ -1,8 +1,8 @@
 // The journal of a run in a root: each step on the disk before it begins, and again when it is done.
 
-import { open, readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { fail } from '../../errors/index.ts';
+import { appendLine } from '../../system/index.ts';
 
 export type Step = 'list' | 'stage' | 'exchange' | 'confirm' | 'rollback';
 
@@ -72,18 +72,7 @@ export class RunJournal {
   }
 
   async #append(line: JournalLine): Promise<void> {
-    const handle = await open(this.#file, 'a+', 0o600);
-    try {
-      // What a crash left of a line would make the next one unreadable.
-      const text = await handle.readFile('utf8');
-      const whole = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
-      if (whole !== Buffer.byteLength(text)) await handle.truncate(whole);
-      await handle.appendFile(`${JSON.stringify(line)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await syncDirectory(path.dirname(this.#file));
+    await appendLine(this.#file, JSON.stringify(line));
     this.#lines = [...this.#lines, line];
   }
 }
@@ -95,14 +84,5 @@ function parsed(line: string, what: string): JournalLine {
     return fail('JOURNAL_STATE', `${what} cannot be read`, {
       hint: 'nothing was touched; what was there lies below the directory `old` beside it',
     });
-  }
-}
-
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -4,10 +4,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fail } from '../../errors/index.ts';
+import { syncDirectory } from '../../system/index.ts';
 import type { Change } from './changes.ts';
-import { syncDirectory } from './journal.ts';
 
 export interface ListedChanges {
   readonly count: number;
@@ -62,7 +61,7 @@ export async function writeList(file: string, changes: AsyncIterable<Change>): P
 export async function* readList(file: string, listed: ListedChanges): AsyncGenerator<Change> {
   const hash = createHash('sha256');
   let count = 0;
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+  for await (const line of linesOf(file)) {
     hash.update(`${line}\n`);
     count++;
     yield JSON.parse(line) as Change;
@@ -77,4 +76,15 @@ export async function* readList(file: string, listed: ListedChanges): AsyncGener
 /** Reads it to its end. */
 export async function requireList(file: string, listed: ListedChanges): Promise<void> {
   for await (const _ of readList(file, listed));
+}
+
+/** By line feeds alone: a name may hold what a reader of text takes for the end of a line too. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of createReadStream(file, 'utf8') as AsyncIterable<string>) {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }

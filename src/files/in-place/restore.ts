@@ -2,11 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../errors/index.ts';
 import { holdLock } from '../../process/index.ts';
-import { setTimes, syncFileSystemOf } from '../../system/index.ts';
+import { isThere, setTimes, syncFileSystemOf } from '../../system/index.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
 import { Owners } from '../owners.ts';
@@ -288,8 +288,4 @@ async function syncRoot({ root }: RunPlace): Promise<void> {
 
 async function removeRun({ directory }: RunPlace): Promise<void> {
   await rm(directory, { recursive: true, force: true });
-}
-
-async function isThere(directory: string): Promise<boolean> {
-  return (await lstat(directory).catch(() => undefined)) !== undefined;
 }

@@ -3,6 +3,7 @@
 import { type ColumnName, parseColumnName } from '../../domain/column-name.ts';
 import { parseLsn } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
+import { NOT_READABLE } from '../../domain/snapshot-words.ts';
 import { toHoldfastError } from '../../errors/index.ts';
 import type { FactsBudget } from './budget.ts';
 import { type SchemaRow, schemaSql } from './schema-digests.ts';
@@ -142,7 +143,7 @@ class Reader {
     }
     const wanted = only && new Set(only);
     const asked = listed.rows.filter(({ name }) => wanted?.has(name) ?? true);
-    const readable = asked.filter((table) => table.readable || this.leave('may not be read'));
+    const readable = asked.filter((table) => table.readable || this.leave(NOT_READABLE));
     const named = wanted === undefined ? readable.slice(0, budget.takeTables(readable.length)) : readable;
     for (const _ of readable.slice(named.length)) this.leave('smaller than those that are counted');
     const tables: DatabaseFacts['tables'][number][] = [];

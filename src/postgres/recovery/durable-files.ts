@@ -3,6 +3,9 @@
 import { chown, lstat, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { findUser } from '../../process/index.ts';
+import { syncDirectory } from '../../system/index.ts';
+
+export { isThere as exists, syncDirectory } from '../../system/index.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -53,16 +56,6 @@ export async function writeDurably(
   await syncDirectory(path.dirname(file));
 }
 
-/** A rename is durable when the directory that holds the name is. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(path.dirname(to));
@@ -75,11 +68,6 @@ export async function linkTo(target: string, name: string): Promise<void> {
   await rm(partial, { force: true });
   await symlink(target, partial);
   await renameDurably(partial, name);
-}
-
-/** False only when the file system says that there is nothing of that name; any other answer is not an absence. */
-export async function exists(file: string): Promise<boolean> {
-  return (await lstatIfThere(file)) !== undefined;
 }
 
 export async function lstatIfThere(file: string) {

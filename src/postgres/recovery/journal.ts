@@ -1,12 +1,13 @@
 // The journal beside a data directory: every destructive step, on the disk before it begins and again when it is done.
 
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
 import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail } from '../../errors/index.ts';
+import { appendLine } from '../../system/index.ts';
 import type { RestoreExecution, RestorePlan } from '../types.ts';
-import { ifAbsent, readIfThere, syncDirectory } from './durable-files.ts';
+import { ifAbsent, readIfThere } from './durable-files.ts';
 import { holdfastDirectory, type RestorePaths, restorePaths } from './paths.ts';
 
 export interface JournalEntry {
@@ -155,22 +156,6 @@ export class Journal {
     this.entries = [...this.entries, entry];
     this.guard.onEntry?.(entry);
   }
-}
-
-async function appendLine(file: string, line: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(file, 'a+', 0o600);
-  try {
-    // What a crash left of a line would make the next one unreadable.
-    const text = await handle.readFile('utf8');
-    const whole = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
-    if (whole !== Buffer.byteLength(text)) await handle.truncate(whole);
-    await handle.appendFile(`${line}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await syncDirectory(path.dirname(file));
 }
 
 function phaseOf(entries: readonly JournalEntry[]): JournalPhase {

@@ -59,7 +59,10 @@ for (const major of [15, 18]) {
     // What a concurrent build that failed leaves: an index without a file's content, which the server never searches.
     await server.query('create table twins (n int)');
     await server.query('insert into twins values (1), (1)');
-    await assert.rejects(server.query('create unique index concurrently twins_once on twins (n)'), /could not create unique index/);
+    await assert.rejects(
+      server.query('create unique index concurrently twins_once on twins (n)'),
+      /could not create unique index/,
+    );
     const well = await look(server);
     assert.match(
       well?.value ?? '',
