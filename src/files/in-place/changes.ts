@@ -165,7 +165,7 @@ async function changeOf(
   return { ...base, kind, aspects, before: metadataOf(present), after: metadataOf(entry) };
 }
 
-function belowTop(path: string, top: string): string {
+export function belowTop(path: string, top: string): string {
   if (path === top) return '';
   return top === '' ? path : path.slice(top.length + 1);
 }

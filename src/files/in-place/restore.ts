@@ -17,7 +17,7 @@ import { PathRules, type ScanRules } from '../scan/rules.ts';
 import { scan } from '../scan/scan.ts';
 import { Telling } from '../told.ts';
 import type { FilesDetails, Told } from '../types.ts';
-import { type Change, type ChangesOptions, changesOf } from './changes.ts';
+import { belowTop, type Change, type ChangesOptions, changesOf } from './changes.ts';
 import { exchange, undoExchange } from './exchange.ts';
 import { type Phase, RunJournal } from './journal.ts';
 import { type ChangeTotals, type ListedChanges, readList, requireList, writeList } from './list.ts';
@@ -215,7 +215,12 @@ function changesOptions({ reader, root, rules, selection = {} }: InPlaceOptions)
   const top = treePath(root);
   const selector = new Selector(selection);
   const details = reader.snapshot.engine as unknown as FilesDetails;
-  const takes = (entry: Pick<TreeEntry, 'path' | 'type'>) => isWithin(entry.path, top) && selector.takes(entry);
+  const now = new PathRules(rules.exclude);
+  // What today's rules leave out is not seen on the disk, so it must not be brought in either: it would take the place of what was never captured.
+  const takes = (entry: Pick<TreeEntry, 'path' | 'type'>) =>
+    isWithin(entry.path, top) &&
+    selector.takes(entry) &&
+    !(entry.path !== top && isLeftOut(now, belowTop(entry.path, top), entry.type === 'directory'));
   const owners = new Owners();
   return {
     top,
@@ -254,7 +259,7 @@ async function* touchable(
     const [first] = unseen;
     if (first) fail('TARGET_UNFIT', `'/${first.path}' cannot be looked at (${first.code})`);
     for (const each of found) {
-      const below = each.path === top ? '' : each.path.slice(top === '' ? 0 : top.length + 1);
+      const below = belowTop(each.path, top);
       const isDirectory = each.type === 'directory';
       if (below !== '' && isLeftOut(before, below, isDirectory)) continue;
       if (isDirectory || takes({ path: each.path, type: 'file' })) yield each;

@@ -1,7 +1,7 @@
 // A tree made in place what a snapshot holds, and back again, whatever it had become meanwhile and wherever it is cut off.
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -154,15 +154,27 @@ describe(`a restore of files in place (HOLDFAST_SEED=${SEED})`, () => {
   it('takes nothing away that the rules leave out, of then or of now', async () => {
     const root = join(base, 'ruled');
     await mkdir(join(root, 'sub'), { recursive: true });
-    await writeFile(join(root, 'sub/kept'), 'kept');
+    await mkdir(join(root, 'sessions'));
+    for (const name of ['sub/kept', 'sessions/old']) await writeFile(join(root, name), 'kept');
     const id = await capture(root, { ...everything, exclude: ['*.tmp'] });
     await mkdir(join(root, 'later'));
-    for (const name of ['sub/a.tmp', 'later/b.tmp', 'later/c', 'sub/d.log']) await writeFile(join(root, name), name);
-    const rules = { ...everything, exclude: ['*.log'] };
+    for (const name of ['sub/a.tmp', 'later/b.tmp', 'later/c', 'sub/d.log', 'sessions/old'])
+      await writeFile(join(root, name), `${name} of today`);
+    const rules = { ...everything, exclude: ['*.log', '/sessions/'] };
     await withOptions(id, root, (options) => restoreInPlace({ ...options, rules, run: 'run' }));
     await confirmInPlace(root, 'run');
     const left = (await readdir(root, { recursive: true })).filter((name) => !name.startsWith('.holdfast')).sort();
-    assert.deepEqual(left, ['later', 'later/b.tmp', 'sub', 'sub/a.tmp', 'sub/d.log', 'sub/kept']);
+    assert.deepEqual(left, [
+      'later',
+      'later/b.tmp',
+      'sessions',
+      'sessions/old',
+      'sub',
+      'sub/a.tmp',
+      'sub/d.log',
+      'sub/kept',
+    ]);
+    assert.equal(await readFile(join(root, 'sessions/old'), 'utf8'), 'sessions/old of today');
   });
 
   it('gives back only what was asked for', async () => {
