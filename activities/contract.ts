@@ -3,12 +3,14 @@
 import type { ComponentId } from '../src/domain/component.ts';
 import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
+import type { FilesPlan, FilesRestored } from '../src/domain/files-restore.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { LoadPlan, LoadResult } from '../src/domain/load.ts';
 import type {
   CatchUpInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestoreFilesInput,
   RestorePartInput,
   RunStatus,
   VerificationScope,
@@ -233,7 +235,10 @@ export interface PostgresActivities {
   abandonRestore(request: RunOnHost): Promise<void>;
   stopRecovered(request: RunOnHost): Promise<StoppedServer>;
   undoSwap(request: RunOnHost): Promise<void>;
+}
 
+/** The ends of a restore in place, of whatever kind of component. */
+export interface EndActivities {
   rollbackRestore(request: RunOnHost): Promise<RestoreEnd>;
   confirmRestore(request: RunOnHost): Promise<RestoreEnd>;
 }
@@ -246,6 +251,41 @@ export interface RestoreEnd {
   /** Directory that was kept, or removed, in words. */
   readonly message: string;
 }
+
+/** A snapshot of something that is no database. */
+export interface SnapshotRequest extends DatabaseRequest {
+  readonly snapshot: string;
+}
+
+export interface CapturedFiles {
+  readonly snapshot: SnapshotSummary;
+  /** In words, what a restore from it will lack; absent when that is nothing. */
+  readonly warnings?: readonly string[];
+}
+
+export interface FilesActivities {
+  /** Hooks, scan, reading, commit. Throws `FILES_ROOT`, `PROCESS_FAILED` for a hook; nothing is committed then. */
+  captureFiles(request: SnapshotRequest): Promise<CapturedFiles>;
+  /** Which snapshot, and what changes; with `keep` the plan is stored as a record of the run. */
+  planFiles(request: { run: string; input: RestoreFilesInput; keep: boolean }): Promise<FilesPlan>;
+  /** Throws `PLAN_CHANGED` when it is decided otherwise now, or far more would be taken away. */
+  recheckFiles(request: { run: string; input: RestoreFilesInput }): Promise<void>;
+  /** Beside, or in place with what was there kept. Throws `TARGET_UNFIT`, `NO_SPACE`, `LOCKED` and what the vault says. */
+  restoreFiles(request: FilesStep): Promise<WrittenFiles>;
+  /** Looks at every entry once more. Throws `RECOVERY_MISMATCH` for a difference beside; in place others may have written meanwhile. */
+  compareFiles(request: FilesStep): Promise<FilesRestored['compared']>;
+  /** As it was before, whatever was done. */
+  undoFiles(request: RunOnHost): Promise<void>;
+}
+
+export interface FilesStep extends DatabaseRequest {
+  readonly run: string;
+  /** Digest of the plan that is carried out; the stored plan must have it. */
+  readonly planDigest: string;
+}
+
+/** What the workflow does not know itself. */
+export type WrittenFiles = Pick<FilesRestored, 'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking'>;
 
 export interface RetentionRun {
   readonly run: string;
@@ -277,9 +317,9 @@ export interface HostActivities {
   askComponents(request: { component?: ComponentId }): Promise<readonly ComponentStatus[]>;
   askCopies(request: Record<string, never>): Promise<CopiesReport>;
   askHistory(request: { component?: ComponentId }): Promise<readonly RunStatus[]>;
-  checkDatabase(request: DatabaseRequest): Promise<CheckReport>;
+  checkComponent(request: DatabaseRequest): Promise<CheckReport>;
   askRetention(request: Record<string, never>): Promise<RetentionPlan>;
 }
 
 /** Everything that runs on the queues of a host. */
-export type AllHostActivities = PostgresActivities & VaultActivities & HostActivities;
+export type AllHostActivities = PostgresActivities & FilesActivities & EndActivities & VaultActivities & HostActivities;

@@ -11,9 +11,9 @@ export function createHostActivities({ frame, service }: HostServices): HostActi
     askCopies: () => runActivity(frame, async () => await (await service()).copies()),
     askRetention: () => runActivity(frame, async () => await (await service()).retention()),
     askHistory: ({ component }) => runActivity(frame, async () => await (await service()).history(component)),
-    checkDatabase: ({ component }) =>
+    checkComponent: ({ component }) =>
       runActivity(frame, async ({ signal, report }) => {
-        report({ note: `one segment of ${component}, end to end` });
+        report({ note: `${component}, end to end` });
         return await (await service()).check(component, { signal });
       }),
   };

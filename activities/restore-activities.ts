@@ -34,7 +34,7 @@ import {
   stopLeft,
 } from '../src/postgres/recovery/index.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
-import type { PostgresActivities, RestoreRequest, RunOnHost } from './contract.ts';
+import type { PostgresActivities, RestoreEnd, RestoreRequest, RunOnHost } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
 import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
 import { replaceProduction, resumeLog } from './lib/replace-production.ts';
@@ -135,21 +135,10 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
   };
 }
 
-type UndoNames = 'abandonRestore' | 'stopRecovered' | 'undoSwap' | 'rollbackRestore' | 'confirmRestore';
+type UndoNames = 'abandonRestore' | 'stopRecovered' | 'undoSwap';
 
 function createUndoActivities(services: HostServices): Pick<PostgresActivities, UndoNames> {
-  const { frame, receivers } = services;
-  const back = async (request: RunOnHost, owner: string) => {
-    const dataDirectory = await directoryOf(services, request);
-    const { component, run } = request;
-    await receivers.pause(component);
-    try {
-      const place = { dataDirectory, run, owner, undo: true };
-      return await guarded(services, place, (guard) => rollbackRestore(dataDirectory, run, guard));
-    } finally {
-      await receivers.resume(component);
-    }
-  };
+  const { frame } = services;
   return {
     abandonRestore: (request) =>
       runActivity(frame, async () => {
@@ -175,22 +164,35 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
       }),
     undoSwap: (request) =>
       runActivity(frame, async () => {
-        await back(request, request.run);
-      }),
-    rollbackRestore: (request) =>
-      runActivity(frame, async () => {
-        const result = await back(request, `rollback of ${request.run}`);
-        return { dataDirectory: result.dataDirectory, message: rollbackWords(request.run, result) };
-      }),
-    confirmRestore: (request) =>
-      runActivity(frame, async () => {
-        const { run } = request;
-        const dataDirectory = await directoryOf(services, request);
-        const place = { dataDirectory, run, owner: `confirm of ${run}`, undo: false };
-        const confirmed = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
-        return { dataDirectory, message: confirmWords(run, confirmed) };
+        await back(services, request, request.run);
       }),
   };
+}
+
+async function back(services: HostServices, request: RunOnHost, owner: string) {
+  const { receivers } = services;
+  const dataDirectory = await directoryOf(services, request);
+  const { component, run } = request;
+  await receivers.pause(component);
+  try {
+    const place = { dataDirectory, run, owner, undo: true };
+    return await guarded(services, place, (guard) => rollbackRestore(dataDirectory, run, guard));
+  } finally {
+    await receivers.resume(component);
+  }
+}
+
+export async function rollbackDatabase(services: HostServices, request: RunOnHost): Promise<RestoreEnd> {
+  const result = await back(services, request, `rollback of ${request.run}`);
+  return { dataDirectory: result.dataDirectory, message: rollbackWords(request.run, result) };
+}
+
+export async function confirmDatabase(services: HostServices, request: RunOnHost): Promise<RestoreEnd> {
+  const { run } = request;
+  const dataDirectory = await directoryOf(services, request);
+  const place = { dataDirectory, run, owner: `confirm of ${run}`, undo: false };
+  const confirmed = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
+  return { dataDirectory, message: confirmWords(run, confirmed) };
 }
 
 const isStandby = ({ place }: RestorePlan) => place.mode === 'beside' && place.standby === true;

@@ -13,6 +13,9 @@ export interface CrossProblem {
 
 type Tree = Readonly<Record<string, unknown>>;
 
+/** Keys of the file that hold components. */
+const kinds = ['database', 'files'] as const;
+
 /** Works on the file as it is, also when other places are wrong, so that all problems are told at once. */
 export function crossCheck(file: unknown): CrossProblem[] {
   const root = tree(file);
@@ -22,6 +25,8 @@ export function crossCheck(file: unknown): CrossProblem[] {
     ...checkCopies(root),
     ...checkCommit(root),
     ...checkDatabases(root),
+    ...checkFiles(root),
+    ...checkProtected(root),
   ];
 }
 
@@ -51,8 +56,10 @@ function checkSitesAndHosts(root: Tree): CrossProblem[] {
     ...entries(vault.copies).flatMap(([name, copy]) =>
       checkReference(['vault', 'copies', name, 'site'], copy.site, root.sites, 'sites'),
     ),
-    ...entries(root.database).flatMap(([name, database]) =>
-      checkReference(['database', name, 'host'], database.host, root.hosts, 'hosts'),
+    ...kinds.flatMap((kind) =>
+      entries(root[kind]).flatMap(([name, component]) =>
+        checkReference([kind, name, 'host'], component.host, root.hosts, 'hosts'),
+      ),
     ),
   ];
 }
@@ -166,6 +173,38 @@ function checkDatabases(root: Tree): CrossProblem[] {
     problems.push(...checkObjective(path, database));
   }
   return problems;
+}
+
+function checkFiles(root: Tree): CrossProblem[] {
+  return entries(root.files).flatMap(([name, files]) => {
+    const path = ['files', name];
+    const { before, after } = tree(files.hooks);
+    const isIdle = files.hooks !== undefined && before === undefined && after === undefined;
+    const hooks = isIdle
+      ? [{ path: [...path, 'hooks'], about: 'key' as const, message: "expected 'before', 'after' or both" }]
+      : [];
+    return [...checkRoots([...path, 'roots'], files.roots), ...hooks];
+  });
+}
+
+/** What lies in two roots would be captured twice. */
+function checkRoots(path: readonly PropertyKey[], roots: unknown): CrossProblem[] {
+  const all = Array.isArray(roots) ? roots.filter((root) => typeof root === 'string') : [];
+  const folders = all.map((root) => `${root.replace(/\/+$/, '')}/`);
+  return folders.flatMap((folder, index) => {
+    const outer = folders.findIndex(
+      (other, at) => at !== index && folder.startsWith(other) && (folder !== other || at < index),
+    );
+    if (outer < 0) return [];
+    const message = `expected a path that is not in another root, but '${all[outer]}' has it`;
+    return [{ path: [...path, index], about: 'value' as const, message }];
+  });
+}
+
+function checkProtected(root: Tree): CrossProblem[] {
+  if (kinds.some((kind) => root[kind] !== undefined)) return [];
+  const list = kinds.map((kind) => `'${kind}'`).join(', ');
+  return [{ path: [], about: 'key', message: `expected something to protect: at least one of ${list}` }];
 }
 
 function checkObjective(path: readonly PropertyKey[], database: Tree): CrossProblem[] {

@@ -13,6 +13,7 @@ import type {
   Configuration,
   CopySettings,
   DatabaseSettings,
+  FilesSettings,
   HostSettings,
   KeySettings,
   KmsSettings,
@@ -29,6 +30,7 @@ import type {
 
 type FileCopy = ConfigurationFile['vault']['copies'][string];
 type FileDatabase = ConfigurationFile['database'][string];
+type FileFiles = ConfigurationFile['files'][string];
 type FileService = NonNullable<FileDatabase['service']>;
 
 /** `file`: absolute path of the configuration file. */
@@ -49,6 +51,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
       bandwidthBytesPerSecond: vault.bandwidth && parseBandwidth(vault.bandwidth),
     }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
+    files: mapEntries(content.files, effectiveFiles),
     retention: effectiveRetention(content.retention),
     ...(content.verify && { verify: effectiveVerify(content.verify) }),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
@@ -123,6 +126,7 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
   const { host, objective, checks, facts, keep } = database;
   const { way, rate, ...schedules } = database.backup;
   return defined<DatabaseSettings>({
+    kind: 'database',
     id: componentId('database', name),
     name,
     host,
@@ -138,12 +142,31 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
     logical: effectiveLogical(database.logical, directory),
     log: { withinSeconds: parseDuration(database.log.within), synchronous: database.log.synchronous },
     keep: keep && { classes: effectiveClasses(keep), logSeconds: parseDuration(keep.log) },
-    objective: defined<DatabaseSettings['objective']>({
-      rpoSeconds: objective.rpo === undefined ? undefined : parseDuration(objective.rpo),
-      rtoSeconds: objective.rto === undefined ? undefined : parseDuration(objective.rto),
-    }),
+    objective: effectiveObjective(objective),
     facts: { maximum: facts.maximum, withinSeconds: parseDuration(facts.within) },
     checks: checks.map((check) => defined<DatabaseSettings['checks'][number]>(check)),
+  });
+}
+
+function effectiveObjective({ rpo, rto }: FileDatabase['objective']): DatabaseSettings['objective'] {
+  return defined({ rpoSeconds: rpo && parseDuration(rpo), rtoSeconds: rto && parseDuration(rto) });
+}
+
+function effectiveFiles(name: string, files: FileFiles): FilesSettings {
+  const { host, roots, exclude, oneFileSystem, cacheTags, largest, backup, hooks, keep, objective } = files;
+  const { rate, ...schedules } = backup;
+  return defined<FilesSettings>({
+    kind: 'files',
+    id: componentId('files', name),
+    name,
+    host,
+    roots,
+    rules: defined({ exclude, oneFileSystem, cacheTags, largestBytes: largest && parseSize(largest) }),
+    bytesPerSecond: rate && parseBandwidth(rate),
+    hooks: hooks && defined({ before: hooks.before, after: hooks.after, withinSeconds: parseDuration(hooks.within) }),
+    backup: defined(schedules),
+    keep: keep && { classes: { files: effectiveRules(keep) } },
+    objective: effectiveObjective(objective),
   });
 }
 

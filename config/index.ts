@@ -1,5 +1,6 @@
 // The configuration as the rest of Holdfast imports it.
 
+export { anyHost, componentOf, componentsOf } from './components.ts';
 export { type LoadedConfiguration, loadConfiguration, parseConfiguration } from './load.ts';
 export type { Problem } from './problems.ts';
 export { absoluteReference, referenceProblem, resolveSecret } from './references.ts';

@@ -20,6 +20,8 @@ export interface Configuration {
   readonly vault: VaultSettings;
   /** By name; the id is `database/<name>`. */
   readonly database: Readonly<Record<string, DatabaseSettings>>;
+  /** By name; the id is `files/<name>`. */
+  readonly files: Readonly<Record<string, FilesSettings>>;
   readonly retention: RetentionSettings;
   /** Absent: only by command. */
   readonly verify?: VerifySettings;
@@ -129,10 +131,51 @@ export interface ReadingSettings {
   readonly bytesPerSecond?: number;
 }
 
-export interface DatabaseSettings {
+/** One protected thing, whatever its kind; `componentsOf` lists all. */
+export type ComponentSettings = DatabaseSettings | FilesSettings;
+
+/** What every component has. */
+interface AnyComponent {
   readonly id: ComponentId;
   readonly name: string;
   readonly host: string;
+  /** Schedules as written (`daily 02:00`, `every 6h`), by kind. */
+  readonly backup: Readonly<Partial<Record<string, string>>>;
+  /** Absent: nothing of it is ever deleted. */
+  readonly keep?: KeepSettings;
+  readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
+}
+
+export interface FilesSettings extends AnyComponent {
+  readonly kind: 'files';
+  /** Absolute paths. */
+  readonly roots: readonly string[];
+  readonly rules: FilesRules;
+  /** Default no limit. */
+  readonly bytesPerSecond?: number;
+  readonly hooks?: HookSettings;
+  readonly backup: Readonly<Partial<Record<'snapshot', string>>>;
+}
+
+/** What below a root is left out. */
+export interface FilesRules {
+  /** Lines of a gitignore file, relative to each root. */
+  readonly exclude: readonly string[];
+  readonly oneFileSystem: boolean;
+  readonly cacheTags: boolean;
+  /** Default no limit. */
+  readonly largestBytes?: number;
+}
+
+/** Commands around a snapshot, as words. */
+export interface HookSettings {
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
+  readonly withinSeconds: number;
+}
+
+export interface DatabaseSettings extends AnyComponent {
+  readonly kind: 'database';
   /** Connection URL of a role with REPLICATION; by reference, because it holds a password. */
   readonly url: SecretReference;
   /** Base backups are read from it rather than from the primary; `behindBytes`: most log that it may not have replayed yet. */
@@ -148,9 +191,7 @@ export interface DatabaseSettings {
   readonly logical: LogicalSettings;
   /** `synchronous`: commits wait for the copies. */
   readonly log: { readonly withinSeconds: number; readonly synchronous: boolean };
-  /** Absent: nothing of it is ever deleted. */
-  readonly keep?: KeepSettings;
-  readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
+  readonly keep?: KeepSettings & { readonly logSeconds: number };
   readonly facts: FactsSettings;
   readonly checks: readonly DatabaseCheck[];
 }
@@ -189,7 +230,8 @@ export interface DatabaseCheck {
 export interface KeepSettings {
   /** By retention class. */
   readonly classes: Readonly<Record<string, RetentionRules>>;
-  readonly logSeconds: number;
+  /** The continuous window, of components that have a log. */
+  readonly logSeconds?: number;
 }
 
 export interface RetentionSettings {

@@ -10,6 +10,7 @@ export async function warningsOf(configuration: Configuration): Promise<string[]
     ...keyWarnings(configuration),
     ...transportWarnings(configuration),
     ...databaseWarnings(configuration),
+    ...filesWarnings(configuration),
     ...(await permissionWarnings(configuration)),
   ];
 }
@@ -79,6 +80,18 @@ function databaseWarnings({ database }: Configuration): string[] {
       warnings.push(
         `${settings.id} can only be restored beside: a restore in place needs 'dataDirectory' and 'service'`,
       );
+    }
+    return warnings;
+  });
+}
+
+function filesWarnings({ files }: Configuration): string[] {
+  return Object.values(files).flatMap(({ id, backup, keep }) => {
+    const warnings: string[] = [];
+    if (backup.snapshot === undefined)
+      warnings.push(`${id} has no schedule ('backup.snapshot'): snapshots are taken only by hand`);
+    if (keep === undefined) {
+      warnings.push(`${id} has no 'keep': nothing of it is ever deleted, and the copies grow without end`);
     }
     return warnings;
   });

@@ -4,8 +4,7 @@ import type { IdentifiedDatabase } from '../activities/contract.ts';
 import type { ComponentId } from '../src/domain/component.ts';
 import type { BackupDatabaseInput, BackupKind, RunStatus } from '../src/domain/operations.ts';
 import { damageWarnings, factsWarnings } from '../src/domain/snapshot-words.ts';
-import { catchUpLaggards } from './lib/catching-up.ts';
-import { copiesWithout, describe, requireGood } from './lib/committed-snapshot.ts';
+import { proveSnapshot } from './lib/committed-snapshot.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 import type { HostCalls } from './lib/proxies.ts';
@@ -51,18 +50,10 @@ export async function backupDatabase(input: BackupDatabaseInput): Promise<RunSta
     );
     progress.tell({ snapshot: captured });
 
-    const verified = await progress.step('verify', () =>
-      host.work.verifySnapshot({ component, snapshot }, `read ${snapshot} again from every copy`),
-    );
     const { fullBecause } = captured;
     const inFull = fullBecause === undefined ? [] : [`captured in full instead of incrementally: ${fullBecause}`];
     const told = [...damageWarnings(captured), ...factsWarnings(captured.facts)];
-    const warnings = [...inFull, ...told, ...(verified.putBack ?? [])];
-    progress.tell({ verified, ...(warnings.length === 0 ? {} : { warnings }) });
-    const behind = copiesWithout(captured);
-    await catchUpLaggards(progress, input.host, behind);
-    requireGood(captured, verified);
-    return describe(captured, behind);
+    return await proveSnapshot({ progress, host, input }, captured, [...inFull, ...told]);
   });
 }
 

@@ -1,8 +1,7 @@
 // The way of a logical backup (docs/architecture.md): identify, dump and commit, verify; production is only read.
 
 import type { DumpDatabaseInput, RunStatus } from '../src/domain/operations.ts';
-import { catchUpLaggards } from './lib/catching-up.ts';
-import { copiesWithout, describe, requireGood } from './lib/committed-snapshot.ts';
+import { proveSnapshot } from './lib/committed-snapshot.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 import { snapshotIdFor } from './lib/snapshot-id.ts';
@@ -24,14 +23,6 @@ export async function dumpDatabase(input: DumpDatabaseInput): Promise<RunStatus>
     );
     progress.tell({ snapshot });
 
-    const verified = await progress.step('verify', () =>
-      host.work.verifySnapshot({ component, snapshot: id }, `read ${id} again from every copy`),
-    );
-    const told = [...warnings, ...(verified.putBack ?? [])];
-    progress.tell({ verified, ...(told.length === 0 ? {} : { warnings: told }) });
-    const behind = copiesWithout(snapshot);
-    await catchUpLaggards(progress, input.host, behind);
-    requireGood(snapshot, verified);
-    return describe(snapshot, behind);
+    return await proveSnapshot({ progress, host, input }, snapshot, warnings);
   });
 }

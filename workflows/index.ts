@@ -2,12 +2,22 @@
 
 export { applyRetention } from './apply-retention.ts';
 export { backupDatabase } from './backup-database.ts';
+export { backupFiles } from './backup-files.ts';
 export { catchUpCopy } from './catch-up-copy.ts';
 export { confirmRestore } from './confirm-restore.ts';
 export { dumpDatabase } from './dump-database.ts';
 export { loadDump } from './load-dump.ts';
-export { checkDatabase, describeEstate, planLoad, planPart, planRestore, stopRecovered } from './questions.ts';
+export {
+  checkComponent,
+  describeEstate,
+  planFiles,
+  planLoad,
+  planPart,
+  planRestore,
+  stopRecovered,
+} from './questions.ts';
 export { restoreDatabase } from './restore-database.ts';
+export { restoreFiles } from './restore-files.ts';
 export { restorePart } from './restore-part.ts';
 export { rollbackRestore } from './rollback-restore.ts';
 export { shipLog } from './ship-log.ts';

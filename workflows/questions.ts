@@ -1,11 +1,13 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import type { FilesPlan } from '../src/domain/files-restore.ts';
 import { isThrowaway } from '../src/domain/ids.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
 import type {
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestoreFilesInput,
   RestorePartInput,
   RunReferenceInput,
 } from '../src/domain/operations.ts';
@@ -24,7 +26,7 @@ export interface DescribeEstateInput {
   readonly component?: ComponentId;
 }
 
-export interface CheckDatabaseInput {
+export interface CheckComponentInput {
   readonly host: string;
   readonly component: ComponentId;
 }
@@ -47,9 +49,9 @@ export async function describeEstate(input: DescribeEstateInput): Promise<unknow
   });
 }
 
-/** Makes the server switch to a new segment and waits for that segment on every copy. */
-export async function checkDatabase(input: CheckDatabaseInput): Promise<CheckReport> {
-  return answer(input.host, ({ ask }) => ask.checkDatabase({ component: input.component }, 'one segment, end to end'));
+/** Whether everything that a backup asks for is there; of a database, one segment of the log is closed and waited for on every copy. */
+export async function checkComponent(input: CheckComponentInput): Promise<CheckReport> {
+  return answer(input.host, ({ ask }) => ask.checkComponent({ component: input.component }, 'everything end to end'));
 }
 
 /** The plan that a restore with the same input would follow; nothing is stored or touched. */
@@ -61,6 +63,13 @@ export async function planRestore(input: RestoreDatabaseInput): Promise<PlanSumm
 export async function planPart(input: RestorePartInput): Promise<PartPlan> {
   return answer(input.host, ({ plan }, run) =>
     plan.planPart({ run, input, keep: false }, `resolve ${input.to}, look at ${input.database ?? 'production'}`),
+  );
+}
+
+/** The same for files. */
+export async function planFiles(input: RestoreFilesInput): Promise<FilesPlan> {
+  return answer(input.host, ({ plan }, run) =>
+    plan.planFiles({ run, input, keep: false }, `resolve ${input.to}, compare with what is there`),
   );
 }
 

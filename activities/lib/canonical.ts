@@ -6,10 +6,12 @@ import { workflowIds } from '../../src/domain/ids.ts';
 import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
+  BackupFilesInput,
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestoreFilesInput,
   RestorePartInput,
   RunReferenceInput,
   ShipLogInput,
@@ -19,9 +21,11 @@ import type {
 export interface InputOf {
   readonly backupDatabase: BackupDatabaseInput;
   readonly dumpDatabase: DumpDatabaseInput;
+  readonly backupFiles: BackupFilesInput;
   readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
+  readonly restoreFiles: RestoreFilesInput;
   readonly restorePart: RestorePartInput;
   readonly rollbackRestore: RunReferenceInput;
   readonly confirmRestore: RunReferenceInput;
@@ -46,9 +50,11 @@ const rules: Rules = {
     request: kind,
   }),
   dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
+  backupFiles: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'files' }),
   loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
+  restoreFiles: (input) => ({ workflowId: restoreId(input), request: filesRequest(input) }),
   restorePart: (input) => ({
     workflowId: workflowIds.restorePart(input.estate, input.component),
     request: partRequest(input),
@@ -99,7 +105,11 @@ function partRequest(input: RestorePartInput): string {
   return JSON.stringify([to, exclusive === true, timeline, from, ...what, clone]);
 }
 
-function restoreId({ estate, component, host, beside }: RestoreDatabaseInput): string {
+function filesRequest({ component, to, paths = [], patterns = [], from, beside }: RestoreFilesInput): string {
+  return JSON.stringify([component, to, paths, patterns, from, beside?.directory]);
+}
+
+function restoreId({ estate, component, host, beside }: RestoreDatabaseInput | RestoreFilesInput): string {
   if (beside === undefined) return workflowIds.restoreInPlace(estate, component);
   const place = createHash('sha256').update(`${host}\n${beside.directory}`).digest('hex').slice(0, 16);
   return workflowIds.restoreBeside(estate, place);

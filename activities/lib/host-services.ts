@@ -1,8 +1,8 @@
 // What the activities of one host share: its configuration, the vault opened once, its databases, and the receivers of their log.
 
 import type { Logger } from 'pino';
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
-import { resolveSecret } from '../../config/index.ts';
+import type { ComponentSettings, Configuration, DatabaseSettings, FilesSettings } from '../../config/index.ts';
+import { componentOf, resolveSecret } from '../../config/index.ts';
 import type { HostService } from '../../src/domain/client.ts';
 import type { ComponentId } from '../../src/domain/component.ts';
 import type { LogOutage } from '../../src/domain/component-report.ts';
@@ -59,15 +59,30 @@ export interface HostServices {
   service(): Promise<HostService>;
 }
 
-/** Throws `UNKNOWN_COMPONENT`, also for a database of another host. */
-export function databaseOf(
-  { configuration, host }: Pick<HostServices, 'configuration' | 'host'>,
+type Here = Pick<HostServices, 'configuration' | 'host'>;
+
+/** Throws `UNKNOWN_COMPONENT`, also for a component of another host or kind. */
+function ownComponent<Kind extends ComponentSettings['kind']>(
+  { configuration, host }: Here,
   component: ComponentId,
-): DatabaseSettings {
-  const database = Object.values(configuration.database).find(({ id }) => id === component);
-  if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
-  if (database.host === host) return database;
-  return fail('UNKNOWN_COMPONENT', `'${component}' is on host '${database.host}', this worker works for '${host}'`);
+  kind: Kind,
+): Extract<ComponentSettings, { kind: Kind }> {
+  const settings = componentOf(configuration, component);
+  if (settings.host !== host) {
+    fail('UNKNOWN_COMPONENT', `'${component}' is on host '${settings.host}', this worker works for '${host}'`);
+  }
+  if (settings.kind !== kind) fail('UNKNOWN_COMPONENT', `'${component}' is not of the kind '${kind}'`);
+  return settings as Extract<ComponentSettings, { kind: Kind }>;
+}
+
+/** Throws as `ownComponent`. */
+export function databaseOf(services: Here, component: ComponentId): DatabaseSettings {
+  return ownComponent(services, component, 'database');
+}
+
+/** Throws as `ownComponent`. */
+export function filesOf(services: Here, component: ComponentId): FilesSettings {
+  return ownComponent(services, component, 'files');
 }
 
 /** The url holds a password: it goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */

@@ -2,9 +2,10 @@
 
 import path from 'node:path';
 import { z } from 'zod';
-import { type Configuration, type DatabaseSettings, keepsAll } from '../../config/index.ts';
+import { anyHost, type ComponentSettings, type Configuration, componentOf, keepsAll } from '../../config/index.ts';
 import { integrityLevels } from '../../src/domain/integrity.ts';
 import { backupKinds } from '../../src/domain/operations.ts';
+import { parseSnapshotTarget } from '../../src/domain/snapshot-target.ts';
 import { parseTarget } from '../../src/domain/target.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { OperationName } from '../contract.ts';
@@ -35,6 +36,7 @@ const schemas = {
     reason: z.string().optional(),
   }),
   dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
+  backupFiles: z.object({ ...ofComponent, reason: z.string().optional() }),
   loadDump: z
     .object({
       ...ofComponent,
@@ -63,6 +65,17 @@ const schemas = {
       .object({ directory: z.string(), start: z.boolean().default(false), standby: z.boolean().optional() })
       .optional(),
     deep: z.boolean().optional(),
+    approval: z.enum(['never', 'always']).optional(),
+    approveWithinSeconds: seconds.optional(),
+    planDigest: z.string().optional(),
+  }),
+  restoreFiles: z.object({
+    ...ofComponent,
+    to: z.string(),
+    paths: z.array(z.string().min(1)).max(1000).optional(),
+    patterns: z.array(z.string().min(1)).max(1000).optional(),
+    from: z.string().optional(),
+    beside: z.object({ directory: z.string() }).optional(),
     approval: z.enum(['never', 'always']).optional(),
     approveWithinSeconds: seconds.optional(),
     planDigest: z.string().optional(),
@@ -148,7 +161,8 @@ type Given = {
   readonly to?: string | undefined;
   readonly approval?: 'never' | 'always' | undefined;
   readonly approveWithinSeconds?: number | undefined;
-  readonly beside?: { readonly directory: string; readonly start: boolean } | undefined;
+  readonly beside?: { readonly directory: string; readonly start?: boolean } | undefined;
+  readonly paths?: readonly string[] | undefined;
   readonly replace?: boolean | undefined;
   readonly clone?: string | undefined;
 };
@@ -184,7 +198,7 @@ function fill(configuration: Configuration, operation: OperationName, input: Giv
   return input.copy === undefined ? fillComponent(configuration, operation, input) : fillCopy(configuration, input);
 }
 
-/** Any host with the keys will do; the first that has a database is one. */
+/** Any host with the keys will do; the first that has a component is one. */
 function fillEstate(configuration: Configuration, input: Given): InputOf['applyRetention'] {
   const { by, planDigest, beyondMaximum, digest } = input;
   return {
@@ -207,11 +221,6 @@ function fillVerification(configuration: Configuration, input: Given): InputOf['
   return { ...input, ...about } as InputOf['verifySnapshots'];
 }
 
-function anyHost({ database, hosts }: Configuration): string {
-  const [first] = Object.values(database);
-  return first?.host ?? Object.keys(hosts)[0] ?? '';
-}
-
 function fillCopy(configuration: Configuration, { copy = '', host }: Given): InputOf['catchUpCopy'] {
   const names = Object.keys(configuration.vault.copies);
   if (!names.includes(copy)) fail('NOT_FOUND', `there is no copy '${copy}'`, { hint: `copies: ${names.join(', ')}` });
@@ -219,20 +228,40 @@ function fillCopy(configuration: Configuration, { copy = '', host }: Given): Inp
 }
 
 function fillComponent(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {
-  const database = Object.values(configuration.database).find(({ id }) => id === input.component);
-  if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${input.component}' is configured`);
-  if (input.host !== undefined && input.host !== database.host) {
-    fail('CONFIG_MISMATCH', `'${database.id}' is on host '${database.host}', the input says '${input.host}'`);
+  const settings = componentOf(configuration, input.component ?? '');
+  requireKind(operation, settings);
+  if (input.host !== undefined && input.host !== settings.host) {
+    fail('CONFIG_MISMATCH', `'${settings.id}' is on host '${settings.host}', the input says '${input.host}'`);
   }
-  const named = { ...input, estate: configuration.name, component: database.id, host: database.host };
-  if (operation === 'restorePart') return fillPart(configuration, database, named) as InputOf[OperationName];
-  return (
-    operation === 'restoreDatabase' ? fillRestore(configuration, database, named) : named
-  ) as InputOf[OperationName];
+  const named = { ...input, estate: configuration.name, component: settings.id, host: settings.host };
+  if (operation === 'restorePart') return fillPart(configuration, settings, named) as InputOf[OperationName];
+  if (operation === 'restoreDatabase') parseTarget(input.to ?? '', configuration.timezone);
+  if (operation === 'restoreFiles') requireFilesTarget(configuration, input);
+  const isRestore = operation === 'restoreDatabase' || operation === 'restoreFiles';
+  return (isRestore ? fillRestore(configuration, settings, named) : named) as InputOf[OperationName];
+}
+
+/** What an operation is for; the others are for every kind. */
+const kindOf: Readonly<Partial<Record<OperationName, ComponentSettings['kind']>>> = {
+  backupDatabase: 'database',
+  dumpDatabase: 'database',
+  loadDump: 'database',
+  shipLog: 'database',
+  restoreDatabase: 'database',
+  restorePart: 'database',
+  backupFiles: 'files',
+  restoreFiles: 'files',
+};
+
+function requireKind(operation: OperationName, { id, kind }: ComponentSettings): void {
+  const wanted = kindOf[operation];
+  if (wanted !== undefined && wanted !== kind) {
+    fail('USAGE', `'${operation}' is for a component of the kind '${wanted}', '${id}' is none`);
+  }
 }
 
 /** What is brought beside changes nothing that is there, and asks nobody; replaced rows do, like a restore in place. */
-function fillPart({ approval, timezone }: Configuration, { id }: DatabaseSettings, input: Given): Given {
+function fillPart({ approval, timezone }: Configuration, { id }: ComponentSettings, input: Given): Given {
   parseTarget(input.to ?? '', timezone);
   const { clone } = input;
   if (clone !== undefined && !path.isAbsolute(clone)) {
@@ -247,8 +276,14 @@ function fillPart({ approval, timezone }: Configuration, { id }: DatabaseSetting
   };
 }
 
-function fillRestore({ approval, timezone }: Configuration, { id }: DatabaseSettings, input: Given): Given {
-  parseTarget(input.to ?? '', timezone);
+function requireFilesTarget({ timezone }: Configuration, { to = '', paths = [] }: Given): void {
+  parseSnapshotTarget(to, timezone);
+  for (const each of paths) {
+    if (!path.isAbsolute(each)) fail('USAGE', `'paths': expected absolute paths on the host, got '${each}'`);
+  }
+}
+
+function fillRestore({ approval }: Configuration, { id }: ComponentSettings, input: Given): Given {
   const { beside } = input;
   if (beside !== undefined && !path.isAbsolute(beside.directory)) {
     fail('USAGE', `'beside.directory' must be an absolute path on the host of '${id}', got '${beside.directory}'`);

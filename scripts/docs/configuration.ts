@@ -57,14 +57,14 @@ function sections(path: string, node: Described): string[] {
 /** Where the keys of a value are: in itself, in each named entry, or in each item. */
 function below1(path: string, value: Described): [string, Described] {
   if (typeof value.additionalProperties === 'object') return [`${path}.NAME`, value.additionalProperties];
-  if (value.items) return [`${path}[]`, value.items];
+  if (value.items?.properties) return [`${path}[]`, value.items];
   return [path, value];
 }
 
 function typeText(value: Described): string {
   if (value.enum) return value.enum.map((one) => `\`${String(one)}\``).join(', ');
   if (typeof value.additionalProperties === 'object') return 'names to mappings';
-  if (value.items) return 'list of mappings';
+  if (value.items) return value.items.properties ? 'list of mappings' : 'list';
   const names: Readonly<Record<string, string>> = { object: 'mapping', string: 'text', boolean: '`true`, `false`' };
   const type = String(value.type);
   return names[type] ?? type;

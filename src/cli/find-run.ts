@@ -1,6 +1,6 @@
 // From what a person typed to one run: a run's id as it is, a component as its latest run that fits the command.
 
-import type { Configuration } from '../../config/index.ts';
+import { type ComponentSettings, type Configuration, componentsOf } from '../../config/index.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { type ErrorData, fail, HoldfastError } from '../errors/index.ts';
 import type { Context } from './context.ts';
@@ -46,8 +46,8 @@ function unknownRun(run: string, { code, message, hint }: ErrorData): HoldfastEr
 }
 
 /** The host whose queues a run's follow-up goes to. */
-export function databaseOf(configuration: Configuration, status: RunStatus): Configuration['database'][string] {
-  const found = Object.values(configuration.database).find(({ id }) => id === status.component);
+export function subjectOf(configuration: Configuration, status: RunStatus): ComponentSettings {
+  const found = componentsOf(configuration).find(({ id }) => id === status.component);
   return (
     found ??
     fail('UNKNOWN_COMPONENT', `'${status.run}' was about '${status.component}', which is not configured any more`)

@@ -1,6 +1,6 @@
 // Inputs of workflows, made from the configuration and who asks.
 
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import type { ComponentSettings, Configuration } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 
 export interface OperationInput {
@@ -12,7 +12,11 @@ export interface OperationInput {
 }
 
 /** The fields that every input carries. */
-export function operationInput(configuration: Configuration, database: DatabaseSettings, by: string): OperationInput {
+export function operationInput(
+  configuration: Configuration,
+  { id: component, host }: ComponentSettings,
+  by: string,
+): OperationInput {
   const { name: estate, digest } = configuration;
-  return { estate, component: database.id, host: database.host, digest, by };
+  return { estate, component, host, digest, by };
 }

@@ -1,37 +1,39 @@
 // How people name components and runs on the command line: `database/main`, `database main`, `database` where there is one, a run's id.
 
-import type { Configuration, DatabaseSettings } from '../../config/index.ts';
+import { type ComponentSettings, type Configuration, componentsOf } from '../../config/index.ts';
 import { closest } from '../domain/closest.ts';
 import { type ComponentId, componentKinds, NAME_PATTERN } from '../domain/component.ts';
 import { fail } from '../errors/index.ts';
 
 /** Throws `UNKNOWN_COMPONENT`, with the nearest one as hint. */
-export function findDatabase(configuration: Configuration, words: readonly string[]): DatabaseSettings {
+export function findComponent(configuration: Configuration, words: readonly string[]): ComponentSettings {
   const { kind, name, typed } = readWords(words);
-  const all = Object.values(configuration.database);
-  const names = all.map(({ id }) => id).join(', ');
+  const all = componentsOf(configuration);
   if (!componentKinds.some((known) => known === kind)) {
     fail('UNKNOWN_COMPONENT', `'${typed}' is not a component`, { hint: suggestComponents(typed, all) });
   }
-  if (kind !== 'database') {
+  const own = all.filter((each) => each.kind === kind);
+  if (own.length === 0) {
     fail('UNKNOWN_COMPONENT', `no component of the kind '${kind}' is configured`, {
       hint: suggestComponents(typed, all),
     });
   }
   if (name === undefined) {
-    const [only, ...others] = all;
+    const [only, ...others] = own;
     if (only !== undefined && others.length === 0) return only;
-    fail('UNKNOWN_COMPONENT', "'database' alone names none of several", { hint: `one of: ${names}` });
+    fail('UNKNOWN_COMPONENT', `'${kind}' alone names none of several`, {
+      hint: `one of: ${own.map(({ id }) => id).join(', ')}`,
+    });
   }
-  const found = Object.hasOwn(configuration.database, name) ? configuration.database[name] : undefined;
+  const found = own.find((each) => each.name === name);
   if (found !== undefined) return found;
-  return fail('UNKNOWN_COMPONENT', `no component 'database/${name}' is configured`, {
-    hint: suggestComponents(`database/${name}`, all),
+  return fail('UNKNOWN_COMPONENT', `no component '${kind}/${name}' is configured`, {
+    hint: suggestComponents(`${kind}/${name}`, all),
   });
 }
 
 /** Those whose name alone was typed; else the one that is nearest as a whole, by its name, or by its kind; and all there are. */
-function suggestComponents(typed: string, all: readonly DatabaseSettings[]): string {
+function suggestComponents(typed: string, all: readonly ComponentSettings[]): string {
   const ids = all.map(({ id }) => id);
   const last = typed.split(/[/ ]/).at(-1)?.toLowerCase() ?? '';
   const byName = all.filter(({ name }) => name === last).map(({ id }) => id);
@@ -46,10 +48,10 @@ function suggestComponents(typed: string, all: readonly DatabaseSettings[]): str
   return words.length === 0 ? configured : `did you mean ${words.join(' or ')}? ${configured}`;
 }
 
-/** Every database, or the one that is named. */
-export function findDatabases(configuration: Configuration, words: readonly string[]): readonly DatabaseSettings[] {
-  if (words.length === 0 || (words.length === 1 && words[0] === 'all')) return Object.values(configuration.database);
-  return [findDatabase(configuration, words)];
+/** Every component, or the one that is named. */
+export function findComponents(configuration: Configuration, words: readonly string[]): readonly ComponentSettings[] {
+  if (words.length === 0 || (words.length === 1 && words[0] === 'all')) return componentsOf(configuration);
+  return [findComponent(configuration, words)];
 }
 
 function readWords(words: readonly string[]): { kind: string; name: string | undefined; typed: string } {
@@ -73,7 +75,7 @@ const WORKFLOW =
 export function readRunName(configuration: Configuration, words: readonly string[]): RunName {
   const [first = '', ...more] = words;
   if (componentKinds.some((kind) => first === kind || first.startsWith(`${kind}/`))) {
-    return { type: 'component', component: findDatabase(configuration, words).id };
+    return { type: 'component', component: findComponent(configuration, words).id };
   }
   if (more.length > 0) fail('USAGE', `expected one run or component, got '${words.join(' ')}'`);
   if (WORKFLOW.test(first)) return { type: 'id', id: `${configuration.name}/${first}` };

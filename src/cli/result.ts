@@ -2,6 +2,7 @@
 
 import type { ComponentStatus, Finding, SnapshotSummary, WindowSummary } from '../domain/component-report.ts';
 import type { CopyStatus, HeadsReport, SeedPlan } from '../domain/copies-report.ts';
+import type { FilesPlan, FilesRestored } from '../domain/files-restore.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
 import type { LoadPlan, LoadResult } from '../domain/load.ts';
@@ -49,6 +50,8 @@ export interface Result {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly filesPlan?: FilesPlan;
+  readonly filesRestored?: FilesRestored;
   readonly load?: LoadResult;
   readonly loadPlan?: LoadPlan;
   readonly part?: PartResult;
@@ -101,6 +104,7 @@ export interface Outcome {
 export const views = [
   'run',
   'plan',
+  'files plan',
   'load plan',
   'part plan',
   'status',

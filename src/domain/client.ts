@@ -3,14 +3,17 @@
 import type { ComponentId } from './component.ts';
 import type { ComponentStatus, SnapshotSummary } from './component-report.ts';
 import type { CopiesReport } from './copies-report.ts';
+import type { FilesPlan } from './files-restore.ts';
 import type { LoadPlan } from './load.ts';
 import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
+  BackupFilesInput,
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
+  RestoreFilesInput,
   RestorePartInput,
   RunReferenceInput,
   RunStatus,
@@ -40,9 +43,11 @@ export interface RunHandle {
 export interface HoldfastClient {
   startBackup(input: BackupDatabaseInput): Promise<RunHandle>;
   startDump(input: DumpDatabaseInput): Promise<RunHandle>;
+  startFilesBackup(input: BackupFilesInput): Promise<RunHandle>;
   startLoad(input: LoadDumpInput): Promise<RunHandle>;
   startPart(input: RestorePartInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
+  startFilesRestore(input: RestoreFilesInput): Promise<RunHandle>;
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
   startCatchUp(input: CatchUpInput): Promise<RunHandle>;
@@ -67,6 +72,8 @@ export interface HoldfastClient {
 
   /** The plan that `startRestore` with the same input would follow: made on the component's host, touches nothing. */
   plan(input: RestoreDatabaseInput): Promise<PlanSummary>;
+  /** The same for `startFilesRestore`. */
+  planFiles(input: RestoreFilesInput): Promise<FilesPlan>;
   /** The same for `startLoad`. */
   planLoad(input: LoadDumpInput): Promise<LoadPlan>;
   /** The same for `startPart`. */

@@ -39,6 +39,8 @@ export interface SnapshotSummary {
   readonly damaged?: DamageSummary;
   /** What was noted of its databases, to be compared after a restore; absent where it has none. */
   readonly facts?: FactsSummary;
+  /** Of a snapshot of files: what is in it, and what is not. */
+  readonly files?: FilesSummary;
   /** Of a logical snapshot: each database with the instant that its dump shows. */
   readonly databases?: readonly { readonly name: string; readonly moment: Moment; readonly bytes: number }[];
 }
@@ -71,6 +73,31 @@ export interface DamageSummary {
   readonly moreRelations?: number;
 }
 
+/** Of what could not be had, the first few are named. */
+export interface FilesSummary {
+  readonly files: number;
+  readonly directories: number;
+  /** Symbolic and hard links, pipes and devices. */
+  readonly others: number;
+  readonly sizeBytes: number;
+  /** Files that were taken over unread. */
+  readonly unchangedFiles: number;
+  /** What may not, or could not, be read: not in the snapshot. */
+  readonly unseen: Named;
+  /** Gone between the scan and the reading. */
+  readonly vanished: Named;
+  /** Changed again and again while they were read: their bytes are of no single moment. */
+  readonly torn: Named;
+  /** What the rules leave out, but for patterns: mounts, sockets, caches, large files. */
+  readonly leftOut: Named;
+}
+
+export interface Named {
+  readonly count: number;
+  /** In words; the first few. */
+  readonly first: readonly string[];
+}
+
 export interface FactsSummary {
   readonly databases: number;
   /** Tables that are noted, those of them that were counted and not estimated, and their rows together. */
@@ -88,9 +115,12 @@ export interface FactsSummary {
 export interface WindowSummary {
   readonly from: Moment;
   readonly to: Moment;
-  readonly fromLsn: Lsn;
-  readonly toLsn: Lsn;
-  readonly timeline: number;
+  /** Of a component without a log: only the moments of so many snapshots, the first and the last of which are named. */
+  readonly snapshots?: number;
+  /** Where there is a log. */
+  readonly fromLsn?: Lsn;
+  readonly toLsn?: Lsn;
+  readonly timeline?: number;
   readonly holes: readonly {
     readonly timeline: number;
     readonly fromLsn: Lsn;

@@ -66,9 +66,11 @@ export const searchAttributes = {
 const runPrefixes = {
   backupDatabase: 'backup',
   dumpDatabase: 'dump',
+  backupFiles: 'backup',
   loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',
+  restoreFiles: 'restore',
   restorePart: 'part',
   rollbackRestore: 'rollback',
   confirmRestore: 'confirm',

@@ -58,6 +58,11 @@ export interface LoadDumpInput extends OperationInput {
   readonly planDigest?: string;
 }
 
+/** A snapshot of trees of files. */
+export interface BackupFilesInput extends OperationInput {
+  readonly reason?: string;
+}
+
 export interface ShipLogInput extends OperationInput {}
 
 export interface RestoreDatabaseInput extends OperationInput {
@@ -79,6 +84,23 @@ export interface RestoreDatabaseInput extends OperationInput {
   readonly approval: 'never' | 'always';
   readonly approveWithinSeconds: number;
   /** Digest of the plan a person saw (`--dry-run` or the prompt); a plan that differs is refused (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
+/** Trees of files as a snapshot has them, in place or beside. */
+export interface RestoreFilesInput extends OperationInput {
+  /** As typed after `--to`: `latest`, an ISO 8601 moment, `snapshot:ID`. */
+  readonly to: string;
+  /** Absolute paths, each with what is below it; and patterns in the syntax of `.gitignore`. Neither: everything. */
+  readonly paths?: readonly string[];
+  readonly patterns?: readonly string[];
+  readonly from?: string;
+  /** Absent: in place. */
+  readonly beside?: { readonly directory: string };
+  /** Approval policy resolved from the configuration. */
+  readonly approval: 'never' | 'always';
+  readonly approveWithinSeconds: number;
+  /** Digest of the plan a person saw; a plan that differs is refused (`PLAN_CHANGED`). */
   readonly planDigest?: string;
 }
 
@@ -158,9 +180,11 @@ export interface RunStatus {
   readonly operation:
     | 'backupDatabase'
     | 'dumpDatabase'
+    | 'backupFiles'
     | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'
+    | 'restoreFiles'
     | 'restorePart'
     | 'rollbackRestore'
     | 'confirmRestore'

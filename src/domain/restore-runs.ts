@@ -5,18 +5,20 @@ import type { RunData } from './run-data.ts';
 
 const dataOf = (status: RunStatus) => (status.data ?? {}) as RunData;
 
-export const isRestore = ({ operation }: RunStatus) => operation === 'restoreDatabase';
+const modeOf = (status: RunStatus) => (dataOf(status).plan ?? dataOf(status).filesPlan)?.mode;
+
+export const isRestore = ({ operation }: RunStatus) => operation === 'restoreDatabase' || operation === 'restoreFiles';
 
 /** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. Neither a refused one nor one beside must hide it. */
 export function isInPlace(status: RunStatus): boolean {
-  const { plan, restore } = dataOf(status);
-  const isSwapped =
-    status.state === 'completed' && (plan?.mode === 'in place' || restore?.oldDataDirectory !== undefined);
-  return isRestore(status) && plan?.mode !== 'beside' && (isSwapped || status.state === 'stuck');
+  const { restore } = dataOf(status);
+  const mode = modeOf(status);
+  const isSwapped = status.state === 'completed' && (mode === 'in place' || restore?.oldDataDirectory !== undefined);
+  return isRestore(status) && mode !== 'beside' && (isSwapped || status.state === 'stuck');
 }
 
 /** Replaces nothing, however it ended. */
-export const isBeside = (status: RunStatus) => isRestore(status) && dataOf(status).plan?.mode === 'beside';
+export const isBeside = (status: RunStatus) => isRestore(status) && modeOf(status) === 'beside';
 
 /** What `stop` is about: it left a server running. Whether it still runs only its host knows. */
 export const hasServer = (status: RunStatus) =>

@@ -2,6 +2,7 @@
 
 import type { ComponentId } from './component.ts';
 import type { SnapshotSummary } from './component-report.ts';
+import type { FilesPlan, FilesRestored } from './files-restore.ts';
 import type { ComponentIntegrity } from './integrity.ts';
 import type { LoadPlan, LoadResult } from './load.ts';
 import type { Lsn } from './lsn.ts';
@@ -82,6 +83,8 @@ export interface RunData {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly filesPlan?: FilesPlan;
+  readonly filesRestored?: FilesRestored;
   readonly load?: LoadResult;
   readonly loadPlan?: LoadPlan;
   readonly part?: PartResult;

@@ -1,6 +1,6 @@
 // What a run that took a snapshot has to say of it: damaged pages by relation, with the way out, and facts that are missing.
 
-import type { DamagedRelation, FactsSummary, SnapshotSummary } from './component-report.ts';
+import type { DamagedRelation, FactsSummary, FilesSummary, Named, SnapshotSummary } from './component-report.ts';
 
 /** Why a table is not counted: the role of the backup lacks the right, which a statement mends. */
 export const NOT_READABLE = 'may not be read';
@@ -30,4 +30,20 @@ export function damageWords({ kind, name, of, database, part, path, blocks, more
   const ranges = blocks.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
   const all = [...ranges, ...(moreBlocks > 0 ? [`${moreBlocks} more`] : [])].join(', ');
   return `damaged pages: ${what}${whose}${where}${fork}, block${all === ranges[0] && !all.includes(' ') ? '' : 's'} ${all}`;
+}
+
+/** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */
+export function filesWarnings(files: FilesSummary | undefined): readonly string[] {
+  if (files === undefined) return [];
+  const told: readonly (readonly [string, Named])[] = [
+    ['could not be read and are not in the snapshot', files.unseen],
+    ['changed again and again while they were read, and are of no single moment', files.torn],
+    ['vanished while the snapshot was taken', files.vanished],
+    ['were left out', files.leftOut],
+  ];
+  return told.flatMap(([what, { count, first }]) => {
+    if (count === 0) return [];
+    const more = count > first.length ? ` and ${count - first.length} more` : '';
+    return [`${count} ${what}: ${first.join(', ')}${more}`];
+  });
 }

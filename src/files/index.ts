@@ -1,7 +1,9 @@
 // Files: trees of this host into the vault and back.
 
 export { type CaptureFilesOptions, captureFiles, FILES } from './capture/capture.ts';
+export { type ComparedTree, compareBeside } from './compare/restored.ts';
 export type { Change } from './in-place/changes.ts';
+export { runPlace } from './in-place/place.ts';
 export {
   confirmInPlace,
   type ExecuteOptions,
@@ -12,6 +14,8 @@ export {
   rollbackInPlace,
   runsInPlace,
 } from './in-place/restore.ts';
+export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
+export { type BesideOptions, besideState, restoreBeside, undoBeside } from './restore/beside.ts';
 export { type Selection, treePath } from './restore/select.ts';
 export { type WriteTreeOptions, type WrittenTree, writeTree } from './restore/write-tree.ts';
 export type { ScanRules } from './scan/rules.ts';

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Configuration } from '../../config/index.ts';
+import { type Configuration, componentsOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import { type Moment, momentFromDate } from '../domain/moment.ts';
@@ -29,7 +29,7 @@ export async function verifyComponents(
   asker: VerificationAsker,
 ): Promise<ComponentIntegrity[]> {
   const { level, component, copy, withinDays, budgetBytes, timeSeconds } = scope;
-  const components = component === undefined ? Object.values(configuration.database).map(({ id }) => id) : [component];
+  const components = component === undefined ? componentsOf(configuration).map(({ id }) => id) : [component];
   const endMs = timeSeconds === undefined ? undefined : Date.now() + timeSeconds * 1000;
   const reports: ComponentIntegrity[] = [];
   let leftBytes = budgetBytes;

@@ -12,7 +12,7 @@ import { isLockHeld } from '../process/index.ts';
 import type { RunRecords, Unread } from './run-records.ts';
 
 /** Between two steps of a restore that goes on, nobody holds the lock; never for so long. */
-const STILL_MS = 60_000;
+export const STILL_MS = 60_000;
 /** The clock of a store and that of the host of a run differ by less than this. */
 const CLOCKS_MS = 86_400_000;
 

@@ -48,6 +48,19 @@ export async function guarded<T>(
 }
 
 /**
+ * The lease alone, for places whose engine has a lock of its own. Throws as `guarded`.
+ */
+export async function leased<T>(
+  services: GuardServices,
+  place: GuardedPlace,
+  work: (guard: Guard) => Promise<T>,
+): Promise<T> {
+  return await withLease(services, place, {}, work).catch((error: unknown) => {
+    throw betweenAttempts(error, place);
+  });
+}
+
+/**
  * Which attempt of a step counts only Temporal knows: one that was given to a process that stood still begins late and fences the one that counts.
  * So whoever was fenced by its own run may be tried again; of the one that does not count nobody takes the answer.
  */

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
+import { type Configuration, componentsOf, type KeepSettings, stateDirectoryOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { type Moment, momentFromDate } from '../domain/moment.ts';
 import { deletionDoubt } from '../domain/put-back-words.ts';
@@ -33,15 +33,14 @@ export async function retentionRequest(
   configuration: Configuration,
   { host, ...asker }: RetentionAsker,
 ): Promise<RetentionRequest> {
-  const { database, retention, timezone } = configuration;
+  const { retention, timezone } = configuration;
+  const all = componentsOf(configuration);
   const records = await vault.listRecords();
-  const components = Object.values(database).map(({ id }) => id);
+  const components = all.map(({ id }) => id);
   const doubt = deletionDoubt(await observeHeads(vault, stateDirectoryOf(configuration, host)));
   return {
     ...asker,
-    policies: Object.values(database).flatMap(({ id, keep }) =>
-      keep === undefined ? [] : [{ component: id, rules: keep.classes, logWindowSeconds: keep.logSeconds }],
-    ),
+    policies: all.flatMap(({ id, keep }) => (keep === undefined ? [] : [policyOf(id, keep)])),
     timezone,
     graceSeconds: retention.graceSeconds,
     maximum: retention.maximum,
@@ -49,6 +48,10 @@ export async function retentionRequest(
     passing: await restoresUnderWay(vault, records),
     ...(doubt === undefined ? {} : { doubt }),
   };
+}
+
+function policyOf(component: ComponentId, { classes: rules, logSeconds }: KeepSettings) {
+  return { component, rules, ...(logSeconds === undefined ? {} : { logWindowSeconds: logSeconds }) };
 }
 
 /** Restores whose plan is kept and whose end is not: they read what must not be deleted under them. */

@@ -1,22 +1,23 @@
 // What this host answers by itself with its keys to vault and databases; activities and, without Temporal, the command line ask here.
 
 import type { Logger } from 'pino';
-import { type Configuration, type DatabaseSettings, stateDirectoryOf } from '../../config/index.ts';
+import { type ComponentSettings, type Configuration, componentsOf, stateDirectoryOf } from '../../config/index.ts';
 import type { HostService } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { ComponentStatus, LogReception } from '../domain/component-report.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
-import { type CheckOptions, checkDatabase } from './check.ts';
-import { componentStatus, withHeads, withReception, withRestores } from './component-status.ts';
+import { type CheckOptions, checkComponent } from './check.ts';
+import { componentStatus } from './component-status.ts';
 import { readCopies } from './copies-report.ts';
-import { openRestores } from './open-restores.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
+import { restoresLeft } from './restores-left.ts';
 import { retentionRequest } from './retention.ts';
 import { type RunRecords, readHistory, readRunRecords, recordsOf } from './run-records.ts';
 import { summarizeSnapshot } from './snapshot-summary.ts';
+import { withHeads, withReception, withRestores } from './status-additions.ts';
 import { thisHost } from './this-host.ts';
 
 export interface HostServiceOptions {
@@ -33,7 +34,7 @@ export interface HostServiceOptions {
 export async function openHostService(configuration: Configuration, options: HostServiceOptions): Promise<HostService> {
   const host = thisHost(configuration, options.host);
   const vault = options.vault ?? (await openConfiguredVault(configuration, { host, logger: options.logger }));
-  const all = Object.values(configuration.database);
+  const all = componentsOf(configuration);
   const find = (component: ComponentId) =>
     all.find(({ id }) => id === component) ?? fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
   const history = (component?: ComponentId) => readHistory(vault, component);
@@ -43,27 +44,22 @@ export async function openHostService(configuration: Configuration, options: Hos
     snapshots: async (component) => (await vault.listSnapshots(component)).map(summarizeSnapshot),
     copies: async () => {
       const records = await readRunRecords(vault);
-      const components = await Promise.all(
-        all.map((database) => readComponent(vault, configuration, database, records)),
-      );
+      const components = await Promise.all(all.map((each) => readComponent(vault, configuration, each, records)));
       return readCopies({ vault, configuration, components, heads: await observe() });
     },
     async components(component) {
-      const wanted = component === undefined ? all.filter((database) => database.host === host) : [find(component)];
+      const wanted = component === undefined ? all.filter((each) => each.host === host) : [find(component)];
       const records = await readRunRecords(vault);
       const heads = await observe().catch(() => undefined);
       return Promise.all(
-        wanted.map(async (database) => {
-          const { status } = await readComponent(vault, configuration, database, records);
-          const restores = await openRestores(database, recordsOf(records, database.id), { host });
-          return withReception(
-            withHeads(withRestores(status, restores), heads),
-            options.reception?.(database.id) ?? {},
-          );
+        wanted.map(async (each) => {
+          const { status } = await readComponent(vault, configuration, each, records);
+          const restores = await restoresLeft(each, recordsOf(records, each.id), { host });
+          return withReception(withHeads(withRestores(status, restores), heads), options.reception?.(each.id) ?? {});
         }),
       );
     },
-    check: async (component, check: CheckOptions = {}) => checkDatabase(vault, configuration, find(component), check),
+    check: async (component, check: CheckOptions = {}) => checkComponent(vault, configuration, find(component), check),
     retention: async () => {
       const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan', host });
       return await vault.retention.plan(asked);
@@ -77,26 +73,26 @@ export async function openHostService(configuration: Configuration, options: Hos
 async function readComponent(
   vault: Vault,
   configuration: Configuration,
-  database: DatabaseSettings,
+  settings: ComponentSettings,
   records: RunRecords,
 ): Promise<{ status: ComponentStatus; snapshots: readonly SnapshotOnCopies[] }> {
   try {
     const facts = {
       conditions: await vault.conditions(),
-      snapshots: await vault.listSnapshots(database.id),
-      windows: await windows(vault, database.id),
-      looks: await vault.looks(database.id),
+      snapshots: await vault.listSnapshots(settings.id),
+      windows: settings.kind === 'database' ? await windows(vault, settings.id) : [],
+      looks: await vault.looks(settings.id),
     };
-    const { runs: history } = recordsOf(records, database.id);
-    const status = componentStatus({ ...facts, configuration, database, history, now: new Date() });
+    const { runs: history } = recordsOf(records, settings.id);
+    const status = componentStatus({ ...facts, configuration, settings, history, now: new Date() });
     return { status, snapshots: facts.snapshots };
   } catch (error) {
-    return { status: unknownStatus(database, error), snapshots: [] };
+    return { status: unknownStatus(settings, error), snapshots: [] };
   }
 }
 
 /** Unknown is never good. */
-function unknownStatus({ id, host, objective }: DatabaseSettings, error: unknown): ComponentStatus {
+function unknownStatus({ id, host, objective }: ComponentSettings, error: unknown): ComponentStatus {
   const { message, hint } = toHoldfastError(error);
   const rpo = objective.rpoSeconds === undefined ? {} : { objectiveSeconds: objective.rpoSeconds };
   return { component: id, host, state: 'unknown', copies: [], rpo, findings: [{ severity: 'late', message, hint }] };

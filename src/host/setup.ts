@@ -2,13 +2,14 @@
 
 import { access } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { type Configuration, resolveSecret, type SecretReference } from '../../config/index.ts';
+import { type Configuration, type FilesSettings, resolveSecret, type SecretReference } from '../../config/index.ts';
 import type { SetupStep } from '../domain/setup-report.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { requireHeld } from '../stores/guarantees.ts';
 import { openStore, prepareStore } from '../stores/open-store.ts';
 import type { Store } from '../stores/store.ts';
 import { createVault, generateKeyFile, openVault, type Vault } from '../vault/index.ts';
+import { checkFiles } from './check-files.ts';
 import { slotWarnings } from './key-warnings.ts';
 import { vaultOptions } from './open-vault.ts';
 import { databaseSteps, requireOneAdopted, standsOnPlanned } from './setup-database.ts';
@@ -61,6 +62,9 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     ...Object.values(configuration.database)
       .filter(({ host }) => host === options.host)
       .flatMap((database) => databaseSteps(configuration, database, options)),
+    ...Object.values(configuration.files)
+      .filter(({ host }) => host === options.host)
+      .map((files) => [`${files.id} roots`, () => rootsStep(files)] as const),
   ];
   for (const [name, work] of runbook) {
     if (standsOnPlanned(name, steps))
@@ -68,6 +72,13 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
     else if (!(await step(name, work))) break;
   }
   return steps;
+}
+
+async function rootsStep(files: FilesSettings): Promise<Answer> {
+  const bad = (await checkFiles(files)).find(({ ok }) => !ok);
+  if (bad !== undefined)
+    fail('FILES_ROOT', `${bad.name} ${bad.message}`, bad.hint === undefined ? {} : { hint: bad.hint });
+  return ['present', files.roots.join(', ')];
 }
 
 /** A step and its end; what was thrown becomes the step's error. */

@@ -1,6 +1,6 @@
 // What of the snapshots of a component is not as its schedules promise: none, a damaged one, one that is late.
 
-import type { DatabaseSettings } from '../../config/index.ts';
+import type { ComponentSettings } from '../../config/index.ts';
 import type { Finding } from '../domain/component-report.ts';
 import { momentFromDate, shortMoment, unixMicros } from '../domain/moment.ts';
 import type { PointResult } from '../domain/run-data.ts';
@@ -22,39 +22,46 @@ interface Promised {
   readonly orPoint?: true;
 }
 
-/** What each line of `backup:` promises; a full one keeps what an incremental one would. */
-const promised: Readonly<Record<keyof DatabaseSettings['backup'], Promised>> = {
-  full: { what: 'backup', run: 'backup', keeps: (snapshot) => isBase(snapshot) && snapshot.class !== 'incremental' },
-  incremental: {
-    what: 'incremental backup',
-    run: 'incremental',
-    keeps: isBase,
-    orPoint: true,
+type Promises<Kind extends ComponentSettings['kind']> = Readonly<
+  Record<keyof Extract<ComponentSettings, { kind: Kind }>['backup'], Promised>
+>;
+
+/** What each line of `backup:` promises; of a database, a full one keeps what an incremental one would. */
+const promises: { readonly [Kind in ComponentSettings['kind']]: Promises<Kind> } = {
+  database: {
+    full: { what: 'backup', run: 'backup', keeps: (snapshot) => isBase(snapshot) && snapshot.class !== 'incremental' },
+    incremental: { what: 'incremental backup', run: 'incremental', keeps: isBase, orPoint: true },
+    logical: { what: 'dump', run: 'dump', keeps: (snapshot) => !isBase(snapshot) },
   },
-  logical: { what: 'dump', run: 'dump', keeps: (snapshot) => !isBase(snapshot) },
+  files: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
 };
 
 export function snapshotFindings(facts: ComponentFacts): Finding[] {
-  const { database, snapshots } = facts;
+  const { settings, snapshots } = facts;
   const findings: Finding[] = [];
   const latest = snapshots.find(isBase);
   if (latest === undefined) {
-    findings.push(late('there is no snapshot yet', `take one with \`holdfast backup ${database.id}\``));
+    findings.push(late('there is no snapshot yet', `take one with \`holdfast backup ${settings.id}\``));
   } else if (latest.state === 'damaged') {
     const run = latest.class === 'incremental' ? 'incremental' : 'backup';
     findings.push(
-      late(
-        `the newest snapshot ${latest.id} has damaged pages${damagedIn(latest)}`,
-        `see \`holdfast show ${run}/${database.id}\``,
-      ),
+      late(`the newest snapshot ${latest.id} ${lacks(latest)}`, `see \`holdfast show ${run}/${settings.id}\``),
     );
   }
-  for (const [name, spec] of Object.entries(database.backup)) {
+  const own: Readonly<Record<string, Promised>> = promises[settings.kind];
+  for (const [name, spec] of Object.entries(settings.backup)) {
+    const promise = own[name];
     // That there is no base backup at all is a finding of its own.
-    if (latest === undefined && name !== 'logical') continue;
-    findings.push(...lateness(facts, promised[name as keyof DatabaseSettings['backup']], spec));
+    if (promise === undefined || spec === undefined || (latest === undefined && name !== 'logical')) continue;
+    findings.push(...lateness(facts, promise, spec));
   }
   return findings;
+}
+
+function lacks(snapshot: SnapshotOnCopies): string {
+  return snapshot.kind === 'physical'
+    ? `has damaged pages${damagedIn(snapshot)}`
+    : 'lacks what could not be read, or was not whole';
 }
 
 /** The first relations by name; the run tells all. */
@@ -76,7 +83,7 @@ function isBase({ kind }: SnapshotOnCopies): boolean {
 }
 
 function lateness(facts: ComponentFacts, { what, run, keeps, orPoint }: Promised, spec: string): Finding[] {
-  const { configuration, database, snapshots, now } = facts;
+  const { configuration, settings, snapshots, now } = facts;
   const schedule = parseSchedule(spec);
   const grace = Math.min(schedulePeriodSeconds(schedule) * LATE_AFTER.partOfPeriod, LATE_AFTER.atMostSeconds);
   const dueMs = previousOccurrenceMs(schedule, configuration.timezone, now.getTime() - grace * 1000);
@@ -87,7 +94,7 @@ function lateness(facts: ComponentFacts, { what, run, keeps, orPoint }: Promised
   return [
     late(
       `the ${what} of '${spec}' that was due at ${due} has not finished`,
-      `see \`holdfast show ${run}/${database.id}\` and \`holdfast schedules list\``,
+      `see \`holdfast show ${run}/${settings.id}\` and \`holdfast schedules list\``,
     ),
   ];
 }
@@ -101,6 +108,6 @@ function newestPoint({ history }: ComponentFacts): PointResult['at'] | undefined
   return points.sort().at(-1);
 }
 
-function late(message: string, hint: string): Finding {
+export function late(message: string, hint: string): Finding {
   return { severity: 'late', message, hint };
 }

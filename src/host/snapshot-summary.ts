@@ -1,6 +1,7 @@
 // A snapshot as reports and `--json` tell it.
 
-import type { DamageSummary, SnapshotSummary } from '../domain/component-report.ts';
+import type { DamageSummary, FilesSummary, Named, SnapshotSummary } from '../domain/component-report.ts';
+import type { FilesDetails, Told } from '../files/index.ts';
 import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
@@ -11,6 +12,7 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const bytes = { read: statistics.readBytes, new: statistics.newBytes, stored: statistics.storedBytes };
   const facts = summarizeFacts(snapshot.engine.facts);
   const summary = { id, component, kind, from, to, state, bytes, copies, ...(facts && { facts }) };
+  if (kind === 'files') return { ...summary, files: filesOf(snapshot) };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
   const { startLsn, stopLsn, timeline, capture = 'full', damaged, ...details } = snapshot.engine as PhysicalDetails;
@@ -25,6 +27,24 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
 }
 
 /** A summary goes through histories and lists. */
+const MOST_NAMES = 5;
+
+function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
+  const { files, directories, others, sizeBytes, unchangedFiles, ...told } = engine as unknown as FilesDetails;
+  const { unseen, vanished, torn, leftOut } = told;
+  return {
+    ...{ files, directories, others, sizeBytes, unchangedFiles },
+    unseen: named(unseen, ({ path, code }) => `/${path} (${code})`),
+    vanished: named(vanished, (path) => `/${path}`),
+    torn: named(torn, (path) => `/${path}`),
+    leftOut: named(leftOut, ({ path, why }) => `/${path} (${why})`),
+  };
+}
+
+function named<Each>({ count, first }: Told<Each>, words: (each: Each) => string): Named {
+  return { count, first: first.slice(0, MOST_NAMES).map(words) };
+}
+
 const MOST_RELATIONS = 20;
 
 function shortened({ pages, relations, moreRelations = 0 }: DamageSummary): DamageSummary {

@@ -16,7 +16,8 @@ export interface Questioner extends Connected {
 /** A plan reads log, a check waits for a segment on every copy; the others are quick. */
 const limits: Readonly<Record<string, string>> = {
   planRestore: '30 minutes',
-  checkDatabase: '10 minutes',
+  checkComponent: '10 minutes',
+  planFiles: '30 minutes',
   stopRecovered: '5 minutes',
   // Whoever asks can often read the vault by himself when nobody answers, and waits in silence until then.
   describeEstate: '1 minute',

@@ -1,7 +1,7 @@
 // The workflows as the command line uses them: `HoldfastClient` on a connection to a Temporal server.
 
 import { randomUUID } from 'node:crypto';
-import type { Configuration } from '../../config/index.ts';
+import { anyHost, type Configuration, componentOf, componentsOf } from '../../config/index.ts';
 import type { HoldfastClient, RunHandle } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { ComponentStatus, SnapshotSummary } from '../domain/component-report.ts';
@@ -37,16 +37,17 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   const start = (operation: Parameters<typeof startOperation>[2]) =>
     wrap((input: never): Promise<RunHandle> => startOperation(connected, book, operation, input));
   const shipping = (component: ComponentId) => {
-    const database = Object.values(configuration.database).find(({ id }) => id === component);
-    if (database === undefined) return fail('UNKNOWN_COMPONENT', `no component '${component}' is configured`);
-    return { estate: configuration.name, component, host: database.host, by: 'setup' };
+    const { host } = componentOf(configuration, component);
+    return { estate: configuration.name, component, host, by: 'setup' };
   };
   return {
     startBackup: start('backupDatabase'),
     startDump: start('dumpDatabase'),
+    startFilesBackup: start('backupFiles'),
     startLoad: start('loadDump'),
     startPart: start('restorePart'),
     startRestore: start('restoreDatabase'),
+    startFilesRestore: start('restoreFiles'),
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),
     startCatchUp: start('catchUpCopy'),
@@ -74,6 +75,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
 
     plan: wrap((input) => askHosts(questions, 'planRestore', input.host, input)),
     planPart: wrap((input) => askHosts(questions, 'planPart', input.host, input)),
+    planFiles: wrap((input) => askHosts(questions, 'planFiles', input.host, input)),
     planLoad: wrap((input) => askHosts(questions, 'planLoad', input.host, input)),
     stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),
     applySchedules: wrap((options) => applySchedules(client, configuration, options)),
@@ -90,7 +92,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     components: wrap(() => allComponents(questions)),
     check: wrap((component) => {
       const { host } = shipping(component);
-      return askHosts(questions, 'checkDatabase', host, { host, component });
+      return askHosts(questions, 'checkComponent', host, { host, component });
     }),
     close: async () => {
       closing.abort();
@@ -108,7 +110,7 @@ async function recorded(questions: Questioner, component: ComponentId | undefine
 
 /** The record of a run that Temporal saw end from outside, when somebody answers for the vault. */
 async function endedSince(questions: Questioner, { run, component }: RunStatus): Promise<RunStatus | undefined> {
-  const about = Object.values(questions.configuration.database).find(({ id }) => id === component)?.id;
+  const about = componentsOf(questions.configuration).find(({ id }) => id === component)?.id;
   const kept = await recorded(questions, about);
   return kept.find((status) => status.run === run);
 }
@@ -127,23 +129,23 @@ async function remembered(questions: Questioner, run: string) {
   return found ?? fail('NOT_FOUND', `no such run: '${run}'`, { hint: 'see `holdfast history`' });
 }
 
-/** Snapshots, copies and records are the same wherever one asks; the host of the component is asked, or the first that has a database. */
+/** Snapshots, copies and records are the same wherever one asks; the host of the component is asked, or the first that has one. */
 async function describeFrom<T>(
   questions: Questioner,
   question: string,
   component: ComponentId | undefined,
 ): Promise<T> {
-  const databases = Object.values(questions.configuration.database);
-  const host = (databases.find(({ id }) => id === component) ?? databases[0])?.host;
-  if (host === undefined) fail('UNKNOWN_COMPONENT', 'no database is configured');
+  const { configuration } = questions;
+  const own = componentsOf(configuration).find(({ id }) => id === component);
+  const host = own?.host ?? anyHost(configuration);
   const about = component === undefined ? {} : { component };
   return await askHosts<T>(questions, 'describeEstate', host, { host, question, ...about });
 }
 
-/** Each host speaks of its own databases; one that does not answer makes its own unknown, not the others'. */
+/** Each host speaks of its own components; one that does not answer makes its own unknown, not the others'. */
 async function allComponents(questions: Questioner): Promise<readonly ComponentStatus[]> {
-  const databases = Object.values(questions.configuration.database);
-  const hosts = [...new Set(databases.map(({ host }) => host))];
+  const all = componentsOf(questions.configuration);
+  const hosts = [...new Set(all.map(({ host }) => host))];
   const answers = await Promise.allSettled(
     hosts.map((host) =>
       askHosts<readonly ComponentStatus[]>(questions, 'describeEstate', host, { host, question: 'components' }),
@@ -151,7 +153,7 @@ async function allComponents(questions: Questioner): Promise<readonly ComponentS
   );
   const [first] = answers;
   if (answers.length === 1 && first?.status === 'rejected') throw first.reason;
-  return databases.map(({ id, host, objective }) => {
+  return all.map(({ id, host, objective }) => {
     const answer = answers[hosts.indexOf(host)];
     const found = answer?.status === 'fulfilled' ? answer.value.find(({ component }) => component === id) : undefined;
     return (

@@ -1,12 +1,13 @@
 // The `backup:` lines, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
-import { type Configuration, type DatabaseSettings, retentionHost } from '../../config/index.ts';
+import { type ComponentSettings, type Configuration, componentsOf, retentionHost } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
+  BackupFilesInput,
   DumpDatabaseInput,
   RunStatus,
   VerifySnapshotsInput,
@@ -84,23 +85,24 @@ export async function listSchedules(client: Client, configuration: Configuration
 }
 
 function wantedSchedules(configuration: Configuration): Wanted[] {
-  const backups = Object.values(configuration.database).flatMap((database) =>
-    Object.entries(database.backup).map(([kind, spec]) => backupSchedule(configuration, database, kind, spec)),
+  const backups = componentsOf(configuration).flatMap((settings) =>
+    Object.entries(settings.backup).map(([kind, spec]) => backupSchedule(configuration, settings, kind, spec)),
   );
   return [...backups, ...retentionSchedule(configuration), ...verifySchedule(configuration)];
 }
 
 function backupSchedule(
   configuration: Configuration,
-  { id: component, host }: DatabaseSettings,
+  { id: component, kind: componentKind, host }: ComponentSettings,
   kind: string,
   text: string,
 ): Wanted {
   const { name } = configuration;
   const asked = { estate: name, component, host, by: 'schedule' };
   const id = scheduleIds.backup(name, component, kind);
-  const what = `${kind} backup of ${component}`;
-  const begun = backupKinds[kind as keyof DatabaseSettings['backup']](asked);
+  const what = kind === 'snapshot' ? `snapshot of ${component}` : `${kind} backup of ${component}`;
+  const lines: Readonly<Record<string, Begins>> = backupLines[componentKind];
+  const begun = (lines[kind] as Begins)(asked);
   return wantedSchedule(configuration, { id, component, kind, text, what, ...begun });
 }
 
@@ -119,8 +121,8 @@ function retentionSchedule(configuration: Configuration): Wanted[] {
 
 /** Only where the configuration asks for it. */
 function verifySchedule(configuration: Configuration): Wanted[] {
-  const { name, database, verify } = configuration;
-  const [first] = Object.values(database);
+  const { name, verify } = configuration;
+  const [first] = componentsOf(configuration);
   if (verify === undefined || first === undefined) return [];
   const { schedule: text, ...scope } = verify;
   const input: VerifySnapshotsInput = { estate: name, host: first.host, by: 'schedule', ...scope };
@@ -131,13 +133,19 @@ function verifySchedule(configuration: Configuration): Wanted[] {
 
 type Asked = Pick<BackupDatabaseInput, 'estate' | 'component' | 'host' | 'by'>;
 
-/** What a line of `backup:` starts. */
-const backupKinds: Readonly<
-  Record<keyof DatabaseSettings['backup'], (asked: Asked) => Pick<Timed, 'workflowType' | 'input'>>
-> = {
-  full: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'physical' } }),
-  incremental: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'incremental' } }),
-  logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
+type Begins = (asked: Asked) => Pick<Timed, 'workflowType' | 'input'>;
+type Lines<Kind extends ComponentSettings['kind']> = Readonly<
+  Record<keyof Extract<ComponentSettings, { kind: Kind }>['backup'], Begins>
+>;
+
+/** What a line of `backup:` starts, by the kind of component. */
+const backupLines: { readonly [Kind in ComponentSettings['kind']]: Lines<Kind> } = {
+  database: {
+    full: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'physical' } }),
+    incremental: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'incremental' } }),
+    logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
+  },
+  files: { snapshot: (asked) => ({ workflowType: 'backupFiles', input: asked }) },
 };
 
 interface Timed {
@@ -148,7 +156,12 @@ interface Timed {
   readonly text: string;
   readonly what: string;
   readonly workflowType: RunStatus['operation'];
-  readonly input: BackupDatabaseInput | DumpDatabaseInput | ApplyRetentionInput | VerifySnapshotsInput;
+  readonly input:
+    | BackupDatabaseInput
+    | DumpDatabaseInput
+    | BackupFilesInput
+    | ApplyRetentionInput
+    | VerifySnapshotsInput;
 }
 
 function wantedSchedule({ name, timezone }: Configuration, timed: Timed): Wanted {

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { makeTelemetryFilterString, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createEndActivities } from '../../activities/end-activities.ts';
+import { createFilesActivities } from '../../activities/files-activities.ts';
 import { createHostActivities } from '../../activities/host-activities.ts';
 import type { ActivityFrame } from '../../activities/lib/activity-runner.ts';
 import { createPostgresActivities } from '../../activities/postgres-activities.ts';
@@ -157,6 +159,8 @@ async function serveOnce(
 function hostActivities(services: OpenedHostServices): object {
   return {
     ...createPostgresActivities(services),
+    ...createFilesActivities(services),
+    ...createEndActivities(services),
     ...createVaultActivities(services),
     ...createHostActivities(services),
   };

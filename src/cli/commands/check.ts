@@ -5,7 +5,7 @@ import type { CheckReport } from '../../domain/setup-report.ts';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
-import { findDatabases } from '../naming.ts';
+import { findComponents } from '../naming.ts';
 import { outcome } from '../result.ts';
 import { anyComponent, COMPONENT_HELP } from './typed.ts';
 
@@ -20,7 +20,7 @@ export const check = defineCommand({
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const databases = findDatabases(configuration, args);
+    const databases = findComponents(configuration, args);
     if (context.options.dryRun) {
       const names = databases.map(({ id }) => id).join(', ');
       return outcome('message', { state: 'completed', dryRun: true, message: `would close a segment of ${names}` });

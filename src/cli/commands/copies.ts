@@ -1,7 +1,7 @@
 // `copies`: the copies of the vault, a new one, bringing one that was away up to date, and accepting one that was put back.
 
 import { z } from 'zod';
-import type { Configuration } from '../../../config/index.ts';
+import { type Configuration, componentsOf } from '../../../config/index.ts';
 import { closest } from '../../domain/closest.ts';
 import type { CopiesReport } from '../../domain/copies-report.ts';
 import { isBad } from '../../domain/copy-verified.ts';
@@ -167,7 +167,7 @@ export function checkCopy(configuration: Configuration, copy: string): void {
 
 /** A host of the copy's own site spares the way between sites twice; any host with a database will do. */
 function catchUpHost(configuration: Configuration, copy: string): string {
-  const used = [...new Set(Object.values(configuration.database).map(({ host }) => host))];
+  const used = [...new Set(componentsOf(configuration).map(({ host }) => host))];
   const site = configuration.vault.copies[copy]?.site;
   const near = used.find((host) => configuration.hosts[host]?.site === site);
   return near ?? used[0] ?? fail('CONFIG_INVALID', 'no host is configured');

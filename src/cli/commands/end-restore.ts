@@ -9,7 +9,7 @@ import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun } from '../find-run.ts';
+import { findRun, subjectOf } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { readRunName } from '../naming.ts';
@@ -115,7 +115,7 @@ async function endThroughTemporal(
       hint: `\`holdfast stop ${status.run}\` ends the server that it left; its directory is yours to remove`,
     });
   }
-  const database = databaseOf(configuration, status);
+  const database = subjectOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
   if (context.options.dryRun) {
     return outcome('message', { state: 'completed', dryRun: true, message: `${message}; this ${does}` });

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
-import { findDatabase } from '../naming.ts';
+import { findComponent } from '../naming.ts';
 import { outcome } from '../result.ts';
 import { anyComponent, COMPONENT_HELP } from './typed.ts';
 
@@ -17,7 +17,7 @@ export const list = defineCommand({
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const component = args.length === 0 ? undefined : findDatabase(configuration, args).id;
+    const component = args.length === 0 ? undefined : findComponent(configuration, args).id;
     const { value: snapshots, temporal } = await answerFrom(
       context,
       (client) => client.snapshots(component),

@@ -13,10 +13,11 @@ import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
-import { checkCopy, findDatabase } from '../naming.ts';
+import { checkCopy, findComponent } from '../naming.ts';
 import { renderPlan } from '../render/plan.ts';
 import { errorOutcome, type Outcome, outcome } from '../result.ts';
 import { isDump, loadFlags, loadFromDump, loadOptions, refuseLoadOptions } from './restore-dump.ts';
+import { filesFlags, filesOptions, refuseFilesOptions, restoreFiles } from './restore-files.ts';
 import { isPart, partFlags, partOptions, restorePart } from './restore-part.ts';
 import { COMPONENT_HELP, oneComponent } from './typed.ts';
 
@@ -37,6 +38,7 @@ const input = z
     from: z.string().optional(),
     ...loadOptions,
     ...partOptions,
+    ...filesOptions,
   })
   .refine(({ start, beside }) => start !== true || beside !== undefined, {
     path: ['start'],
@@ -77,6 +79,7 @@ export const restore = defineCommand({
     'In place, the plan is shown first and asks for the name of the component; the old data is kept until `holdfast confirm`, and `holdfast rollback` goes back to it.',
     "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent); or dump:latest, dump:SNAPSHOT.",
     'With --table or --into one table or one database is brought back into the running server, which goes on meanwhile: the moment is recovered beside, in a throwaway server (in DATA-DIRECTORY.clone, or in --beside DIR) that is removed again.',
+    'Of files, TARGET is a moment (the newest snapshot that was complete by then), latest, or snapshot:ID; what is given back can be narrowed by --path and --pattern. In place, what is taken away or replaced is kept until `holdfast confirm`.',
     'From a dump a database, a schema or a table is loaded into a new database, or into one that has none of it; nothing that is there is changed. The plan tells what it needs and what stays out.',
   ].join('\n'),
   options: [
@@ -103,6 +106,7 @@ export const restore = defineCommand({
     { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
     ...loadFlags,
     ...partFlags,
+    ...filesFlags,
   ],
   examples: [
     'holdfast restore database main --to 2026-11-23T05:59:59Z',
@@ -114,11 +118,16 @@ export const restore = defineCommand({
     'holdfast restore database main --to 2026-11-23T05:59:59Z --database bank --table ledger.entries --replace',
     'holdfast restore database main --to 2026-11-23T05:59:59Z --database bank --into bank_then',
     'holdfast restore database main --to dump:latest --database bank --table ledger.entries --into look',
+    'holdfast restore files uploads --to 2026-11-23T05:59:59Z --path /srv/uploads/2026 --dry-run',
+    'holdfast restore files uploads --to latest --beside /srv/look',
   ],
   input,
   async run(typed, context) {
     const configuration = await context.configuration();
-    const database = findDatabase(configuration, typed.args);
+    const component = findComponent(configuration, typed.args);
+    if (component.kind === 'files') return restoreFiles(typed, component, context);
+    refuseFilesOptions(typed);
+    const database = component;
     const { to } = typed;
     if (to !== undefined && isDump(to)) return loadFromDump({ ...typed, to }, database, context);
     if (isPart(typed)) return restorePart(typed, database, context);

@@ -12,7 +12,7 @@ import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
 import { followOrDetach } from '../follow.ts';
-import { findDatabase } from '../naming.ts';
+import { findComponent } from '../naming.ts';
 import { lockedWords, retentionLines } from '../render/retention.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
@@ -98,7 +98,7 @@ export const retentionHold = defineCommand({
     const target =
       args.length === 1 && SNAPSHOT.test(first)
         ? { snapshot: first }
-        : { component: findDatabase(configuration, args).id };
+        : { component: findComponent(configuration, args).id };
     const until = text === undefined ? {} : { until: parseMoment(text, configuration.timezone) };
     const what = 'snapshot' in target ? `snapshot ${target.snapshot}` : `everything of ${target.component}`;
     if (context.options.dryRun) {

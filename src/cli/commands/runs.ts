@@ -5,7 +5,7 @@ import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { type Answer, answerFrom, openRunsUnknown } from '../estate-answers.ts';
 import { findRun } from '../find-run.ts';
-import { findDatabase } from '../naming.ts';
+import { findComponent } from '../naming.ts';
 import { outcome } from '../result.ts';
 import { runOutcome, runSummary } from '../run-result.ts';
 import { anyComponent, COMPONENT_HELP, oneRun, RUN_HELP } from './typed.ts';
@@ -45,7 +45,7 @@ export const history = defineCommand({
   input: z.object({ args: anyComponent }),
   async run({ args }, context) {
     const configuration = await context.configuration();
-    const component = args.length === 0 ? undefined : findDatabase(configuration, args).id;
+    const component = args.length === 0 ? undefined : findComponent(configuration, args).id;
     const { value, temporal } = await answerFrom(
       context,
       (client) => client.history(component),

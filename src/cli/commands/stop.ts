@@ -7,7 +7,7 @@ import { hasServer, isBeside, isPart } from '../../domain/restore-runs.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
-import { databaseOf, findRun } from '../find-run.ts';
+import { findRun, subjectOf } from '../find-run.ts';
 import { operationInput } from '../inputs.ts';
 import { outcome } from '../result.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
@@ -28,7 +28,7 @@ export const stop = defineCommand({
       const message = `would stop the server of ${status.run}`;
       return outcome('message', { state: 'completed', dryRun: true, message });
     }
-    const input = operationInput(configuration, databaseOf(configuration, status), context.by);
+    const input = operationInput(configuration, subjectOf(configuration, status), context.by);
     const server = await client.stopServer({ ...input, run: status.run });
     const what = server.stopped ? 'stopped' : 'was not running any more';
     const left = isPart(status) ? 'its directory was removed' : `its data is in ${server.dataDirectory}`;

@@ -1,6 +1,7 @@
 // `test integrity`: whether what the copies hold is what was stored, as closely as asked.
 
 import { z } from 'zod';
+import { anyHost } from '../../../config/index.ts';
 import { parseDuration } from '../../domain/duration.ts';
 import { type ComponentIntegrity, integrityLevels, worstVerdict } from '../../domain/integrity.ts';
 import type { VerificationScope } from '../../domain/operations.ts';
@@ -8,7 +9,7 @@ import { parseSize } from '../../domain/size.ts';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { followOrDetach } from '../follow.ts';
-import { findDatabase } from '../naming.ts';
+import { findComponent } from '../naming.ts';
 import { outcome } from '../result.ts';
 import { checkCopy } from './copies.ts';
 import { anyComponent, COMPONENT_HELP } from './typed.ts';
@@ -49,17 +50,17 @@ export const testIntegrity = defineCommand({
   async run({ args, level, copy, within, budget, time }, context) {
     const configuration = await context.configuration();
     if (copy !== undefined) checkCopy(configuration, copy);
-    const database = args.length === 0 ? undefined : findDatabase(configuration, args);
+    const component = args.length === 0 ? undefined : findComponent(configuration, args);
     const scope: VerificationScope = {
       level,
-      ...(database && { component: database.id }),
+      ...(component && { component: component.id }),
       ...(copy !== undefined && { copy }),
       ...(within !== undefined && { withinDays: within }),
       ...(budget !== undefined && { budgetBytes: parseSize(budget) }),
       ...(time !== undefined && { timeSeconds: parseDuration(time) }),
     };
     if (context.options.dryRun) {
-      const what = `${database?.id ?? 'all components'} on ${copy ?? 'every copy'}`;
+      const what = `${component?.id ?? 'all components'} on ${copy ?? 'every copy'}`;
       return outcome('message', { state: 'completed', dryRun: true, message: `would look at ${what}: ${level}` });
     }
     if (context.options.standalone) {
@@ -74,7 +75,7 @@ export const testIntegrity = defineCommand({
     }
     const client = await context.client();
     const { name: estate, digest } = configuration;
-    const host = (database ?? Object.values(configuration.database)[0])?.host ?? '';
+    const host = component?.host ?? anyHost(configuration);
     return followOrDetach(
       context,
       client,

@@ -6,6 +6,7 @@ import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
 import { damageWords, NOT_READABLE } from '../../domain/snapshot-words.ts';
 import type { Result } from '../result.ts';
 import { checkLine } from './check.ts';
+import { filesRestoredLines, renderFilesPlan } from './files.ts';
 import { integrityLines } from './integrity.ts';
 import { loadLines, renderLoadPlan } from './load.ts';
 import { partLines, renderPartPlan } from './part.ts';
@@ -15,6 +16,7 @@ import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
+  const { filesPlan, filesRestored } = result;
   const { run, steps, plan, load, loadPlan, part, partPlan, snapshot, point, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
@@ -23,6 +25,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     const isTold =
       snapshot !== undefined ||
       load !== undefined ||
+      filesRestored !== undefined ||
       part !== undefined ||
       point !== undefined ||
       result.message === result.error?.message;
@@ -32,6 +35,9 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   const told = followed ? [] : (steps?.filter((step) => step.state !== 'pending') ?? []);
   lines.push(...told.map(stepLine));
   if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
+  if (filesPlan && filesRestored === undefined && result.state !== 'completed')
+    lines.push(...renderFilesPlan(filesPlan, zone));
+  if (filesRestored) lines.push(...filesRestoredLines(filesRestored, result.state, zone));
   if (loadPlan && load === undefined && result.state !== 'completed') lines.push(...renderLoadPlan(loadPlan, zone));
   if (partPlan && part === undefined && result.state !== 'completed') lines.push(...renderPartPlan(partPlan, zone));
   if (part) lines.push(...partLines(part, zone));
@@ -43,7 +49,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
-  const waiting = partPlan ?? plan;
+  const waiting = partPlan ?? filesPlan ?? plan;
   if (result.state === 'waiting' && waiting && run) {
     lines.push(`waits for approval: holdfast approve ${run.id} --plan ${waiting.digest}`);
   }
@@ -79,6 +85,7 @@ function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
     `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
     ...(snapshot.damaged?.relations ?? []).map((relation) => `  ${damageWords(relation)}`),
     ...factsLines(snapshot.facts),
+    ...filesLines(snapshot.files),
   ];
 }
 
@@ -93,6 +100,15 @@ function factsLines(facts: SnapshotSummary['facts']): string[] {
   return [
     `  facts of ${counted(databases, 'database')}: ${counted(rows, 'row')} in ${counted(tables, 'table')}${estimated}${columns}${left.join('')}`,
     ...(notCounted[NOT_READABLE] === undefined ? [] : [grant]),
+  ];
+}
+
+function filesLines(files: SnapshotSummary['files']): string[] {
+  if (files === undefined) return [];
+  const { files: count, directories, others, sizeBytes, unchangedFiles } = files;
+  const rest = others === 0 ? '' : `, ${counted(others, 'link or other', 'links and others')}`;
+  return [
+    `  ${counted(count, 'file')} of ${bytesText(sizeBytes)} in ${counted(directories, 'directory', 'directories')}${rest}; ${unchangedFiles} unchanged`,
   ];
 }
 
@@ -125,5 +141,7 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
 }
 
 export function windowLine(window: WindowSummary, zone: string): string {
-  return `window ${fullTime(window.from, zone)} → ${fullTime(window.to, zone)} on timeline ${window.timeline}`;
+  const { from, to, timeline, snapshots } = window;
+  const where = timeline === undefined ? `, ${counted(snapshots ?? 0, 'snapshot')}` : ` on timeline ${timeline}`;
+  return `window ${fullTime(from, zone)} → ${fullTime(to, zone)}${where}`;
 }

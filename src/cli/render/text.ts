@@ -8,6 +8,7 @@ import type { CheckReport } from '../../domain/setup-report.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { copyLines, seedLines } from './copies.ts';
+import { renderFilesPlan } from './files.ts';
 import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderLoadPlan } from './load.ts';
@@ -23,6 +24,10 @@ type Printer = (result: Result, zone: string, now: Date, followed: boolean) => s
 const printers: Readonly<Record<View, Printer>> = {
   run: (result, zone, _now, followed) => renderRun(result, zone, followed),
   plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
+  'files plan': (result, zone) => [
+    ...(result.filesPlan ? renderFilesPlan(result.filesPlan, zone, 'all') : []),
+    ...messageLines(result),
+  ],
   'load plan': (result, zone) => [
     ...(result.loadPlan ? renderLoadPlan(result.loadPlan, zone) : []),
     ...messageLines(result),

@@ -35,6 +35,8 @@ export interface CaptureFilesOptions {
     readonly class: string;
     readonly host: string;
   };
+  /** Awaited before so many bytes are read: the place for a rate. */
+  readonly pace?: (bytes: number) => Promise<void>;
   readonly onProgress?: (progress: FilesProgress) => void;
   readonly signal: AbortSignal;
 }
@@ -104,7 +106,9 @@ class Capture {
     const reader = parent && (await this.#options.vault.openSnapshot(parent.id));
     this.#known = reader && new KnownEntries(reader.entryBatches());
     try {
-      await this.#writer.addLocalFiles(this.#filesToRead(), (result) => this.#noteRead(result));
+      const { pace } = this.#options;
+      const paced = pace && { pace };
+      await this.#writer.addLocalFiles(this.#filesToRead(), (result) => this.#noteRead(result), paced);
     } finally {
       await this.#known?.close();
       reader?.close();

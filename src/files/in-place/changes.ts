@@ -240,12 +240,12 @@ function lookAt(path: string, place: string | Buffer): Found | undefined {
   }
 }
 
-function typeOf({ type }: Found): TreeEntry['type'] {
+export function typeOf({ type }: Found): TreeEntry['type'] {
   if (type === 'character device' || type === 'block device') return 'device';
   return type === 'socket' ? 'fifo' : type;
 }
 
-function comparableOf(found: Found, place: string | Buffer): Comparable {
+export function comparableOf(found: Found, place: string | Buffer): Comparable {
   const { path, mode, uid, gid, mtimeNs, ctimeNs, inode, linkTarget, sizeBytes } = found;
   const xattrs = readAttributes(place);
   return {

@@ -32,7 +32,7 @@ async function typed(status: RunStatus, components: () => Promise<readonly Compo
   const context = {
     options: {},
     by: 'test',
-    configuration: async () => ({ name: 'acme', database: { main: database } }),
+    configuration: async () => ({ name: 'acme', database: { main: database }, files: {} }),
     loaded: async () => ({ digest: 'f' }),
     client: async () => client,
   } as unknown as Context;

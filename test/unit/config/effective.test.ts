@@ -20,6 +20,7 @@ describe('a good file', () => {
     assert.deepEqual(configuration.vault.commit, { copies: 1, offsite: 0 });
     assert.equal(configuration.vault.compression, 'zstd');
     assert.deepEqual(configuration.database.main, {
+      kind: 'database',
       id: 'database/main',
       name: 'main',
       host: 'db1',
@@ -33,6 +34,34 @@ describe('a good file', () => {
       checks: [],
     });
     assert.deepEqual(configuration.approval, { restoreInPlace: 'never', withinSeconds: 3600 });
+  });
+
+  test('of files says what is left out, how fast and around what', () => {
+    const text = `${minimal}
+files:
+  uploads:
+    host: db1
+    roots: [/srv/uploads]
+    exclude: ['*.tmp']
+    largest: 1GiB
+    backup: { snapshot: every 1h, rate: 50MB/s }
+    hooks: { before: [/usr/bin/freeze, now], within: 1min }
+    keep: 90d
+    objective: { rpo: 1h }
+`;
+    assert.deepEqual(parseConfiguration(text, FILE).files.uploads, {
+      kind: 'files',
+      id: 'files/uploads',
+      name: 'uploads',
+      host: 'db1',
+      roots: ['/srv/uploads'],
+      rules: { exclude: ['*.tmp'], oneFileSystem: true, cacheTags: true, largestBytes: 1024 ** 3 },
+      bytesPerSecond: 50_000_000,
+      hooks: { before: ['/usr/bin/freeze', 'now'], withinSeconds: 60 },
+      backup: { snapshot: 'every 1h' },
+      keep: { classes: { files: { ageSeconds: 90 * 86_400 } } },
+      objective: { rpoSeconds: 3600 },
+    });
   });
 
   test('of a bucket gets its own defaults: path style with an endpoint, TLS 1.3', () => {

@@ -9,6 +9,7 @@ import type { SnapshotId, SnapshotProof } from '../../../src/vault/index.ts';
 import { snapshotId } from '../../support/vault.ts';
 
 const database = {
+  kind: 'database',
   id: 'database/main',
   name: 'main',
   host: 'db1',
@@ -39,7 +40,7 @@ function provenBy(history: readonly RunStatus[], proofs: readonly SnapshotProof[
   return componentStatus({
     ...facts,
     configuration: configuration as unknown as Configuration,
-    database,
+    settings: database,
     history,
     looks: { snapshots: proofs.toSorted((a, b) => (a.at < b.at ? 1 : -1)), whole: [] },
   }).proven;
@@ -95,7 +96,7 @@ describe('what a verification found of a copy', () => {
     const vault = { commit: { copies: policy, offsite: 0 }, copies: {} };
     return componentStatus({
       configuration: { ...configuration, vault, ...changes } as unknown as Configuration,
-      database: { ...database, log: { withinSeconds: 900, synchronous: false } },
+      settings: { ...database, log: { withinSeconds: 900, synchronous: false } },
       snapshots: [snapshot as never],
       windows: [],
       conditions: [
@@ -152,7 +153,7 @@ describe('what would be lost with each disaster', () => {
         sites,
         vault: { commit: { copies: 1, offsite: 0 }, copies },
       } as unknown as Configuration,
-      database: { ...database, log: { withinSeconds: 900, synchronous: false }, objective: { rpoSeconds: 900 } },
+      settings: { ...database, log: { withinSeconds: 900, synchronous: false }, objective: { rpoSeconds: 900 } },
       snapshots: [],
       windows: Object.entries(ends).map(([copy, to]) => ({ copy, to, from: to, holes: [] }) as never),
       conditions: [],

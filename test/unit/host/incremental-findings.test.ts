@@ -26,7 +26,7 @@ function point(hour: string, state = 'completed') {
 function findingsOf(backup: DatabaseSettings['backup'], snapshots: readonly object[], history: readonly object[] = []) {
   const facts = {
     configuration: { timezone: 'UTC' },
-    database: { id: 'database/main', backup },
+    settings: { id: 'database/main', kind: 'database', backup },
     snapshots,
     history,
     now,

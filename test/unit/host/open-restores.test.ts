@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { ComponentStatus, OpenRestore } from '../../../src/domain/component-report.ts';
 import type { RunStatus } from '../../../src/domain/operations.ts';
 import { HoldfastError } from '../../../src/errors/index.ts';
-import { withRestores } from '../../../src/host/component-status.ts';
+import { withRestores } from '../../../src/host/status-additions.ts';
 import { notKnownFinding, openRestores, restoreFinding } from '../../../src/host/open-restores.ts';
 import type { RunRecords } from '../../../src/host/run-records.ts';
 import { restorePaths } from '../../../src/postgres/recovery/index.ts';

@@ -1,0 +1,87 @@
+// What giving back files would do, and what it did, as the person who must say yes to it reads it.
+
+import type { ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
+import { bytesText, counted, durationMsText, fullTime } from './words.ts';
+
+const words: Readonly<Record<ChangeKind, string>> = {
+  create: 'created',
+  replace: 'replaced',
+  remove: 'removed',
+  settle: 'given their mode, owner, time or attributes back',
+  compare: 'read to see whether they differ',
+};
+const signs: Readonly<Record<ChangeKind, string>> = {
+  create: '+',
+  replace: '~',
+  remove: '-',
+  settle: '.',
+  compare: '?',
+};
+
+/** A prompt shows the first few changes, a dry run all that the plan has. */
+const FEW = 20;
+
+export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'few' = 'few'): string[] {
+  const { snapshot, mode, entries, changes, space } = plan;
+  const size = entries
+    ? `${counted(entries.files, 'file')} of ${bytesText(entries.bytes)}`
+    : `${bytesText(changes?.bytes ?? 0)} to write`;
+  const lines = [
+    `plan  ${mode}, ${size} from ${snapshot.copy}`,
+    `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(plan)}`,
+    `      asked for ${plan.requested}: snapshot ${snapshot.id}, captured from ${fullTime(snapshot.from, zone)} on`,
+    ...wantedLines(plan),
+    mode === 'beside'
+      ? `      into ${plan.directory} on ${plan.host}; what is there now is not touched`
+      : `      in ${plan.roots.join(', ')} on ${plan.host}; what was there is kept until you confirm`,
+  ];
+  if (changes) lines.push(...changeLines(changes, list));
+  lines.push(`      needs ${bytesText(space.neededBytes)}, ${bytesText(space.availableBytes)} are free`);
+  for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
+  for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
+  lines.push(`      digest ${plan.digest}`);
+  return lines;
+}
+
+function skewText({ snapshot }: FilesPlan): string {
+  const { skewSeconds } = snapshot;
+  return skewSeconds === undefined
+    ? ''
+    : `, ${durationMsText(skewSeconds * 1000)} before the moment that was asked for`;
+}
+
+function wantedLines({ paths = [], patterns = [] }: FilesPlan): string[] {
+  const wanted = [...paths, ...patterns];
+  return wanted.length === 0 ? [] : [`      only ${wanted.join(', ')}`];
+}
+
+function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list: 'all' | 'few'): string[] {
+  const kinds = (Object.keys(counts) as ChangeKind[]).filter((kind) => counts[kind] > 0);
+  const total = kinds.reduce((sum, kind) => sum + counts[kind], 0);
+  if (total === 0) return ['      nothing differs from what is there'];
+  const shown = list === 'all' ? first : first.slice(0, FEW);
+  const more = total - shown.length;
+  return [
+    `      ${kinds.map((kind) => `${counts[kind]} ${words[kind]}`).join(', ')}`,
+    ...shown.map(({ kind, path, aspects }) => {
+      const why = kind === 'replace' || kind === 'settle' ? `  (${aspects.join(', ') || 'what is in it changes'})` : '';
+      return `        ${signs[kind]} ${path}${why}`;
+    }),
+    ...(more > 0 ? [`        … and ${more} more`] : []),
+  ];
+}
+
+export function filesRestoredLines(restored: FilesRestored, state: string, zone: string): string[] {
+  const { id, directory, files, others, bytes, keptAt = [], lacking, compared, timingsMs } = restored;
+  const lines = [
+    `  gives back ${restored.snapshot} of ${fullTime(restored.to, zone)}${directory === undefined ? '' : ` in ${directory}`}`,
+    `  ${counted(files, 'file')} of ${bytesText(bytes)}, ${others} others; compared ${counted(compared.entries, 'entry', 'entries')}, ${compared.differing.count} differ`,
+    `  took ${durationMsText(timingsMs.total)}: restore ${durationMsText(timingsMs.restore)}, compare ${durationMsText(timingsMs.compare)}`,
+  ];
+  if (lacking.count > 0) lines.push(`  ${lacking.count} properties could not be given: ${lacking.first.join(', ')}`);
+  if (keptAt.length > 0 && state === 'completed') {
+    lines.push(`  what was there is kept in ${keptAt.join(', ')}`);
+    lines.push(`next: 'holdfast confirm ${id}' when all is well, 'holdfast rollback ${id}' to go back`);
+  }
+  return lines;
+}

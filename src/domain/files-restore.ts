@@ -1,0 +1,86 @@
+// What giving back files would do, and what it did: small enough for a history, a prompt and `--json`.
+
+import type { ErrorData } from '../errors/index.ts';
+import type { ComponentId } from './component.ts';
+import type { Named } from './component-report.ts';
+import type { Moment } from './moment.ts';
+
+/** `compare`: size and time are the same and the file was touched since, so that only reading it tells. */
+export const changeKinds = ['create', 'replace', 'remove', 'settle', 'compare'] as const;
+export type ChangeKind = (typeof changeKinds)[number];
+
+export interface PlannedChange {
+  readonly kind: ChangeKind;
+  /** Absolute. */
+  readonly path: string;
+  readonly type: string;
+  /** In what it differs, where it is there: `content`, `mode`, `owner`, `time`, `attributes`, `target`, `type`. */
+  readonly aspects: readonly string[];
+}
+
+export type ChangeCounts = Readonly<Record<ChangeKind, number>>;
+
+/** Which snapshot is given back, and how far it is from what was asked for. */
+export interface ChosenSnapshot {
+  readonly id: string;
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly state: 'clean' | 'damaged';
+  /** It is read from this copy first. */
+  readonly copy: string;
+  /** Seconds from its end to the moment that was asked for; absent where none was. */
+  readonly skewSeconds?: number;
+}
+
+export interface FilesPlan {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  readonly mode: 'in place' | 'beside';
+  /** As asked, in words: `latest`, `time 2026-11-23T05:59:59Z`, `snapshot …`. */
+  readonly requested: string;
+  readonly snapshot: ChosenSnapshot;
+  /** In place: the roots that are touched. Beside: those that are given back. */
+  readonly roots: readonly string[];
+  /** Beside: where. */
+  readonly directory?: string;
+  /** What alone is wanted; absent: everything. */
+  readonly paths?: readonly string[];
+  readonly patterns?: readonly string[];
+  /** Beside: what will be there. */
+  readonly entries?: { readonly files: number; readonly others: number; readonly bytes: number };
+  /** In place: how many names change, and the first of them. */
+  readonly changes?: {
+    readonly counts: ChangeCounts;
+    readonly bytes: number;
+    readonly first: readonly PlannedChange[];
+  };
+  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  readonly warnings: readonly string[];
+  /** What must be out of the way before this can be done; absent when nothing is. */
+  readonly blockers?: readonly ErrorData[];
+  /** Of what was decided: snapshot, mode, place, selection. */
+  readonly digest: string;
+}
+
+export interface FilesRestored {
+  readonly id: string;
+  readonly component: ComponentId;
+  readonly snapshot: string;
+  /** The interval in which it was captured. */
+  readonly from: Moment;
+  readonly to: Moment;
+  readonly directory?: string;
+  readonly files: number;
+  readonly others: number;
+  readonly bytes: number;
+  /** In place: how many names changed. */
+  readonly changes?: ChangeCounts;
+  /** In place: where what was there is kept until `confirm`. */
+  readonly keptAt?: readonly string[];
+  /** Properties that this user or file system did not allow. */
+  readonly lacking: Named;
+  /** Read again afterwards, entry by entry, against the snapshot. */
+  readonly compared: { readonly entries: number; readonly differing: Named };
+  readonly timingsMs: { readonly restore: number; readonly compare: number; readonly total: number };
+}

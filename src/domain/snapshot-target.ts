@@ -1,0 +1,28 @@
+// What may follow `--to` where there is no log: a moment, the latest snapshot, or one by its id.
+
+import { fail } from '../errors/index.ts';
+import { type Moment, parseMoment } from './moment.ts';
+
+export type SnapshotTarget =
+  | { readonly type: 'latest' }
+  | { readonly type: 'time'; readonly moment: Moment }
+  | { readonly type: 'snapshot'; readonly id: string };
+
+const SNAPSHOT = /^snapshot:(\d{8}T\d{6}Z-[0-9a-f]{8})$/;
+
+/** A moment without a zone is read in `zone`. Throws `MOMENT_INVALID`. */
+export function parseSnapshotTarget(text: string, zone: string): SnapshotTarget {
+  const trimmed = text.trim();
+  if (trimmed === 'latest') return { type: 'latest' };
+  const id = SNAPSHOT.exec(trimmed)?.[1];
+  if (id !== undefined) return { type: 'snapshot', id };
+  if (/^\d{4}-/.test(trimmed)) return { type: 'time', moment: parseMoment(trimmed, zone) };
+  return fail('MOMENT_INVALID', `expected a snapshot or a moment, got '${text}'`, {
+    hint: 'write a moment such as 2026-11-23T05:59:59Z, latest, or snapshot:ID as `holdfast list` shows it',
+  });
+}
+
+export function describeSnapshotTarget(target: SnapshotTarget): string {
+  if (target.type === 'time') return `time ${target.moment}`;
+  return target.type === 'snapshot' ? `snapshot ${target.id}` : target.type;
+}

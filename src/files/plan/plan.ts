@@ -1,0 +1,204 @@
+// What giving back files would do: the snapshot, the place, what changes there, the room it takes, and what is in the way.
+
+import { createHash } from 'node:crypto';
+import { stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { ComponentId } from '../../domain/component.ts';
+import type { ChangeCounts, ChangeKind, FilesPlan, PlannedChange } from '../../domain/files-restore.ts';
+import { bytesText } from '../../domain/size.ts';
+import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
+import { planInPlace, runsInPlace } from '../in-place/restore.ts';
+import { besideState } from '../restore/beside.ts';
+import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
+import type { ScanRules } from '../scan/rules.ts';
+import type { FilesDetails } from '../types.ts';
+import { chooseSnapshot } from './choose-snapshot.ts';
+
+export interface PlanFilesOptions {
+  readonly vault: Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  readonly target: SnapshotTarget;
+  /** Preferred copy. */
+  readonly from?: string;
+  readonly selection: Selection;
+  /** Absent: in place. */
+  readonly directory?: string;
+  /** Rules of now; in place only. */
+  readonly rules: ScanRules;
+  readonly signal: AbortSignal;
+}
+
+/** A list that travels through a history stays small; the run's own, beside the data, has all. */
+const MOST_CHANGES = 500;
+const MOST_TEXT = 128 * 1024;
+
+/** Reads only. Throws as `chooseSnapshot`, `NOT_FOUND` when nothing in it is wanted. */
+export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
+  const { vault, component, target, from, selection, directory } = options;
+  const snapshot = await chooseSnapshot(vault, component, target, from);
+  const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
+  try {
+    const wanted = await countWanted(reader, selection);
+    const roots = wanted.roots;
+    const damage = snapshot.state === 'damaged' ? ['the snapshot lacks what could not be read when it was taken'] : [];
+    const head = {
+      run: options.run,
+      component,
+      host: options.host,
+      requested: describeSnapshotTarget(target),
+      snapshot,
+      roots,
+      ...(selection.paths?.length && { paths: selection.paths }),
+      ...(selection.patterns?.length && { patterns: selection.patterns }),
+    };
+    const rest =
+      directory === undefined
+        ? await inPlace(options, reader, roots)
+        : await beside(options.run, directory, wanted.entries);
+    const plan = { ...head, ...rest, warnings: [...damage, ...rest.warnings] };
+    return { ...plan, digest: digestOf(plan) };
+  } finally {
+    reader.close();
+  }
+}
+
+interface Wanted {
+  readonly roots: readonly string[];
+  readonly entries: { files: number; others: number; bytes: number };
+}
+
+async function countWanted(reader: SnapshotReader, selection: Selection): Promise<Wanted> {
+  const selector = new Selector(selection);
+  const { roots } = reader.snapshot.engine as unknown as FilesDetails;
+  const touched = new Set<string>();
+  const entries = { files: 0, others: 0, bytes: 0 };
+  for await (const { path: at, type, sizeBytes } of wantedEntries(reader, (entry) => selector.takes(entry))) {
+    if (type === 'file') {
+      entries.files++;
+      entries.bytes += sizeBytes;
+    } else entries.others++;
+    const root = roots.find((each) => isWithin(at, treePath(each)));
+    if (root !== undefined) touched.add(root);
+  }
+  if (entries.files + entries.others === 0) {
+    const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${each}'`).join(', ');
+    fail('NOT_FOUND', `nothing in snapshot '${reader.snapshot.id}' is ${what}`, {
+      hint: '`holdfast files find` tells in which snapshots a path is',
+    });
+  }
+  return { roots: roots.filter((root) => touched.has(root)), entries };
+}
+
+type Placed = Pick<FilesPlan, 'mode' | 'space' | 'warnings'> &
+  Partial<Pick<FilesPlan, 'directory' | 'entries' | 'changes' | 'blockers'>>;
+
+async function beside(run: string, directory: string, entries: Wanted['entries']): Promise<Placed> {
+  const blockers: HoldfastError[] = [];
+  const found = await besideState(directory);
+  if (found.state === 'occupied') {
+    blockers.push(
+      new HoldfastError('TARGET_UNFIT', `'${directory}' is not empty`, {
+        hint: 'name a directory that is empty or not there',
+      }),
+    );
+  } else if (found.state === 'unfinished' && found.run !== run) {
+    blockers.push(
+      new HoldfastError('TARGET_UNFIT', `'${directory}' holds what ${found.run} has not finished`, {
+        hint: `\`holdfast show ${found.run}\` tells whether it goes on; else remove the directory, or name another`,
+      }),
+    );
+  }
+  const space = { neededBytes: entries.bytes, availableBytes: await freeFor(directory) };
+  return {
+    mode: 'beside',
+    directory,
+    entries,
+    space,
+    warnings: [],
+    ...blocked([...blockers, ...noRoom(directory, space)]),
+  };
+}
+
+async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots: readonly string[]): Promise<Placed> {
+  const { selection, rules, signal, run } = options;
+  const counts: Record<ChangeKind, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
+  const first: PlannedChange[] = [];
+  const blockers: HoldfastError[] = [];
+  let bytes = 0;
+  let text = 0;
+  for (const root of roots) {
+    blockers.push(...(await othersIn(root, run)));
+    try {
+      for await (const change of planInPlace({ reader, root, rules, selection, signal })) {
+        counts[change.kind]++;
+        if (change.kind === 'create' || change.kind === 'replace') bytes += change.sizeBytes;
+        const { kind, type, aspects } = change;
+        const at = change.path === '' ? root : path.posix.join(root, change.path);
+        text += at.length;
+        if (first.length < MOST_CHANGES && text < MOST_TEXT) first.push({ kind, path: at, type, aspects });
+      }
+    } catch (error) {
+      blockers.push(toHoldfastError(error));
+    }
+  }
+  const [firstRoot = '/'] = roots;
+  const space = { neededBytes: bytes, availableBytes: await freeFor(firstRoot) };
+  return {
+    ...{ mode: 'in place', changes: { counts, bytes, first }, space },
+    warnings: removalWarnings(counts, roots),
+    ...blocked([...blockers, ...noRoom(firstRoot, space)]),
+  };
+}
+
+/** What is not in the snapshot goes: that is said, whatever the count. */
+function removalWarnings({ remove }: ChangeCounts, roots: readonly string[]): string[] {
+  if (remove === 0) return [];
+  return [
+    `${remove} names that the snapshot does not have are taken away from ${roots.join(', ')}, and kept until \`confirm\``,
+  ];
+}
+
+/** Throws nothing: what cannot be looked at is in the way. */
+async function othersIn(root: string, own: string): Promise<HoldfastError[]> {
+  const runs = await runsInPlace(root);
+  return [...runs].flatMap(([run, phase]) => {
+    if (run === own || phase === 'confirmed' || phase === 'rolled back') return [];
+    const hint = `confirm it or roll it back first: \`holdfast confirm ${run}\`, \`holdfast rollback ${run}\``;
+    return [new HoldfastError('TARGET_UNFIT', `the restore '${run}' of '${root}' is ${phase}`, { hint })];
+  });
+}
+
+function noRoom(where: string, { neededBytes, availableBytes }: FilesPlan['space']): HoldfastError[] {
+  if (neededBytes <= availableBytes) return [];
+  const message = `${bytesText(neededBytes)} are needed for '${where}', ${bytesText(availableBytes)} are free`;
+  return [new HoldfastError('NO_SPACE', message)];
+}
+
+function blocked(blockers: readonly HoldfastError[]): Pick<FilesPlan, 'blockers'> {
+  return blockers.length === 0 ? {} : { blockers: blockers.map((each) => each.toJSON()) };
+}
+
+/** Of the file system that the place is on, or will be. */
+async function freeFor(place: string): Promise<number> {
+  for (let at = path.resolve(place); ; at = path.dirname(at)) {
+    try {
+      await stat(at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || at === '/') throw error;
+      continue;
+    }
+    const { bavail, bsize } = await statfs(at);
+    return bavail * bsize;
+  }
+}
+
+/** What was decided, not what the disk happens to be: files go on changing while somebody reads the plan, and all that is taken away is kept. */
+function digestOf(plan: Omit<FilesPlan, 'digest'>): string {
+  const { component, host, mode, snapshot, roots, directory, paths, patterns } = plan;
+  const decided = [component, host, mode, snapshot.id, roots, directory ?? null, paths ?? [], patterns ?? []];
+  return createHash('sha256').update(JSON.stringify(decided)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,62 @@
+// What restores have left of a component, by its kind: the journals of a database are beside its data, those of files in their roots.
+
+import { stat } from 'node:fs/promises';
+import type { ComponentSettings, FilesSettings } from '../../config/index.ts';
+import type { OpenRestore } from '../domain/component-report.ts';
+import { toHoldfastError } from '../errors/index.ts';
+import { runPlace, runsInPlace } from '../files/index.ts';
+import { isLockHeld } from '../process/index.ts';
+import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
+import type { RunRecords } from './run-records.ts';
+
+interface Asked {
+  readonly host: string;
+  readonly now?: Date;
+}
+
+/** Never throws: what cannot be looked for is in the answer. */
+export async function restoresLeft(
+  settings: ComponentSettings,
+  records: RunRecords,
+  asked: Asked,
+): Promise<RestoresLeft> {
+  return settings.kind === 'database'
+    ? await openRestores(settings, records, asked)
+    : await openInRoots(settings, records, asked);
+}
+
+/** From another host by the records alone. */
+async function openInRoots(
+  { host, roots }: FilesSettings,
+  records: RunRecords,
+  { host: here, now = new Date() }: Asked,
+): Promise<RestoresLeft> {
+  if (host !== here) return await openRestores({ host }, records, { host: here });
+  const found: OpenRestore[] = [];
+  const notKnown: RestoresLeft['notKnown'][number][] = [];
+  for (const root of roots) {
+    try {
+      found.push(...(await openInRoot(root, now)));
+    } catch (error) {
+      notKnown.push({ of: 'data', what: `the journals in '${root}'`, error: toHoldfastError(error) });
+    }
+  }
+  // One run may have touched several roots: a word to it is a word to all.
+  const byRun = new Map(found.map((each) => [each.run, each]));
+  return { found: [...byRun.values()], notKnown };
+}
+
+async function openInRoot(root: string, now: Date): Promise<OpenRestore[]> {
+  const open: OpenRestore[] = [];
+  for (const [run, phase] of await runsInPlace(root)) {
+    if (phase === 'confirmed' || phase === 'rolled back') continue;
+    const { journal, kept, lock } = runPlace(root, run);
+    const { mtime } = await stat(journal);
+    const left = { run, dataDirectory: root, since: mtime.toISOString() } as const;
+    if (phase === 'exchanged') open.push({ ...left, state: 'unconfirmed', keptAt: kept });
+    else if (now.getTime() - mtime.getTime() >= STILL_MS && !(await isLockHeld(lock))) {
+      open.push({ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase });
+    }
+  }
+  return open;
+}
