@@ -5,7 +5,11 @@ import { snapshotFindings } from '../../../src/host/snapshot-findings.ts';
 
 function messages(snapshots: readonly { kind: string; from: string }[], backup: object, now = '2026-11-25T12:00:00Z') {
   const facts = {
-    ...{ configuration: { timezone: 'UTC' }, settings: { id: 'database/main', kind: 'database', backup }, now: new Date(now) },
+    ...{
+      configuration: { timezone: 'UTC' },
+      settings: { id: 'database/main', kind: 'database', backup },
+      now: new Date(now),
+    },
     snapshots: snapshots.map((snapshot) => ({ id: 'x', state: 'clean', ...snapshot })),
   };
   return snapshotFindings(facts as unknown as ComponentFacts).map(({ message, hint }) => `${message} (${hint})`);
