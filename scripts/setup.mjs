@@ -15,6 +15,7 @@ import { ensureMinistack } from './set-up/ministack.mjs';
 import { ensureMoto } from './set-up/moto.mjs';
 import { ensureNodeModules, findPinnedNode } from './set-up/node-modules.mjs';
 import { ensurePostgres } from './set-up/postgres.mjs';
+import { ensureRedis } from './set-up/redis.mjs';
 import { elapsed, SetUpError, say, step } from './set-up/report.mjs';
 import { ensureSeaweed } from './set-up/seaweed.mjs';
 import { ensureTemporal } from './set-up/temporal.mjs';
@@ -45,6 +46,7 @@ async function findComponents(purpose) {
       versitygw: step('versitygw', ensureVersitygw, describe),
       ministack: step('ministack', ensureMinistack, describe),
       moto: step('moto', ensureMoto, describe),
+      redis: step('redis', ensureRedis, describeMajors),
     }),
   };
   const parts = await Promise.allSettled(Object.values(steps));
@@ -56,7 +58,7 @@ async function findComponents(purpose) {
 /**
  * Idempotent: does only what is missing, and proves each program by starting it.
  * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL and every S3 server, the quickstart any one
- * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object, moto?: object }>}
+ * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object, moto?: object, redis?: object }>}
  *   what is also written to components.json (and test-components.json) in the cache: a path (or `bindir`), a version and a source for each
  */
 export async function setUp(purpose) {
@@ -65,9 +67,9 @@ export async function setUp(purpose) {
   try {
     await ensureSystemTools(purpose);
     const components = await findComponents(purpose);
-    const { versitygw, ministack, moto, ...forAll } = components;
+    const { versitygw, ministack, moto, redis, ...forAll } = components;
     await writeComponents(componentsFile(), forAll);
-    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack, moto });
+    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack, moto, redis });
     say('ready', `everything is there, see ${componentsFile()}  (${elapsed(startedAt)})`);
     return components;
   } finally {
