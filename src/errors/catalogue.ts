@@ -221,6 +221,31 @@ export const catalogue = {
     'see `holdfast copies` for the copy that takes no log; `holdfast status` tells how long the server can wait',
   ),
   SLOT_BUSY: entry(failed, true, 'another process is connected to the replication slot', 'is a second worker running?'),
+  REDIS_UNREACHABLE: entry(
+    failed,
+    true,
+    'a Redis server cannot be reached, or is not ready',
+    'is the server running, and is the address right?',
+  ),
+  REDIS_AUTH: entry(refused, false, 'a Redis server refused our user or password', 'check the url of the server'),
+  REDIS_PRIVILEGE: entry(
+    refused,
+    false,
+    'our user of a Redis server may not run a command',
+    'docs/redis.md tells the least that it needs',
+  ),
+  REDIS_UNFIT: entry(
+    refused,
+    false,
+    'a Redis server cannot be captured or restored as it runs',
+    'docs/redis.md tells what is supported',
+  ),
+  REDIS_IDENTITY: entry(
+    refused,
+    false,
+    'this is another Redis server, or another life of it, than the plan was made for',
+    'look at the server and start again; nothing was touched',
+  ),
   FILES_ROOT: entry(
     refused,
     true,

@@ -46,7 +46,7 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 }
 
 /** Parts from the top down: each may import the ones below it. `config`, `domain` and `errors` are below all. */
-const engines = ['postgres', 'files'];
+const engines = ['postgres', 'redis', 'files'];
 const belowEngines = ['vault', 'stores', 'kms', 'process', 'system'];
 const order = ['cli', 'temporal', 'activities', 'host', ...engines, ...belowEngines];
 const ground = ['config', 'domain', 'errors'];

@@ -1,0 +1,39 @@
+// Redis and Valkey: data of running servers into the vault and back.
+
+export { type CaptureRdbOptions, captureRdb } from './capture/capture-rdb.ts';
+export { parseAddress, RedisConnection } from './connection/index.ts';
+export { identify, requireStandalone, type ServerIdentity } from './identity.ts';
+export { overBy, type RdbFacts } from './rdb/index.ts';
+export { type RestoreBesideOptions, type RestoredBeside, restoreBeside } from './restore/beside.ts';
+export { rdbDetails } from './restore/fetch.ts';
+export {
+  confirmInPlace,
+  type DataLayout,
+  type InPlace,
+  type RestoreInPlaceOptions,
+  restoreInPlace,
+  rollbackInPlace,
+  type ServerService,
+} from './restore/in-place.ts';
+export { confirmLive, type LivePlace, type RestoreLiveOptions, restoreLive, rollbackLive } from './restore/live.ts';
+export { requireLiveFit } from './restore/live-server.ts';
+export {
+  confirmKeys,
+  type KeysPlan,
+  planKeys,
+  type RestoreKeysOptions,
+  restoreKeys,
+  rollbackKeys,
+} from './restore/pattern.ts';
+export type { Comparison } from './throwaway/compare.ts';
+export { proveRdb } from './throwaway/prove.ts';
+export { findTools } from './tools.ts';
+export {
+  AOF,
+  type CaptureServer,
+  type CaptureWay,
+  captureWays,
+  RDB,
+  type RdbDetails,
+  type RedisSource,
+} from './types.ts';

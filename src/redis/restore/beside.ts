@@ -1,0 +1,151 @@
+// A snapshot in a directory of its own, proven there, with a configuration that harms nobody; started on demand.
+
+import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '../../errors/index.ts';
+import { findUser, identify, type ProcessIdentity, start } from '../../process/index.ts';
+import { syncDirectory } from '../../system/index.ts';
+import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { identify as identifyServer } from '../identity.ts';
+import type { Comparison } from '../throwaway/compare.ts';
+import { proveRdb } from '../throwaway/prove.ts';
+import { harmlessConfiguration, lastLines, ready } from '../throwaway/server.ts';
+import { findTools, type RedisTools } from '../tools.ts';
+import { RDB_FILE } from '../types.ts';
+import { fetchRdb, rdbDetails } from './fetch.ts';
+
+export interface RestoreBesideOptions {
+  readonly vault: Vault;
+  readonly snapshot: SnapshotOnCopies;
+  readonly from?: string;
+  /** Absolute; empty, absent, or of an earlier attempt at the same snapshot. */
+  readonly directory: string;
+  readonly programs?: string;
+  /** User that the directory belongs to and that the server runs as; default ourselves. */
+  readonly runAs?: string;
+  readonly start: boolean;
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RestoredBeside {
+  readonly directory: string;
+  readonly configuration: string;
+  readonly comparison: Comparison;
+  /** Of the server that was started; it outlives us. */
+  readonly server?: { readonly url: string; readonly identity: ProcessIdentity };
+}
+
+const CONFIGURATION = 'redis.conf';
+const LOG = 'redis.log';
+const SOCKET = 'redis.sock';
+/** unix(7), less the final zero. */
+const LONGEST_SOCKET = 107;
+const POLL_MS = 50;
+
+/** Throws `TARGET_UNFIT`, `NO_SPACE`, `TOOL_VERSION`, `BACKUP_INVALID`, `RECOVERY_FAILED`, `CHECK_FAILED`. */
+export async function restoreBeside(options: RestoreBesideOptions): Promise<RestoredBeside> {
+  const { snapshot, directory, signal, programs, runAs } = options;
+  const { server, facts } = rdbDetails(snapshot);
+  const tools = await findTools(server, programs === undefined ? {} : { programs });
+  const socket = path.join(directory, SOCKET);
+  if (options.start) requireShort(socket);
+  await requireOwn(directory, snapshot.id);
+  const owner = runAs === undefined ? undefined : await findUser(runAs);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+  await writeFile(path.join(directory, markOf(snapshot.id)), '');
+  await fetchRdb(options, { directory, signal, ...(owner && { owner }), ...told(options) });
+  const comparison = await proveRdb({ tools, directory, facts, signal });
+  const configuration = path.join(directory, CONFIGURATION);
+  const databases = Math.max(0, ...facts.databases.map(({ number }) => number + 1));
+  await writeFile(configuration, harmlessConfiguration({ directory, socket, databases }), { mode: 0o600 });
+  if (owner) for (const place of [directory, configuration]) await chown(place, owner.uid, owner.gid);
+  await syncDirectory(directory);
+  if (!options.start) return { directory, configuration, comparison };
+  const started = await startBeside(tools, {
+    directory,
+    configuration,
+    socket,
+    signal,
+    ...(runAs !== undefined && { runAs }),
+  });
+  return { directory, configuration, comparison, server: started };
+}
+
+const told = ({ onProgress }: RestoreBesideOptions) => (onProgress ? { onProgress } : {});
+
+/** A name that says whose the directory is: a later attempt of the same restore finds it. */
+const markOf = (id: string) => `.holdfast-${id}`;
+
+async function requireOwn(directory: string, id: string): Promise<void> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [] as string[];
+    return fail('TARGET_UNFIT', `'${directory}' cannot be looked at: ${error.code}`, { cause: error });
+  });
+  const own = new Set<string>([markOf(id), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
+  if (
+    names.length === 0 ||
+    (names.includes(markOf(id)) && names.every((name) => own.has(name) || name.startsWith('.')))
+  )
+    return;
+  fail('TARGET_UNFIT', `'${directory}' is not empty`, { hint: 'choose a directory that is empty or does not exist' });
+}
+
+function requireShort(socket: string): void {
+  if (Buffer.byteLength(socket) <= LONGEST_SOCKET) return;
+  fail('TARGET_UNFIT', `'${socket}' is too long for the name of a socket`, {
+    hint: `choose a directory with a shorter path: a socket's has at most ${LONGEST_SOCKET} bytes`,
+  });
+}
+
+interface StartRequest {
+  readonly directory: string;
+  readonly configuration: string;
+  readonly socket: string;
+  readonly runAs?: string;
+  readonly signal: AbortSignal;
+}
+
+/** A server that was started by an earlier attempt is taken over. */
+async function startBeside(tools: RedisTools, { directory, configuration, socket, runAs, signal }: StartRequest) {
+  const url = `unix://${socket}`;
+  const before = await running(url);
+  if (before !== undefined) return { url, identity: before };
+  const logFile = path.join(directory, LOG);
+  const child = await start(tools.server, [configuration], {
+    logFile,
+    outlive: true,
+    cwd: directory,
+    ...(runAs !== undefined && { runAs }),
+  });
+  const outcome = { hasEnded: false };
+  void child.finished.then(() => {
+    outcome.hasEnded = true;
+  });
+  for (;;) {
+    if (outcome.hasEnded) fail('RECOVERY_FAILED', `the server does not start: ${await lastLines(logFile)}`);
+    if (signal.aborted) {
+      await child.stop();
+      fail('CANCELLED', 'starting the server was cancelled');
+    }
+    const connection = await ready(url);
+    if (connection !== undefined) {
+      connection.close();
+      return { url, identity: child.identity };
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function running(url: string): Promise<ProcessIdentity | undefined> {
+  const connection = await ready(url);
+  if (connection === undefined) return undefined;
+  try {
+    const { processId } = await identifyServer(connection);
+    return processId === undefined ? undefined : await identify(processId);
+  } finally {
+    connection.close();
+  }
+}

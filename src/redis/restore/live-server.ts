@@ -1,0 +1,152 @@
+// The running server during a live restore: what must hold of it, its pause, and the exchange of its whole data by two changes of role.
+
+import { open, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail } from '../../errors/index.ts';
+import { syncDirectory } from '../../system/index.ts';
+import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import { type Info, identify, identityOf, readInfo, requireStandalone, type ServerIdentity } from '../identity.ts';
+import { checkRdbFile } from '../rdb/check-program.ts';
+import { type RdbFacts, RdbWalk } from '../rdb/index.ts';
+import { synchronise } from '../sync/index.ts';
+import type { RedisTools } from '../tools.ts';
+import { RDB_FILE } from '../types.ts';
+import { serveRdb } from './as-primary.ts';
+
+/** Renewed long before its end, and short enough that a server whose pause nobody ends goes on soon. */
+const PAUSE_MS = 30_000;
+const RENEW_MS = 10_000;
+const POLL_MS = 100;
+/** Without progress in sending or loading. */
+const STALL_MS = 10 * 60_000;
+
+/** Throws `REDIS_UNFIT` with the reason: nothing is touched then. */
+export async function requireLiveFit(connection: RedisConnection): Promise<ServerIdentity> {
+  const { where } = connection;
+  const identity = await identify(connection);
+  requireStandalone(identity, where);
+  if (identity.role === 'replica') {
+    fail('REDIS_UNFIT', `'${where}' is a replica: its primary would send everything again`, {
+      hint: 'restore into the primary: its replicas follow it',
+    });
+  }
+  const clients = await connection.text('see who watches it', 'CLIENT', 'LIST');
+  if (/\bname=sentinel-/.test(clients)) {
+    fail(
+      'REDIS_UNFIT',
+      `'${where}' is watched by Sentinel, which would take the restore for a failure and promote a replica`,
+      {
+        hint: 'what is missing is a restore that Sentinel knows of; take the server out of it (SENTINEL REMOVE) for the time of the restore',
+      },
+    );
+  }
+  const setting = await connection.ask('read a setting', 'CONFIG', 'GET', 'tls-replication');
+  if (Array.isArray(setting) && String(setting[1]) === 'yes') {
+    fail(
+      'REDIS_UNFIT',
+      `'${where}' replicates by TLS only ('tls-replication yes'), which we do not speak as a primary`,
+      {
+        hint: 'restore in place: into the stopped server',
+      },
+    );
+  }
+  return identity;
+}
+
+/** Runs `work` while clients that write wait. Their commands are kept by the server and go on afterwards. */
+export async function paused<T>(source: RedisSource, work: (connection: RedisConnection) => Promise<T>): Promise<T> {
+  const connection = await RedisConnection.open(source);
+  const pause = () => connection.call('pause writes', 'CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
+  try {
+    await pause();
+    // A failed renewal shows in what is asked next over the same connection.
+    const renewal = setInterval(() => void pause().catch(() => undefined), RENEW_MS);
+    try {
+      return await work(connection);
+    } finally {
+      clearInterval(renewal);
+      await connection.ask('let writes go on', 'CLIENT', 'UNPAUSE').catch(() => undefined);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+/** What the server has now, checked and on the disk as `dump.rdb` below the directory, which must exist. */
+export async function keepData(
+  source: RedisSource,
+  {
+    directory,
+    tools,
+    signal,
+  }: { readonly directory: string; readonly tools: RedisTools; readonly signal: AbortSignal },
+): Promise<RdbFacts> {
+  const part = path.join(directory, `${RDB_FILE}.part`);
+  const walk = new RdbWalk();
+  const incoming = await synchronise(source, { signal });
+  const handle = await open(part, 'w', 0o600);
+  try {
+    for await (const chunk of incoming.bytes) {
+      walk.push(chunk);
+      await handle.writeFile(chunk);
+    }
+    await handle.sync();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    fail('NO_SPACE', `what '${directory}' lies on is full: the present data cannot be kept there`, {
+      hint: 'make room there; nothing was touched',
+      cause: error,
+    });
+  } finally {
+    incoming.close();
+    await handle.close();
+  }
+  const facts = walk.end();
+  await checkRdbFile(tools, part, signal);
+  await rename(part, path.join(directory, RDB_FILE));
+  await syncDirectory(directory);
+  return facts;
+}
+
+/** The server, paused, takes all data of the file and is a primary again. Throws `RECOVERY_FAILED`; it is left as a primary in any case that can be told. */
+export async function replaceData(connection: RedisConnection, file: string, signal: AbortSignal): Promise<void> {
+  const { host, peer } = connection.ends;
+  const served = await serveRdb({ file, host, peer });
+  try {
+    await connection.call('take the data of the snapshot', 'REPLICAOF', served.host, served.port);
+    await synchronised(connection, served, signal);
+  } finally {
+    try {
+      await connection.call('be a primary again', 'REPLICAOF', 'NO', 'ONE');
+    } finally {
+      await served.close();
+    }
+  }
+  const { role } = await identify(connection);
+  if (role !== 'primary') fail('RECOVERY_FAILED', `'${connection.where}' did not become a primary again`);
+}
+
+async function synchronised(
+  connection: RedisConnection,
+  served: { readonly sentBytes: () => number },
+  signal: AbortSignal,
+): Promise<void> {
+  let seen = '';
+  for (let giveUpAt = performance.now() + STALL_MS; ; await sleep(POLL_MS)) {
+    if (signal.aborted) fail('CANCELLED', 'the restore was cancelled');
+    const info = await readInfo(connection);
+    if (info.get('master_link_status') === 'up' && info.get('loading') !== '1') return;
+    const state = `${served.sentBytes()}/${info.get('loading_loaded_bytes') ?? ''}/${info.get('master_sync_read_bytes') ?? ''}`;
+    if (state !== seen) giveUpAt = performance.now() + STALL_MS;
+    seen = state;
+    if (performance.now() > giveUpAt) notTaken(connection.where, info);
+  }
+}
+
+function notTaken(where: string, info: Info): never {
+  const { role } = identityOf(info, where);
+  return fail('RECOVERY_FAILED', `'${where}' (${role}) does not take the data from us`, {
+    hint: 'its log tells why; can it connect to the host of this worker, and is there room in its directory?',
+  });
+}

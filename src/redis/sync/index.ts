@@ -1,0 +1,3 @@
+// An RDB from a running server, over its connection.
+
+export { type Synchronisation, type SynchroniseOptions, synchronise } from './replication-stream.ts';

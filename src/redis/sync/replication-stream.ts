@@ -1,0 +1,186 @@
+// Receives an RDB as a replica does: asks for a synchronisation and gives the file's bytes, in either form of transfer, as they come.
+
+import type net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail, HoldfastError } from '../../errors/index.ts';
+import { encodeCommand, RedisConnection, type RedisSource, redisError, ServerReply } from '../connection/index.ts';
+
+export interface Synchronisation {
+  /** Of the primary's stream of commands, where the RDB stands in it. */
+  readonly replicationId: string;
+  readonly offset: number;
+  /** Announced with its length, or ended by a mark. */
+  readonly form: 'length' | 'mark';
+  /** Of the RDB; only where it was announced. */
+  readonly sizeBytes?: number;
+  /** To be read once. Throws `REDIS_UNREACHABLE` when it ends early, and ends exactly with the RDB. */
+  readonly bytes: AsyncIterable<Buffer>;
+  close(): void;
+}
+
+export interface SynchroniseOptions {
+  readonly signal?: AbortSignal;
+  /** Without a byte for so long the server is given up; default 120,000. A primary says every ten seconds that it is still at it. */
+  readonly idleMs?: number;
+}
+
+const MARK_BYTES = 40;
+const DEFAULT_IDLE_MS = 120_000;
+/** Far below the shortest sensible `repl-timeout`. */
+const SIGN_OF_LIFE_MS = 1_000;
+const LONGEST_LINE = 1024;
+/** The server's child ends once it has sent the mark. To go before is harmless, and logged by the server as if something had gone wrong. */
+const FAREWELL_MS = 100;
+
+/**
+ * Throws `REDIS_PRIVILEGE` and the other `REDIS_…` errors. Nothing is acknowledged, so the server sends no commands behind the RDB, and keeps none
+ * for us (`rdb-only`, 7.0 and later).
+ */
+export async function synchronise(source: RedisSource, options: SynchroniseOptions = {}): Promise<Synchronisation> {
+  const connection = await RedisConnection.open(source, options.signal ? { signal: options.signal } : {});
+  const { where } = connection;
+  try {
+    await connection.call('synchronise', 'PING');
+    await connection.call('synchronise', 'REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+    // A server that does not know it keeps the commands for us until we go: no harm.
+    const alone = await connection.ask('synchronise', 'REPLCONF', 'rdb-only', 1);
+    if (alone instanceof ServerReply && /^NOPERM/.test(alone.message)) throw redisError(alone, where, 'synchronise');
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  const incoming = new Incoming(connection.handOver(), where, options);
+  try {
+    return await beginTransfer(incoming);
+  } catch (error) {
+    incoming.close();
+    throw error;
+  }
+}
+
+async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
+  incoming.write(encodeCommand(['PSYNC', '?', '-1']));
+  const answer = await incoming.line();
+  if (answer.startsWith('-')) throw redisError(new ServerReply(answer.slice(1)), incoming.where, 'synchronise');
+  const [, replicationId, offset] = /^\+FULLRESYNC ([0-9a-f]{40}) (\d+)$/.exec(answer) ?? [];
+  if (replicationId === undefined) {
+    fail('REDIS_UNFIT', `'${incoming.where}' answers a synchronisation with '${answer.slice(0, 80)}'`);
+  }
+  const header = await incoming.line();
+  const begun = { replicationId, offset: Number(offset), close: () => incoming.close() };
+  const [, mark] = /^\$EOF:(.{40})$/.exec(header) ?? [];
+  if (mark !== undefined) return { ...begun, form: 'mark', bytes: incoming.untilMark(Buffer.from(mark, 'latin1')) };
+  const [, length] = /^\$(\d+)$/.exec(header) ?? [];
+  if (length === undefined) {
+    fail('REDIS_UNREACHABLE', `'${incoming.where}' sends no RDB: '${header.slice(0, 80)}'`);
+  }
+  const sizeBytes = Number(length);
+  return { ...begun, form: 'length', sizeBytes, bytes: incoming.exactly(sizeBytes) };
+}
+
+/** The server's side of the conversation, as lines and as bytes, with signs of life from ours. */
+class Incoming {
+  readonly where: string;
+  readonly #socket: net.Socket;
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #alive: NodeJS.Timeout;
+  readonly #stop = (): void => void this.#socket.destroy();
+  #rest = Buffer.alloc(0);
+  #problem: HoldfastError | undefined;
+
+  constructor(socket: net.Socket, where: string, { signal, idleMs = DEFAULT_IDLE_MS }: SynchroniseOptions) {
+    this.where = where;
+    this.#socket = socket;
+    this.#signal = signal;
+    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    socket.setTimeout(idleMs, () => {
+      this.#problem = new HoldfastError('REDIS_UNREACHABLE', `'${where}' sent nothing for ${idleMs / 1000} s`);
+      socket.destroy();
+    });
+    signal?.addEventListener('abort', this.#stop, { once: true });
+    this.#alive = setInterval(() => socket.write('\n'), SIGN_OF_LIFE_MS);
+  }
+
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** The next line that is not empty: empty ones say that the server is still at it. */
+  async line(): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf(0x0a);
+      if (end >= 0) {
+        const line = this.#rest.toString('latin1', 0, end).replace(/\r$/, '');
+        this.#rest = this.#rest.subarray(end + 1);
+        if (line !== '') return line;
+      } else {
+        if (this.#rest.length > LONGEST_LINE) fail('REDIS_UNFIT', `what answers at '${this.where}' is no Redis server`);
+        this.#rest = Buffer.concat([this.#rest, await this.#next()]);
+      }
+    }
+  }
+
+  async *exactly(sizeBytes: number): AsyncGenerator<Buffer> {
+    try {
+      for (let left = sizeBytes; left > 0; ) {
+        const chunk = this.#rest.length > 0 ? this.#take() : await this.#next();
+        const wanted = chunk.subarray(0, left);
+        left -= wanted.length;
+        yield wanted;
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  /** The mark is random, so the RDB does not hold it; nothing follows it, because nothing was acknowledged. */
+  async *untilMark(mark: Buffer): AsyncGenerator<Buffer> {
+    try {
+      for (let tail = this.#take(); ; tail = Buffer.concat([tail, await this.#next()])) {
+        if (tail.length < MARK_BYTES) continue;
+        const end = tail.length - MARK_BYTES;
+        const isOver = tail.subarray(end).equals(mark);
+        if (end > 0) yield tail.subarray(0, end);
+        if (isOver) {
+          await sleep(FAREWELL_MS);
+          return;
+        }
+        tail = tail.subarray(end);
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#alive);
+    this.#signal?.removeEventListener('abort', this.#stop);
+    this.#socket.destroy();
+  }
+
+  #take(): Buffer {
+    const chunk = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    return chunk;
+  }
+
+  async #next(): Promise<Buffer> {
+    try {
+      const { value, done } = await this.#chunks.next();
+      if (done !== true) return value;
+    } catch (error) {
+      this.#throwReason();
+      throw redisError(error, this.where, 'synchronise');
+    }
+    this.#throwReason();
+    return fail('REDIS_UNREACHABLE', `'${this.where}' ended the transfer of its data before the end`, {
+      hint: 'its log tells why; a slow receiver may exceed `client-output-buffer-limit replica` or `repl-timeout`',
+    });
+  }
+
+  #throwReason(): void {
+    if (this.#signal?.aborted) fail('CANCELLED', 'the synchronisation was cancelled');
+    if (this.#problem) throw this.#problem;
+  }
+}

@@ -1,0 +1,324 @@
+// Restores of real servers: beside, into a stopped server, live and by pattern; each undone again, each refused where it must be.
+
+import assert from 'node:assert/strict';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { run, start, stopByPid } from '../../../src/process/index.ts';
+import { RedisConnection } from '../../../src/redis/connection/index.ts';
+import {
+  confirmInPlace,
+  confirmKeys,
+  confirmLive,
+  identify,
+  type RestoreInPlaceOptions,
+  type RestoreLiveOptions,
+  restoreBeside,
+  restoreInPlace,
+  restoreKeys,
+  restoreLive,
+  rollbackInPlace,
+  rollbackKeys,
+  rollbackLive,
+} from '../../../src/redis/index.ts';
+import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
+import { redisSetting } from '../../support/redis-capture.ts';
+import { contentOf, fillRich } from '../../support/redis-data.ts';
+import { type RedisKind, redisKinds, type TestRedis, testRedis } from '../../support/redis-server.ts';
+import { freePort } from '../../support/scratch-postgres.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const signal = new AbortController().signal;
+const LAYOUT = { rdbFile: 'dump.rdb', appendDirectory: 'appendonlydir', appendFile: 'appendonly.aof' };
+
+async function contentAt(url: string): Promise<string[]> {
+  const connection = await RedisConnection.open({ url });
+  try {
+    return await contentOf(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+/** A server with everything, a snapshot of it, and what came after the snapshot. */
+async function captured(t: TestContext, kind: RedisKind, settings: readonly string[] = []) {
+  const server = await testRedis(t, { kind, settings });
+  const setting = await redisSetting(t);
+  const connection = await server.connect();
+  await fillRich(connection, kind);
+  const before = await contentOf(connection);
+  const snapshot = await setting.take(server, 1);
+  await connection.call('change', 'SET', 'string:raw', 'changed later');
+  await connection.call('change', 'DEL', 'set:intset');
+  await connection.call('change', 'SET', 'made later', '1');
+  const after = await contentOf(connection);
+  connection.close();
+  assert.notDeepEqual(before, after);
+  return { ...setting, server, snapshot, before, after };
+}
+
+test('beside: the same content in a new directory, on a private socket; nothing is written over, and a later attempt takes over', async (t) => {
+  const { vault, server, snapshot, before, after } = await captured(t, 'redis8');
+  const directory = path.join(await temporaryDirectory(t), 'beside');
+  const { programs } = server;
+  const options = { vault, snapshot, directory, programs, start: true, signal };
+  const restored = await restoreBeside(options);
+  t.after(() => stopByPid(restored.server!.identity).then(() => undefined));
+  assert.deepEqual(await contentAt(restored.server!.url), before);
+  assert.deepEqual((await restoreBeside(options)).server, restored.server);
+  assert.deepEqual(await contentAt(server.url), after);
+  const configuration = await readFile(restored.configuration, 'utf8');
+  assert.match(configuration, /^port 0$/m);
+  const full = await temporaryDirectory(t);
+  await writeFile(path.join(full, 'dump.rdb'), 'of somebody else');
+  await assert.rejects(restoreBeside({ ...options, directory: full }), { code: 'TARGET_UNFIT', message: /not empty/ });
+  assert.equal(await readFile(path.join(full, 'dump.rdb'), 'utf8'), 'of somebody else');
+  const other = { ...snapshot, kind: 'files', component: 'files/uploads' } as SnapshotOnCopies;
+  await assert.rejects(restoreBeside({ ...options, snapshot: other }), { code: 'NO_SNAPSHOT', message: /'files'/ });
+  await assert.rejects(restoreBeside({ ...options, directory: path.join(full, 'd'.repeat(120)) }), {
+    code: 'TARGET_UNFIT',
+  });
+});
+
+test('beside on a disk that is too small is refused with the numbers before anything is written', async (t) => {
+  const { vault, server, snapshot } = await captured(t, 'redis7');
+  const small = await temporaryDirectory(t);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small]);
+  try {
+    const directory = path.join(small, 'beside');
+    const options = { vault, snapshot, directory, programs: server.programs, start: false, signal };
+    await assert.rejects(restoreBeside(options), { code: 'NO_SPACE', message: /needs .* are free/ });
+    await assert.rejects(access(path.join(directory, 'dump.rdb')));
+  } finally {
+    await run('umount', [small]);
+  }
+});
+
+for (const [kind, isAppendOnly] of [
+  ['redis7', false],
+  ['redis8', true],
+  ['valkey', true],
+] as const) {
+  test(`in place, ${kind} ${isAppendOnly ? 'with' : 'without'} append-only files: the server comes back with the snapshot, rolled back with what it had`, async (t) => {
+    const settings = isAppendOnly ? ['appendonly yes'] : ['save 3600 1'];
+    const { vault, server, snapshot, before, after } = await captured(t, kind, settings);
+    const options: RestoreInPlaceOptions = {
+      ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal },
+      dataDirectory: server.dataDirectory,
+      layout: { ...LAYOUT, isAppendOnly },
+    };
+    await assert.rejects(restoreInPlace(options), { code: 'TARGET_UNFIT', message: /works in/ });
+    assert.deepEqual(await contentAt(server.url), after);
+    const service = { stop: () => server.stop(), start: () => server.start() };
+    await restoreInPlace({ ...options, service });
+    assert.deepEqual(await contentAt(server.url), before);
+    await assert.rejects(restoreInPlace({ ...options, run: 'restore-00000002', service }), { code: 'JOURNAL_STATE' });
+    await rollbackInPlace({ ...options, service });
+    assert.deepEqual(await contentAt(server.url), after);
+    await rollbackInPlace({ ...options, service });
+    await restoreInPlace({ ...options, run: 'restore-00000003', service });
+    await confirmInPlace({ ...options, run: 'restore-00000003' });
+    assert.deepEqual(await contentAt(server.url), before);
+    await assert.rejects(rollbackInPlace({ ...options, run: 'restore-00000003', service }), { code: 'JOURNAL_STATE' });
+    assert.deepEqual(await readdir(path.join(server.dataDirectory, '.holdfast', 'restore-00000003')), [
+      'journal.jsonl',
+    ]);
+  });
+}
+
+test('in place: a server that does not start with it is given its own data back', async (t) => {
+  const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
+  let starts = 0;
+  const service = {
+    stop: () => server.stop(),
+    start: async () => {
+      starts++;
+      if (starts === 1) throw new Error('the unit failed');
+      await server.start();
+    },
+  };
+  const options: RestoreInPlaceOptions = {
+    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
+    dataDirectory: server.dataDirectory,
+    layout: { ...LAYOUT, isAppendOnly: false },
+  };
+  await assert.rejects(restoreInPlace(options), { code: 'ROLLED_BACK', message: /the unit failed/ });
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+async function livePlace(t: TestContext, server: TestRedis): Promise<Omit<RestoreLiveOptions, 'vault' | 'snapshot'>> {
+  const connection = await server.connect();
+  const { runId } = await identify(connection);
+  connection.close();
+  const directory = path.join(await temporaryDirectory(t), 'state', 'restore-00000001');
+  return { directory, source: { url: server.url }, programs: server.programs, runId, signal };
+}
+
+for (const kind of redisKinds) {
+  test(`live: the running ${kind} takes the snapshot without a restart, and gives back what it had`, async (t) => {
+    const { vault, server, snapshot, before, after } = await captured(t, kind);
+    const place = await livePlace(t, server);
+    const pid = server.pid();
+    const comparison = await restoreLive({ ...place, vault, snapshot });
+    assert.deepEqual(comparison.differences, []);
+    assert.deepEqual(await contentAt(server.url), before);
+    assert.match(await server.cli('INFO'), /role:master/);
+    assert.equal(await server.cli('SET', 'written', 'again'), 'OK\n');
+    await rollbackLive(place);
+    assert.deepEqual(await contentAt(server.url), after);
+    assert.equal(server.pid(), pid);
+    // What was written in between is kept too.
+    await access(path.join(place.directory, 'replaced', 'dump.rdb'));
+    await assert.rejects(confirmLive(place), { code: 'JOURNAL_STATE' });
+    const next = { ...place, directory: `${place.directory}-next` };
+    await restoreLive({ ...next, vault, snapshot });
+    await confirmLive(next);
+    await assert.rejects(rollbackLive(next), { code: 'JOURNAL_STATE' });
+    assert.deepEqual((await readdir(next.directory)).sort(), ['journal.jsonl', 'lock']);
+  });
+}
+
+test('live: writers wait and lose nothing of what they write afterwards; a replica of the server follows through both changes', async (t) => {
+  const { vault, server, snapshot, before } = await captured(t, 'redis7');
+  const replica = await testRedis(t, { settings: [`replicaof 127.0.0.1 ${server.port}`] });
+  await waitFor('the replica to be in step', async () => /master_link_status:up/.test(await replica.cli('INFO')));
+  const stop = new AbortController();
+  const written: number[] = [];
+  const writing = (async () => {
+    const writer = await server.connect();
+    for (let number = 0; !stop.signal.aborted; number++) {
+      await writer.call('write', 'SET', 'counter', number);
+      written.push(number);
+    }
+    writer.close();
+  })();
+  await restoreLive({ ...(await livePlace(t, server)), vault, snapshot });
+  const soFar = written.length;
+  await waitFor('writers to go on', () => written.length > soFar + 10);
+  stop.abort();
+  await writing;
+  assert.equal(await server.cli('GET', 'counter'), `${written.at(-1)}\n`);
+  await server.cli('DEL', 'counter');
+  assert.deepEqual(await contentAt(server.url), before);
+  await waitFor('the replica to be in step again', async () => {
+    const isUp = /master_link_status:up/.test(await replica.cli('INFO'));
+    return isUp && JSON.stringify(await contentAt(replica.url)) === JSON.stringify(before);
+  });
+});
+
+test('live is refused, with nothing touched, on a replica, under Sentinel, on another life of the server, and by an older server', async (t) => {
+  const { vault, server, snapshot, after, take } = await captured(t, 'redis7');
+  const place = await livePlace(t, server);
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, runId: 'another' }), { code: 'REDIS_IDENTITY' });
+  const replica = await testRedis(t, { settings: [`replicaof 127.0.0.1 ${server.port}`] });
+  const there = await livePlace(t, replica);
+  await assert.rejects(restoreLive({ ...there, vault, snapshot }), { code: 'REDIS_UNFIT', message: /is a replica/ });
+  const newer = await testRedis(t, { kind: 'redis8' });
+  await newer.cli('SET', 'key', 'value');
+  const late = await take(newer, 2);
+  await assert.rejects(restoreLive({ ...place, vault, snapshot: late }), {
+    code: 'REDIS_UNFIT',
+    message: /cannot read/,
+  });
+  const directory = await temporaryDirectory(t);
+  const port = await freePort();
+  const file = path.join(directory, 'sentinel.conf');
+  await writeFile(file, `port ${port}\ndir ${directory}\nsentinel monitor main 127.0.0.1 ${server.port} 1\n`);
+  const logFile = path.join(directory, 'log');
+  const sentinel = await start(path.join(server.programs, 'redis-server'), [file, '--sentinel'], { logFile });
+  t.after(() => sentinel.stop({ signal: 'SIGKILL' }).then(() => undefined));
+  await waitFor('Sentinel to watch it', async () => /name=sentinel-/.test(await server.cli('CLIENT', 'LIST')));
+  await assert.rejects(restoreLive({ ...place, vault, snapshot }), { code: 'REDIS_UNFIT', message: /Sentinel/ });
+  const watched = { server: { source: { url: `redis://127.0.0.1:${port}` }, programs: server.programs } };
+  await assert.rejects(take(server, 3, watched), { code: 'REDIS_UNFIT', message: /is a Sentinel/ });
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('live: what fails in the middle is rolled back; a run that is killed there goes on, or is rolled back by another process', async (t) => {
+  const { vault, server, snapshot, before, after, made } = await captured(t, 'redis7');
+  const place = await livePlace(t, server);
+  // The snapshot that is served is not the one that was proven: the comparison in the server must notice.
+  const check = async () => {
+    const other = path.join(await temporaryDirectory(t), 'other.rdb');
+    await server.cli('--rdb', other);
+    await writeFile(path.join(place.directory, 'new', 'dump.rdb'), await readFile(other));
+  };
+  let checks = 0;
+  const once = async () => {
+    checks++;
+    if (checks === 1) await check();
+  };
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, check: once }), {
+    code: 'ROLLED_BACK',
+    message: /not what was captured/,
+  });
+  assert.deepEqual(await contentAt(server.url), after);
+  const killed = async (directory: string) => {
+    const program = path.resolve(import.meta.dirname, '../../support/restore-redis-and-die.ts');
+    const child = await start(process.execPath, [
+      program,
+      made.keyFile,
+      made.path('local'),
+      directory,
+      server.url,
+      server.programs,
+    ]);
+    await waitFor('the exchange to begin', async () => /"replace","state":"begin"/.test(await journalOf(directory)));
+    await child.stop({ signal: 'SIGKILL' });
+  };
+  const journalOf = (directory: string) => readFile(path.join(directory, 'journal.jsonl'), 'utf8').catch(() => '');
+  const second = { ...place, directory: `${place.directory}-second` };
+  await killed(second.directory);
+  await restoreLive({ ...second, vault, snapshot });
+  assert.deepEqual(await contentAt(server.url), before);
+  await rollbackLive(second);
+  assert.deepEqual(await contentAt(server.url), after);
+  const third = { ...place, directory: `${place.directory}-third` };
+  await killed(third.directory);
+  await rollbackLive(third);
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('by pattern: only what matches and differs is replaced, a rollback puts each value and expiry back, in every database', async (t) => {
+  const { vault, server, snapshot, before, after } = await captured(t, 'redis7');
+  await server.cli('PEXPIREAT', 'string:embstr', String(Date.now() + 7_200_000));
+  await server.cli('SET', 'string:surplus', '1');
+  const changed = await contentAt(server.url);
+  const place = {
+    directory: path.join(await temporaryDirectory(t), 'state'),
+    source: { url: server.url },
+    programs: server.programs,
+    signal,
+  };
+  const options = { ...place, vault, snapshot, pattern: '*:*' };
+  const plan = await restoreKeys(options);
+  assert.equal(plan.surplus, 1);
+  assert.equal(plan.create, 1);
+  assert.ok(plan.replace >= 2 && plan.replace < plan.matching, JSON.stringify(plan));
+  // 'made later' does not match, and what surplus there is stays.
+  const expected = [...before, ...changed.filter((line) => /made later|string:surplus/.test(line))].sort();
+  assert.deepEqual(await contentAt(server.url), expected);
+  assert.deepEqual(await restoreKeys(options), plan);
+  await rollbackKeys(place);
+  assert.deepEqual(await contentAt(server.url), changed);
+  await assert.rejects(confirmKeys(place), { code: 'JOURNAL_STATE' });
+  assert.notDeepEqual(after, changed);
+});
+
+test('by pattern without the right to write, or into an older server, is refused and changes nothing', async (t) => {
+  const { vault, server, snapshot, after } = await captured(t, 'redis7');
+  await server.cli('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@read', '+info', '+select');
+  const source = { url: `redis://reader:secret@127.0.0.1:${server.port}` };
+  const place = {
+    directory: path.join(await temporaryDirectory(t), 'state'),
+    source,
+    programs: server.programs,
+    signal,
+  };
+  await assert.rejects(restoreKeys({ ...place, vault, snapshot, pattern: '*' }), {
+    code: 'REDIS_PRIVILEGE',
+    hint: /\+restore|\+unlink/,
+  });
+  assert.deepEqual(await contentAt(server.url), after);
+});
