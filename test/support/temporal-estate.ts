@@ -1,4 +1,4 @@
-// A whole estate on real components with a worker in this process: PostgreSQL, three copies in directories, a Temporal server.
+// A whole estate on real components with a worker in this process: two copies in directories, a Temporal server, and what is protected.
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -17,21 +17,60 @@ import { temporaryDirectory } from './temporary.ts';
 
 type Scope = { after(fn: () => Promise<void>): void };
 
-export interface TestEstate {
+export interface OpenEstate {
   readonly configuration: Configuration;
-  readonly postgres: PostgresServer;
   readonly client: HoldfastClient;
   readonly temporal: TemporalClient;
   readonly directory: string;
+}
+
+export interface TestEstate extends OpenEstate {
+  readonly postgres: PostgresServer;
   /** Fields that every input carries. */
   readonly input: { estate: string; component: 'database/main'; host: string; digest: string; by: string };
 }
 
-/** `more` is added to the configuration's database. */
+/** With a PostgreSQL server as its one component. */
 export async function testEstate(
   t: Scope,
   options: { approval?: 'always' | 'never'; major?: number } = {},
 ): Promise<TestEstate> {
+  const { major, approval = 'never' } = options;
+  const postgres = await testPostgres(t, major === undefined ? {} : { major });
+  const runAs = postgres.runAs === undefined ? '' : `, runAs: ${postgres.runAs}`;
+  const estate = await openEstate(t, { approval, host: runAs, secrets: { 'database-url': postgres.url } }, () =>
+    databaseText(postgres),
+  );
+  const { name, digest } = estate.configuration;
+  const input = { estate: name, component: 'database/main', host: 'here', digest, by: 'test@here' } as const;
+  return { ...estate, postgres, input };
+}
+
+function databaseText({ dataDirectory }: PostgresServer): string {
+  return `database:
+  main:
+    host: here
+    url: file:secrets/database-url
+    dataDirectory: ${dataDirectory}
+    service: { pgCtl: {} }
+    backup: { full: "daily 02:00" }
+`;
+}
+
+interface EstateOptions {
+  readonly approval?: 'always' | 'never';
+  /** More of the host, as YAML that begins with a comma. */
+  readonly host?: string;
+  /** Files below `secrets/`, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** `components`: what is protected, as YAML, in an estate of this directory. */
+export async function openEstate(
+  t: Scope,
+  options: EstateOptions,
+  components: (directory: string) => string,
+): Promise<OpenEstate> {
   const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' });
   // Hooks run in the order they were given: the worker ends before the servers it talks to.
   const ends: (() => Promise<void>)[] = [];
@@ -39,9 +78,8 @@ export async function testEstate(
     for (const end of ends) await end();
   });
   const address = await testTemporal(t);
-  const postgres = await testPostgres(t, options.major === undefined ? {} : { major: options.major });
   const directory = await temporaryDirectory(t);
-  const configuration = await writeConfiguration(directory, address, postgres, options.approval ?? 'never');
+  const configuration = await writeConfiguration(directory, address, options, components(directory));
   const vault = await createVault(await vaultOptions(configuration, { host: 'here', logger }));
   await vault.close();
   const stop = new AbortController();
@@ -58,27 +96,25 @@ export async function testEstate(
     () => connection.close(),
     () => client.close(),
   );
-  const { name, digest } = configuration;
-  const input = { estate: name, component: 'database/main', host: 'here', digest, by: 'test@here' } as const;
-  return { configuration, postgres, client, temporal: new TemporalClient({ connection }), directory, input };
+  return { configuration, client, temporal: new TemporalClient({ connection }), directory };
 }
 
 async function writeConfiguration(
   directory: string,
   address: string,
-  postgres: PostgresServer,
-  approval: string,
+  { approval = 'never', host = '', secrets = {} }: EstateOptions,
+  components: string,
 ): Promise<Configuration> {
   const file = path.join(directory, 'holdfast.yaml');
   await mkdir(path.join(directory, 'secrets'), { mode: 0o700 });
   await generateKeyFile(path.join(directory, 'secrets', 'vault.key'));
-  await writeFile(path.join(directory, 'secrets', 'database-url'), postgres.url, { mode: 0o600 });
-  const runAs = postgres.runAs === undefined ? '' : `, runAs: ${postgres.runAs}`;
+  for (const [name, secret] of Object.entries(secrets))
+    await writeFile(path.join(directory, 'secrets', name), secret, { mode: 0o600 });
   const text = `name: t${randomUUID().slice(0, 8)}
 timezone: UTC
 temporal: { address: "${address}" }
 sites: { home: {}, dr: {} }
-hosts: { here: { site: home, stateDirectory: state${runAs} } }
+hosts: { here: { site: home, stateDirectory: state${host} } }
 vault:
   keys: [ { name: host, file: secrets/vault.key } ]
   copies:
@@ -86,14 +122,7 @@ vault:
     eu: { file: copies/eu, site: dr, offsite: true }
   commit: { copies: 2, offsite: 1 }
 approval: { restoreInPlace: ${approval} }
-database:
-  main:
-    host: here
-    url: file:secrets/database-url
-    dataDirectory: ${postgres.dataDirectory}
-    service: { pgCtl: {} }
-    backup: { full: "daily 02:00" }
-`;
+${components}`;
   await writeFile(file, text);
   for (const copy of ['local', 'eu']) await mkdir(path.join(directory, 'copies', copy), { recursive: true });
   return parseConfiguration(text, file);

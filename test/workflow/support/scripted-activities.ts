@@ -68,6 +68,11 @@ export const partPlan = {
   production: { systemId: '7', timeline: 1, major: 18 },
 };
 
+export const filesPlan = {
+  ...{ host: 'db1', mode: 'in place', requested: 'latest', roots: ['/srv/uploads'], digest: 'files-1', warnings: [] },
+  snapshot: { id: snapshot.id, copy: 'local', from: '2026-11-23T05:00:00.000000Z', to: '2026-11-23T05:01:00.000000Z' },
+};
+
 export const emptySweep = {
   ...{ tombstones: [], snapshots: [], deleted: {}, kept: {} },
   ...{ released: [], refused: [], finished: [] },
@@ -75,6 +80,7 @@ export const emptySweep = {
 
 const requests: Partial<Record<OperationName, (input: Input) => string>> = {
   restoreDatabase: ({ to }) => `to ${to}`,
+  restoreFiles: ({ to }) => `files to ${to}`,
   restorePart: ({ to }) => `part to ${to}`,
   dumpDatabase: () => 'logical',
   loadDump: () => 'load',
@@ -106,6 +112,10 @@ const defaults: Record<string, Handler> = {
     digest: 'digest-1',
     target: { requested: String(input.to) },
   }),
+  captureFiles: () => ({ snapshot: { ...snapshot, component: 'files/uploads', kind: 'files' } }),
+  planFiles: ({ run, input }: { run: string; input: Input }) => ({ ...filesPlan, run, component: input.component }),
+  restoreFiles: () => ({ files: 3, others: 1, bytes: 300, lacking: { count: 0, first: [] } }),
+  compareFiles: () => ({ entries: 4, differing: { count: 0, first: [] } }),
   planPart: ({ run, input }: { run: string; input: Input }) => ({ ...partPlan, run, component: input.component }),
   extractPart: () => ({
     type: 'table',
@@ -143,6 +153,7 @@ const names = [
   ...['verifyIntegrity', 'lockHeld', 'planRetention', 'sweepRetention', 'markRetention'],
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
   ...['planPart', 'recheckPart', 'preparePart', 'extractPart', 'loadPart', 'placePart', 'undoPart'],
+  ...['captureFiles', 'planFiles', 'recheckFiles', 'restoreFiles', 'compareFiles', 'undoFiles'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];
 

@@ -1,0 +1,161 @@
+// Files through Temporal on real components: captured, listed, given back beside and in place, rolled back, confirmed; an estate without a database.
+
+import assert from 'node:assert/strict';
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import type { RunHandle } from '../../src/domain/client.ts';
+import type { SnapshotSummary } from '../../src/domain/component-report.ts';
+import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
+import { run } from '../../src/process/index.ts';
+import { wholeFile } from '../support/components.ts';
+import { copyTree, differences, makeAwkwardTree } from '../support/file-trees.ts';
+import { openEstate } from '../support/temporal-estate.ts';
+
+const estate = await openEstate(
+  wholeFile,
+  { approval: 'always' },
+  (directory) => `files:
+  uploads:
+    host: here
+    roots: [${directory}/uploads, ${directory}/more]
+    exclude: ['*.tmp']
+    backup: { snapshot: every 1h, rate: 500MB/s }
+    hooks: { before: [${directory}/hook, before], after: [${directory}/hook, after] }
+    keep: 90d
+    objective: { rpo: 1h }
+`,
+);
+const { client, directory, configuration } = estate;
+const at = (...names: string[]) => path.join(directory, ...names);
+const { name, digest } = configuration;
+const input = { estate: name, component: 'files/uploads', host: 'here', digest, by: 'test@here' } as const;
+const restoring = { ...input, to: 'latest', approval: 'always', approveWithinSeconds: 600 } as const;
+const ended = (handle: RunHandle) => client.follow(handle, () => undefined);
+let first: SnapshotSummary;
+
+/** Starts it, approves what it plans, and waits for its end. */
+async function approved(handle: RunHandle) {
+  return await client.follow(handle, (status) => {
+    const shown = (status.data?.filesPlan as FilesPlan | undefined)?.digest;
+    if (status.state === 'waiting' && shown !== undefined) {
+      // Asked again for the same: the second time it is decided already.
+      client.approve(status.run, shown, 'somebody@else').catch(() => undefined);
+    }
+  });
+}
+
+before(async () => {
+  await mkdir(at('uploads'));
+  await makeAwkwardTree(at('uploads'));
+  await mkdir(at('more'));
+  await writeFile(at('more', 'one'), 'one');
+  await writeFile(at('more', 'scratch.tmp'), 'left out');
+  await writeFile(at('hook'), `#!/bin/sh\necho "$1" >> ${at('hooks.log')}\n`, { mode: 0o755 });
+});
+
+test('a snapshot is taken with its hooks around it, on every copy, and is what status and schedules speak of', async () => {
+  assert.ok((await client.check('files/uploads')).ok);
+  const status = await ended(await client.startFilesBackup(input));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  first = status.data?.snapshot as SnapshotSummary;
+  assert.deepEqual([first.kind, first.state, first.copies], ['files', 'clean', { local: 'present', eu: 'present' }]);
+  assert.ok((first.files?.files ?? 0) > 10);
+  assert.equal(await readFile(at('hooks.log'), 'utf8'), 'before\nafter\n');
+  assert.deepEqual(await client.snapshots('files/uploads'), [first]);
+  const [component] = await client.components();
+  assert.equal(component?.component, 'files/uploads');
+  assert.deepEqual([component?.window?.snapshots, component?.window?.to], [1, first.from]);
+  assert.ok((component?.rpo.nowSeconds ?? -1) >= 0);
+  assert.deepEqual(component?.restores, []);
+  const [change] = await client.applySchedules({ dryRun: true });
+  assert.match(change?.id ?? '', /backup\/files\/uploads\/snapshot$/);
+});
+
+test('what failed in a hook fails the backup, and the hook after it runs all the same', async () => {
+  await writeFile(at('hook'), `#!/bin/sh\necho "$1" >> ${at('hooks.log')}\n[ "$1" = after ]\n`, { mode: 0o755 });
+  const handle = await client.startFilesBackup(input);
+  const status = await client.follow(handle, ({ steps }) => {
+    // It is tried again and again: somebody mends the hook.
+    if (steps.some(({ note }) => note?.includes("the hook 'before' failed") === true)) {
+      writeFile(at('hook'), `#!/bin/sh\necho "$1" >> ${at('hooks.log')}\n`, { mode: 0o755 }).catch(() => undefined);
+    }
+  });
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  const calls = (await readFile(at('hooks.log'), 'utf8')).split('\n').slice(2, 6);
+  assert.deepEqual(calls, ['before', 'after', 'before', 'after']);
+});
+
+test('everything comes back beside, and is compared; what is occupied is refused', async () => {
+  const beside = { directory: at('look') };
+  const status = await ended(await client.startFilesRestore({ ...restoring, approval: 'never', beside }));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  const restored = status.data?.filesRestored as FilesRestored;
+  assert.ok(restored.compared.entries > 10);
+  assert.equal(restored.compared.differing.count, 0);
+  assert.deepEqual(await differences(at('uploads'), path.join(at('look'), at('uploads'))), []);
+  assert.deepEqual(await readdir(path.join(at('look'), at('more'))), ['one']);
+  const again = await ended(await client.startFilesRestore({ ...restoring, approval: 'never', beside }));
+  assert.deepEqual([again.state, again.error?.code], ['refused', 'TARGET_UNFIT']);
+});
+
+test('one path of an earlier snapshot comes back beside, and nothing that is not there', async () => {
+  const asked = { ...restoring, approval: 'never', to: `snapshot:${first.id}` } as const;
+  const paths = [at('uploads', 'plain', 'deep')];
+  const status = await ended(await client.startFilesRestore({ ...asked, paths, beside: { directory: at('part') } }));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  assert.deepEqual(await readdir(path.join(at('part'), at('uploads'))), ['plain']);
+  assert.deepEqual(await readdir(path.join(at('part'), at('uploads', 'plain'))), ['deep']);
+  const none = await ended(
+    await client.startFilesRestore({ ...asked, paths: ['/nowhere'], beside: { directory: at('none') } }),
+  );
+  assert.deepEqual([none.state, none.error?.code], ['refused', 'NOT_FOUND']);
+  await assert.rejects(client.planFiles({ ...asked, to: '2001-01-01T00:00:00Z' }), { code: 'TARGET_OUTSIDE' });
+});
+
+test('in place, by a plan that somebody approves: changed, gone and new names; back by one rollback', async () => {
+  const before = await copyTree(at('uploads'), at('as-it-was'));
+  await appendFile(at('uploads', 'plain', 'small'), 'changed');
+  await rm(at('uploads', 'plain', 'deep', 'large'));
+  await writeFile(at('uploads', 'new'), 'came later');
+  const changed = await copyTree(at('uploads'), at('as-it-became'));
+  const plan = await client.planFiles(restoring);
+  const listed = plan.changes?.first.map(({ kind, path: name }) => `${kind} ${path.relative(at('uploads'), name)}`);
+  assert.ok(listed?.includes('create plain/deep/large'));
+  assert.ok(listed?.includes('remove new'));
+  const status = await approved(await client.startFilesRestore(restoring));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  assert.deepEqual(await differences(before, at('uploads')), []);
+  const [component] = await client.components();
+  assert.deepEqual(
+    component?.restores?.map(({ run, state }) => [run, state]),
+    [[status.run, 'unconfirmed']],
+  );
+  // Another one is refused until there was a word.
+  assert.equal((await client.planFiles(restoring)).blockers?.[0]?.code, 'TARGET_UNFIT');
+  const back = await ended(await client.startRollback({ ...input, run: status.run }));
+  assert.equal(back.state, 'completed', JSON.stringify(back, undefined, 1));
+  assert.deepEqual(await differences(changed, at('uploads')), []);
+  assert.deepEqual((await client.components())[0]?.restores, []);
+});
+
+test('in place again, and confirmed: what was kept is gone', async () => {
+  const status = await approved(await client.startFilesRestore(restoring));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  const { keptAt = [] } = (status.data?.filesRestored ?? {}) as FilesRestored;
+  await stat(keptAt[0] as string);
+  const confirmed = await ended(await client.startConfirm({ ...input, run: status.run }));
+  assert.equal(confirmed.state, 'completed', JSON.stringify(confirmed, undefined, 1));
+  await assert.rejects(stat(keptAt[0] as string), { code: 'ENOENT' });
+  assert.deepEqual(await differences(at('as-it-was'), at('uploads')), []);
+  await record();
+});
+
+/** With HOLDFAST_RECORD the histories of this run become those that test/replay replays. */
+async function record(): Promise<void> {
+  if (process.env.HOLDFAST_RECORD === undefined) return;
+  const script = path.resolve(import.meta.dirname, '..', '..', 'scripts', 'record-histories.mjs');
+  await run(process.execPath, [script, String(configuration.temporal.address), configuration.name], {
+    deadlineMs: 60_000,
+  });
+}

@@ -1,0 +1,64 @@
+// How giving back files goes forward and back; a snapshot of files that cannot be read again is no backup.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import { causeCode, failureOf } from './support/closing.ts';
+import { failure, filesPlan, script } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+
+const request = (estate: string, more: object = {}) => ({
+  ...{ estate, component: 'files/uploads', host: 'db1', to: 'latest' },
+  ...{ approval: 'never', approveWithinSeconds: 3600, ...more },
+});
+
+test('the plan comes first, then the exchange, then a look at all of it', async (t) => {
+  const { calls, activities } = script();
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('restoreFiles', `${estate.name}/restore/files/uploads`, request(estate.name));
+  const status = (await handle.result()) as RunStatus;
+  assert.equal(status.state, 'completed');
+  assert.deepEqual(calls, ['resolveOperation', 'planFiles', 'restoreFiles', 'compareFiles', 'putRunRecord']);
+  assert.match(status.message, /kept until `holdfast confirm restore-/);
+});
+
+test('a difference that is found afterwards undoes it', async (t) => {
+  const { calls, activities } = script({
+    compareFiles: () => {
+      throw failure('RECOVERY_MISMATCH', '1 entries are not what the snapshot has');
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('restoreFiles', `${estate.name}/restore/files/uploads`, request(estate.name));
+  const { type, status } = await failureOf(handle);
+  assert.equal(type, 'ROLLED_BACK');
+  assert.equal(causeCode(status), 'RECOVERY_MISMATCH');
+  assert.deepEqual(calls.slice(-2), ['undoFiles', 'putRunRecord']);
+});
+
+test('what is in the way, and a plan that is not the one that was shown, refuse it before anything is touched', async (t) => {
+  const blocker = { code: 'NO_SPACE', message: 'too little room', hint: 'make room' };
+  const { calls, activities } = script({ planFiles: () => ({ ...filesPlan, blockers: [blocker] }) });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const id = `${estate.name}/restore/files/uploads`;
+  const blocked = await failureOf(await estate.start('restoreFiles', id, request(estate.name)));
+  assert.deepEqual([blocked.type, blocked.status.state], ['NO_SPACE', 'refused']);
+  const other = await failureOf(await estate.start('restoreFiles', id, request(estate.name, { planDigest: 'other' })));
+  assert.deepEqual([other.type, other.status.state], ['PLAN_CHANGED', 'refused']);
+  assert.ok(!calls.includes('restoreFiles') && !calls.includes('undoFiles'));
+});
+
+test('a snapshot of files that no copy gives again fails the backup', async (t) => {
+  const { activities } = script({
+    verifySnapshot: () => ({ level: 'listed', copies: { local: 'damaged', eu: 'good' } }),
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('backupFiles', `${estate.name}/backup/files/uploads`, request(estate.name));
+  assert.equal((await failureOf(handle)).type, 'OBJECT_DAMAGED');
+});
