@@ -27,13 +27,15 @@ export async function installPackages(packages, reason) {
   if (!installed.ok) throw new SetUpError(`${reason}, and apt-get failed:\n${tail(installed)}`, command);
 }
 
-/** The tools that hold locks and tie a child's life to its parent's, zstd, and the time zones PostgreSQL reads. @param {'quickstart' | 'test'} purpose */
+/** The tools that hold locks and tie a child's life to its parent's, zstd, git, and the time zones PostgreSQL reads. @param {'quickstart' | 'test'} purpose */
 export async function ensureSystemTools(purpose) {
   const missing = [];
   for (const tool of ['flock', 'setpriv']) if (!(await which(tool))) missing.push(tool);
   if (missing.length > 0) await installPackages(['util-linux'], `${missing.join(' and ')} not found on PATH`);
   // What rescue.mjs uses where Node has no zstd of its own.
   if (!(await which('zstd'))) await installPackages(['zstd'], 'zstd not found on PATH');
+  // Keeps the history of configuration; without its recommended packages, which serve people.
+  if (!(await which('git'))) await installPackages(['git', 'ca-certificates'], 'git not found on PATH');
   const zones = await access('/usr/share/zoneinfo/UTC').then(
     () => true,
     () => false,

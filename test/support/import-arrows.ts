@@ -46,7 +46,7 @@ function isTypeExport({ isTypeOnly, exportClause }: ts.ExportDeclaration): boole
 }
 
 /** Parts from the top down: each may import the ones below it. `config`, `domain` and `errors` are below all. */
-const engines = ['postgres', 'redis', 'files'];
+const engines = ['configuration', 'postgres', 'redis', 'files'];
 const belowEngines = ['vault', 'stores', 'kms', 'process', 'system'];
 const order = ['cli', 'temporal', 'activities', 'host', ...engines, ...belowEngines];
 const ground = ['config', 'domain', 'errors'];
@@ -63,6 +63,8 @@ const own: Readonly<Record<string, readonly string[]>> = {
   temporal: ['workflows', ...order.slice(2), ...ground],
   // No engine knows another one.
   ...Object.fromEntries(engines.map((engine) => [engine, [...belowEngines, ...ground]])),
+  // But this one: what it captures and gives back are files, with a history beside them.
+  configuration: ['files', ...belowEngines, ...ground],
 };
 
 /** Packages that only some parts may know. */
@@ -76,7 +78,7 @@ const packages: readonly {
   { pattern: /^pg($|\/)/, parts: ['postgres', 'sandbox'] },
   { pattern: /^(node:)?child_process$/, parts: ['process'] },
   { pattern: /^koffi$/, parts: ['system'] },
-  { pattern: /^ignore$/, parts: ['files'] },
+  { pattern: /^ignore$/, parts: ['files', 'configuration'] },
   { pattern: /^@temporalio\/workflow$/, parts: ['workflows'] },
   { pattern: /^@temporalio\/activity$/, parts: ['activities'] },
   { pattern: /^@temporalio\/(client|worker|envconfig|proto)$/, parts: ['temporal', 'sandbox'] },

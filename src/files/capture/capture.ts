@@ -60,8 +60,8 @@ export async function captureFiles(options: CaptureFilesOptions): Promise<Snapsh
   const parent = (await vault.listSnapshots(component)).find((each) => each.class === request.class);
   const writer = await vault.writeSnapshot({ id, component, kind: FILES, class: request.class, from, host });
   try {
-    const capture = new Capture(options, writer, roots, BigInt(started.getTime()) * 1_000_000n);
-    const details = await capture.run(parent);
+    const known = parent && entriesOf(vault, parent);
+    const details = await captureTree({ ...options, writer, roots, scanStart: started, ...(known && { known }) });
     const state = details.unseen.count > 0 ? 'damaged' : 'clean';
     return await writer.commit({ to: momentFromDate(new Date()), state, engine: { ...details } });
   } catch (error) {
@@ -71,8 +71,34 @@ export async function captureFiles(options: CaptureFilesOptions): Promise<Snapsh
   }
 }
 
+async function* entriesOf(vault: Vault, { id }: Snapshot): AsyncGenerator<readonly TreeEntry[]> {
+  const reader = await vault.openSnapshot(id);
+  try {
+    yield* reader.entryBatches();
+  } finally {
+    reader.close();
+  }
+}
+
+export interface CaptureTreeOptions extends Pick<CaptureFilesOptions, 'source' | 'pace' | 'onProgress' | 'signal'> {
+  readonly writer: SnapshotWriter;
+  /** As `straightRoots` gives them. */
+  readonly roots: ReadonlyMap<string, string>;
+  /** When the snapshot was begun: what changed shortly before, or after, is read again next time. */
+  readonly scanStart: Date;
+  /** The tree of an earlier snapshot of the same class, in walk order. */
+  readonly known?: AsyncIterable<readonly TreeEntry[]>;
+  /** Told of each entry of the tree, in any order; without its chunks, where it was read now. A hard link is told before it is known whether its file can be read. */
+  readonly onEntry?: (entry: TreeEntry) => void;
+}
+
+/** Adds the roots to a snapshot that somebody else commits, or abandons when this throws. */
+export async function captureTree(options: CaptureTreeOptions): Promise<FilesDetails> {
+  return await new Capture(options).run();
+}
+
 class Capture {
-  readonly #options: CaptureFilesOptions;
+  readonly #options: CaptureTreeOptions;
   readonly #writer: SnapshotWriter;
   /** Where each root really is, by its text in the tree. */
   readonly #roots: ReadonlyMap<string, string>;
@@ -90,28 +116,22 @@ class Capture {
   #sizeBytes = 0;
   #readBytes = 0;
 
-  constructor(
-    options: CaptureFilesOptions,
-    writer: SnapshotWriter,
-    roots: ReadonlyMap<string, string>,
-    scanStartNs: bigint,
-  ) {
+  constructor(options: CaptureTreeOptions) {
     this.#options = options;
-    this.#writer = writer;
-    this.#roots = roots;
-    this.#describer = new Describer(new Owners(), scanStartNs);
+    this.#writer = options.writer;
+    this.#roots = options.roots;
+    this.#describer = new Describer(new Owners(), BigInt(options.scanStart.getTime()) * 1_000_000n);
   }
 
-  async run(parent: Snapshot | undefined): Promise<FilesDetails> {
-    const reader = parent && (await this.#options.vault.openSnapshot(parent.id));
-    this.#known = reader && new KnownEntries(reader.entryBatches());
+  async run(): Promise<FilesDetails> {
+    const { known } = this.#options;
+    this.#known = known && new KnownEntries(known);
     try {
       const { pace } = this.#options;
       const paced = pace && { pace };
       await this.#writer.addLocalFiles(this.#filesToRead(), (result) => this.#noteRead(result), paced);
     } finally {
       await this.#known?.close();
-      reader?.close();
     }
     this.#requireNotCancelled();
     return {
@@ -153,20 +173,26 @@ class Capture {
       return undefined;
     }
     if (found.type !== 'file') {
-      await this.#writer.addEntry(await this.#describer.bare(found, before, pathOfText(path)));
+      const entry = await this.#describer.bare(found, before, pathOfText(path));
+      await this.#writer.addEntry(entry);
+      this.#tell({ ...entry, sizeBytes: 0 });
       if (found.type === 'directory') this.#directories++;
       else this.#others++;
       return undefined;
     }
     if (isUnchanged(found, before) && (await this.#writer.addUnchanged(before))) {
       this.#noteUnchanged(before);
+      this.#tell(before);
       return undefined;
     }
     const { entry, settle } = await this.#describer.file(found, before, pathOfText(path));
     const settleNamed = (read: ReadFile) => {
       // Another file has the name by now: the other names of the one that was seen are no links to it.
       if (found.links > 1n && read.inode !== found.inode) this.#links.failed(found.path);
-      return settle(read);
+      const settled = settle(read);
+      const { sizeBytes, sha256 } = read;
+      this.#tell({ ...settled, type: 'file', sizeBytes, sha256 });
+      return settled;
     };
     return { entry, settle: settleNamed, source: { straight: path }, sizeBytes: found.sizeBytes };
   }
@@ -174,14 +200,20 @@ class Capture {
   async #addLink(found: Found, leader: string): Promise<void> {
     const { path, mode, mtimeNs } = found;
     const mtimeSeconds = Number(mtimeNs / 1_000_000_000n);
+    const entry = { path, type: 'hardlink', mode, mtimeSeconds, linkTarget: leader } as const;
     await this.#writer.addEntry(() => {
       if (this.#links.hasFailed(leader)) {
         this.#unseen.add({ path, code: 'ESTALE' });
         return undefined;
       }
       this.#others++;
-      return { path, type: 'hardlink', mode, mtimeSeconds, linkTarget: leader };
+      return entry;
     });
+    this.#tell({ ...entry, sizeBytes: 0 });
+  }
+
+  #tell(entry: TreeEntry): void {
+    this.#options.onEntry?.(entry);
   }
 
   #straight(path: string): string {

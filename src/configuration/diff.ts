@@ -1,0 +1,109 @@
+// The texts of two snapshots, or of one and the host as it is now, compared as Git compares them: no secret is ever in them.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fail } from '../errors/index.ts';
+import { presentEntries, type Told } from '../files/index.ts';
+import { isThere } from '../system/index.ts';
+import type { Snapshot, TreeEntry, Vault } from '../vault/index.ts';
+import { runCommands } from './commands.ts';
+import { sha256Of } from './drift.ts';
+import { knownMarkerKey } from './marker-key.ts';
+import { knownSecretsOf } from './own-entries.ts';
+import { expandPaths } from './paths.ts';
+import type { Place } from './place.ts';
+import { Redactor } from './redaction/redactor.ts';
+import { changesBetween, type TextChange } from './repository/changes.ts';
+import { Git, initRepository } from './repository/git.ts';
+import { scratchRepository } from './repository/make-commit.ts';
+import { commitOf, haveCommit } from './repository/open-repository.ts';
+import { listTree, writeTree } from './repository/write-tree.ts';
+import { textsOf } from './texts.ts';
+import type { ConfigurationSource, Withheld } from './types.ts';
+
+export interface DiffOptions {
+  readonly vault: Vault;
+  readonly place: Place;
+  readonly from: Snapshot;
+  /** `source`: the host as it is now; its commands are run. */
+  readonly to: Snapshot | { readonly source: ConfigurationSource };
+  /** More of the text than this is cut off, and told. */
+  readonly largestBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ConfigurationDiff {
+  /** In the order of names; `path` as the commit has it. */
+  readonly changes: readonly TextChange[];
+  /** As Git writes it. */
+  readonly text: string;
+  readonly isCut: boolean;
+  /** Of the host as it is now: what is not compared by its text. */
+  readonly withheld?: Told<Withheld>;
+}
+
+/** Changes nothing, on the host or in the vault. Throws `OBJECT_MISSING` and what the vault says when a commit cannot be had. */
+export async function diffConfiguration(options: DiffOptions): Promise<ConfigurationDiff> {
+  const workDirectory = await mkdtemp(path.join(os.tmpdir(), 'holdfast-diff-'));
+  try {
+    return await diffIn(options, workDirectory);
+  } finally {
+    await rm(workDirectory, { recursive: true, force: true });
+  }
+}
+
+async function diffIn(options: DiffOptions, workDirectory: string): Promise<ConfigurationDiff> {
+  const { vault, place, from, to, largestBytes, signal } = options;
+  const isHere = await isThere(place.repository);
+  const git = isHere
+    ? await scratchRepository(new Git(place.repository, signal), workDirectory, signal)
+    : await initRepository(path.join(workDirectory, 'scratch.git'), signal);
+  const one = commitOf(from);
+  await haveCommit(git, { vault, workDirectory }, from, one);
+  if ('source' in to) {
+    const { tree, withheld } = await treeOfNow(options, to.source, { git, workDirectory });
+    return { ...(await compare(git, one, tree, largestBytes)), withheld };
+  }
+  const other = commitOf(to);
+  await haveCommit(git, { vault, workDirectory }, to, other);
+  return await compare(git, one, other, largestBytes);
+}
+
+async function compare(git: Git, one: string, other: string, largestBytes: number): Promise<ConfigurationDiff> {
+  const changes = await changesBetween(git, one, other);
+  const options = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-renames', '--text', '--no-prefix'];
+  const { bytes, isCut } = await git.bytes(['diff', ...options, one, other], largestBytes);
+  const text = bytes.toString('utf8');
+  if (changes.length > 0 !== text.length > 0) fail('INTERNAL', 'git tells of changes that it does not show');
+  return { changes, text, isCut };
+}
+
+async function treeOfNow(
+  { vault, place, from, signal }: DiffOptions,
+  source: ConfigurationSource,
+  { git, workDirectory }: { readonly git: Git; readonly workDirectory: string },
+): Promise<{ tree: string; withheld: Told<Withheld> }> {
+  const { roots } = await expandPaths(source.paths);
+  const ran = await runCommands(source.commands, signal);
+  const entries: TreeEntry[] = [];
+  for await (const entry of presentEntries({ roots: [...roots].sort(), rules: source.rules })) {
+    const sha256 = entry.type === 'file' ? await sha256Of(entry.path) : undefined;
+    // What cannot be read is in no snapshot either.
+    if (entry.type !== 'file') entries.push(entry);
+    else if (sha256 !== undefined) entries.push({ ...entry, sha256 });
+  }
+  const reader = await vault.openSnapshot(from.id);
+  try {
+    const key = await knownMarkerKey(place, reader);
+    if (!key) fail('OBJECT_MISSING', `the snapshot '${from.id}' does not tell how its markers were made`);
+    const known = source.commands.flatMap(({ env }) => Object.values(env));
+    const redactor = new Redactor({ key, rules: source.redact, known, remembered: await knownSecretsOf(reader) });
+    const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
+    const texts = await textsOf({ source, entries, ran, redactor, before });
+    const tree = await writeTree(git, workDirectory, texts.files, texts.kept);
+    return { tree, withheld: texts.withheld.told };
+  } finally {
+    reader.close();
+  }
+}

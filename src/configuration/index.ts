@@ -1,0 +1,24 @@
+// Configuration: files, outputs of commands, and their history in Git.
+
+export {
+  type CaptureConfigurationOptions,
+  type CapturedConfiguration,
+  CONFIGURATION,
+  captureConfiguration,
+} from './capture.ts';
+export { type ConfigurationDiff, type DiffOptions, diffConfiguration } from './diff.ts';
+export { type Drift, type DriftedName, type DriftOptions, driftOf } from './drift.ts';
+export { isPattern } from './paths.ts';
+export { type Place, placeOf } from './place.ts';
+export { lastPush, type PushOutcome, type Remote } from './repository/push.ts';
+export type {
+  CommandOutcome,
+  CommandSpec,
+  ConfigurationDetails,
+  ConfigurationSource,
+  FoundSecret,
+  RedactionRule,
+  RepositoryDetails,
+  TextChanges,
+  Withheld,
+} from './types.ts';

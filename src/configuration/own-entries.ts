@@ -1,0 +1,34 @@
+// What a snapshot of configuration holds besides the files of the host, below a name that no root has.
+
+import type { SnapshotReader } from '../vault/index.ts';
+
+export const OWN = '.holdfast-configuration';
+export const COMMANDS = `${OWN}/commands`;
+export const BUNDLE = `${OWN}/repository.bundle`;
+export const MARKER_KEY = `${OWN}/marker.key`;
+/** Secrets that were found until now, so that one which was changed is still known in the places where it was forgotten. */
+export const KNOWN_SECRETS = `${OWN}/known-secrets.json`;
+
+export function isOwn(path: string): boolean {
+  return path === OWN || path.startsWith(`${OWN}/`);
+}
+
+/** The bytes of one of them; undefined when the snapshot has none. Throws what the vault says. */
+export async function readOwn(reader: SnapshotReader, path: string): Promise<Buffer | undefined> {
+  for await (const entry of reader.entries()) {
+    if (entry.path !== path) continue;
+    const parts: Buffer[] = [];
+    for await (const part of reader.read(entry)) parts.push(part);
+    return Buffer.concat(parts);
+  }
+  return undefined;
+}
+
+export async function knownSecretsOf(reader: SnapshotReader | undefined): Promise<readonly string[]> {
+  const bytes = reader && (await readOwn(reader, KNOWN_SECRETS));
+  return bytes ? (JSON.parse(bytes.toString()) as string[]) : [];
+}
+
+export function outputPath(name: string, isWhole: boolean): string {
+  return `${COMMANDS}/${name}${isWhole ? '' : '.failed'}`;
+}

@@ -1,0 +1,114 @@
+// What the looks of redaction find and leave: every planted secret goes, what a reader needs stays, and nothing takes for ever.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Redactor } from '../../../src/configuration/redaction/redactor.ts';
+import { PLANTED } from '../../support/planted-secrets.ts';
+
+const key = Buffer.alloc(32, 7);
+const redactor = new Redactor({ key, rules: [] });
+const textOf = (text: string, with_ = redactor, path = 'etc/x') => {
+  const [result] = with_.redact([{ place: path, path, text }]);
+  assert.ok(result && 'text' in result);
+  return result;
+};
+
+describe('the looks of redaction', () => {
+  for (const { what, file, text, secrets } of PLANTED) {
+    // These are withheld by their names, or known from another file.
+    if (/^(?:a file of|a secret of another)/.test(what)) continue;
+    it(`find ${what}, and tell line and kind`, () => {
+      const result = textOf(text);
+      for (const secret of secrets) assert.ok(!result.text.includes(secret), result.text);
+      assert.ok(result.secrets.length > 0);
+      for (const { line, kind } of result.secrets) assert.ok(line >= 1 && kind !== '');
+      assert.ok(!JSON.stringify(result.secrets).includes(secrets[0] as string));
+      assert.match(result.text, /\[redacted [a-zA-Z -]+ [0-9a-f]{8}\]/, file);
+    });
+  }
+
+  it('leave what is no secret', () => {
+    const kept = [
+      'passwd:         files systemd',
+      'password_encryption = scram-sha-256',
+      'password        requisite                       pam_deny.so',
+      'password        [success=1 default=ignore]      pam_unix.so obscure yescrypt',
+      'PasswordAuthentication no',
+      'ssl_key_file = /etc/ssl/private/ssl-cert.key',
+      'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8Yl2n0nq5fQmZp3JmW1dXkzvGq0s6uVbYcT7rR9wXe admin@host',
+      'ExecStart=/usr/lib/postgresql/17/bin/postgres -D /var/lib/postgresql/17/main',
+      'sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      'uuid 123e4567-e89b-12d3-a456-426614174000',
+      "listen_addresses = 'localhost'",
+      'use_token = off',
+      'https://example.org:8080/path',
+    ].join('\n');
+    assert.equal(textOf(kept).text, kept);
+    const certificate = `-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\n-----END CERTIFICATE-----\n`;
+    assert.equal(textOf(certificate).text, certificate);
+  });
+
+  it('show that a secret was changed, and not to what', () => {
+    const [one, same, other] = ['password = first1', 'password = first1', 'password = second2'].map(
+      (text) => textOf(text).text,
+    );
+    assert.equal(one, same);
+    assert.notEqual(one, other);
+    const elsewhere = new Redactor({ key: Buffer.alloc(32, 8), rules: [] });
+    assert.notEqual(textOf('password = first1', elsewhere).text, one);
+    assert.notEqual(textOf('password = first1', redactor, 'etc/y').text, one);
+  });
+
+  it('take a secret of one text out of all, unless it is an ordinary word', () => {
+    const [, log, other] = redactor.redact([
+      { place: 'a', path: 'a', text: 'password = s3cretword\nuser_password = postgres\n' },
+      { place: 'commands/b', text: 'login with s3cretword failed' },
+      { place: 'c', path: 'c', text: 'user = postgres' },
+    ]);
+    assert.ok(log && 'text' in log && !log.text.includes('s3cretword'));
+    assert.ok(other && 'text' in other && other.text === 'user = postgres');
+  });
+
+  it('take known values out, however short', () => {
+    const knowing = new Redactor({ key, rules: [], known: ['abc'] });
+    assert.ok(!knowing.words('error near abc', 'commands/x').includes('abc'));
+    assert.ok(!textOf('an abc here', knowing).text.includes('abc'));
+  });
+
+  it('obey rules of the user, for the files that they are for', () => {
+    const rules = [{ pattern: '^licence (\\S+)$', files: ['/etc/app/*.conf'], kind: 'licence' }];
+    const own = new Redactor({ key, rules });
+    assert.match(textOf('licence XYZ\n', own, 'etc/app/a.conf').text, /^licence \[redacted licence [0-9a-f]{8}\]\n$/);
+    assert.equal(textOf('licence XYZ\n', own, 'etc/other.conf').text, 'licence XYZ\n');
+  });
+
+  it('give no text for a rule that takes for ever', () => {
+    const slow = new Redactor({ key, rules: [{ pattern: '(a+)+b', kind: 'x' }] });
+    const [result] = slow.redact([{ place: 'p', path: 'p', text: 'a'.repeat(40) }]);
+    assert.deepEqual(result, { place: 'p', tooLong: '(a+)+b' });
+  });
+
+  it('need no more than linear time for texts that were made to be slow', { timeout: 300_000 }, () => {
+    const units = [
+      'a',
+      'password',
+      '=',
+      '"',
+      "password='",
+      'user -',
+      '://a:',
+      '[',
+      '{"secret":[',
+      ' ',
+      '\n',
+      'key: \n ',
+    ];
+    const more = ['<a password ', '-----BEGIN PRIVATE KEY-----', 'Aa1', '$6$', 'token\n', 'x:\n\n', 'password:\n '];
+    for (const unit of [...units, ...more]) textOf(unit.repeat(100_000 / unit.length));
+  });
+
+  it('tell the random name that a dump gives itself from a change', () => {
+    const dump = (word: string) => textOf(`\\restrict ${word}\nselect 1;\n\\unrestrict ${word}\n`).text;
+    assert.equal(dump('q7Rk2Xz9Lm4Tn8Vb1Wc6Yd3Ef5Gh0abc'), dump('Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2Rr1Qq0Pp'));
+  });
+});
