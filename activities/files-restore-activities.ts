@@ -81,7 +81,10 @@ export async function rollbackFiles(
 export async function confirmFiles(services: HostServices, { component, run }: RunOnHost): Promise<RestoreEnd> {
   const roots = await rootsOf(services, component, run);
   for (const root of roots) {
-    await leased(services, placeOf(root, run, `confirm of ${run}`, false), () => confirmInPlace(root, run));
+    const place = await placeIn(root, run, `confirm of ${run}`, false);
+    await leased(services, place, (guard) =>
+      confirmInPlace({ root, run, guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS } }),
+    );
   }
   const message = `${run} is confirmed: what was kept in ${roots.join(', ')} was removed`;
   return { dataDirectory: roots.join(', '), message };
@@ -97,7 +100,10 @@ async function back(
   const roots = await rootsOf(services, component, run);
   for (const root of [...roots].reverse()) {
     signal.throwIfAborted();
-    await leased(services, placeOf(root, run, owner, true), ({ check }) => rollbackInPlace(root, run, check));
+    const place = await placeIn(root, run, owner, true);
+    await leased(services, place, (guard) =>
+      rollbackInPlace({ root, run, guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS } }),
+    );
   }
   return roots;
 }
@@ -108,6 +114,13 @@ async function rootsOf(services: HostServices, component: ComponentId, run: stri
   const found: string[] = [];
   for (const root of roots) if ((await runsInPlace(root)).has(run)) found.push(root);
   return found;
+}
+
+/** An attempt that was given up learns of it with the next renewal of its lease, and needs a while to leave. */
+const ZOMBIE_LEAVES_MS = 120_000;
+
+async function placeIn(root: string, run: string, owner: string, undo: boolean) {
+  return { ...placeOf(root, run, owner, undo), above: (await runsInPlace(root)).get(run)?.token ?? 0 };
 }
 
 function placeOf(dataDirectory: string, run: string, owner: string, undo: boolean) {
@@ -146,16 +159,15 @@ async function inPlace(
   const lacking: { count: number; first: string[] } = { count: 0, first: [] };
   let bytes = 0;
   for (const root of frozen.roots) {
-    const done = await leased(services, placeOf(root, run, run, false), ({ check, lost }) =>
+    const done = await leased(services, await placeIn(root, run, run, false), (guard) =>
       restoreInPlace({
-        ...{ reader, root, run, rules, selection: selectionOf(frozen) },
-        ...(check && { check }),
-        signal: lost === undefined ? signal : AbortSignal.any([signal, lost]),
+        ...{ reader, root, run, rules, selection: selectionOf(frozen), signal },
+        guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS },
         onProgress: ({ files, bytes }) => report({ note: `${root}: ${files} files, ${bytesText(bytes)} staged` }),
       }),
     );
-    for (const kind of Object.keys(changes) as (keyof ChangeCounts)[]) changes[kind] += done[kind];
-    bytes += done.sizeBytes;
+    for (const kind of Object.keys(changes) as (keyof ChangeCounts)[]) changes[kind] += done.counts[kind].entries;
+    bytes += done.counts.create.bytes + done.counts.replace.bytes;
     keptAt.push(done.kept);
     const words = inWords(done.lacking);
     lacking.count += words.count;
@@ -171,12 +183,12 @@ async function compareInPlace(services: HostServices, frozen: FilesPlan, reader:
   let count = 0;
   const first: string[] = [];
   for (const root of frozen.roots) {
-    for await (const { kind, path } of planInPlace({ reader, root, rules, selection: selectionOf(frozen), signal })) {
-      // Its time and size are right, and its bytes were compared when they were staged.
-      if (kind === 'compare') continue;
-      count++;
-      if (first.length < MOST_TOLD) first.push(`${kind} ${root}/${path}`);
-    }
+    const selection = selectionOf(frozen);
+    const planned = await planInPlace({ reader, root, rules, selection, run: frozen.run, signal });
+    // Time and size are right, and the bytes were compared when they were staged.
+    const differing = planned.changes.filter(({ kind }) => kind !== 'compare');
+    count += planned.count - planned.counts.compare.entries;
+    first.push(...differing.map(({ kind, path }) => `${kind} ${root}/${path}`).slice(0, MOST_TOLD - first.length));
   }
   return { entries: await countEntries(reader), differing: { count, first } };
 }

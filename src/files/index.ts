@@ -5,18 +5,23 @@ export { type PresentOptions, presentEntries } from './capture/present.ts';
 export { straightRoots } from './capture/roots.ts';
 export { type Comparable, differingAspects } from './compare/differences.ts';
 export { type ComparedTree, compareBeside } from './compare/restored.ts';
-export type { Change } from './in-place/changes.ts';
-export { runPlace } from './in-place/place.ts';
-export {
-  confirmInPlace,
-  type ExecuteOptions,
-  type InPlaceOptions,
-  type InPlaceResult,
-  planInPlace,
-  restoreInPlace,
-  rollbackInPlace,
-  runsInPlace,
-} from './in-place/restore.ts';
+export type { Amount, Change } from './in-place/change.ts';
+export { confirmInPlace, rollbackInPlace } from './in-place/end.ts';
+export type { PlaceGuard } from './in-place/hold.ts';
+export type { Phase } from './in-place/journal.ts';
+export { planInPlace } from './in-place/plan.ts';
+export { restoreInPlace } from './in-place/restore.ts';
+export { runsInPlace } from './in-place/runs.ts';
+export type {
+  EndOptions,
+  EndResult,
+  ExecuteOptions,
+  InPlaceOptions,
+  InPlacePlan,
+  InPlaceResult,
+  PlanOptions,
+  RunInPlace,
+} from './in-place/types.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { type BesideOptions, besideState, restoreBeside, undoBeside } from './restore/beside.ts';
 export { type Selection, treePath } from './restore/select.ts';

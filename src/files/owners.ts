@@ -26,6 +26,17 @@ export class Owners {
     return { uid: byName ?? uid, gid: groupByName ?? gid };
   }
 
+  /** Names that were asked for and that nobody has here, as `user 'x'` and `group 'x'`. */
+  get missing(): readonly string[] {
+    const kinds = { passwd: 'user', group: 'group' } as const;
+    return [...this.#numbers]
+      .filter(([, id]) => id === undefined)
+      .map(([key]) => {
+        const table = key.slice(0, key.indexOf(':')) as Table;
+        return `${kinds[table]} '${key.slice(table.length + 1)}'`;
+      });
+  }
+
   /** Undefined when nobody has this name. */
   async numberOf(table: Table, name: string): Promise<number | undefined> {
     const key = `${table}:${name}`;

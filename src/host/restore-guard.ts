@@ -26,6 +26,8 @@ export interface GuardedPlace {
   readonly owner: string;
   /** An undo must be possible while no store answers at all. */
   readonly undo: boolean;
+  /** The highest token in the journal, of an engine that has one of its own. */
+  readonly above?: number;
 }
 
 /**
@@ -92,7 +94,7 @@ async function withLease<T>(
   held: Omit<Guard, 'token'>,
   work: (guard: Guard) => Promise<T>,
 ): Promise<T> {
-  const above = (await journalState(place.dataDirectory, place.run))?.token ?? 0;
+  const above = place.above ?? (await journalState(place.dataDirectory, place.run))?.token ?? 0;
   const lease = await acquire(services, place, above, held.locked !== undefined);
   if (lease === undefined) return await work({ ...held, token: above + 1 });
   const gone = new AbortController();

@@ -1,10 +1,9 @@
 // What restores have left of a component, by its kind: the journals of a database are beside its data, those of files in their roots.
 
-import { stat } from 'node:fs/promises';
 import type { ComponentSettings, FilesSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
-import { runPlace, runsInPlace } from '../files/index.ts';
+import { runsInPlace } from '../files/index.ts';
 import { isLockHeld } from '../process/index.ts';
 import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
 import type { RunRecords } from './run-records.ts';
@@ -48,13 +47,11 @@ async function openInRoots(
 
 async function openInRoot(root: string, now: Date): Promise<OpenRestore[]> {
   const open: OpenRestore[] = [];
-  for (const [run, phase] of await runsInPlace(root)) {
+  for (const [run, { phase, at, kept, lock }] of await runsInPlace(root)) {
     if (phase === 'confirmed' || phase === 'rolled back') continue;
-    const { journal, kept, lock } = runPlace(root, run);
-    const { mtime } = await stat(journal);
-    const left = { run, dataDirectory: root, since: mtime.toISOString() } as const;
+    const left = { run, dataDirectory: root, since: at } as const;
     if (phase === 'exchanged') open.push({ ...left, state: 'unconfirmed', keptAt: kept });
-    else if (now.getTime() - mtime.getTime() >= STILL_MS && !(await isLockHeld(lock))) {
+    else if (now.getTime() - Date.parse(at) >= STILL_MS && !(await isLockHeld(lock))) {
       open.push({ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase });
     }
   }

@@ -3,3 +3,5 @@
 export * from './attributes.ts';
 export * from './durable.ts';
 export * from './libc.ts';
+export * from './names.ts';
+export { openPartByPart } from './open-part-by-part.ts';

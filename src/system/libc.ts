@@ -3,6 +3,9 @@
 import { constants, openSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
+import { bytesOfText } from '../domain/path-text.ts';
+import type { NameIn } from './names.ts';
+import { openPartByPart } from './open-part-by-part.ts';
 
 /** Takes the place of a directory's handle: paths are absolute, or begin at the working directory (fcntl.h). */
 const AT_FDCWD = -100;
@@ -12,6 +15,13 @@ const ERANGE = 'ERANGE';
 const SYS_OPENAT2 = 437;
 const NO_LINKS = 0x06n;
 const O_CLOEXEC = 0o2000000;
+/** The path is empty: the handle itself is meant (fcntl.h). */
+const AT_EMPTY_PATH = 0x1000;
+/** renameat2(2), since Linux 3.15. */
+const RENAME_NOREPLACE = 1;
+const RENAME_EXCHANGE = 2;
+/** No such call in this kernel, or not for this file system; a filter of system calls says it has no right. */
+const NO_SUCH_CALL = new Set(['ENOSYS', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM']);
 
 // Loaded when first needed: most commands need none of it.
 const library = once(() => koffi.load(null));
@@ -21,6 +31,12 @@ const calls = {
     library().func('int64_t syscall(int64_t number, int at, const uint8_t *path, const uint64_t *how, size_t size)'),
   ),
   close: once(() => library().func('int close(int fd)')),
+  renameat2: once(() =>
+    library().func('int renameat2(int from, const uint8_t *name, int to, const uint8_t *other, uint32_t flags)'),
+  ),
+  fchownat: once(() =>
+    library().func('int fchownat(int fd, const uint8_t *path, uint32_t uid, uint32_t gid, int flags)'),
+  ),
   futimens: once(() => library().func('int futimens(int fd, const int64_t *times)')),
   mknod: once(() => library().func('int mknod(const uint8_t *path, uint32_t mode, uint64_t device)')),
   syncfs: once(() => library().func('int syncfs(int fd)')),
@@ -59,19 +75,52 @@ export function setTimes(
 }
 
 /**
- * Opens a file by a path on which no part is a symbolic link: `ELOOP` where one is. Throws as `node:fs` does; the caller closes it. A kernel
- * without the call (before Linux 5.6) gives `ENOSYS`.
+ * Opens a file by a path on which no part is a symbolic link: `ELOOP` where one is. Throws as `node:fs` does; the caller closes it. Where the kernel
+ * (before Linux 5.6), or a filter of its calls, has no such call, the path is gone part by part.
  */
 export function openStraight(path: SystemPath, flags: number): number {
   const how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, NO_LINKS]);
   const handle = Number(calls.syscall()(SYS_OPENAT2, AT_FDCWD, terminated(path), how, how.byteLength));
-  if (handle < 0) throw systemError('openat2', path);
+  if (handle < 0) {
+    const error = systemError('openat2', path);
+    if (error.code === 'ENOSYS' || error.code === 'EPERM') return openPartByPart(path, flags);
+    throw error;
+  }
   try {
     // Node closes only what it has opened itself without a warning.
     return openSync(`/proc/self/fd/${handle}`, flags & ~constants.O_NOFOLLOW);
   } finally {
     calls.close()(handle);
   }
+}
+
+/** What two names mean changes places, at one instant. False, and nothing was done, where kernel or file system have no such thing. Throws as `node:fs` does. */
+export function exchangeNames(one: NameIn, other: NameIn): boolean {
+  return renamed(one, other, RENAME_EXCHANGE);
+}
+
+/** A rename that overwrites nothing: `EEXIST` where there is something of that name. False, and nothing was done, where kernel or file system have no such thing. */
+export function renameToNew(from: NameIn, to: NameIn): boolean {
+  return renamed(from, to, RENAME_NOREPLACE);
+}
+
+function renamed(from: NameIn, to: NameIn, flags: number): boolean {
+  const [name, other] = [terminated(bytesOfText(from.name)), terminated(bytesOfText(to.name))];
+  let result: number;
+  try {
+    result = calls.renameat2()(from.directory, name, to.directory, other, flags);
+  } catch {
+    return false; // A C library that does not have it.
+  }
+  if (result === 0) return true;
+  const error = systemError('renameat2', bytesOfText(to.name));
+  if (NO_SUCH_CALL.has(error.code ?? '')) return false;
+  throw error;
+}
+
+/** Of what a handle stands for, also one that was only opened as a place (`O_PATH`), also a link. */
+export function changeOwner(handle: number, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
+  require0(calls.fchownat()(handle, Buffer.alloc(1), uid, gid, AT_EMPTY_PATH), 'fchownat', handle);
 }
 
 /** `mode` with the type of the node; `device` as `lstat` gives it in `rdev`. */

@@ -107,7 +107,7 @@ export function mtimeOf(ns: bigint): { readonly mtimeSeconds: number; readonly m
 }
 
 /** What vanishes meanwhile has none; whoever reads it will notice. */
-function attributesOf(path: string | Buffer): Readonly<Record<string, string>> | undefined {
+export function attributesOf(path: string | Buffer): Readonly<Record<string, string>> | undefined {
   try {
     return readAttributes(path);
   } catch (error) {

@@ -2,7 +2,7 @@
 
 import { pathOfText } from '../../domain/path-text.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
-import { comparableOf, typeOf } from '../in-place/changes.ts';
+import { comparableOf, typeOf } from '../in-place/change.ts';
 import { Owners } from '../owners.ts';
 import { type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';

@@ -1,270 +1,266 @@
-// What has to change in a root for it to be what a snapshot holds: the tree beside a scan of the disk, name by name, in walk order.
+// What has to change in a root for it to be what a snapshot holds: the tree beside what is there, name by name, in walk order.
 
 import { lstat } from 'node:fs/promises';
-import { pathOfText } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
-import { readAttributes } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
-import { deviceOf, mtimeOf } from '../capture/entry-of.ts';
 import { type Aspect, type Comparable, differingAspects } from '../compare/differences.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
-import { foundOf, lstatOf } from '../scan/walk.ts';
+import { belowTop, type Change, comparableOf, inodeOf, metadataOf, placeOf, typeOf } from './change.ts';
+import { OpenDirectories, RemovedDirectories } from './directories.ts';
+import { type LinkGroups, linkGroups } from './link-groups.ts';
+import { Mounts } from './mounts.ts';
+import type { Hold, Present } from './present.ts';
+import { neededBytes, Subtree } from './subtree.ts';
 
-/** What a name was, or is to be, besides its content. */
-export interface Metadata {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Nanoseconds since 1970, as decimal text. */
-  readonly mtimeNs: string;
-  readonly xattrs: Readonly<Record<string, string>>;
-}
-
-export interface Change {
-  /** Below the root; empty for the root itself. */
-  readonly path: string;
-  /** `compare`: only reading tells whether the content is another one. */
-  readonly kind: 'create' | 'replace' | 'remove' | 'settle' | 'compare';
-  readonly type: TreeEntry['type'];
-  readonly aspects: readonly Aspect[];
-  readonly sizeBytes: number;
-  /** Of `settle`, and of a directory that is removed: what it was. Of the former what it is to be: the same for a directory in which something changes. */
-  readonly before?: Metadata;
-  readonly after?: Metadata;
-}
+const REPLACING: ReadonlySet<Aspect> = new Set(['type', 'content', 'target']);
 
 export interface ChangesOptions {
   /** The root as entries name it. */
   readonly top: string;
-  /** Absolute. */
+  /** Absolute, without links. */
   readonly root: string;
   /** Wanted entries of the root and below, with the directories that they are in, in walk order, owners as this host has them. */
   readonly entries: () => AsyncIterable<TreeEntry>;
-  /** What is there, less what is not to be touched; every directory. */
-  readonly found: () => AsyncIterable<Found>;
+  /** What is there; nothing where the root is not. */
+  readonly present: () => AsyncIterable<Present>;
   /** Whether the name itself is wanted, not only on the way to others. */
   readonly takes: (entry: Pick<TreeEntry, 'path' | 'type'>) => boolean;
+  /** What may have been there when the tree was captured although it is not in it. */
+  readonly neverCaptured: { has(path: string): boolean };
   /** Whether this user can give files away; owners are not compared else. */
   readonly givesOwners: boolean;
   /** SHA-256 of a file that is there, lower-case hexadecimal: no change is `compare` then. */
   readonly hash?: (place: string | Buffer) => Promise<string>;
+  /** An entry that is wanted and stays away, because what is there is left alone. */
+  readonly onLeftAlone?: (path: string, why: Hold) => void;
+  /** Each name of either. */
+  readonly onPair?: (entry: TreeEntry | undefined, present: Present | undefined) => void;
 }
 
-/** Throws `TARGET_UNFIT` where a rename would cross a file system. */
+/** Throws `TARGET_UNFIT` where a rename would cross a mount, or take along what is to be left alone, and where a link or a file is on the way to what is wanted. */
 export async function* changesOf(options: ChangesOptions): AsyncGenerator<Change> {
-  const { top, root } = options;
-  const shared = await sharedInodes(options);
-  const groups = await changedGroups(options, shared);
-  const { dev } = await lstat(root, { bigint: true });
-  const directories = new OpenDirectories(top);
-  const removed: Change[] = [];
-  /** A name that is created or replaced takes what is below it along. */
-  let covered: string | undefined;
-  for await (const { path, one: entry, other: found } of sideBySide(options.entries(), options.found())) {
-    if (covered !== undefined && isWithin(path, covered)) continue;
-    covered = undefined;
-    yield* leftBehind(removed, belowTop(path, top));
-    requireSameDevice(path, found, dev, root);
-    const change = await changeOf(options, path, entry, found, { groups, shared });
-    if (entry?.type === 'directory' && found?.type === 'directory') {
-      const present = comparableOf(found, placeOf(root, top, path));
-      directories.enter(path, metadataOf(present), change?.kind === 'settle');
-    }
-    if (!change) continue;
-    if (change.kind === 'create' || change.kind === 'replace') covered = path;
-    if (change.kind !== 'settle' && change.kind !== 'compare') yield* directories.touched(path);
-    if (change.kind === 'remove' && change.type === 'directory') removed.push(change);
-    else yield change;
+  const mounts = await Mounts.below(options.root);
+  const comparison = new Comparison(options, await linkGroups(options), mounts, await ownDevice(options.root));
+  for await (const { path, one, other } of sideBySide(options.entries(), options.present())) {
+    options.onPair?.(one, other);
+    for (const change of await comparison.take(path, one, other)) yield change;
   }
-  yield* removed.reverse();
+  yield* comparison.rest();
 }
 
-/** Directories that are removed come behind what is in them: what is left out of them stays, and they with it. */
-function* leftBehind(removed: Change[], path: string): Generator<Change> {
-  while (removed.length > 0 && !isWithin(path, (removed.at(-1) as Change).path)) yield removed.pop() as Change;
-}
-
-function requireSameDevice(path: string, found: Found | undefined, device: bigint, root: string): void {
-  if (!found || found.device === device) return;
-  fail('TARGET_UNFIT', `'/${path}' is on another file system than '${root}'`, {
-    hint: 'restore beside, or what is on each file system by itself',
-  });
-}
-
-/** What changes in a directory changes its time, so it is settled too. */
-class OpenDirectories {
-  readonly #top: string;
-  readonly #open: { readonly path: string; readonly present: Metadata; isListed: boolean }[] = [];
-
-  constructor(top: string) {
-    this.#top = top;
-  }
-
-  enter(path: string, present: Metadata, isListed: boolean): void {
-    this.#leaveFor(path);
-    this.#open.push({ path, present, isListed });
-  }
-
-  *touched(path: string): Generator<Change> {
-    this.#leaveFor(path);
-    const parent = this.#open.at(-1);
-    if (!parent || parent.isListed || parent.path === path) return;
-    parent.isListed = true;
-    const { present } = parent;
-    const below = belowTop(parent.path, this.#top);
-    yield {
-      path: below,
-      kind: 'settle',
-      type: 'directory',
-      aspects: [],
-      sizeBytes: 0,
-      before: present,
-      after: present,
-    };
-  }
-
-  #leaveFor(path: string): void {
-    while (this.#open.length > 0 && !isWithin(path, (this.#open.at(-1) as { path: string }).path)) this.#open.pop();
-  }
-}
-
-async function changeOf(
-  { top, root, hash, givesOwners, takes }: ChangesOptions,
-  path: string,
-  entry: TreeEntry | undefined,
-  found: Found | undefined,
-  { groups, shared }: { readonly groups: Groups; readonly shared: ReadonlyMap<string, number> },
-): Promise<Change | undefined> {
-  const below = belowTop(path, top);
-  if (!entry) {
-    if (!found || !takes({ path, type: typeOf(found) })) return undefined;
-    const before = metadataOf(comparableOf(found, placeOf(root, top, path)));
-    return { path: below, kind: 'remove', type: typeOf(found), aspects: [], sizeBytes: found.sizeBytes, before };
-  }
-  const base = { path: below, type: entry.type, sizeBytes: entry.sizeBytes };
-  if (!found) return { ...base, kind: 'create', aspects: [] };
-  if (!takes(entry) && found.type === 'directory') return undefined;
-  const isChanged = groups.get(entry.type === 'hardlink' ? (entry.linkTarget ?? '') : path);
-  if (isChanged) return { ...base, kind: 'replace', aspects: ['target'] };
-  if (entry.type === 'hardlink') return undefined;
-  // What is kept of the other name must not change with this one.
-  if (isChanged === undefined && shared.has(inodeOf(found))) return { ...base, kind: 'replace', aspects: ['target'] };
-  const place = placeOf(root, top, path);
-  const present = comparableOf(found, place);
-  let aspects = differingAspects(entry, present).filter((aspect) => aspect !== 'owner' || givesOwners);
-  if (aspects.includes('content?') && hash) {
-    const isSame = (await hash(place)) === entry.sha256;
-    aspects = aspects.flatMap((aspect) => (aspect !== 'content?' ? [aspect] : isSame ? [] : ['content' as const]));
-  }
-  if (aspects.length === 0) return undefined;
-  const isReplaced = aspects.some((aspect) => aspect === 'type' || aspect === 'content' || aspect === 'target');
-  if (isReplaced) return { ...base, kind: 'replace', aspects };
-  const kind = aspects.includes('content?') ? 'compare' : 'settle';
-  return { ...base, kind, aspects, before: metadataOf(present), after: metadataOf(entry) };
-}
-
-export function belowTop(path: string, top: string): string {
-  if (path === top) return '';
-  return top === '' ? path : path.slice(top.length + 1);
-}
-
-function placeOf(root: string, top: string, path: string): string | Buffer {
-  const below = belowTop(path, top);
-  return pathOfText(below === '' ? root : `${root}/${below}`);
-}
-
-/** By the first name of each entry that has several, whether it has changed. */
-type Groups = ReadonlyMap<string, boolean>;
-
-function inodeOf({ device, inode }: Found): string {
-  return `${device}:${inode}`;
-}
-
-/** What has several names here, and how many. */
-async function sharedInodes({ found }: ChangesOptions): Promise<ReadonlyMap<string, number>> {
-  const names = new Map<string, number>();
-  for await (const each of found()) {
-    if (each.type === 'directory' || each.links < 2n) continue;
-    names.set(inodeOf(each), (names.get(inodeOf(each)) ?? 0) + 1);
-  }
-  for (const [inode, count] of names) if (count === 1) names.delete(inode);
-  return names;
-}
-
-/** Entries with several names, by the first: those of which the names on the disk are not all one, or not the same. */
-async function changedGroups(
-  { entries, top, root, hash }: ChangesOptions,
-  shared: ReadonlyMap<string, number>,
-): Promise<Groups> {
-  const names = new Map<string, string[]>();
-  for await (const { type, path, linkTarget } of entries()) {
-    if (type === 'hardlink' && linkTarget !== undefined)
-      names.set(linkTarget, [...(names.get(linkTarget) ?? []), path]);
-  }
-  const changed = new Map<string, boolean>();
-  for await (const entry of entries()) {
-    const others = names.get(entry.path);
-    if (!others) continue;
-    const place = placeOf(root, top, entry.path);
-    const leader = lookAt(entry.path, place);
-    const all = others.map((path) => lookAt(path, placeOf(root, top, path)));
-    const isOne =
-      leader !== undefined &&
-      shared.get(inodeOf(leader)) === others.length + 1 &&
-      all.every((found) => found?.inode === leader.inode && found.device === leader.device);
-    changed.set(entry.path, !isOne || (await isOther(entry, comparableOf(leader, place), place, hash)));
-  }
-  return changed;
-}
-
-async function isOther(
-  entry: TreeEntry,
-  present: Comparable,
-  place: string | Buffer,
-  hash: ChangesOptions['hash'],
-): Promise<boolean> {
-  const aspects = differingAspects(entry, present);
-  if (aspects.some((aspect) => aspect === 'type' || aspect === 'content' || aspect === 'target')) return true;
-  return aspects.includes('content?') && hash !== undefined && (await hash(place)) !== entry.sha256;
-}
-
-function lookAt(path: string, place: string | Buffer): Found | undefined {
+/** Undefined where the root is not there: whatever is made then is on one file system. */
+async function ownDevice(root: string): Promise<bigint | undefined> {
   try {
-    return foundOf(path, place, lstatOf(place));
+    return (await lstat(root, { bigint: true })).dev;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-export function typeOf({ type }: Found): TreeEntry['type'] {
-  if (type === 'character device' || type === 'block device') return 'device';
-  return type === 'socket' ? 'fifo' : type;
+class Comparison {
+  readonly #options: ChangesOptions;
+  readonly #groups: LinkGroups;
+  readonly #mounts: Mounts;
+  readonly #device: bigint | undefined;
+  readonly #directories: OpenDirectories;
+  readonly #removed = new RemovedDirectories();
+  /** What is created or replaced takes what is below it along. */
+  #covering: Subtree | undefined;
+  #held: { readonly path: string; readonly why: Hold; readonly isWanted: boolean } | undefined;
+
+  constructor(options: ChangesOptions, groups: LinkGroups, mounts: Mounts, device: bigint | undefined) {
+    this.#options = options;
+    this.#groups = groups;
+    this.#mounts = mounts;
+    this.#device = device;
+    this.#directories = new OpenDirectories(device);
+  }
+
+  async take(path: string, entry: TreeEntry | undefined, present: Present | undefined): Promise<readonly Change[]> {
+    if (this.#covering?.isAround(path)) {
+      this.#cover(path, entry, present);
+      return [];
+    }
+    const below = belowTop(path, this.#options.top);
+    const changes = [...this.#uncovered(), ...this.#removed.leaveFor(below)];
+    if (this.#isLeftAlone(path, below, entry, present)) return changes;
+    const change = await this.#changeOf(path, entry, present?.found);
+    if (entry?.type === 'directory' && present?.found?.type === 'directory') {
+      const metadata = metadataOf(comparableOf(present.found, placeOf(this.#options.root, below)));
+      this.#directories.enter(below, present.found.device, metadata, change?.kind === 'settle');
+    }
+    if (change) changes.push(...this.#noted(path, change, present?.found));
+    return changes;
+  }
+
+  *rest(): Generator<Change> {
+    yield* this.#uncovered();
+    yield* this.#removed.all();
+  }
+
+  *#uncovered(): Generator<Change> {
+    if (this.#covering) yield this.#covering.change;
+    this.#covering = undefined;
+  }
+
+  #cover(path: string, entry: TreeEntry | undefined, present: Present | undefined): void {
+    if (present) this.#requireMovable(path, present);
+    if (entry) this.#covering?.comesIn(entry);
+    if (present?.found) this.#covering?.goesAlong(present.found);
+  }
+
+  /** Of what is below a directory that gives way to something else. */
+  #requireMovable(path: string, { found, held }: Present): void {
+    const { takes, neverCaptured } = this.#options;
+    const isOurs = found && !held && takes({ path, type: typeOf(found) }) && !neverCaptured.has(path);
+    if (isOurs) return;
+    fail('TARGET_UNFIT', `'/${this.#covering?.path}' gives way to what was there, and '/${path}' in it is left alone`, {
+      hint: 'move the one or the other away, or restore beside; nothing was touched',
+    });
+  }
+
+  /** What is held stays, and so do the directories that it is in. */
+  #isLeftAlone(path: string, below: string, entry: TreeEntry | undefined, present: Present | undefined): boolean {
+    if (this.#held && !isWithin(path, this.#held.path)) this.#held = undefined;
+    const around = this.#held;
+    if (around) {
+      if (!present?.found) return this.#leave(path, entry, around.why);
+      if (around.isWanted || around.why !== 'cache') return false;
+      this.#removed.stay();
+      return true;
+    }
+    if (!present?.held) return false;
+    const { held: why, found } = present;
+    this.#held = { path, why, isWanted: entry !== undefined };
+    if (why === 'mount') return this.#leaveMount(path, below, entry);
+    // Of a cache the directory itself is like any other, as long as it stays one.
+    if (why === 'cache' && found && entry?.type === 'directory') return false;
+    if (why === 'cache' && entry) this.#refuseHeld(path);
+    return this.#leave(path, entry, why);
+  }
+
+  #leave(path: string, entry: TreeEntry | undefined, why: Hold): true {
+    if (entry && why === 'mount') this.#refuseMount(path, this.#held?.path ?? path);
+    if (entry && this.#options.takes(entry)) this.#options.onLeftAlone?.(path, why);
+    this.#removed.stay();
+    return true;
+  }
+
+  #leaveMount(path: string, below: string, entry: TreeEntry | undefined): true {
+    if (entry && entry.type !== 'directory') this.#refuseMount(path, below);
+    this.#removed.stay();
+    return true;
+  }
+
+  #refuseMount(path: string, point: string): never {
+    fail('TARGET_UNFIT', `'/${path}' would change, and it is on another file system, mounted at '/${point}'`, {
+      hint: 'restore beside, or what is on each file system by itself; nothing was touched',
+    });
+  }
+
+  #refuseHeld(path: string): never {
+    fail('TARGET_UNFIT', `'/${path}' would have to give way, and what is in it is left alone`, {
+      hint: 'move it away, or restore beside; nothing was touched',
+    });
+  }
+
+  #noted(path: string, change: Change, found: Found | undefined): Change[] {
+    const { kind, path: below, type } = change;
+    this.#requireOwn(path, below, found);
+    if (kind === 'settle' || kind === 'compare') return [change];
+    this.#removed.touch();
+    const changes = [...this.#directories.touched(below)];
+    if (kind === 'remove') {
+      if (type === 'directory') this.#removed.enter(change);
+      else changes.push(change);
+      return changes;
+    }
+    const point = found?.type === 'directory' ? this.#mounts.within(below) : undefined;
+    if (point !== undefined) this.#refuseMount(path, point);
+    this.#covering = new Subtree(path, change);
+    return changes;
+  }
+
+  #requireOwn(path: string, below: string, found: Found | undefined): void {
+    const point = this.#mounts.around(below);
+    const device = found?.device ?? this.#directories.deviceAround(below);
+    if (point !== undefined || device !== this.#device) this.#refuseMount(path, point ?? below);
+  }
+
+  async #changeOf(path: string, entry: TreeEntry | undefined, found: Found | undefined): Promise<Change | undefined> {
+    const { top, takes } = this.#options;
+    if (path === top) requireDirectory(path, entry, found);
+    if (!entry) return found && this.#removal(path, found);
+    const { type, sizeBytes } = entry;
+    const base = { path: belowTop(path, top), type, aspects: [], amount: { entries: 1, bytes: sizeBytes } } as const;
+    // A root that is not there is made before anything else.
+    if (!found && path === top) return takes(entry) ? { ...base, kind: 'settle', aspects: ['time'] } : undefined;
+    if (!found) return created(base, entry);
+    if (!takes(entry)) return this.#requireWay(path, found);
+    const isChanged = this.#groups.changed.get(type === 'hardlink' ? (entry.linkTarget ?? '') : path);
+    if (isChanged) return replaced(base, entry, found, ['target']);
+    if (type === 'hardlink') return undefined;
+    // What is kept of the other name must not change with this one.
+    const isShared = isChanged === undefined && this.#groups.shared.has(inodeOf(found));
+    if (isShared) return replaced(base, entry, found, ['target']);
+    const present = comparableOf(found, placeOf(this.#options.root, base.path));
+    const aspects = await this.#aspects(entry, present, base.path);
+    if (aspects.length === 0) return undefined;
+    if (aspects.some((aspect) => REPLACING.has(aspect))) return replaced(base, entry, found, aspects);
+    const kind = aspects.includes('content?') ? 'compare' : 'settle';
+    const [before, after] = [metadataOf(present), metadataOf(entry)];
+    return { ...base, kind, aspects, inode: `${found.inode}`, before, after };
+  }
+
+  #removal(path: string, found: Found): Change | undefined {
+    const { top, root, takes, neverCaptured } = this.#options;
+    const type = typeOf(found);
+    if (!takes({ path, type }) || neverCaptured.has(path)) {
+      this.#removed.stay();
+      return undefined;
+    }
+    const below = belowTop(path, top);
+    const before = metadataOf(comparableOf(found, placeOf(root, below)));
+    const amount = { entries: 1, bytes: found.type === 'file' ? found.sizeBytes : 0 };
+    return { path: below, kind: 'remove', type, aspects: [], amount, inode: `${found.inode}`, before };
+  }
+
+  /** What is not wanted itself, and leads to what is. */
+  #requireWay(path: string, found: Found): undefined {
+    if (found.type === 'directory') return;
+    const what = found.type === 'symlink' ? 'a symbolic link' : `a ${found.type}`;
+    fail('TARGET_UNFIT', `'/${path}' is ${what}, and leads to what is to be given back`, {
+      hint: 'make it a directory, or give it back as well; nothing was touched',
+    });
+  }
+
+  async #aspects(entry: TreeEntry, present: Comparable, below: string): Promise<Aspect[]> {
+    const { root, hash, givesOwners } = this.#options;
+    const aspects = differingAspects(entry, present).filter((aspect) => aspect !== 'owner' || givesOwners);
+    if (!hash || !aspects.includes('content?')) return aspects;
+    const isSame = (await hash(placeOf(root, below))) === entry.sha256;
+    return aspects.flatMap((aspect) => (aspect !== 'content?' ? [aspect] : isSame ? [] : ['content' as const]));
+  }
 }
 
-export function comparableOf(found: Found, place: string | Buffer): Comparable {
-  const { path, mode, uid, gid, mtimeNs, ctimeNs, inode, linkTarget, sizeBytes } = found;
-  const xattrs = readAttributes(place);
-  return {
-    path,
-    type: typeOf(found),
-    mode,
-    uid,
-    gid,
-    ...mtimeOf(mtimeNs),
-    ctimeNs: `${ctimeNs}`,
-    inode: `${inode}`,
-    sizeBytes: found.type === 'file' ? sizeBytes : 0,
-    ...(linkTarget !== undefined && { linkTarget }),
-    ...(typeOf(found) === 'device' && { device: deviceOf(found) }),
-    ...(xattrs && { xattrs }),
-  };
+/** The root itself is never taken away, and nothing can be kept beside a file. */
+function requireDirectory(path: string, entry: TreeEntry | undefined, found: Found | undefined): void {
+  if (entry?.type === 'directory' && (!found || found.type === 'directory')) return;
+  const what = entry ? 'is not a directory, now or in the snapshot' : 'is not in the snapshot';
+  fail('TARGET_UNFIT', `'/${path}' ${what}: it cannot be given back in place`, {
+    hint: 'restore it beside; nothing was touched',
+  });
 }
 
-function metadataOf({ mode, uid, gid, mtimeSeconds, mtimeNanos, xattrs }: Comparable): Metadata {
-  const mtimeNs = BigInt(mtimeSeconds) * 1_000_000_000n + BigInt(mtimeNanos ?? 0);
-  return { mode, uid: uid ?? 0, gid: gid ?? 0, mtimeNs: `${mtimeNs}`, xattrs: xattrs ?? {} };
+type Base = Pick<Change, 'path' | 'type' | 'aspects' | 'amount'>;
+
+function created(base: Base, entry: TreeEntry): Change {
+  return { ...base, kind: 'create', neededBytes: neededBytes(entry) };
+}
+
+function replaced(base: Base, entry: TreeEntry, found: Found, aspects: readonly Aspect[]): Change {
+  return { ...base, kind: 'replace', aspects, neededBytes: neededBytes(entry), inode: `${found.inode}` };
 }

@@ -1,134 +1,78 @@
-// The exchange of one root and its undoing: renames, each of which the names alone tell whether it was done.
+// The exchange of one root: for each change the names, and what they stand for, tell how far it is, so that it goes on from anywhere.
 
-import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
-import path from 'node:path';
-import { pathOfText } from '../../domain/path-text.ts';
-import { isThere, setAttributes, setTimes } from '../../system/index.ts';
-import type { Change, Metadata } from './changes.ts';
-import type { RunPlace } from './place.ts';
+import { rmdirSync } from 'node:fs';
+import { fail } from '../../errors/index.ts';
+import { pathIn } from '../../system/index.ts';
+import type { Change } from './change.ts';
+import { exchange, move, moveAside } from './moving.ts';
+import type { Trees } from './trees.ts';
 
 export interface ExchangeHooks {
-  /** Right before each rename and each settling: throws when this run may not go on. */
-  readonly check?: () => Promise<void>;
-  /** A property that this user or file system does not allow. */
-  readonly onLacking?: (path: string, what: string, code: string) => void;
+  /** Right before each step that touches a name: throws when this run may not go on. */
+  readonly check: () => Promise<void>;
+  /** Before a directory gives way as a whole: throws when something in it is to be left alone by now. */
+  readonly requireWhole: (path: string) => Promise<void>;
 }
 
-type Changes = AsyncIterable<Change>;
-const NOT_HERE = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
+/** Somebody who makes a name again and again is given up on. */
+const MOST_ATTEMPTS = 100;
 
-/** May be called again after it was killed. */
-export async function exchange(place: RunPlace, changes: Changes, hooks: ExchangeHooks): Promise<void> {
-  await pass(place, changes, hooks, bringIn, ({ after }) => after);
+/** Everything but settling. May be called again after it was killed. */
+export async function bringIn(trees: Trees, change: Change, hooks: ExchangeHooks): Promise<void> {
+  const { kind, type, path } = change;
+  if (kind === 'create' || kind === 'replace') await comeIn(trees, change, hooks);
+  else if (kind === 'remove' && type === 'directory') await removeEmpty(trees, change, hooks);
+  else if (kind === 'remove') await takeAway(trees, path, hooks);
 }
 
-/** The reverse, from wherever the exchange or an earlier undoing has come to. */
-export async function undoExchange(place: RunPlace, changes: Changes, hooks: ExchangeHooks): Promise<void> {
-  await pass(place, changes, hooks, takeBack, ({ before }) => before);
-}
-
-/** Directories are settled last, those below others first: every rename in one changes its time. */
-async function pass(
-  place: RunPlace,
-  changes: Changes,
-  hooks: ExchangeHooks,
-  act: (place: RunPlace, change: Change) => Promise<void>,
-  wanted: (change: Change) => Metadata | undefined,
-): Promise<void> {
-  const directories: Change[] = [];
-  for await (const change of changes) {
-    await hooks.check?.();
-    const isDirectory = change.type === 'directory';
-    if (isDirectory && (change.kind === 'settle' || change.kind === 'remove')) directories.push(change);
-    else if (change.kind !== 'settle') await act(place, change);
-    else await settle(place, change, wanted(change), hooks);
+/** In: the name stands for what was staged. Or it was, and somebody has taken it away since. */
+async function comeIn(trees: Trees, { path, brought }: Change, hooks: ExchangeHooks): Promise<void> {
+  const { root, staged, kept, written } = trees;
+  if (!brought) return;
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+    const [here, waiting] = [root.look(path), staged.look(path)];
+    if (!waiting) return;
+    const isWaiting = `${waiting.ino}` === brought.inode;
+    if (isWaiting && here?.isDirectory()) await hooks.requireWhole(path);
+    await hooks.check();
+    const [to, from] = [root.make(path), staged.make(path)];
+    if (!isWaiting) {
+      // What an exchange of both names left here: what was there before, or what somebody put there meanwhile.
+      moveAside(from, kept.look(path) ? written : kept, path);
+      return;
+    }
+    if (!here && move(from, to) === 'moved') return;
+    const exchanged = here && exchange(from, to);
+    if (exchanged === false) moveAside(to, kept.look(path) ? written : kept, path);
+    // Where a directory on the way is another one by now, it is opened again.
+    root.forget(exchanged === 'gone' ? '' : path);
   }
-  for (const change of directories.sort((a, b) => depth(b.path) - depth(a.path))) {
-    await hooks.check?.();
-    if (change.kind === 'remove') await act(place, change);
-    await settle(place, change, wanted(change), hooks);
-  }
+  fail('TARGET_UNFIT', `'${path}' is made again and again while it is exchanged`, {
+    hint: 'stop whoever writes there, then go on or roll back',
+  });
 }
 
-function depth(text: string): number {
-  return text === '' ? 0 : text.split('/').length;
-}
-
-async function bringIn({ root, staged, kept }: RunPlace, { path: name, kind, type }: Change): Promise<void> {
-  if (kind === 'remove' && type === 'directory') return removeEmpty(at(root, name));
-  const isWaiting = kind !== 'remove' && (await exists(staged, name));
-  const isThere = await exists(root, name);
-  if (kind === 'remove') {
-    // What is there although it was taken away is somebody else's, and new.
-    if (isThere && !(await exists(kept, name))) await move(root, kept, name);
-    return;
-  }
-  if (!isWaiting) return;
-  if (isThere) await move(root, kept, name);
-  await move(staged, root, name);
-}
-
-async function takeBack({ root, staged, kept }: RunPlace, { path: name, kind, type }: Change): Promise<void> {
-  if (kind === 'remove' && type === 'directory') {
-    await mkdir(at(root, name), { recursive: true, mode: 0o700 });
-    return;
-  }
-  const isKept = await exists(kept, name);
-  const isThere = await exists(root, name);
-  // What came in, or what somebody has put where something was removed.
-  const goesOut = kind === 'remove' ? isKept && isThere : isThere && !(await exists(staged, name));
-  if (goesOut) await move(root, staged, name);
-  if (isKept) await move(kept, root, name);
+/** What is there although it was taken away is somebody else's, and new; so is a directory that was none. */
+async function takeAway({ root, kept }: Trees, path: string, hooks: ExchangeHooks): Promise<void> {
+  const here = root.look(path);
+  if (!here || here.isDirectory() || kept.look(path)) return;
+  await hooks.check();
+  const [from, to] = [root.find(path), kept.make(path)];
+  if (from) move(from, to);
 }
 
 /** What is left in it is not ours to take away. */
-async function removeEmpty(directory: string | Buffer): Promise<void> {
-  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
-  });
-}
-
-/** A name that is taken there already stays: two of one name are both kept. */
-async function move(from: string, to: string, name: string): Promise<void> {
-  await mkdir(at(to, path.posix.dirname(name)), { recursive: true, mode: 0o700 });
-  let target = name;
-  for (let number = 1; await exists(to, target); number++) target = `${name}.${number}`;
-  await rename(at(from, name), at(to, target));
-}
-
-async function settle(
-  { root }: RunPlace,
-  { path: name, type }: Change,
-  wanted: Metadata | undefined,
-  { onLacking }: ExchangeHooks,
-): Promise<void> {
-  if (!wanted || !(await exists(root, name))) return;
-  const target = at(root, name);
-  const lacking = (what: string, error: unknown) => {
+async function removeEmpty({ root }: Trees, { path, inode }: Change, hooks: ExchangeHooks): Promise<void> {
+  const here = root.look(path);
+  if (!here?.isDirectory() || `${here.ino}` !== inode) return;
+  await hooks.check();
+  const name = root.find(path);
+  root.forget(path);
+  try {
+    if (name) rmdirSync(pathIn(name));
+  } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined || !NOT_HERE.has(code)) throw error;
-    onLacking?.(name, what, code);
-  };
-  const { uid, gid } = await lstat(target);
-  if (uid !== wanted.uid || gid !== wanted.gid) {
-    await lchown(target, wanted.uid, wanted.gid).catch((error: unknown) => lacking('owner', error));
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT' && code !== 'EEXIST' && code !== 'EBUSY' && code !== 'ENOTDIR')
+      throw error;
   }
-  setAttributes(target, wanted.xattrs, (what, act) => {
-    try {
-      act();
-    } catch (error) {
-      lacking(what, error);
-    }
-  });
-  if (type !== 'symlink') await chmod(target, wanted.mode);
-  const mtimeNs = BigInt(wanted.mtimeNs);
-  setTimes(target, { atimeNs: mtimeNs, mtimeNs });
-}
-
-function at(directory: string, name: string): string | Buffer {
-  return pathOfText(name === '' || name === '.' ? directory : `${directory}/${name}`);
-}
-
-function exists(directory: string, name: string): Promise<boolean> {
-  return isThere(at(directory, name));
 }

@@ -1,16 +1,22 @@
-// The journal of a run in a root: each step on the disk before it begins, and again when it is done.
+// The journal of a run in a root: each step on the disk before it begins, and again when it is done. It stays when the run is over.
 
 import { readFile } from 'node:fs/promises';
 import { fail } from '../../errors/index.ts';
 import { appendLine } from '../../system/index.ts';
+import type { RunPlace } from './place.ts';
 
-export type Step = 'list' | 'stage' | 'exchange' | 'confirm' | 'rollback';
+/** `clear`: what the run kept is removed. */
+export type Step = 'list' | 'stage' | 'exchange' | 'confirm' | 'rollback' | 'clear';
+
+type Data = Readonly<Record<string, unknown>>;
 
 export interface JournalLine {
   readonly at: string;
+  /** Of whoever took the step; a smaller one than before is refused. */
+  readonly token: number;
   readonly step: Step;
   readonly state: 'begin' | 'done';
-  readonly data?: Readonly<Record<string, unknown>>;
+  readonly data?: Data;
 }
 
 export type Phase =
@@ -24,24 +30,38 @@ export type Phase =
 
 export class RunJournal {
   readonly #file: string;
+  #token = 0;
   #lines: JournalLine[];
 
   private constructor(file: string, lines: JournalLine[]) {
     this.#file = file;
     this.#lines = lines;
+    this.#token = this.highestToken;
   }
 
   /** Empty where there is none. A last line that a crash cut off was never acted on. Throws `JOURNAL_STATE` for any other that cannot be read. */
-  static async open(file: string): Promise<RunJournal> {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  static async open({ journal, shown }: Pick<RunPlace, 'journal' | 'shown'>): Promise<RunJournal> {
+    const text = await readFile(journal, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
     const lines = text.split('\n').slice(0, -1);
     return new RunJournal(
-      file,
-      lines.map((line, number) => parsed(line, `line ${number + 1} of '${file}'`)),
+      journal,
+      lines.map((line, number) => parsed(line, `line ${number + 1} of '${shown}/journal.jsonl'`)),
     );
+  }
+
+  /** What is written from now on is written with this token. Throws `FENCED` when a larger one has written already. */
+  writeAs(token: number | undefined, run: string): void {
+    const highest = this.highestToken;
+    if (token !== undefined && token < highest)
+      fail('FENCED', `a newer attempt has written into the journal of '${run}'`);
+    this.#token = token ?? highest;
+  }
+
+  get highestToken(): number {
+    return this.#lines.reduce((highest, { token }) => Math.max(highest, token), 0);
   }
 
   isDone(step: Step): boolean {
@@ -52,8 +72,18 @@ export class RunJournal {
     return this.#lines.some((line) => line.step === step);
   }
 
-  dataOf(step: Step): Readonly<Record<string, unknown>> | undefined {
+  doneAt(step: Step): string | undefined {
+    return this.#lines.find((line) => line.step === step && line.state === 'done')?.at;
+  }
+
+  /** Of its end, or, before that, of its beginning. */
+  dataOf(step: Step): Data | undefined {
     return this.#lines.findLast((line) => line.step === step && line.data !== undefined)?.data;
+  }
+
+  /** When the last line was written; undefined for a run that has none. */
+  get lastAt(): string | undefined {
+    return this.#lines.at(-1)?.at;
   }
 
   get phase(): Phase {
@@ -64,14 +94,14 @@ export class RunJournal {
   }
 
   /** A step that is done is not done again. */
-  async step(step: Step, work: () => Promise<Readonly<Record<string, unknown>> | undefined>): Promise<void> {
+  async step(step: Step, work: () => Promise<Data | undefined>, begin?: Data): Promise<void> {
     if (this.isDone(step)) return;
-    await this.#append({ at: new Date().toISOString(), step, state: 'begin' });
-    const data = await work();
-    await this.#append({ at: new Date().toISOString(), step, state: 'done', ...(data && { data }) });
+    await this.#append(step, 'begin', begin);
+    await this.#append(step, 'done', await work());
   }
 
-  async #append(line: JournalLine): Promise<void> {
+  async #append(step: Step, state: JournalLine['state'], data: Data | undefined): Promise<void> {
+    const line = { at: new Date().toISOString(), token: this.#token, step, state, ...(data && { data }) };
     await appendLine(this.#file, JSON.stringify(line));
     this.#lines = [...this.#lines, line];
   }

@@ -1,296 +1,248 @@
-// A root made what a snapshot holds of it, in place: list, stage, exchange; and afterwards back, or confirmed.
+// A root made what a snapshot holds of it, in place: list, stage, exchange, each by the journal, so that it goes on from wherever it was cut off.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { closeSync } from 'node:fs';
+import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
-import { holdLock } from '../../process/index.ts';
-import { isThere, setTimes, syncFileSystemOf } from '../../system/index.ts';
-import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
-import { sideBySide } from '../compare/side-by-side.ts';
-import { Owners } from '../owners.ts';
-import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
-import { type WrittenTree, writeTree } from '../restore/write-tree.ts';
-import type { Found } from '../scan/found.ts';
-import { PathRules, type ScanRules } from '../scan/rules.ts';
-import { scan } from '../scan/scan.ts';
+import { syncFileSystemOf } from '../../system/index.ts';
+import type { TreeEntry } from '../../vault/index.ts';
+import { writeTree } from '../restore/write-tree.ts';
 import { Telling } from '../told.ts';
-import type { FilesDetails, Told } from '../types.ts';
-import { belowTop, type Change, type ChangesOptions, changesOf } from './changes.ts';
-import { exchange, undoExchange } from './exchange.ts';
-import { type Phase, RunJournal } from './journal.ts';
-import { type ChangeTotals, type ListedChanges, readList, requireList, writeList } from './list.ts';
-import { type RunPlace, runPlace } from './place.ts';
+import type { Told } from '../types.ts';
+import { type BroughtLists, comingNames, covered, foundIn, listBrought } from './brought.ts';
+import { belowTop, type Change, joined, typeOf } from './change.ts';
+import { changesOf } from './changes.ts';
+import { bringIn } from './exchange.ts';
+import { afterNow } from './file-system-clock.ts';
+import { type Held, requireRunning, whileHeld } from './hold.ts';
+import { RunJournal } from './journal.ts';
+import { type Listed, readList, requireList, writeList } from './list.ts';
+import { Mounts } from './mounts.ts';
+import { type Comparing, comparing, counting, sha256Of } from './options.ts';
+import { pass } from './pass.ts';
+import { type Home, openHome, openPart, openRun, type RunPlace } from './place.ts';
+import { availableBytes, neededBytes, planInPlace, summed, warningsOf } from './plan.ts';
+import { requireOnlyRun } from './runs.ts';
+import { Sums } from './sums.ts';
+import { keptAt, withTrees } from './trees.ts';
+import type { ExecuteOptions, InPlaceResult, Lacking } from './types.ts';
 
-export interface InPlaceOptions {
-  readonly reader: SnapshotReader;
-  /** Absolute; one of the snapshot's roots. */
-  readonly root: string;
-  /** Rules of now, which together with those of the snapshot say what is not touched. */
-  readonly rules: ScanRules;
-  readonly selection?: Selection;
-  readonly signal: AbortSignal;
-}
-
-export interface ExecuteOptions extends InPlaceOptions {
-  /** Names what is kept; a repeated attempt has the same. */
-  readonly run: string;
-  /** Right before every step that touches the tree: throws when this run may not go on. */
-  readonly check?: () => Promise<void>;
-  readonly onProgress?: (done: { readonly files: number; readonly bytes: number }) => void;
-}
-
-export interface InPlaceResult extends ChangeTotals {
-  /** Where what was there is kept. */
-  readonly kept: string;
-  readonly lacking: Told<{ readonly path: string; readonly what: string; readonly code: string }>;
-}
-
-/** What a restore in place would do, without reading files or touching anything; `compare` is what only reading tells. */
-export async function* planInPlace(options: InPlaceOptions): AsyncGenerator<Change> {
-  yield* changesOf(changesOptions(options));
-}
+/** What the journal keeps of a list: all that a later attempt tells of it. */
+type ListData = Listed & Pick<InPlaceResult, 'counts' | 'leftAlone' | 'warnings'> & { readonly neededBytes: number };
+type StageData = BroughtLists & Pick<InPlaceResult, 'lacking'>;
+type ExchangeData = Pick<InPlaceResult, 'lacking' | 'changedSince'> & { readonly doneNs: string };
 
 /**
- * Resolves when the root is what the snapshot holds, on the disk, and what it was is kept. May be called again after it was killed. Throws
- * `TARGET_UNFIT`, `LOCKED`, `NO_SPACE`, `CANCELLED` and what the vault says; after an error `rollbackInPlace` takes back whatever was done.
+ * Resolves when the root is what the snapshot holds, on the disk, and what it was is kept. May be called again after it was killed, by the same
+ * run with the same snapshot, and resolves with the same result once it is done.
+ *
+ * Throws `TARGET_UNFIT` (see `planInPlace`; also when somebody puts something in the way meanwhile), `PLAN_CHANGED`, `NO_SPACE`, `LOCKED`, `FENCED` (a newer attempt has written, or lock or
+ * lease are lost), `JOURNAL_STATE` (the run was rolled back or confirmed), `CANCELLED`, and what the vault says. After any error but these of another holder
+ * `rollbackInPlace` takes back whatever was done; before the exchange nothing was.
  */
 export async function restoreInPlace(options: ExecuteOptions): Promise<InPlaceResult> {
-  const place = runPlace(options.root, options.run);
-  await prepare(place);
-  return await underLock(place, async () => {
-    await requireOnlyRun(place);
-    const journal = await RunJournal.open(place.journal);
-    if (journal.phase === 'rolling back' || journal.phase === 'rolled back' || journal.phase.startsWith('confirm')) {
-      fail('JOURNAL_STATE', `the restore '${place.run}' of '${place.root}' is ${journal.phase}`);
-    }
-    await journal.step('list', async () => ({
-      ...(await writeList(place.changes, changesOf({ ...changesOptions(options), hash: sha256Of }))),
-    }));
-    const listed = journal.dataOf('list') as unknown as ListedChanges & ChangeTotals;
-    await requireList(place.changes, listed);
-    const lacking = new Telling<InPlaceResult['lacking']['first'][number]>();
-    await journal.step('stage', async () => {
-      const written = await stage(place, listed, options);
-      return { lacking: written.lacking };
-    });
-    const staged = journal.dataOf('stage') as unknown as Pick<WrittenTree, 'lacking'>;
-    for (const each of staged.lacking.first) lacking.add(each);
-    await journal.step('exchange', async () => {
-      const onLacking = (path: string, what: string, code: string) => lacking.add({ path, what, code });
-      const check = async () => {
-        if (options.signal.aborted) fail('CANCELLED', 'the restore was cancelled');
-        await options.check?.();
-      };
-      await exchange(place, readList(place.changes, listed), { check, onLacking });
-      await syncRoot(place);
-      return undefined;
-    });
-    const { count: _, sha256: __, ...totals } = listed;
-    return { ...totals, kept: place.kept, lacking: lacking.told };
-  });
-}
-
-/** The root is what it was before, on the disk. Does nothing to a run that never began to exchange but take its stage away. Throws `JOURNAL_STATE` for one that was confirmed. */
-export async function rollbackInPlace(root: string, run: string, check?: () => Promise<void>): Promise<void> {
-  const place = runPlace(root, run);
-  if (!(await isThere(place.directory))) return;
-  await underLock(place, async () => {
-    const journal = await RunJournal.open(place.journal);
-    if (journal.phase.startsWith('confirm')) {
-      fail('JOURNAL_STATE', `the restore '${run}' of '${root}' was confirmed: what was there before is gone`);
-    }
-    const listed = journal.dataOf('list') as unknown as ListedChanges | undefined;
-    await journal.step('rollback', async () => {
-      if (listed && journal.hasBegun('exchange')) {
-        await requireList(place.changes, listed);
-        await undoExchange(place, readList(place.changes, listed), { ...(check && { check }) });
-        await syncRoot(place);
-      }
-      return undefined;
-    });
-    await removeRun(place);
-  });
-}
-
-/** What was kept is removed: there is no way back afterwards. Throws `JOURNAL_STATE` for a run whose exchange is not done. */
-export async function confirmInPlace(root: string, run: string): Promise<void> {
-  const place = runPlace(root, run);
-  if (!(await isThere(place.directory))) return;
-  await underLock(place, async () => {
-    const journal = await RunJournal.open(place.journal);
-    if (journal.phase !== 'exchanged' && !journal.phase.startsWith('confirm')) {
-      fail('JOURNAL_STATE', `the restore '${run}' of '${root}' is ${journal.phase}: there is nothing to confirm`);
-    }
-    await journal.step('confirm', async () => {
-      await rm(place.kept, { recursive: true, force: true });
-      return undefined;
-    });
-    await removeRun(place);
-  });
-}
-
-/** Runs that have something in the root, by name. Reads only. */
-export async function runsInPlace(root: string): Promise<ReadonlyMap<string, Phase>> {
-  const { home } = runPlace(root, '');
-  const names = await readdir(home, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const runs = new Map<string, Phase>();
-  for (const { name } of names.filter((entry) => entry.isDirectory())) {
-    runs.set(name, (await RunJournal.open(runPlace(root, name).journal)).phase);
-  }
-  return runs;
-}
-
-/** The root keeps its own times: nothing of it was changed yet. */
-async function prepare(place: RunPlace): Promise<void> {
-  await mkdir(place.root, { recursive: true });
-  const before = await stat(place.root, { bigint: true });
-  if (!before.isDirectory()) fail('TARGET_UNFIT', `'${place.root}' is a file: restore it beside`);
-  await mkdir(place.home, { recursive: true, mode: 0o700 });
-  await mkdir(place.directory, { recursive: true, mode: 0o700 });
-  setTimes(place.root, { atimeNs: before.atimeNs, mtimeNs: before.mtimeNs });
-}
-
-async function underLock<T>(place: RunPlace, work: () => Promise<T>): Promise<T> {
-  const lock = await holdLock(place.lock);
+  await requirePlanned(options);
+  const home = await openHome(options.root, { makes: true });
+  if (!home) return fail('TARGET_UNFIT', `'${options.root}' went away`);
   try {
-    return await work();
+    return await whileHeld(home, options.guard ?? {}, async (held) => await restoreHeld(home, options, held));
   } finally {
-    await lock.release();
+    home.close();
   }
 }
 
-async function requireOnlyRun(place: RunPlace): Promise<void> {
-  for (const [run, phase] of await runsInPlace(place.root)) {
-    if (run === place.run || phase === 'confirmed' || phase === 'rolled back') continue;
-    fail('TARGET_UNFIT', `the restore '${run}' of '${place.root}' is ${phase}`, {
-      hint: `confirm it or roll it back first: \`holdfast confirm ${run}\`, \`holdfast rollback ${run}\``,
-    });
-  }
-}
-
-async function stage(place: RunPlace, listed: ListedChanges, options: ExecuteOptions): Promise<WrittenTree> {
-  const { reader, root, signal, onProgress } = options;
-  const top = treePath(root);
-  await mkdir(place.staged, { recursive: true, mode: 0o700 });
-  const entries = () => comingIn(changesOptions(options).entries(), readList(place.changes, listed), top);
-  return await writeTree({
-    reader: {
-      snapshot: { ...reader.snapshot, engine: { ...reader.snapshot.engine, roots: [root] } },
-      entries,
-      restoreFiles: (files, restoring) => reader.restoreFiles(files, restoring),
-    },
-    directory: place.staged,
-    top: root,
-    signal,
-    ...(onProgress && { onProgress }),
+/** By the digest that was shown, as long as nothing was listed: from then on the list is what holds. */
+async function requirePlanned(options: ExecuteOptions): Promise<void> {
+  if (options.digest === undefined || (await isListed(options))) return;
+  const { digest } = await planInPlace(options);
+  if (digest === options.digest) return;
+  fail('PLAN_CHANGED', `what would be changed in '${options.root}' is no longer what was shown`, {
+    hint: 'somebody writes into the tree: look at the new plan and start again; nothing was touched',
   });
 }
 
-/** Entries of what is created or replaced, with all that is below. */
-async function* comingIn(
-  entries: AsyncIterable<TreeEntry>,
-  changes: AsyncIterable<Change>,
-  top: string,
-): AsyncGenerator<TreeEntry> {
-  let covered: string | undefined;
-  for await (const { path, one, other } of sideBySide(entries, namesOf(changes, top))) {
-    if (other) covered = path;
-    if (one && covered !== undefined && isWithin(path, covered)) yield one;
+async function isListed({ root, run }: ExecuteOptions): Promise<boolean> {
+  const home = await openHome(root, { makes: false });
+  const place = home && (await openRun(home, run, { makes: false }));
+  try {
+    return place !== undefined && (await RunJournal.open(place)).isDone('list');
+  } finally {
+    place?.close();
+    home?.close();
   }
 }
 
-async function* namesOf(changes: AsyncIterable<Change>, top: string): AsyncGenerator<{ readonly path: string }> {
-  for await (const { path, kind } of changes) {
-    if (kind !== 'create' && kind !== 'replace') continue;
-    yield { path: path === '' ? top : top === '' ? path : `${top}/${path}` };
+async function restoreHeld(home: Home, options: ExecuteOptions, held: Held): Promise<InPlaceResult> {
+  await requireOnlyRun(home.root, options.run);
+  const place = await openRun(home, options.run, { makes: true });
+  if (!place) return fail('TARGET_UNFIT', `'${home.shown}' went away`);
+  try {
+    return await new Restore(place, options, held).run(await RunJournal.open(place));
+  } finally {
+    place.close();
   }
 }
 
-function changesOptions({ reader, root, rules, selection = {} }: InPlaceOptions): ChangesOptions {
-  const top = treePath(root);
-  const selector = new Selector(selection);
-  const details = reader.snapshot.engine as unknown as FilesDetails;
-  const now = new PathRules(rules.exclude);
-  // What today's rules leave out is not seen on the disk, so it must not be brought in either: it would take the place of what was never captured.
-  const takes = (entry: Pick<TreeEntry, 'path' | 'type'>) =>
-    isWithin(entry.path, top) &&
-    selector.takes(entry) &&
-    !(entry.path !== top && isLeftOut(now, belowTop(entry.path, top), entry.type === 'directory'));
-  const owners = new Owners();
-  return {
-    top,
-    root,
-    takes,
-    givesOwners: process.geteuid?.() === 0,
-    entries: () => ownedHere(wantedEntries(reader, takes), owners),
-    found: () => touchable(root, top, rules, details.rules, takes),
-  };
-}
+class Restore {
+  readonly #place: RunPlace;
+  readonly #options: ExecuteOptions;
+  readonly #held: Held;
+  readonly #compared: Comparing;
 
-async function* ownedHere(entries: AsyncIterable<TreeEntry>, owners: Owners): AsyncGenerator<TreeEntry> {
-  for await (const entry of entries) {
-    const owner = await owners.here(entry);
-    yield owner === undefined || (owner.uid === entry.uid && owner.gid === entry.gid) ? entry : { ...entry, ...owner };
+  constructor(place: RunPlace, options: ExecuteOptions, held: Held) {
+    this.#place = place;
+    this.#options = options;
+    this.#held = held;
+    this.#compared = comparing(options, place.home.root);
   }
-}
 
-/** What is there and was captured, or would have been, by the rules of then and of now. */
-async function* touchable(
-  root: string,
-  top: string,
-  now: ScanRules,
-  then: ScanRules,
-  takes: (found: Pick<TreeEntry, 'path' | 'type'>) => boolean,
-): AsyncGenerator<Found> {
-  const largest = Math.min(now.largestBytes ?? Infinity, then.largestBytes ?? Infinity);
-  const rules: ScanRules = {
-    exclude: now.exclude,
-    oneFileSystem: now.oneFileSystem || then.oneFileSystem,
-    cacheTags: now.cacheTags || then.cacheTags,
-    ...(Number.isFinite(largest) && { largestBytes: largest }),
-  };
-  const before = new PathRules(then.exclude);
-  for await (const { found, unseen } of scan({ roots: [root], rules })) {
-    const [first] = unseen;
-    if (first) fail('TARGET_UNFIT', `'/${first.path}' cannot be looked at (${first.code})`);
-    for (const each of found) {
-      const below = belowTop(each.path, top);
-      const isDirectory = each.type === 'directory';
-      if (below !== '' && isLeftOut(before, below, isDirectory)) continue;
-      if (isDirectory || takes({ path: each.path, type: 'file' })) yield each;
+  async run(journal: RunJournal): Promise<InPlaceResult> {
+    const { run, guard, reader } = this.#options;
+    const snapshot = reader.snapshot.id;
+    requireOpen(journal, this.#place);
+    journal.writeAs(guard?.token, run);
+    await this.#check();
+    await journal.step('list', async () => ({ ...(await this.#list()), snapshot }), { snapshot });
+    const listed = journal.dataOf('list') as unknown as ListData & { readonly snapshot: string };
+    if (listed.snapshot !== snapshot)
+      fail('PLAN_CHANGED', `the run '${run}' gives back '${listed.snapshot}', not '${snapshot}'`);
+    await requireList(this.#place.changes, listed);
+    if (!journal.isDone('stage')) await this.#requireSpace(listed);
+    await journal.step('stage', async () => ({ ...(await this.#stage(listed)) }));
+    const staged = journal.dataOf('stage') as unknown as StageData;
+    await requireList(this.#place.exchange, staged.exchange);
+    await journal.step('exchange', async () => ({ ...(await this.#exchange(staged)) }));
+    const exchanged = journal.dataOf('exchange') as unknown as ExchangeData;
+    const { counts, leftAlone, warnings } = listed;
+    const { changedSince } = exchanged;
+    const lacking = together(staged.lacking, exchanged.lacking);
+    return { counts, kept: keptAt(this.#place), lacking, changedSince, leftAlone, warnings };
+  }
+
+  async #check(): Promise<void> {
+    requireRunning(this.#options.signal);
+    await this.#held.check();
+  }
+
+  async #list(): Promise<ListData> {
+    const { changes, words } = this.#compared;
+    const sums = new Sums();
+    const found = changesOf({ ...counting(this.#compared), hash: sha256Of });
+    const listed = await writeList(this.#place.changes, summed(found, sums, this.#options.signal));
+    const warnings = warningsOf({ ...this.#compared, changes }, sums, this.#place.home.root);
+    const told = { counts: sums.counts, leftAlone: words.leftAlone.told, warnings };
+    return { ...listed, ...told, neededBytes: neededBytes(sums) };
+  }
+
+  /** Less what an earlier attempt has staged. */
+  async #requireSpace({ neededBytes: needed }: ListData): Promise<void> {
+    const { root } = this.#place.home;
+    let there = 0;
+    for await (const { type, sizeBytes } of foundIn(this.#place, 'new')) if (type === 'file') there += sizeBytes;
+    const free = await availableBytes(root);
+    const lacks = needed - there - free;
+    if (lacks <= 0) return;
+    fail(
+      'NO_SPACE',
+      `the restore of '${root}' needs ${bytesText(needed - there)}, and ${bytesText(free)} are free there`,
+      {
+        hint: `what is there is kept until it is confirmed: make room for ${bytesText(lacks)} more, or restore beside; nothing was exchanged`,
+        details: { neededBytes: needed - there, availableBytes: free },
+      },
+    );
+  }
+
+  async #stage(listed: Listed): Promise<StageData> {
+    const { reader, root, signal, onProgress } = this.#options;
+    const handle = openPart(this.#place, 'new');
+    try {
+      const written = await writeTree({
+        reader: {
+          snapshot: { ...reader.snapshot, engine: { ...reader.snapshot.engine, roots: [root] } },
+          entries: () => this.#comingIn(listed),
+          restoreFiles: (files, restoring) => reader.restoreFiles(files, restoring),
+        },
+        directory: `/proc/self/fd/${handle}`,
+        top: root,
+        signal: AbortSignal.any([signal, this.#held.lost]),
+        ...(onProgress && { onProgress }),
+      });
+      const lists = await listBrought(this.#place, listed, () => this.#comingBelow(listed));
+      return { ...lists, lacking: written.lacking };
+    } finally {
+      closeSync(handle);
     }
   }
-}
 
-/** By itself, or with a directory that it is in. */
-function isLeftOut(rules: PathRules, below: string, isDirectory: boolean): boolean {
-  const parts = below.split('/');
-  return parts.some((_, at) => {
-    const isWhole = at === parts.length - 1;
-    return rules.leavesOut(parts.slice(0, at + 1).join('/'), !isWhole || isDirectory);
-  });
-}
+  /** Entries of what is created or replaced, with all that is below. */
+  async *#comingIn(listed: Listed): AsyncGenerator<TreeEntry> {
+    const { top } = this.#compared.changes;
+    const names = comingNames(readList<Change>(this.#place.changes, listed));
+    for await (const { each } of covered(this.#compared.changes.entries(), asEntries(names, top))) yield each;
+  }
 
-async function sha256Of(place: string | Buffer): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(place), hash);
-  return hash.digest('hex');
-}
+  async *#comingBelow(listed: Listed): AsyncGenerator<TreeEntry> {
+    const { top } = this.#compared.changes;
+    for await (const entry of this.#comingIn(listed)) yield { ...entry, path: belowTop(entry.path, top) };
+  }
 
-async function syncRoot({ root }: RunPlace): Promise<void> {
-  const handle = await open(root, 'r');
-  try {
-    await syncFileSystemOf(handle.fd);
-  } finally {
-    await handle.close();
+  /** Since the list was made, hours may have gone by. */
+  async #requireWhole(below: string): Promise<void> {
+    const { top, takes, neverCaptured } = this.#compared.changes;
+    const point = (await Mounts.below(this.#place.home.root)).within(below);
+    if (point !== undefined) refuseWhole(below, point);
+    for await (const { path, found, held } of this.#compared.presentBelow(below)) {
+      const isOurs = found && !held && takes({ path, type: typeOf(found) }) && !neverCaptured.has(path);
+      if (!isOurs) refuseWhole(below, belowTop(path, top));
+    }
+  }
+
+  async #exchange({ exchange }: StageData): Promise<ExchangeData> {
+    const lacking = new Telling<Lacking>();
+    const changedSince = new Telling<string>();
+    const check = () => this.#check();
+    const requireWhole = (path: string) => this.#requireWhole(path);
+    const { rootHandle } = this.#place.home;
+    await withTrees(this.#place, async (trees) => {
+      // A way that somebody has put something in since the list is found before anything is touched.
+      for await (const { path } of readList<Change>(this.#place.exchange, exchange))
+        if (path !== '') trees.root.find(path);
+      await pass(
+        trees,
+        readList<Change>(this.#place.exchange, exchange),
+        { act: (all, change) => bringIn(all, change, { check, requireWhole }), wanted: 'after', rootHandle },
+        {
+          check,
+          onLacking: (path, what, code) => lacking.add({ path, what, code }),
+          onChangedSince: (path) => changedSince.add(path),
+        },
+      );
+    });
+    await syncFileSystemOf(rootHandle);
+    const doneNs = await afterNow(this.#place);
+    return { lacking: lacking.told, changedSince: changedSince.told, doneNs: `${doneNs}` };
   }
 }
 
-async function removeRun({ directory }: RunPlace): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
+function requireOpen({ phase, lastAt }: RunJournal, { run, home }: RunPlace): void {
+  if (phase === 'preparing' || phase === 'exchanging' || phase === 'exchanged') return;
+  fail('JOURNAL_STATE', `the restore '${run}' of '${home.root}' is ${phase} (${lastAt})`, {
+    hint: 'it is over: start another one; nothing was touched',
+  });
+}
+
+function refuseWhole(below: string, inside: string): never {
+  fail('TARGET_UNFIT', `'${below}' gives way to what was there, and '${inside}' in it, made meanwhile, is left alone`, {
+    hint: 'move the one or the other away and go on, or roll back',
+  });
+}
+
+async function* asEntries(
+  names: AsyncIterable<{ readonly path: string }>,
+  top: string,
+): AsyncGenerator<{ readonly path: string }> {
+  for await (const { path } of names) yield { path: joined(top, path) };
+}
+
+function together(one: Told<Lacking>, other: Told<Lacking>): Told<Lacking> {
+  return { count: one.count + other.count, first: [...one.first, ...other.first].slice(0, one.first.length + 100) };
 }

@@ -4,12 +4,18 @@ import { createHash } from 'node:crypto';
 import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
-import type { ChangeCounts, ChangeKind, FilesPlan, PlannedChange } from '../../domain/files-restore.ts';
+import {
+  type ChangeCounts,
+  type ChangeKind,
+  changeKinds,
+  type FilesPlan,
+  type PlannedChange,
+} from '../../domain/files-restore.ts';
 import { bytesText } from '../../domain/size.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
-import { planInPlace, runsInPlace } from '../in-place/restore.ts';
+import { planInPlace } from '../in-place/plan.ts';
 import { besideState } from '../restore/beside.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { ScanRules } from '../scan/rules.ts';
@@ -128,16 +134,19 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
   const counts: Record<ChangeKind, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
   const first: PlannedChange[] = [];
   const blockers: HoldfastError[] = [];
+  const warnings: string[] = [];
   let bytes = 0;
+  let neededBytes = 0;
   let text = 0;
   for (const root of roots) {
-    blockers.push(...(await othersIn(root, run)));
     try {
-      for await (const change of planInPlace({ reader, root, rules, selection, signal })) {
-        counts[change.kind]++;
-        if (change.kind === 'create' || change.kind === 'replace') bytes += change.sizeBytes;
-        const { kind, type, aspects } = change;
-        const at = change.path === '' ? root : path.posix.join(root, change.path);
+      const planned = await planInPlace({ reader, root, rules, selection, run, signal });
+      for (const kind of changeKinds) counts[kind] += planned.counts[kind].entries;
+      bytes += planned.counts.create.bytes + planned.counts.replace.bytes;
+      neededBytes += planned.space.neededBytes;
+      warnings.push(...planned.warnings);
+      for (const { kind, type, aspects, path: below } of planned.changes) {
+        const at = below === '' ? root : path.posix.join(root, below);
         text += at.length;
         if (first.length < MOST_CHANGES && text < MOST_TEXT) first.push({ kind, path: at, type, aspects });
       }
@@ -146,10 +155,10 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
     }
   }
   const [firstRoot = '/'] = roots;
-  const space = { neededBytes: bytes, availableBytes: await freeFor(firstRoot) };
+  const space = { neededBytes, availableBytes: await freeFor(firstRoot) };
   return {
     ...{ mode: 'in place', changes: { counts, bytes, first }, space },
-    warnings: removalWarnings(counts, roots),
+    warnings: [...removalWarnings(counts, roots), ...warnings],
     ...blocked([...blockers, ...noRoom(firstRoot, space)]),
   };
 }
@@ -160,16 +169,6 @@ function removalWarnings({ remove }: ChangeCounts, roots: readonly string[]): st
   return [
     `${remove} names that the snapshot does not have are taken away from ${roots.join(', ')}, and kept until \`confirm\``,
   ];
-}
-
-/** Throws nothing: what cannot be looked at is in the way. */
-async function othersIn(root: string, own: string): Promise<HoldfastError[]> {
-  const runs = await runsInPlace(root);
-  return [...runs].flatMap(([run, phase]) => {
-    if (run === own || phase === 'confirmed' || phase === 'rolled back') return [];
-    const hint = `confirm it or roll it back first: \`holdfast confirm ${run}\`, \`holdfast rollback ${run}\``;
-    return [new HoldfastError('TARGET_UNFIT', `the restore '${run}' of '${root}' is ${phase}`, { hint })];
-  });
 }
 
 function noRoom(where: string, { neededBytes, availableBytes }: FilesPlan['space']): HoldfastError[] {

@@ -30,10 +30,10 @@ export interface Unseen {
   readonly code: string;
 }
 
-/** A name that was left out, and why. */
+/** A name that was left out, and why; `excluded`, by a pattern, only where that was asked for. */
 export interface LeftOut {
   readonly path: string;
-  readonly why: 'mount' | 'cache' | 'too large' | 'socket';
+  readonly why: 'mount' | 'cache' | 'too large' | 'socket' | 'excluded';
 }
 
 export interface FoundBatch {

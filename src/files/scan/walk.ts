@@ -13,12 +13,16 @@ import {
 } from 'node:fs';
 import { bytesOfText, pathOfText, textOfPath } from '../../domain/path-text.ts';
 import type { Found, FoundBatch, FoundType, LeftOut, Unseen } from './found.ts';
-import { CACHE_SIGNATURE, CACHE_TAG, PathRules, type ScanRules } from './rules.ts';
+import { CACHE_SIGNATURE, CACHE_TAG, OWN_DIRECTORY, PathRules, type ScanRules } from './rules.ts';
 
 export interface WalkRequest {
   /** Absolute, in walk order, none inside of another. */
   readonly roots: readonly string[];
   readonly rules: ScanRules;
+  /** Whether names that patterns leave out are told too. */
+  readonly tellsExcluded?: boolean;
+  /** Path below the one root of a directory with which the walk begins; patterns are those of the root. */
+  readonly below?: string;
 }
 
 const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -38,9 +42,9 @@ interface Place {
 }
 
 /** Throws what `stat` says of a root that cannot be looked at: a root that is not there is no empty one. */
-export function* walk({ roots, rules }: WalkRequest): Generator<FoundBatch> {
+export function* walk(request: WalkRequest): Generator<FoundBatch> {
   const collected = new Collected();
-  for (const root of roots) yield* new Walk(root, rules, collected).all();
+  for (const root of request.roots) yield* new Walk(root, request, collected).all();
   yield collected.take();
 }
 
@@ -81,15 +85,23 @@ class Walk {
   readonly #rules: ScanRules;
   readonly #paths: PathRules;
   readonly #collected: Collected;
+  readonly #tellsExcluded: boolean;
+  readonly #below: string;
 
-  constructor(root: string, rules: ScanRules, collected: Collected) {
+  constructor(root: string, { rules, tellsExcluded = false, below = '' }: WalkRequest, collected: Collected) {
     this.#root = root;
     this.#rules = rules;
     this.#paths = new PathRules(rules.exclude);
     this.#collected = collected;
+    this.#tellsExcluded = tellsExcluded;
+    this.#below = below;
   }
 
   *all(): Generator<FoundBatch> {
+    if (this.#below !== '') {
+      yield* this.#allBelow(this.#below);
+      return;
+    }
     // A root may be a link: what it leads to is meant.
     const info = statSync(pathOfText(this.#root), { bigint: true });
     const shown = this.#root.slice(1);
@@ -99,6 +111,17 @@ class Walk {
     const place: Place = { handle, info, shown, relative: '' };
     try {
       requireSame(place);
+      yield* this.#inside(place);
+    } finally {
+      close(place);
+    }
+  }
+
+  *#allBelow(relative: string): Generator<FoundBatch> {
+    const handle = openBelow(this.#root, relative);
+    const shown = joined(this.#root.slice(1), relative);
+    const place: Place = { handle, info: fstatSync(handle, { bigint: true }), shown, relative };
+    try {
       yield* this.#inside(place);
     } finally {
       close(place);
@@ -174,7 +197,10 @@ class Walk {
     const where = below(place, name);
     try {
       const info = lstatOf(where);
-      if (this.#paths.leavesOut(relative, info.isDirectory())) return undefined;
+      if (this.#paths.leavesOut(relative, info.isDirectory())) {
+        if (this.#tellsExcluded && relative !== OWN_DIRECTORY) this.#collected.leaveOut(at, 'excluded');
+        return undefined;
+      }
       return this.#note(at, where, info) ? info : undefined;
     } catch (error) {
       // Gone since its name was read: it was not there.

@@ -1,0 +1,131 @@
+// From what is asked to what is compared: the wanted entries with their owners of here, and what is there and may be touched.
+
+import { createHash } from 'node:crypto';
+import { closeSync, constants, createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { fail } from '../../errors/index.ts';
+import { isThere, openStraight } from '../../system/index.ts';
+import type { TreeEntry } from '../../vault/index.ts';
+import { Owners } from '../owners.ts';
+import { isWithin, Selector, treePath, wantedEntries } from '../restore/select.ts';
+import { PathRules } from '../scan/rules.ts';
+import { Telling } from '../told.ts';
+import type { FilesDetails } from '../types.ts';
+import { belowTop } from './change.ts';
+import type { ChangesOptions } from './changes.ts';
+import { type Hold, isLeftOut, NeverCaptured, type Present, presentIn } from './present.ts';
+import type { InPlaceOptions } from './types.ts';
+
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** What a comparison comes by, beside the changes. */
+export interface Words {
+  readonly leftAlone: Telling<{ readonly path: string; readonly why: Hold }>;
+  /** Directories that went away while they were looked at. */
+  readonly gone: Telling<string>;
+  readonly owners: Owners;
+  /** Of the snapshot there are more names that could not be captured than it tells of. */
+  readonly removesNothing: boolean;
+  /** Names that are no directories. */
+  wanted: number;
+  present: number;
+}
+
+export interface Comparing {
+  readonly changes: ChangesOptions;
+  readonly words: Words;
+  /** What is below a directory of the root, less nothing. */
+  readonly presentBelow: (below: string) => AsyncIterable<Present>;
+}
+
+/** `root` without links. Throws `TARGET_UNFIT` for a root that the snapshot does not have. */
+export function comparing(options: InPlaceOptions, root: string): Comparing {
+  const top = requiredTop(options);
+  const details = options.reader.snapshot.engine as unknown as FilesDetails;
+  const takes = takesOf(options, top);
+  const neverCaptured = new NeverCaptured(details);
+  const words: Words = {
+    leftAlone: new Telling(),
+    gone: new Telling(),
+    owners: new Owners(),
+    removesNothing: neverCaptured.isAny,
+    wanted: 0,
+    present: 0,
+  };
+  const present = (below?: string) =>
+    presentIn({
+      root,
+      top,
+      now: options.rules,
+      ofSnapshot: details.rules,
+      ...(below !== undefined && { below }),
+      onGone: (path) => words.gone.add(path),
+    });
+  return {
+    words,
+    presentBelow: present,
+    changes: {
+      top,
+      root,
+      takes,
+      neverCaptured,
+      givesOwners: process.geteuid?.() === 0,
+      entries: () => ownedHere(wantedEntries(options.reader, takes), words.owners),
+      present: () => whereThere(root, present),
+      onLeftAlone: (path, why) => words.leftAlone.add({ path, why }),
+    },
+  };
+}
+
+/** Of the main pass: how much is wanted, and how much is there. */
+export function counting({ changes, words }: Comparing): ChangesOptions {
+  return {
+    ...changes,
+    onPair: (entry, present) => {
+      if (entry && entry.type !== 'directory') words.wanted++;
+      if (present?.found && present.found.type !== 'directory') words.present++;
+    },
+  };
+}
+
+function requiredTop({ reader, root }: InPlaceOptions): string {
+  const top = treePath(root);
+  const { roots } = reader.snapshot.engine as unknown as FilesDetails;
+  if (roots.some((each) => treePath(each) === top)) return top;
+  return fail('TARGET_UNFIT', `the snapshot has no root '${root}'`, {
+    hint: `it has: ${roots.join(', ')}`,
+  });
+}
+
+/** What today's rules leave out is not seen on the disk, so it must not be brought in either: it would take the place of what was never captured. */
+function takesOf({ rules, selection = {} }: InPlaceOptions, top: string): ChangesOptions['takes'] {
+  const selector = new Selector(selection);
+  const now = new PathRules(rules.exclude);
+  return (entry) =>
+    isWithin(entry.path, top) &&
+    selector.takes(entry) &&
+    !(entry.path !== top && isLeftOut(now, belowTop(entry.path, top), entry.type === 'directory'));
+}
+
+async function* whereThere(root: string, present: () => AsyncIterable<Present>): AsyncGenerator<Present> {
+  if (await isThere(root)) yield* present();
+}
+
+async function* ownedHere(entries: AsyncIterable<TreeEntry>, owners: Owners): AsyncGenerator<TreeEntry> {
+  for await (const entry of entries) {
+    const owner = await owners.here(entry);
+    yield owner === undefined || (owner.uid === entry.uid && owner.gid === entry.gid) ? entry : { ...entry, ...owner };
+  }
+}
+
+/** Of a file that is there: no link is followed, and nobody waits for the other end of a pipe. */
+export async function sha256Of(place: string | Buffer): Promise<string> {
+  const hash = createHash('sha256');
+  const handle = openStraight(place, READ);
+  try {
+    await pipeline(createReadStream('', { fd: handle, autoClose: false }), hash);
+  } finally {
+    closeSync(handle);
+  }
+  return hash.digest('hex');
+}

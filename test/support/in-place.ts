@@ -1,0 +1,128 @@
+// Trees that change and are made what they were: a vault, snapshots of roots, and restores of them in place.
+
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  captureFiles,
+  type ExecuteOptions,
+  type InPlacePlan,
+  type InPlaceResult,
+  type PlanOptions,
+  planInPlace,
+  restoreInPlace,
+  type ScanRules,
+} from '../../src/files/index.ts';
+import { setAttribute } from '../../src/system/index.ts';
+import type { SnapshotId } from '../../src/vault/index.ts';
+import { churn, copyTree, dice } from './file-trees.ts';
+import { memoryDirectory, snapshotId, type TestVault, testVault } from './vault.ts';
+
+export const everything: ScanRules = { exclude: [], oneFileSystem: true, cacheTags: true };
+
+export class InPlaceTrees {
+  readonly base: string;
+  readonly test: TestVault;
+  readonly signal = AbortSignal.timeout(3_000_000);
+  #number = 1;
+
+  private constructor(base: string, test: TestVault) {
+    this.base = base;
+    this.test = test;
+  }
+
+  static async make(): Promise<InPlaceTrees> {
+    return new InPlaceTrees(await mkdtemp(join(treesDirectory(), 'holdfast-in-place-')), await testVault());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.base, { recursive: true, force: true });
+    await this.test[Symbol.asyncDispose]();
+  }
+
+  /** Path of an empty directory. */
+  async root(name: string): Promise<string> {
+    const root = join(this.base, name);
+    await mkdir(root);
+    return root;
+  }
+
+  async capture(root: string, rules = everything): Promise<SnapshotId> {
+    const id = snapshotId(this.#number++);
+    await captureFiles({
+      vault: this.test.vault,
+      source: { roots: [root], rules },
+      request: { component: 'files/uploads', class: 'files', host: 'here', snapshotId: id },
+      signal: this.signal,
+    });
+    return id;
+  }
+
+  async plan(id: SnapshotId, root: string, changes: Partial<PlanOptions> = {}): Promise<InPlacePlan> {
+    const reader = await this.test.vault.openSnapshot(id);
+    try {
+      return await planInPlace({ reader, root, rules: everything, signal: this.signal, ...changes });
+    } finally {
+      reader.close();
+    }
+  }
+
+  async restore(
+    id: SnapshotId,
+    root: string,
+    run: string,
+    changes: Partial<ExecuteOptions> = {},
+  ): Promise<InPlaceResult> {
+    const reader = await this.test.vault.openSnapshot(id);
+    try {
+      return await restoreInPlace({ reader, root, run, rules: everything, signal: this.signal, ...changes });
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** A snapshot of one tree, and another tree in its place; with copies of both. */
+  async changed(name: string, seed: number) {
+    const roll = dice(seed);
+    const root = await this.root(name);
+    await churn(root, roll, 60);
+    const id = await this.capture(root);
+    const then = await copyTree(root, `${root}.then`);
+    await churn(root, roll, 40);
+    return { root, id, then, now: await copyTree(root, `${root}.now`) };
+  }
+}
+
+/** Memory, where its file system has all that trees have (attributes of users since Linux 6.6). */
+function treesDirectory(): string {
+  const memory = memoryDirectory();
+  const probe = mkdtempSync(join(memory, 'holdfast-probe-'));
+  try {
+    setAttribute(probe, 'user.probe', Buffer.from('x'));
+    return memory;
+  } catch {
+    return tmpdir();
+  } finally {
+    rmdirSync(probe);
+  }
+}
+
+/** Names in a tree, less our own directory. */
+export async function namesIn(root: string): Promise<string[]> {
+  const all = await readdir(root, { recursive: true });
+  return all.filter((name) => name !== '.holdfast' && !name.startsWith('.holdfast/')).sort();
+}
+
+/** Throws when it is asked for the n-th time: the run is cut off there. */
+export function cutAt(at: number): { check: () => Promise<void>; readonly asked: number } {
+  let asked = 0;
+  return {
+    check: async () => {
+      if (++asked === at) throw new Error('cut off');
+    },
+    get asked() {
+      return asked;
+    },
+  };
+}
