@@ -76,7 +76,8 @@ for (const major of [15, 18]) {
     assert.equal(damaged.state, 'damaged');
     const { damaged: told, damagedPages } = damaged.engine as PhysicalDetails;
     assert.deepEqual([told?.pages, damagedPages.length], [6, 6]);
-    const from = `from clean snapshot ${clean.id}: holdfast restore database/main --to ${shortMoment(clean.to)}`;
+    const from = 'beside this one: holdfast restore database/main --to latest';
+    const gives = `; latest is every row that the log has, on top of clean snapshot ${clean.id}; an earlier moment (from ${shortMoment(clean.to)} on) lacks all that was written after it`;
     const byName = Object.fromEntries(told!.relations.map((relation) => [relation.name, relation]));
     const heap = byName['"Odd".orders'];
     assert.deepEqual(
@@ -94,14 +95,17 @@ for (const major of [15, 18]) {
       },
     );
     const lost = (name: string) => `the rows of ${name} on these pages are lost here: have the table back ${from}`;
-    assert.equal(heap?.hint, `${lost('"Odd".orders')} --database Shop --table Odd.orders --as orders_before`);
+    assert.equal(heap?.hint, `${lost('"Odd".orders')} --database Shop --table Odd.orders --as orders_whole${gives}`);
     const index = byName['"Odd".items_pkey'];
     assert.deepEqual([index?.kind, index?.of, index?.blocks], ['index', '"Odd".items', [[5, 5]]]);
     assert.equal(index?.hint, 'made anew by: REINDEX INDEX CONCURRENTLY "Odd".items_pkey;');
     const toast = byName[files!.toast_name!];
     assert.deepEqual([toast?.kind, toast?.of, toast?.database], ['TOAST table', 'public.bodies', 'Shop']);
     assert.ok(toast?.path.startsWith('pg_tblspc/'), toast?.path);
-    assert.equal(toast?.hint, `${lost('public.bodies')} --database Shop --table public.bodies --as bodies_before`);
+    assert.equal(
+      toast?.hint,
+      `${lost('public.bodies')} --database Shop --table public.bodies --as bodies_whole${gives}`,
+    );
 
     const warnings = damageWarnings(summarizeSnapshot(damaged));
     assert.equal(warnings.length, 3);

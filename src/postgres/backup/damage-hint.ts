@@ -7,7 +7,7 @@ import type { DamagedRelation } from '../../domain/component-report.ts';
 export interface CleanBackup {
   readonly component: ComponentId;
   readonly snapshot: string;
-  /** ISO 8601: a moment that it leads to. */
+  /** ISO 8601: the first moment that it leads to. */
   readonly to: string;
 }
 
@@ -32,19 +32,26 @@ export function damageHint(
   if (kind === 'materialized view') return `made anew by: REFRESH MATERIALIZED VIEW ${name};`;
   if (kind === 'sequence')
     return `make another one and give it to the column (CREATE SEQUENCE … OWNED BY …; ALTER COLUMN … SET DEFAULT nextval(…)), begun behind the largest value in use; ${name} itself can no longer be read`;
-  if (isSystem)
-    return `the catalogue itself: recover the whole database${clean ? `, ${command(clean)}` : ', from a standby or a dump'}`;
+  if (isSystem) {
+    const way = clean === undefined ? ', from a standby or a dump' : `: ${restore(clean, [])}; ${gives(clean)}`;
+    return `the catalogue itself: recover the whole database${way}`;
+  }
   const lost = `the rows of ${of} on these pages are lost here: have the table back`;
   if (clean === undefined) return `${lost} from a dump or a standby; the vault has no clean base backup`;
-  const names = [`--table ${word(`${table.schema}.${table.table}`)}`, `--as ${word(`${table.table}_before`)}`];
+  const names = [`--table ${word(`${table.schema}.${table.table}`)}`, `--as ${word(`${table.table}_whole`)}`];
   const where = database === undefined ? [] : [`--database ${word(database)}`];
   // The command takes what is in front of the first dot for the schema.
   const args = table.schema.includes('.') ? ['--beside DIR --start'] : [...where, ...names];
-  return `${lost} from clean snapshot ${clean.snapshot}: ${[command(clean), ...args].join(' ')}`;
+  return `${lost} beside this one: ${restore(clean, args)}; ${gives(clean)}`;
 }
 
-function command({ component, to }: CleanBackup): string {
-  return `holdfast restore ${component} --to ${to}`;
+/** From the clean backup all log is replayed, which knows nothing of what the disk did to a page: the newest moment loses no row. */
+function restore({ component }: CleanBackup, args: readonly string[]): string {
+  return ['holdfast restore', component, '--to latest', ...args].join(' ');
+}
+
+function gives({ snapshot, to }: CleanBackup): string {
+  return `latest is every row that the log has, on top of clean snapshot ${snapshot}; an earlier moment (from ${to} on) lacks all that was written after it`;
 }
 
 /** As a shell takes it for one word. */
