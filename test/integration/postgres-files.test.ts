@@ -5,6 +5,7 @@ import { cp, mkdir, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
+import { BackupSession } from '../../src/postgres/backup/backup-session.ts';
 import type { BecomesStream } from '../../src/postgres/backup/becomes-stream.ts';
 import { findFilesAtHand, requireOwnFiles } from '../../src/postgres/backup/files-at-hand.ts';
 import type { TakeBaseBackupOptions } from '../../src/postgres/backup/index.ts';
@@ -17,6 +18,7 @@ import { type BackupBench, backupBench, fingerprint, restoreTree } from '../supp
 import { lastFirst } from '../support/last-first.ts';
 import { chownTree, giveToServer, startScratchPostgres } from '../support/scratch-postgres.ts';
 import { COMPONENT, snapshotId } from '../support/vault.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const byFiles: Partial<TakeBaseBackupOptions> = { way: 'auto' };
 /** What differs between two backups of a server that does nothing. */
@@ -204,6 +206,11 @@ test('files are read only where they are at hand, and where not, the run says wh
   const { server, vault, backup, directory } = bench;
   await fill(bench);
   const committed = async () => (await vault.listSnapshots(COMPONENT)).map(({ id }) => id);
+  const noSession = () =>
+    waitFor('its session to be gone', async () => {
+      const left = await server.query("select 1 from pg_stat_activity where application_name = 'holdfast'");
+      return left.length === 0;
+    });
 
   await t.test('a role that may not is told the statements, which are enough', async () => {
     await server.query("create role small login replication password 'small'");
@@ -264,6 +271,34 @@ test('files are read only where they are at hand, and where not, the run says wh
     assert.deepEqual(await committed(), before);
     assertFiles(await backup(7, byFiles));
   });
+
+  await t.test(
+    'a session whose server answers no more is given up, and one that is cancelled ends at once',
+    async () => {
+      const source = { component: COMPONENT, url: server.url() } as const;
+      const stopBackend = async () => {
+        const [row] = await server.query("select pid::text from pg_stat_activity where application_name = 'holdfast'");
+        process.kill(Number(row?.pid), 'SIGSTOP');
+        return () => process.kill(Number(row?.pid), 'SIGCONT');
+      };
+      const controller = new AbortController();
+      const { signal } = controller;
+      const silent = await BackupSession.start(source, 'silent', 'fast', signal, { pingMs: 10, answerMs: 500 });
+      const goOn = await stopBackend();
+      await waitFor('it to be given up', async () => silent.lost.aborted);
+      await silent.close();
+      goOn();
+      await noSession();
+      const cancelled = await BackupSession.start(source, 'cancelled', 'fast', signal);
+      const goOnToo = await stopBackend();
+      const stopping = assert.rejects(cancelled.stop(), { code: 'CANCELLED' });
+      controller.abort();
+      await stopping;
+      await cancelled.close();
+      goOnToo();
+      await noSession();
+    },
+  );
 
   await t.test('damaged pages are found by the threads, in files of one slice and of several', async () => {
     const files: string[] = [];

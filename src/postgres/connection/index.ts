@@ -6,6 +6,7 @@ export {
   openPlain,
   openReplication,
   type PlainConnection,
+  type PlainOptions,
   type ReplicationConnection,
   withPlain,
 } from './open.ts';

@@ -15,6 +15,11 @@ export interface ConnectionDeadlines {
   readonly statementMs?: number;
 }
 
+export interface PlainOptions extends ConnectionDeadlines {
+  /** Once aborted, the socket is destroyed: what is asked ends with `CANCELLED` at once, however long the server would take, and nothing is sent any more. */
+  readonly signal?: AbortSignal;
+}
+
 const CONNECT_MS = 15_000;
 const STATEMENT_MS = 60_000;
 const KEEP_ALIVE_MS = 10_000;
@@ -22,8 +27,13 @@ const KEEP_ALIVE_MS = 10_000;
 /** An ordinary session, for questions. */
 export interface PlainConnection {
   readonly context: ErrorContext;
-  /** Values as `pg` gives them; `doing` completes "cannot … at server" in errors. */
-  query<Row extends pg.QueryResultRow>(doing: string, sql: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Values as `pg` gives them; `doing` completes "cannot … at server" in errors. `limitMs`: a shorter limit than the session's. */
+  query<Row extends pg.QueryResultRow>(
+    doing: string,
+    sql: string,
+    values?: readonly unknown[],
+    limitMs?: number,
+  ): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -40,33 +50,46 @@ export interface ReplicationConnection {
   close(): void;
 }
 
-export async function openPlain(source: Source, deadlines: ConnectionDeadlines = {}): Promise<PlainConnection> {
-  const statementMs = deadlines.statementMs ?? STATEMENT_MS;
-  const { client, context } = await connect(source, deadlines, {
+export async function openPlain(source: Source, options: PlainOptions = {}): Promise<PlainConnection> {
+  const { statementMs = STATEMENT_MS, signal } = options;
+  requireWanted(signal);
+  const { client, context } = await connect(source, options, {
     statement_timeout: statementMs,
     // The server's own timeout answers first; this one is for a server that answers no more.
     query_timeout: statementMs + 5_000,
   });
+  const onAbort = () => socketOf(client).destroy();
+  signal?.addEventListener('abort', onAbort, { once: true });
   return {
     context,
-    query: async (doing, sql, values) => {
+    query: async (doing, sql, values, limitMs) => {
+      requireWanted(signal);
+      const limit = limitMs === undefined ? {} : { query_timeout: limitMs };
       try {
-        return (await client.query(sql, values === undefined ? undefined : [...values])).rows;
+        return (await client.query({ text: sql, ...(values && { values: [...values] }), ...limit })).rows;
       } catch (error) {
+        requireWanted(signal);
         throw databaseError(error, doing, context);
       }
     },
-    close: () => endWithin(client, 5_000),
+    close: async () => {
+      signal?.removeEventListener('abort', onAbort);
+      await endWithin(client, 5_000);
+    },
   };
+}
+
+function requireWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) fail('CANCELLED', 'the session was ended by us');
 }
 
 /** Runs `work` with a plain connection that is closed afterwards. */
 export async function withPlain<T>(
   source: Source,
   work: (connection: PlainConnection) => Promise<T>,
-  deadlines: ConnectionDeadlines = {},
+  options: PlainOptions = {},
 ): Promise<T> {
-  const connection = await openPlain(source, deadlines);
+  const connection = await openPlain(source, options);
   try {
     return await work(connection);
   } finally {
@@ -105,9 +128,13 @@ export async function openReplication(
 
 /** From here on the messages are read by us: the library's reader copies them and cannot pause between two. */
 function takeSocket(client: pg.Client): Duplex {
-  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  const stream = socketOf(client);
   stream.removeAllListeners('data');
   return stream;
+}
+
+function socketOf(client: pg.Client): Duplex {
+  return (client as unknown as { connection: { stream: Duplex } }).connection.stream;
 }
 
 async function connect(
@@ -166,8 +193,7 @@ function contextOf(client: pg.Client): ErrorContext {
 }
 
 async function endWithin(client: pg.Client, limitMs: number): Promise<void> {
-  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
-  const timer = setTimeout(() => stream.destroy(), limitMs);
+  const timer = setTimeout(() => socketOf(client).destroy(), limitMs);
   await client.end().catch(() => undefined);
   clearTimeout(timer);
 }
