@@ -123,7 +123,12 @@ function readPart(typed: Typed): Pick<RestorePartInput, 'table' | 'as' | 'replac
   }
   if (into !== undefined)
     fail('USAGE', "'--into' is for a whole database: a table goes under another name with '--as NAME'");
-  if ((as === undefined) === (replace !== true)) {
+  if (as !== undefined && replace === true) {
+    fail('USAGE', "'--as' and '--replace' exclude each other: beside the table that is there, or its rows in place", {
+      hint: "'--as NAME' changes nothing that is there; '--replace' keeps the rows of now in a table of their own",
+    });
+  }
+  if (as === undefined && replace !== true) {
     fail('USAGE', "say where the table goes: '--as NAME' beside the one that is there, or '--replace' for its rows");
   }
   const name = splitName(table, '');

@@ -185,7 +185,10 @@ describe('one table or database of a moment', () => {
   test('says where it goes, once', async () => {
     const table = ['--table', 'ledger.entries'];
     assert.match((await restore(...table)).message, /^say where the table goes: '--as NAME' .*, or '--replace'/);
-    assert.match((await restore(...table, '--as', 'x', '--replace')).message, /^say where the table goes/);
+    assert.match(
+      (await restore(...table, '--as', 'x', '--replace')).message,
+      /^'--as' and '--replace' exclude each other/,
+    );
     assert.match((await restore(...table, '--into', 'x')).message, /^'--into' is for a whole database/);
     assert.match((await restore('--as', 'x')).message, /^'--as' and '--replace' go together with '--table/);
     assert.match((await restore('--database', 'bank')).hint, /^add '--table SCHEMA\.TABLE', or '--into NAME'/);
