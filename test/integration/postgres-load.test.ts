@@ -133,6 +133,12 @@ test('a dump of 15 is loaded into 18 with the programs of 18 and the roles that 
   const old = await startScratchPostgres(t, { major: 15 });
   const young = await startScratchPostgres(t, { major: 18 });
   await makeRichDatabase(old, 'bank');
+  await inDatabase(
+    old,
+    'bank',
+    `create subscription feed connection '${old.url()}' publication nothing with (connect = false, slot_name = 'of_old');
+     comment on subscription feed is 'from elsewhere'`,
+  );
   const { contextOf } = await dumped(t, old);
   const refused = await planLoad(asked(), contextOf(young));
   assert.match(
@@ -142,6 +148,16 @@ test('a dump of 15 is loaded into 18 with the programs of 18 and the roles that 
   const request = asked({ globals: true });
   const result = await load(request, contextOf(young));
   assert.ok(result.rows > 10_500);
+  assert.match(
+    result.warnings?.join('\n') ?? '',
+    /^left out: SUBSCRIPTION - feed postgres, which would take from the same slot/m,
+  );
+  assert.deepEqual(await young.query('select subname from pg_subscription'), []);
+  await inDatabase(
+    old,
+    'bank',
+    'alter subscription feed disable; alter subscription feed set (slot_name = none); drop subscription feed',
+  );
   // As 18 itself would dump what 15 has. How a view is worded differs between the two servers, so those are compared by what they give.
   const onOld = { ...young, environment: old.environment } as ScratchPostgres;
   const views = ['--exclude-table=ledger.rich_owners', '--exclude-table=ledger.totals'];

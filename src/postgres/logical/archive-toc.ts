@@ -125,6 +125,24 @@ export function isLargeObjects({ kind }: TocEntry): boolean {
 }
 
 /**
+ * A subscription that is loaded names the slot of the one that was dumped: it would take the rows of that one, its database could not be dropped, and to
+ * drop it would drop the slot at the publisher. So it and what is said of it never are.
+ */
+export function withoutSubscriptions<Entry extends TocEntry>(
+  entries: readonly Entry[],
+): { readonly entries: readonly Entry[]; readonly leftOut: readonly string[] } {
+  const isOne = ({ kind }: TocEntry) => kind === 'SUBSCRIPTION' || kind === 'SUBSCRIPTION TABLE';
+  const isAbout = ({ kind, rest }: TocEntry) =>
+    (kind === 'COMMENT' || kind === 'SECURITY LABEL' || kind === 'ACL') && rest.startsWith('- SUBSCRIPTION ');
+  return {
+    entries: entries.filter((entry) => !isOne(entry) && !isAbout(entry)),
+    leftOut: entries
+      .filter(({ kind }) => kind === 'SUBSCRIPTION')
+      .map(({ kind, rest }) => `${kind} ${rest}, which would take from the same slot as the one that it is a copy of`),
+  };
+}
+
+/**
  * What belongs together, one part after the other: objects and rows, then rights, then what is run with these rights in place (PostgreSQL,
  * pg_backup_archiver.c, `_tocEntryRestorePass`).
  */

@@ -58,7 +58,7 @@ export async function compareRows(
   entries: readonly TocEntry[],
   signal: AbortSignal,
 ): Promise<ComparedRows> {
-  const plain = await openPlain(database, { statementMs: COUNT_MS });
+  const plain = await openPlain(database, { statementMs: COUNT_MS, signal });
   try {
     const known = await tablesOf(plain);
     const scattered = new Map<string, { names: string[]; counted: number; expected: number }>();

@@ -1,7 +1,7 @@
 // Which entries of a dump make up what is wanted of it: all, one schema, or one table with everything that is its own; and what stays out, and why.
 
 import { fail } from '../../../errors/index.ts';
-import type { LinkedEntry } from '../archive-toc.ts';
+import { type LinkedEntry, withoutSubscriptions } from '../archive-toc.ts';
 
 export type Wanted =
   | { readonly type: 'database' }
@@ -46,7 +46,10 @@ const relationKinds = new Set(['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TA
 
 /** Throws `NOT_FOUND` when the dump has nothing of that name, `USAGE` when names with blanks leave open what is meant. */
 export function selectEntries(all: readonly LinkedEntry[], wanted: Wanted): Selection {
-  if (wanted.type === 'database') return { entries: all, leftOut: [], along: [], together: all };
+  if (wanted.type === 'database') {
+    const { entries, leftOut } = withoutSubscriptions(all);
+    return { entries, leftOut, along: [], together: entries };
+  }
   const seeds = wanted.type === 'schema' ? membersOf(all, wanted.schema) : tablesOf(all, wanted);
   const chosen = wanted.type === 'schema' ? new Set(seeds) : withOwnParts(all, seeds, `${wanted.schema} `);
   return prune(all, chosen);

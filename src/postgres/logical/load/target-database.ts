@@ -49,22 +49,56 @@ export async function schemasOf(target: Source, database: string): Promise<reado
 
 /** Under a name of the run's own, so that a half-loaded database is never taken for a whole one. What an earlier attempt left is dropped. */
 export async function makeDatabase(target: Source, name: string, from: DumpedDatabase, major: number): Promise<void> {
+  await dropDatabase(target, name);
   await withPlain(target, async (plain) => {
-    await drop(plain, name);
     await plain.query('make a database', `create database ${pg.escapeIdentifier(name)} ${optionsOf(from, major)}`);
   });
 }
 
+/** One of a passing name, whatever was loaded into it. */
 export async function dropDatabase(target: Source, name: string): Promise<void> {
-  await withPlain(target, (plain) => drop(plain, name));
+  await forgetSubscriptions(target, name);
+  await withPlain(target, async (plain) => {
+    const quoted = pg.escapeIdentifier(name);
+    await plain.query('drop what an attempt left', `drop database if exists ${quoted} with (force)`);
+  });
 }
 
-async function drop(plain: PlainConnection, name: string): Promise<void> {
-  await plain.query('drop what an attempt left', `drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
+/**
+ * A database with a subscription cannot be dropped, and whoever drops the subscription drops the slot at the publisher, which may be that of another
+ * one: it is made to name none first (PostgreSQL manual, `DROP SUBSCRIPTION`). No load brings one; this is for whatever made it all the same.
+ */
+async function forgetSubscriptions(target: Source, database: string): Promise<void> {
+  const sql = `select subname::text as name from pg_subscription
+    where subdbid = (select oid from pg_database where datname = $1)`;
+  const found = await withPlain(target, (plain) => plain.query<{ name: string }>('look at it', sql, [database]));
+  if (found.length === 0) return;
+  await withPlain(inDatabase(target, database), async (plain) => {
+    for (const { name } of found) {
+      const subscription = pg.escapeIdentifier(name);
+      await plain.query('disable a subscription', `alter subscription ${subscription} disable`);
+      await plain.query('take its slot from it', `alter subscription ${subscription} set (slot_name = none)`);
+      await plain.query('drop a subscription', `drop subscription ${subscription}`);
+    }
+  });
+}
+
+/** Done again after it was done it changes nothing, also by an attempt that was given up and ends meanwhile. Throws as `isNamed` does. */
+export async function nameDatabase(
+  target: Source,
+  plan: { readonly run: string; readonly into: string },
+  from: DumpedDatabase,
+): Promise<void> {
+  if (await isNamed(target, plan)) return;
+  try {
+    await giveDatabaseName(target, plan, from);
+  } catch (error) {
+    if (!(await isNamed(target, plan))) throw error;
+  }
 }
 
 /** The last step: settings, the run's mark, owner and rights first, then the name, so that nobody is let in who was not before. */
-export async function nameDatabase(
+async function giveDatabaseName(
   target: Source,
   { run, into }: { readonly run: string; readonly into: string },
   from: DumpedDatabase,
