@@ -2,16 +2,15 @@
 
 import path from 'node:path';
 import { resolveSecret } from '../config/index.ts';
-import { isThrowaway } from '../src/domain/ids.ts';
 import type { RestorePartInput } from '../src/domain/operations.ts';
 import type { PartPlan, TableName } from '../src/domain/part.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { type ErrorData, fail, HoldfastError } from '../src/errors/index.ts';
 import { inDatabase } from '../src/postgres/logical/client-environment.ts';
+import { dropDatabase, passingName } from '../src/postgres/logical/load/index.ts';
 import {
   type CarryRequest,
   comparing,
-  dropLoaded,
   dropPassing,
   extractApart,
   extractDatabase,
@@ -22,14 +21,21 @@ import {
   loadDatabase,
   lookAtPart,
   lookAtTable,
+  namedBefore,
   nameLoaded,
   onProduction,
   type PartRequest,
   plainName,
+  replacedBefore,
   replaceRows,
+  requireRoom,
   setApart,
+  sizeOfApart,
+  undoDatabase,
+  undoTable,
+  untilKnown,
 } from '../src/postgres/logical/table/index.ts';
-import { abandonOthers, prepareWork, recoveredSource } from '../src/postgres/recovery/index.ts';
+import { abandonOthers, cloneDirectory, prepareWork, recoveredSource } from '../src/postgres/recovery/index.ts';
 import { findTools } from '../src/postgres/tools.ts';
 import type { RestorePlan, Source } from '../src/postgres/types.ts';
 import type { ExtractedPart, PartStep, PlacedPart, PlacePart, PostgresActivities } from './contract.ts';
@@ -47,8 +53,6 @@ export type PartNames =
   | 'placePart'
   | 'undoPart';
 
-/** Behind the name of the data directory: on the same file system, which has room for such a thing. */
-const CLONE = '.clone';
 export function createPartActivities(services: HostServices): Pick<PostgresActivities, PartNames> {
   const { frame } = services;
   const step = planSteps(services);
@@ -64,7 +68,7 @@ export function createPartActivities(services: HostServices): Pick<PostgresActiv
       }),
     preparePart: (request) =>
       step(request, async ({ plan, guard }) => {
-        await abandonOthers(plan.place.dataDirectory, plan.run, isThrowaway, guard);
+        await abandonOthers(plan.place.dataDirectory, plan.run, guard);
         await prepareWork(plan, guard);
       }),
     extractPart: (request) => step(request, (at) => extractPart(services, request, at)),
@@ -74,9 +78,10 @@ export function createPartActivities(services: HostServices): Pick<PostgresActiv
       runActivity(frame, async () => {
         const { run, component, input, production, database } = request;
         const target = await targetOf(services, request);
-        if (input.table === undefined) return await dropLoaded(target, run);
-        const place = { estate: services.configuration.name, component, run };
-        await onProduction(inDatabase(target, database), production, (plain) => dropPassing(plain, place));
+        const { table, as, into = database } = input;
+        if (table === undefined) return await undoDatabase(target, run, into);
+        const undo = { estate: services.configuration.name, component, run, table, ...(as && { as }) };
+        await onProduction(inDatabase(target, database), production, (plain) => undoTable(plain, undo));
       }),
   };
 }
@@ -99,18 +104,19 @@ async function planPart(
   }
   const { component, to, exclusive, timeline, from } = input;
   const planned = {
-    ...{ component, to, beside: { directory: cloneOf(services, input), start: false } },
+    ...{ component, to, beside: { directory: cloneOf(services, input), start: false, throwaway: true as const } },
     ...(exclusive === undefined ? {} : { exclusive }),
     ...(timeline === undefined ? {} : { timeline }),
     ...(from === undefined ? {} : { from }),
   };
   const target = await targetOf(services, input);
   const recovered = await freezePlan(services, run, planned, keep);
-  const facts = await lookAtPart(target, partRequest(run, input), recovered.source.systemId);
   const { space, ...summary } = await summarize(services, recovered);
+  const beside = { directory: path.dirname(recovered.place.dataDirectory), neededBytes: space.neededBytes };
+  const facts = await lookAtPart(target, { ...partRequest(run, input), recovery: beside }, recovered.source.systemId);
   const { digest, warnings, blockers = [], ...rest } = facts;
   // What is taken out lies beside the recovered server for a while.
-  const neededBytes = space.neededBytes + (facts.today?.sizeBytes ?? 0);
+  const neededBytes = space.neededBytes + (facts.today?.sizeBytes ?? facts.databaseBytes ?? 0);
   const recovery = { ...summary, space: { ...space, neededBytes } };
   const fits = neededBytes <= space.availableBytes || space.neededBytes > space.availableBytes;
   const all = [...(recovery.blockers ?? []), ...(fits ? [] : [noRoom(recovery)]), ...blockers];
@@ -135,7 +141,7 @@ function noRoom({ dataDirectory, space }: PartPlan['recovery']): ErrorData {
 function cloneOf(services: HostServices, { component, clone }: RestorePartInput): string {
   if (clone !== undefined) return clone;
   const { dataDirectory } = databaseOf(services, component);
-  if (dataDirectory !== undefined) return `${dataDirectory}${CLONE}`;
+  if (dataDirectory !== undefined) return cloneDirectory(dataDirectory);
   return fail('TARGET_UNFIT', `nothing says where '${component}' is recovered to for a while`, {
     hint: "name a directory with '--beside DIR', or set 'dataDirectory' in the configuration",
   });
@@ -208,12 +214,23 @@ function noDatabase(error: unknown, database: string, { resolved }: RestorePlan)
 }
 
 async function loadPart(services: HostServices, request: PlacePart, at: RunningPlan): Promise<void> {
-  const { production, database, extracted } = request;
+  const { run, component, production, database, extracted, input } = request;
   const target = await targetOf(services, request);
   const tools = await findTools(production.major);
   const carry = carryOf(services, request, at);
+  const own = await recoveredSource(at.plan, extracted.type === 'database' ? extracted.database.name : database);
+  const size = await comparing(own, (plain) => sizeOfApart(plain, extracted.type === 'database' ? undefined : run));
+  const there = extracted.type === 'database' ? target : inDatabase(target, database);
+  const { table } = input;
+  // What an attempt before this one has loaded takes room, too.
+  if (table === undefined) await dropDatabase(target, passingName(run));
+  const place = { estate: services.configuration.name, component, run };
+  await onProduction(there, production, async (plain) => {
+    if (table !== undefined) await dropPassing(plain, place);
+    await requireRoom(plain, production.systemId, { ...partRequest(run, input), size });
+  });
   if (extracted.type === 'database') await loadDatabase(target, production, tools, extracted.database, carry);
-  else await loadApart(inDatabase(target, database), production, tools, carry, extracted.table);
+  else await loadApart(there, production, tools, carry, extracted.table);
 }
 
 async function placePart(services: HostServices, request: PlacePart, at: RunningPlan): Promise<PlacedPart> {
@@ -222,12 +239,15 @@ async function placePart(services: HostServices, request: PlacePart, at: Running
   if (extracted.type === 'database') {
     const tools = await findTools(production.major);
     const named = { ...carryOf(services, request, at), into: input.into ?? database };
-    return withEmpty(await nameLoaded(target, production, tools, extracted.database, named), []);
+    const { leftOut, ...loaded } = await nameLoaded(target, production, tools, extracted.database, named);
+    return withEmpty(
+      loaded,
+      leftOut.map((each) => `left out: ${each}`),
+    );
   }
   const { rows, sum, tables } = extracted.table;
-  const placed = await onProduction(inDatabase(target, database), production, async (plain) =>
-    input.replace === true ? await replace(plain, request, at) : await name(plain, request, at),
-  );
+  const place = { target: inDatabase(target, database), expected: production, signal: at.running.signal };
+  const placed = input.replace === true ? await replace(place, request, at) : await name(place, request, at);
   const { kept, warnings } = placed;
   return withEmpty({ rows, sum, tables, ...(kept === undefined ? {} : { kept }) }, [
     ...extracted.warnings,
@@ -236,10 +256,10 @@ async function placePart(services: HostServices, request: PlacePart, at: Running
 }
 
 type Placed = { readonly kept?: PlacedPart['kept']; readonly warnings: readonly string[] };
-type Plain = Parameters<Parameters<typeof onProduction>[2]>[0];
+type Where = Parameters<typeof untilKnown>[0];
 
 async function replace(
-  plain: Plain,
+  where: Where,
   { run, input, extracted }: PlacePart,
   { plan, running, guard: { check } }: RunningPlan,
 ): Promise<Placed> {
@@ -247,28 +267,30 @@ async function replace(
   const table = input.table as TableName;
   const { signal, report } = running;
   const onWaiting = (note: string) => report({ note });
-  const replaced = await replaceRows(plain, {
-    run,
-    table,
-    about: `by those ${aboutMoment(plan)}`,
-    extracted: extracted.table,
-    signal,
-    onWaiting,
-    check,
-  });
+  const about = `by those ${aboutMoment(plan)}`;
+  const request = { run, table, about, extracted: extracted.table, signal, onWaiting, check };
+  const replaced = await untilKnown(
+    where,
+    (plain) => replaceRows(plain, request),
+    (plain) => replacedBefore(plain, request),
+  );
   return { kept: { table: plainName(keptTable(table, run)), rows: replaced.kept }, warnings: replaced.warnings };
 }
 
 async function name(
-  plain: Plain,
+  where: Where,
   { run, input, extracted }: PlacePart,
   { plan, guard: { check } }: RunningPlan,
 ): Promise<Placed> {
   if (extracted.type !== 'table') return fail('INTERNAL', 'a database has no table of its own');
   const about = `${plainName(input.table as TableName)} ${aboutMoment(plan)}`;
-  return {
-    warnings: await giveName(plain, { run, into: input.as as TableName, owner: extracted.owner, about, check }),
-  };
+  const request = { run, into: input.as as TableName, owner: extracted.owner, about, check };
+  const warnings = await untilKnown(
+    where,
+    (plain) => giveName(plain, request),
+    (plain) => namedBefore(plain, request),
+  );
+  return { warnings };
 }
 
 /** Something must have been compared, or it is said that there was nothing. */

@@ -20,6 +20,7 @@ import {
   finishBeside,
   finishStandby,
   type Guard,
+  isThrowaway,
   journalState,
   planRestore,
   prepareProduction,
@@ -158,9 +159,13 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
         const plan = await loadPlan(services, request);
         const { dataDirectory } = plan.place;
         const isFinished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
+        const { run } = request;
         const stopped = await stopLeft(plan, isFinished);
         await forgetStandby(services, plan);
-        return { run: request.run, ...stopped };
+        if (!isThrowaway(plan)) return { run, ...stopped };
+        const place = { dataDirectory, run, owner: run, undo: true };
+        await guarded(services, place, (guard) => abandon(dataDirectory, run, guard));
+        return { run, ...stopped, removed: true };
       }),
     undoSwap: (request) =>
       runActivity(frame, async () => {
@@ -210,8 +215,8 @@ function leaving(running: Running, { lost }: Guard): Running {
 /** What a recovery is planned from. */
 export type PlannedInput = Pick<
   RestoreDatabaseInput,
-  'component' | 'to' | 'beside' | 'exclusive' | 'timeline' | 'from' | 'deep'
->;
+  'component' | 'to' | 'exclusive' | 'timeline' | 'from' | 'deep'
+> & { readonly beside?: NonNullable<RestoreDatabaseInput['beside']> & { readonly throwaway?: true } };
 
 /** What a person wants to know before saying yes, beside the plan itself: how long it will take. */
 export async function summarize(services: HostServices, plan: RestorePlan) {
@@ -274,6 +279,7 @@ async function planWithEngine(
             dataDirectory: beside.directory,
             start: beside.start || beside.standby === true,
             ...(beside.standby === true ? { standby: true } : {}),
+            ...(beside.throwaway === true ? { throwaway: true } : {}),
           },
     ...(exclusive === undefined ? {} : { exclusive }),
     ...(deep === undefined ? {} : { deep }),

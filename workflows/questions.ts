@@ -2,7 +2,6 @@
 
 import type { ComponentId } from '../src/domain/component.ts';
 import type { FilesPlan } from '../src/domain/files-restore.ts';
-import { isThrowaway } from '../src/domain/ids.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
 import type {
   LoadDumpInput,
@@ -83,9 +82,5 @@ export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
 /** Ends the server that a recovery beside left running; of one that was only there for a while the directory goes, too. */
 export async function stopRecovered(input: RunReferenceInput): Promise<StoppedServer> {
   const { component, run } = input;
-  return answer(input.host, async ({ plan }) => {
-    const stopped = await plan.stopRecovered({ component, run }, `stop the server of ${run}`);
-    if (isThrowaway(run)) await plan.abandonRestore({ component, run }, `remove what ${run} has recovered`);
-    return stopped;
-  });
+  return answer(input.host, ({ plan }) => plan.stopRecovered({ component, run }, `stop the server of ${run}`));
 }

@@ -176,9 +176,9 @@ export interface OpenRestore {
   readonly run: string;
   /**
    * `unconfirmed`: in place and done, the old data is kept until `confirm` or `rollback`. `stopped`: in place, not ended, and nobody is
-   * at it. `serving`: beside, its server runs.
+   * at it. `serving`: beside, its server runs. `left`: recovered for a while, by a run that was ended from outside and whose server may run.
    */
-  readonly state: 'unconfirmed' | 'stopped' | 'serving';
+  readonly state: 'unconfirmed' | 'stopped' | 'serving' | 'left';
   readonly dataDirectory: string;
   /** ISO 8601, UTC. */
   readonly since: string;

@@ -86,11 +86,6 @@ export function isRunName(text: string): boolean {
   return runName.test(text);
 }
 
-/** A run whose recovered server is only there for a while. */
-export function isThrowaway(run: string): boolean {
-  return run.startsWith(`${runPrefixes.restorePart}-`);
-}
-
 /**
  * The id of a run as people name it, from its workflow type and Temporal's first run id of the chain. The last digits are taken:
  * the first ones of a version 7 UUID are a clock, which two runs of one minute share.

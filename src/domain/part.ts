@@ -66,12 +66,30 @@ export interface PartPlan {
     readonly columns: number;
     readonly dependencies: TableDependencies;
   };
+  /** Of a whole database: what it takes today; absent where it is not there. */
+  readonly databaseBytes?: number;
+  /** What it takes of production's own room while it is done; absent where how much that is will be known when it is recovered. */
+  readonly room?: ProductionRoom;
   /** In words, what will hold; beside what the recovery warns of. */
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
   readonly blockers?: readonly ErrorData[];
   /** Of all of it, the recovery included: what an approval is bound to. */
   readonly digest: string;
+}
+
+export interface ProductionRoom {
+  /** By file system, where the server's files are on the host that looks. */
+  readonly places: readonly RoomPlace[];
+}
+
+export interface RoomPlace {
+  /** In words, what takes it: `tablespace pg_default`, `log`, `the recovery`. */
+  readonly of: readonly string[];
+  readonly neededBytes: number;
+  /** Absent, with what is free, where the server's files are not at hand. */
+  readonly directory?: string;
+  readonly availableBytes?: number;
 }
 
 /** Rows counted, and a sum over all of them that does not depend on their order. */

@@ -16,6 +16,8 @@ export interface StoppedServer {
   readonly dataDirectory: string;
   /** False when it was not running any more. */
   readonly stopped: boolean;
+  /** It was only there for a while: its directory is gone, too. */
+  readonly removed?: true;
 }
 
 /** A moment that can be recovered to for sure, made without a snapshot: log that was ended on purpose and is on enough copies. */

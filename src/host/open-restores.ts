@@ -1,12 +1,13 @@
 // What restores have left that a person has not ended: old data that is kept, a swap that stopped in the middle, a server beside.
 
+import { existsSync } from 'node:fs';
 import type { DatabaseSettings } from '../../config/index.ts';
 import type { Finding, OpenRestore } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { hasServer, isInPlace } from '../domain/restore-runs.ts';
+import { hasServer, isInPlace, isPart } from '../domain/restore-runs.ts';
 import type { RunData } from '../domain/run-data.ts';
 import { type HoldfastError, toHoldfastError } from '../errors/index.ts';
-import { type JournalState, journalStates, restorePaths } from '../postgres/recovery/index.ts';
+import { cloneDirectory, type JournalState, journalStates, restorePaths } from '../postgres/recovery/index.ts';
 import { findPostmaster } from '../postgres/recovery/postmaster.ts';
 import { isLockHeld } from '../process/index.ts';
 import type { RunRecords, Unread } from './run-records.ts';
@@ -38,14 +39,15 @@ export interface NotKnown {
  */
 export async function openRestores(
   database: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
-  { runs, unread }: RunRecords,
+  records: RunRecords,
   { host, now = new Date() }: { readonly host: string; readonly now?: Date },
 ): Promise<RestoresLeft> {
   const { dataDirectory } = database;
-  if (database.host !== host) return byRecords(database, { runs, unread });
+  const { runs, unread } = records;
+  if (database.host !== host) return byRecords(database, records);
   const inPlace = dataDirectory === undefined ? [] : await byJournal(dataDirectory, now);
-  const looks = [...inPlace, ...(await servers(runs))];
-  const mayServe = unread.filter(({ record }) => record?.run.startsWith('restore-') ?? true);
+  const looks = [...inPlace, ...(await servers(runs)), ...(await throwaways(dataDirectory, records, now))];
+  const mayServe = unread.filter(({ record }) => record === undefined || /^(restore|part)-/.test(record.run));
   return {
     found: looks.flatMap(({ found = [] }) => found),
     notKnown: [...looks.flatMap(({ notKnown = [] }) => notKnown), ...mayServe.map((each) => notRead('server', each))],
@@ -68,19 +70,43 @@ async function look(of: NotKnown['of'], what: string, work: () => Promise<OpenRe
   }
 }
 
-async function byJournal(dataDirectory: string, now: Date): Promise<readonly Look[]> {
+async function byJournal(
+  dataDirectory: string,
+  now: Date,
+  { of, judge }: { readonly of: NotKnown['of']; readonly judge: typeof ofJournal } = { of: 'data', judge: ofJournal },
+): Promise<readonly Look[]> {
   let states: readonly JournalState[];
   try {
     states = await journalStates(dataDirectory);
   } catch (error) {
-    return [
-      { notKnown: [{ of: 'data', what: `the journals beside '${dataDirectory}'`, error: toHoldfastError(error) }] },
-    ];
+    return [{ notKnown: [{ of, what: `the journals beside '${dataDirectory}'`, error: toHoldfastError(error) }] }];
   }
   const what = ({ run }: JournalState) => `whether somebody is at ${run}`;
-  return await Promise.all(
-    states.map((state) => look('data', what(state), () => ofJournal(dataDirectory, state, now))),
-  );
+  return await Promise.all(states.map((state) => look(of, what(state), () => judge(dataDirectory, state, now))));
+}
+
+/** Wherever this component's are recovered by default, and wherever one that has not ended was told to be. */
+async function throwaways(
+  dataDirectory: string | undefined,
+  { runs, parts }: RunRecords,
+  now: Date,
+): Promise<readonly Look[]> {
+  const stuck = runs.filter((status) => isPart(status) && status.state === 'stuck');
+  const places = new Set([
+    ...(dataDirectory === undefined ? [] : [cloneDirectory(dataDirectory)]),
+    ...parts.map((part) => part.dataDirectory),
+    ...stuck.flatMap(({ data }) => (data as RunData | undefined)?.partPlan?.recovery.dataDirectory ?? []),
+  ]);
+  const judged = { of: 'server', judge: ofThrowaway } as const;
+  return (await Promise.all([...places].map((place) => byJournal(place, now, judged)))).flat();
+}
+
+async function ofThrowaway(dataDirectory: string, state: JournalState, now: Date): Promise<OpenRestore | undefined> {
+  const { run, phase, head, lastStep } = state;
+  const { work, data } = restorePaths(dataDirectory, run);
+  if (head.throwaway !== true || phase !== 'preparing' || !existsSync(work)) return undefined;
+  if (!(await isLeft(dataDirectory, state, now))) return undefined;
+  return { run, state: 'left', dataDirectory: data, since: lastStep.at };
 }
 
 async function ofJournal(dataDirectory: string, state: JournalState, now: Date): Promise<OpenRestore | undefined> {
@@ -124,7 +150,7 @@ async function servers(runs: readonly RunStatus[]): Promise<readonly Look[]> {
 
 function byRecords(
   { host, dataDirectory }: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
-  { runs, unread }: RunRecords,
+  { runs, unread }: Pick<RunRecords, 'runs' | 'unread'>,
 ): RestoresLeft {
   const last = runs.find(isInPlace);
   const found = last === undefined ? [] : unended(last, runs, dataDirectory);
@@ -173,6 +199,12 @@ export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase
         severity: 'hint',
         message: `the server that ${run} left runs on ${dataDirectory} since ${at}`,
         hint: `\`holdfast stop ${run}\` ends it; its directory stays`,
+      };
+    case 'left':
+      return {
+        severity: 'warning',
+        message: `what ${run} recovered for a while is still in ${dataDirectory}, and nobody is at it since ${at}: it takes room, and its server may run`,
+        hint: `\`holdfast show ${run}\` tells whether a worker goes on with it; else \`holdfast stop ${run}\` ends the server and removes the directory`,
       };
   }
 }

@@ -2,6 +2,7 @@
 
 import type { ComponentId } from '../domain/component.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import type { PartPlan } from '../domain/part.ts';
 import { type HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { eachOf } from '../postgres/recovery/parallel.ts';
 import type { Vault } from '../vault/index.ts';
@@ -9,8 +10,17 @@ import type { Vault } from '../vault/index.ts';
 export interface RunRecords {
   /** Newest first. */
   readonly runs: readonly RunStatus[];
+  /** Runs that recovered something for a while, and of which no end is kept: they go on, or were ended from outside. */
+  readonly parts: readonly UnendedPart[];
   /** What of restores cannot be read, and so is not known, not even of which component it is; none of it hides the others. */
   readonly unread: readonly Unread[];
+}
+
+export interface UnendedPart {
+  readonly run: string;
+  readonly component: ComponentId;
+  /** Where it recovers to. */
+  readonly dataDirectory: string;
 }
 
 export interface Unread {
@@ -27,6 +37,8 @@ const HISTORY_LIMIT = 200;
 /** Small objects, and a store may be far away. */
 const AT_ONCE = 32;
 const RESULT = 'result';
+/** The plan of bringing back a part, which its run keeps before it touches anything. */
+const PART = 'part';
 
 /** The newest runs. Throws when any of them cannot be read. */
 export async function readHistory(vault: Asked, component?: ComponentId): Promise<RunStatus[]> {
@@ -38,23 +50,49 @@ export async function readHistory(vault: Asked, component?: ComponentId): Promis
 /** The newest runs, and every restore, rollback and confirmation. Never throws. */
 export async function readRunRecords(vault: Asked): Promise<RunRecords> {
   try {
-    const results = resultsOf(await vault.listRecords());
+    const records = await vault.listRecords();
+    const results = resultsOf(records);
     const { runs, unread } = await readEach(vault, [
       ...new Set([...newestOf(results), ...results.filter(isOfRestore)]),
     ]);
-    return { runs, unread: unread.filter(({ record }) => isOfRestore(record)) };
+    const parts = await readParts(vault, unendedOf(records));
+    return { runs, ...parts, unread: [...unread.filter(({ record }) => isOfRestore(record)), ...parts.unread] };
   } catch (error) {
-    return { runs: [], unread: [{ error: toHoldfastError(error) }] };
+    return { runs: [], parts: [], unread: [{ error: toHoldfastError(error) }] };
   }
 }
 
 function isOfRestore({ run }: { readonly run: string }): boolean {
-  return /^(restore|rollback|confirm)-/.test(run);
+  return /^(restore|rollback|confirm|part)-/.test(run);
+}
+
+/** Plans of parts whose runs have no result. */
+function unendedOf(records: Records): Records {
+  const ended = new Set(resultsOf(records).map(({ run }) => run));
+  return records.filter(({ run, name }) => name === PART && !ended.has(run));
+}
+
+async function readParts(
+  vault: Asked,
+  records: Records,
+): Promise<{ readonly parts: readonly UnendedPart[]; readonly unread: readonly Required<Unread>[] }> {
+  const parts: UnendedPart[] = [];
+  const unread: Required<Unread>[] = [];
+  await eachOf(records, AT_ONCE, async (record) => {
+    try {
+      const { run, component, recovery } = (await vault.getRecord(record.run, PART)) as PartPlan;
+      parts.push({ run, component, dataDirectory: recovery.dataDirectory });
+    } catch (error) {
+      unread.push({ record, error: toHoldfastError(error) });
+    }
+  });
+  return { parts, unread };
 }
 
 /** Those of one component, and what may be of it. */
-export function recordsOf({ runs, unread }: RunRecords, component: ComponentId): RunRecords {
-  return { runs: runs.filter((status) => status.component === component), unread };
+export function recordsOf({ runs, parts, unread }: RunRecords, component: ComponentId): RunRecords {
+  const isOwn = (each: { readonly component: string }) => each.component === component;
+  return { runs: runs.filter(isOwn), parts: parts.filter(isOwn), unread };
 }
 
 function resultsOf(records: Records): Records {

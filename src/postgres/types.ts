@@ -208,6 +208,8 @@ export type Place =
       readonly start: boolean;
       /** Left running as a streaming replica of the primary, never promoted. */
       readonly standby?: true;
+      /** Only there for a while: it gets no name, and whoever finds it after its run has ended removes it. */
+      readonly throwaway?: true;
     };
 
 /** Everything that will be done, decided before anything is touched; serves the dry run, the approval, the execution and the report. */

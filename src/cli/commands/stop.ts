@@ -31,7 +31,7 @@ export const stop = defineCommand({
     const input = operationInput(configuration, subjectOf(configuration, status), context.by);
     const server = await client.stopServer({ ...input, run: status.run });
     const what = server.stopped ? 'stopped' : 'was not running any more';
-    const left = isPart(status) ? 'its directory was removed' : `its data is in ${server.dataDirectory}`;
+    const left = server.removed ? 'its directory was removed' : `its data is in ${server.dataDirectory}`;
     const message = `the server of ${status.run} ${what}; ${left}`;
     return outcome('message', { state: 'completed', message, server });
   },
@@ -62,7 +62,9 @@ async function serversInWords(client: HoldfastClient): Promise<string> {
   try {
     const components = await client.components();
     const unknown = components.filter(({ restores, restoresUnknown }) => !restores || restoresUnknown);
-    const serving = components.flatMap(({ restores = [] }) => restores.filter(({ state }) => state === 'serving'));
+    const serving = components.flatMap(({ restores = [] }) =>
+      restores.filter(({ state }) => state === 'serving' || state === 'left'),
+    );
     const running = serving.map(({ run, dataDirectory }) => `${run} (${dataDirectory})`).join(', ');
     const hosts = [...new Set(unknown.map(({ host }) => host))].join(', ');
     if (running === '' && hosts === '') {

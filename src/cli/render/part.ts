@@ -1,6 +1,6 @@
 // Bringing back one table or one database, as people read it: the plan that asks for a yes, and what came of it.
 
-import type { PartPlan, PartResult, TableDependencies } from '../../domain/part.ts';
+import type { PartPlan, PartResult, RoomPlace, TableDependencies } from '../../domain/part.ts';
 import { renderPlan } from './plan.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
@@ -19,6 +19,7 @@ export function renderPartPlan(plan: PartPlan, zone: string): string[] {
           `      today: ${bytesText(today.sizeBytes)}, ${counted(today.columns, 'column')}, of ${today.owner}`,
           ...hanging(today.dependencies),
         ]),
+    ...(plan.room?.places ?? []).flatMap(roomLines),
     ...warnings.map((warning) => `      warning: ${warning}`),
     `      recovered for a while, then removed:`,
     ...recovered.map(
@@ -27,6 +28,13 @@ export function renderPartPlan(plan: PartPlan, zone: string): string[] {
     ...blockers.map(({ message }) => `      in the way: ${message}`),
     `      digest ${plan.digest}`,
   ];
+}
+
+/** What nobody could look at is among the warnings. */
+function roomLines({ of, neededBytes, directory, availableBytes }: RoomPlace): string[] {
+  if (availableBytes === undefined) return [];
+  const free = `${bytesText(availableBytes)} are free in ${directory}`;
+  return [`      takes up to ${bytesText(neededBytes)} of production's room (${of.join(', ')}), ${free}`];
 }
 
 function hanging(dependencies: TableDependencies): string[] {

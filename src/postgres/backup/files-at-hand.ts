@@ -85,7 +85,7 @@ async function readIdentity(dataDirectory: string, systemId: string): Promise<Co
 }
 
 /** By its own file, of a process that works in the directory; to who may not see where it works, of one that is there. */
-async function portOfProcess(dataDirectory: string): Promise<number | undefined> {
+export async function portOfProcess(dataDirectory: string): Promise<number | undefined> {
   try {
     return (await findPostmaster(dataDirectory))?.port;
   } catch (error) {

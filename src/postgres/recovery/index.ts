@@ -31,7 +31,7 @@ export {
   journalStates,
 } from './journal.ts';
 export type { HeaderCache } from './log-archive.ts';
-export { holdfastDirectory, restorePaths } from './paths.ts';
+export { cloneDirectory, holdfastDirectory, restorePaths } from './paths.ts';
 export { type PlanRequest, planRestore, provePlanUnchanged } from './plan.ts';
 export { prepareProduction } from './promotion.ts';
 export { awaitTarget, type RecoverOptions, type ReplayProgress } from './recover.ts';
@@ -133,17 +133,20 @@ export async function abandon(dataDirectory: string, run: string, given: Guard):
   });
 }
 
-/** Abandons every other run in this place that `isOne`: for throwaway servers, where one run is at work at a time and the others were ended from outside. */
-export async function abandonOthers(
-  dataDirectory: string,
-  run: string,
-  isOne: (run: string) => boolean,
-  guard: Guard,
-): Promise<void> {
+/**
+ * Abandons every other throwaway server in this place: one run is at work at a time, and the others were ended from outside. What each is says its own
+ * plan; what has none is nobody's that we know of, and stays.
+ */
+export async function abandonOthers(dataDirectory: string, run: string, guard: Guard): Promise<void> {
   const runs = await readdir(path.join(holdfastDirectory(dataDirectory), 'runs')).catch(ifAbsent([]));
-  for (const other of runs) {
-    if (other !== run && isOne(other)) await abandon(dataDirectory, other, guard);
+  for (const other of runs.filter((name) => name !== run)) {
+    const plan = await readPlan(restorePaths(dataDirectory, other));
+    if (plan !== undefined && isThrowaway(plan)) await abandon(dataDirectory, other, guard);
   }
+}
+
+export function isThrowaway({ place }: Pick<RestorePlan, 'place'>): boolean {
+  return place.mode === 'beside' && place.throwaway === true;
 }
 
 /** Somebody has decided meanwhile: a run that still goes on has nothing to build any more. */

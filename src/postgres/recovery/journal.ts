@@ -31,6 +31,8 @@ export interface JournalHead {
   readonly keepOldAt?: string;
   /** The data directory stays, its entries are exchanged. */
   readonly inside?: true;
+  /** Beside, and only there for a while. */
+  readonly throwaway?: true;
   readonly workDirectory: string;
   readonly systemId: string;
   readonly timeline: number;
@@ -61,6 +63,7 @@ export function journalHead(plan: RestorePlan): JournalHead {
     mode: place.mode,
     dataDirectory: place.dataDirectory,
     ...(place.mode === 'in place' ? { keepOldAt: place.keepOldAt, ...(place.inside && { inside: place.inside }) } : {}),
+    ...(place.mode === 'beside' && place.throwaway ? { throwaway: true } : {}),
     workDirectory,
     systemId: source.systemId,
     timeline: resolved.timeline,

@@ -33,6 +33,11 @@ export function holdfastDirectory(dataDirectory: string): string {
   return staysInPlace(directory) ? path.join(realpathSync(directory), insideName) : `${directory}.holdfast`;
 }
 
+/** Where a moment is recovered to that is only looked into for a while: on the file system that is made for such data. */
+export function cloneDirectory(dataDirectory: string): string {
+  return `${dataDirectory}.clone`;
+}
+
 /** Where production's old data is kept until a person confirms. */
 export function keptDirectory(dataDirectory: string, stamp: string): string {
   return staysInPlace(dataDirectory)

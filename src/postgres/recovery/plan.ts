@@ -33,7 +33,13 @@ export interface PlanRequest {
   readonly target: RequestedTarget;
   readonly place:
     | { readonly mode: 'in place' }
-    | { readonly mode: 'beside'; readonly dataDirectory: string; readonly start: boolean; readonly standby?: true };
+    | {
+        readonly mode: 'beside';
+        readonly dataDirectory: string;
+        readonly start: boolean;
+        readonly standby?: true;
+        readonly throwaway?: true;
+      };
   readonly run: string;
   readonly exclusive?: boolean;
   readonly timeline?: number;

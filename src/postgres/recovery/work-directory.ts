@@ -1,6 +1,6 @@
 // The work directory of one run beside the data: made, marked with its plan, found again, removed.
 
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
 import { findUser } from '../../process/index.ts';
@@ -42,10 +42,16 @@ export async function readPlan(paths: Pick<RestorePaths, 'plan'>): Promise<Resto
 }
 
 /** Removes what this run made beside the data, never the data itself; the journal stays. */
-export async function removeWorkDirectory(plan: RestorePlan): Promise<void> {
-  const { root, work, socket } = pathsOf(plan);
+export async function removeWorkDirectory(restore: RestorePlan): Promise<void> {
+  const { root, work, socket, plan } = pathsOf(restore);
   if (path.dirname(work) !== path.join(root, 'runs')) fail('INTERNAL', `'${work}' is no work directory`);
   if (!socket.startsWith(work)) await rm(socket, { recursive: true, force: true });
-  await removePlaces(plan.execution.linked);
-  if (await exists(work)) await rm(work, { recursive: true, force: true, maxRetries: 3 });
+  await removePlaces(restore.execution.linked);
+  if (!(await exists(work))) return;
+  // The plan goes last: without it nobody knows any more what is to be removed.
+  for (const name of await readdir(work)) {
+    if (path.join(work, name) !== plan)
+      await rm(path.join(work, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  await rm(work, { recursive: true, force: true, maxRetries: 3 });
 }

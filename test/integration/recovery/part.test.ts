@@ -2,167 +2,31 @@
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import pg from 'pg';
-import type { TableName } from '../../../src/domain/part.ts';
 import { inDatabase as sourceIn } from '../../../src/postgres/logical/client-environment.ts';
 import {
-  type CarryRequest,
-  type ClusterSeen,
   comparing,
-  extractApart,
   extractDatabase,
   fitColumns,
   giveName,
   keptTable,
   loadApart,
   loadDatabase,
-  lookAtPart,
-  lookAtTable,
   nameLoaded,
   onProduction,
-  type PartRequest,
-  replaceRows,
   setApart,
 } from '../../../src/postgres/logical/table/index.ts';
-import { promote, recoveredSource } from '../../../src/postgres/recovery/index.ts';
+import { recoveredSource } from '../../../src/postgres/recovery/index.ts';
 import { findTools } from '../../../src/postgres/tools.ts';
-import type { RestorePlan, Source } from '../../../src/postgres/types.ts';
 import { start } from '../../../src/process/index.ts';
-import { guard, Restores } from '../../support/recovery-run.ts';
-import { component, startRecoverySource } from '../../support/recovery-source.ts';
-import { inDatabase, makeRichDatabase, plainDump } from '../../support/rich-database.ts';
-import type { ScratchPostgres } from '../../support/scratch-postgres.ts';
-import { temporaryDirectory } from '../../support/temporary.ts';
+import { accounts, damagedEstate, entries } from '../../support/part-estate.ts';
+import { inDatabase, plainDump } from '../../support/rich-database.ts';
 import { waitFor } from '../../support/wait-for.ts';
-
-const accounts = { schema: 'ledger', table: 'accounts' };
-const entries = { schema: 'ledger', table: 'entries' };
-const { signal } = new AbortController();
-
-/** One cluster, damaged after a moment, and a copy recovered to that moment. */
-class Estate {
-  readonly server: ScratchPostgres;
-  readonly plan: RestorePlan;
-  readonly expected: ClusterSeen;
-  /** Who loads. */
-  role: readonly [] | readonly [string, string] = [];
-  readonly #directory: string;
-  #runs = 0;
-
-  constructor(server: ScratchPostgres, plan: RestorePlan, expected: ClusterSeen, directory: string) {
-    this.server = server;
-    this.plan = plan;
-    this.expected = expected;
-    this.#directory = directory;
-  }
-
-  get target(): Source {
-    return { component, url: this.server.url(...this.role), database: 'bank' };
-  }
-
-  query<Row extends pg.QueryResultRow = Record<string, string>>(sql: string): Promise<Row[]> {
-    return inDatabase<Row>(this.server, 'bank', sql);
-  }
-
-  async carry(as: string): Promise<CarryRequest> {
-    this.#runs += 1;
-    const run = `part-${this.#runs.toString(16).padStart(8, '0')}`;
-    return { run, estate: 'acme', component, as, directory: path.join(this.#directory, run), jobs: 2, signal };
-  }
-
-  async look(request: Partial<PartRequest>, role?: string) {
-    const target = role === undefined ? this.target : { ...this.target, url: this.server.url(role, 'secret') };
-    return await lookAtPart(target, { run: 'part-0a0b0c0d', way: 'as', ...request }, this.expected.systemId);
-  }
-
-  /** Up to the schema of passage in production. */
-  async bring(table: TableName, as: string, isReplace: boolean) {
-    const taken = await this.take(table, as, isReplace);
-    const tools = await findTools(this.server.major);
-    await loadApart(this.target, this.expected, tools, taken.carry, taken.extracted);
-    return taken;
-  }
-
-  /** Out of the recovered server. */
-  async take(table: TableName, as: string, isReplace: boolean) {
-    const carry = await this.carry(as);
-    // What is set apart is gone from where it was: a database of its own for each.
-    const postgres = await recoveredSource(this.plan, 'postgres');
-    const copy = `bank_${carry.run.slice(-2)}`;
-    await comparing(postgres, (plain) => plain.query('copy', `create database ${copy} template bank`));
-    const own = sourceIn(postgres, copy);
-    const tools = await findTools(this.server.major);
-    const then = await comparing(own, (plain) => setApart(plain, { run: carry.run, table, as, moment: 'then' }));
-    const columns = isReplace
-      ? await comparing(this.target, async (plain) => {
-          const today = await lookAtTable(plain, table);
-          return fitColumns(table, then.columns, today?.columns ?? []).columns;
-        })
-      : then.columns.map(({ name }) => name);
-    const extracted = await extractApart(own, tools, carry, { columns, extent: isReplace ? 'only rows' : 'table' });
-    return { carry, extracted, owner: then.owner };
-  }
-
-  async replace(table: TableName, brought?: Awaited<ReturnType<Estate['bring']>>, more: object = {}) {
-    const { carry, extracted } = brought ?? (await this.bring(table, table.table, true));
-    const request = { run: carry.run, table, about: 'by those of then', extracted, signal, ...more };
-    const replaced = await onProduction(this.target, this.expected, (plain) => replaceRows(plain, request));
-    return { ...replaced, run: carry.run, rows: extracted.rows };
-  }
-
-  async passing(): Promise<readonly string[]> {
-    const rows = await this.query("select nspname::text as name from pg_namespace where nspname like 'holdfast%'");
-    return rows.map(({ name = '' }) => name);
-  }
-}
-
-async function damaged(t: TestContext, major: number): Promise<Estate> {
-  const source = await startRecoverySource(t, { major });
-  const { server } = source;
-  await makeRichDatabase(server, 'bank');
-  await inDatabase(
-    server,
-    'bank',
-    `set session_replication_role = origin;
-     create table ledger.lines (id serial primary key, account int not null references ledger.accounts on delete cascade, note text);
-     insert into ledger.lines (account, note) select n, 'line ' || n from generate_series(1, 100) n;
-     create table ledger.numbered (id int generated by default as identity primary key, note text);
-     insert into ledger.numbered (note) select 'note ' || n from generate_series(1, 10) n;
-     create table ledger.parent (n int primary key);
-     create table ledger.child (more text) inherits (ledger.parent);
-     insert into ledger.child values (1, 'one'), (2, 'two');
-     create table ledger.codes (id int primary key, code int);
-     insert into ledger.codes values (1, 7), (2, 7);
-     create table ledger.filled (n int);`,
-  );
-  await source.capture();
-  await inDatabase(server, 'bank', "update ledger.accounts set owner = owner || '!' where id <= 3");
-  const { lsn } = await source.commit();
-  // Somebody forgot the WHERE.
-  await inDatabase(
-    server,
-    'bank',
-    `update ledger.accounts set balance = 0; delete from ledger.accounts where id > 450 and id not in (select account from ledger.entries);
-     insert into ledger.accounts (owner) values ('new 1'), ('new 2');
-     update ledger.entries set note = 'lost'; delete from ledger.numbered where id > 5; update ledger.child set more = 'lost';
-     update ledger.codes set code = 8 where id = 2; alter table ledger.codes add constraint codes_once unique (code) deferrable;
-     create function ledger.still() returns trigger language plpgsql as 'begin return new; end';
-     create trigger codes_still before insert on ledger.codes for each row execute function ledger.still();
-     insert into ledger.filled values (1)`,
-  );
-  await source.ship();
-  const restores = await Restores.of(t, source);
-  const plan = await restores.plan({ target: { type: 'lsn', lsn } });
-  await restores.recover(plan);
-  await promote(plan, guard);
-  const expected = { systemId: source.systemId, timeline: 1, major };
-  return new Estate(server, plan, expected, await temporaryDirectory(t));
-}
 
 for (const major of [15, 18]) {
   test(`a table or a database of PostgreSQL ${major} comes back as it was at a moment`, async (t) => {
-    const estate = await damaged(t, major);
+    const estate = await damagedEstate(t, major, { settings: { wal_level: 'logical' } });
     const { server } = estate;
     const own = await recoveredSource(estate.plan, 'bank');
     const ofThen = (sql: string) => comparing(own, (plain) => plain.query('look', sql));
@@ -440,6 +304,34 @@ for (const major of [15, 18]) {
         ]);
       },
     );
+
+    await t.test('nobody who receives all tables is sent a row of a table that he does not have', async () => {
+      const numbered = { schema: 'ledger', table: 'numbered' };
+      await estate.query('create publication all_of_it for all tables');
+      await estate.query("select pg_create_logical_replication_slot('watcher', 'pgoutput')");
+      const plan = await estate.look({ database: 'bank', way: 'replace', table: numbered });
+      const told = /filled without being published, but belongs to all_of_it as every table does/;
+      assert.match(plan.warnings.join('\n'), told);
+      const { run, kept } = await estate.replace(numbered);
+      const { carry, owner, extracted } = await estate.bring(numbered, 'numbered_then', false);
+      const named = { run: carry.run, into: { ...numbered, table: 'numbered_then' }, owner, about: 'of then' };
+      await onProduction(estate.target, estate.expected, (plain) => giveName(plain, named));
+      const aside = `ledger.${keptTable(numbered, run).table}`;
+      const [found] =
+        await estate.query(`select (select count(*)::int from ${aside}) as kept, (select count(*)::int from ledger.numbered_then) as rows,
+        (select array_agg(relpersistence::text) from pg_class where oid in ('${aside}'::regclass, 'ledger.numbered_then'::regclass)) as persistence`);
+      assert.deepEqual(found, { kept, rows: extracted.rows, persistence: ['p', 'p'] });
+      const sql = `select encode(data, 'escape') as text from pg_logical_slot_peek_binary_changes('watcher', null, null,
+        'proto_version', '1', 'publication_names', 'all_of_it')`;
+      const sent = async () => (await estate.query(sql)).map(({ text = '' }) => text).join('\n');
+      assert.match(await sent(), /R.*ledger\\000numbered\\000/s, 'what is replaced is published');
+      assert.doesNotMatch(await sent(), /holdfast_part|_before_|numbered_then/);
+      // The look itself can see such a thing.
+      await estate.query('create table ledger.plain_before_ as select 1 as n');
+      assert.match(await sent(), /plain_before_/);
+      await estate.query("select pg_drop_replication_slot('watcher')");
+      await estate.query('drop publication all_of_it; drop table ledger.plain_before_, ledger.numbered_then');
+    });
 
     await t.test('a partition alone, and a table that publishes deletes and cannot name its rows', async () => {
       const partition = { schema: 'ledger', table: 'entries_2025' };

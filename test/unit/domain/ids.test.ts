@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRunName, isThrowaway, runId, workflowIds } from '../../../src/domain/ids.ts';
+import { isRunName, runId, workflowIds } from '../../../src/domain/ids.ts';
 
 test('a run of every operation is known by its name, and nothing else is', () => {
   const operations = [
@@ -22,5 +22,4 @@ test('a run of every operation is known by its name, and nothing else is', () =>
   ]) {
     assert.ok(!isRunName(other), other);
   }
-  assert.ok(isThrowaway('part-3f9a1c2b') && !isThrowaway('restore-3f9a1c2b'));
 });

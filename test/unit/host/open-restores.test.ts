@@ -1,7 +1,7 @@
 // What restores have left, by journals and processes on the data's own host and by records elsewhere.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ComponentStatus, OpenRestore } from '../../../src/domain/component-report.ts';
@@ -10,7 +10,7 @@ import { HoldfastError } from '../../../src/errors/index.ts';
 import { notKnownFinding, openRestores, restoreFinding } from '../../../src/host/open-restores.ts';
 import type { RunRecords } from '../../../src/host/run-records.ts';
 import { withRestores } from '../../../src/host/status-additions.ts';
-import { restorePaths } from '../../../src/postgres/recovery/index.ts';
+import { cloneDirectory, restorePaths } from '../../../src/postgres/recovery/index.ts';
 import { holdLock, start } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -19,7 +19,7 @@ const now = new Date('2026-11-25T12:00:00.000Z');
 const here = { host: 'db1', now };
 const elsewhere = { host: 'office', now };
 
-const records = (...runs: RunStatus[]): RunRecords => ({ runs, unread: [] });
+const records = (...runs: RunStatus[]): RunRecords => ({ runs, parts: [], unread: [] });
 const fine = {
   component: 'database/main',
   host: 'db1',
@@ -49,6 +49,22 @@ async function journalOf(t: TestContext, lines: readonly string[]) {
   });
   await writeFile(journal, entries.map((line) => `${line}\n`).join(''));
   return { host: 'db1', dataDirectory };
+}
+
+/** Wherever it is told to be, and at the default place of the component; its work directory is there. */
+async function cloneOf(t: TestContext, lines: readonly string[], head: object = { throwaway: true }) {
+  const main = await journalOf(t, []);
+  const place = cloneDirectory(main.dataDirectory);
+  const { journal, work } = restorePaths(place, 'part-3f9a1c2b');
+  await mkdir(path.dirname(journal), { recursive: true });
+  await mkdir(work, { recursive: true });
+  const text = lines.map((line, index) => {
+    const [step, state, at] = line.split(' ');
+    const data = index === 0 ? { data: { mode: 'beside', dataDirectory: place, ...head } } : {};
+    return JSON.stringify({ at: `2026-11-25T${at}.000Z`, run: 'part-3f9a1c2b', token: 1, step, state, ...data });
+  });
+  await writeFile(journal, text.map((line) => `${line}\n`).join(''));
+  return { ...main, place, work };
 }
 
 const plan = { mode: 'in place', dataDirectory: '/srv/main', keepOldAt: '/srv/main.before' };
@@ -101,6 +117,49 @@ test('one that stopped in the middle is an alarm, but not while somebody is at i
   const soon = { host: 'db1', now: new Date('2026-11-25T10:02:30.000Z') };
   assert.deepEqual(await found(database, records(), soon), [], 'between two steps nobody holds it');
   assert.equal((await found(database, records(), here)).length, 1);
+});
+
+test('what was recovered for a while and is nobody’s any more is told, by its journal and not by its name', async (t) => {
+  const lines = ['plan done 10:00:00', 'recover begin 10:01:00'];
+  const database = await cloneOf(t, lines);
+  const [left] = await found(database, records(), here);
+  const { data } = restorePaths(database.place, 'part-3f9a1c2b');
+  assert.deepEqual(left, {
+    run: 'part-3f9a1c2b',
+    state: 'left',
+    dataDirectory: data,
+    since: '2026-11-25T10:01:00.000Z',
+  });
+  const { severity, message, hint } = restoreFinding(left as OpenRestore);
+  assert.deepEqual([severity, message.includes(data)], ['warning', true]);
+  assert.match(hint, /holdfast stop part-3f9a1c2b/);
+
+  const lock = await holdLock(restorePaths(database.place, 'part-3f9a1c2b').lock);
+  assert.deepEqual(await found(database, records(), here), [], 'somebody is at it');
+  await lock.release();
+  await rm(database.work, { recursive: true });
+  assert.deepEqual(await found(database, records(), here), [], 'nothing is there any more');
+
+  const kept = await cloneOf(t, lines, {});
+  assert.deepEqual(await found(kept, records(), here), [], 'one that was to stay');
+  const removed = await cloneOf(t, [...lines, 'abandon done 10:02:00']);
+  assert.deepEqual(await found(removed, records(), here), []);
+});
+
+test('one that was told to be elsewhere is found by the plan that its run has kept', async (t) => {
+  const { place } = await cloneOf(t, ['plan done 10:00:00']);
+  const parts = [{ run: 'part-3f9a1c2b', component: 'database/main', dataDirectory: place }] as const;
+  const other = { host: 'db1', dataDirectory: '/srv/nowhere' };
+  assert.deepEqual(
+    (await found(other, { ...records(), parts }, here)).map(({ state }) => state),
+    ['left'],
+  );
+  const stuck = status('restorePart', '2026-11-25', {
+    state: 'stuck',
+    data: { partPlan: { recovery: { dataDirectory: place } } },
+  });
+  assert.equal((await found(other, records(stuck), here)).length, 1);
+  assert.deepEqual(await found(other, { ...records(stuck), parts }, elsewhere), [], 'only its host can know');
 });
 
 test('any number of looks at once find one that stopped, and write nothing into its lock', async (t) => {
@@ -167,7 +226,7 @@ test('a clone that cannot be looked at hides no swap that stopped, and is a warn
 test('records that cannot be read hide no others, and are told', async (t) => {
   const error = new HoldfastError('OBJECT_DAMAGED', 'its bytes are others');
   const unreadOf = (name: string, storedAt: string) => ({ record: { run: name, storedAt: new Date(storedAt) }, error });
-  const damaged = { runs: [swapped], unread: [unreadOf('confirm-1', '2026-11-25')] };
+  const damaged = { runs: [swapped], parts: [], unread: [unreadOf('confirm-1', '2026-11-25')] };
   const left = await openRestores(database, damaged, elsewhere);
   assert.deepEqual(
     left.found.map(({ state }) => state),
@@ -178,14 +237,17 @@ test('records that cannot be read hide no others, and are told', async (t) => {
   assert.ok(message.includes('the record of confirm-1: its bytes are others'));
   assert.match(hint, /journals on host 'db1'/);
 
-  const none = withRestores(fine, await openRestores(database, { runs: [], unread: [{ error }] }, elsewhere));
+  const none = withRestores(
+    fine,
+    await openRestores(database, { runs: [], parts: [], unread: [{ error }] }, elsewhere),
+  );
   assert.deepEqual([none.state, none.restores], ['unknown', undefined]);
 
-  const before = { runs: [swapped], unread: [unreadOf('restore-1', '2026-11-20')] };
+  const before = { runs: [swapped], parts: [], unread: [unreadOf('restore-1', '2026-11-20')] };
   assert.deepEqual((await openRestores(database, before, elsewhere)).notKnown, [], 'the next restore was let begin');
 
   const own = await journalOf(t, ['plan done 10:00:00', 'swap done 10:02:00', 'confirm done 10:05:00']);
-  const serving = await openRestores(own, { runs: [], unread: [unreadOf('restore-1', '2026-11-20')] }, here);
+  const serving = await openRestores(own, { runs: [], parts: [], unread: [unreadOf('restore-1', '2026-11-20')] }, here);
   assert.deepEqual(
     serving.notKnown.map(({ of }) => of),
     ['server'],

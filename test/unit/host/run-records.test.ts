@@ -36,9 +36,35 @@ test('restores and what ended them are read however many backups came after', as
   assert.equal((await readHistory(vaultOf([...old, ...backups]))).length, 200);
 });
 
+test('parts without a result are told with where they recover to, and one that cannot be read is not known', async () => {
+  const plans: Record<string, object> = { 'part-1': { recovery: { dataDirectory: '/srv/clone' } } };
+  const at = new Date(FIRST_MS);
+  const names = [
+    ...['part-1', 'part-2', 'part-3'].map((run) => ({ run, name: 'part', storedAt: at })),
+    { run: 'part-2', name: 'result', storedAt: at },
+  ];
+  const { runs, parts, unread } = await readRunRecords({
+    listRecords: async () => names,
+    getRecord: async (run: string, name: string) => {
+      if (run === 'part-3') throw new HoldfastError('OBJECT_DAMAGED', `${run} is damaged`);
+      return { run, component: 'database/a', startedAt: '2026-01-01', ...(name === 'part' ? plans[run] : {}) };
+    },
+  });
+  assert.deepEqual(
+    runs.map(({ run }) => run),
+    ['part-2'],
+  );
+  assert.deepEqual(parts, [{ run: 'part-1', component: 'database/a', dataDirectory: '/srv/clone' }]);
+  assert.deepEqual(
+    unread.map(({ record }) => record?.run),
+    ['part-3'],
+  );
+  assert.deepEqual(recordsOf({ runs, parts, unread }, 'database/b').parts, []);
+});
+
 test('a damaged record hides no other, and one of a restore is named', async () => {
   const vault = vaultOf([...old, 'backup-1', 'backup-2'], ['rollback-1', 'backup-1']);
-  const { runs, unread } = await readRunRecords(vault);
+  const { runs, parts, unread } = await readRunRecords(vault);
   assert.deepEqual(
     runs.map(({ run }) => run),
     ['backup-2', 'confirm-1b', 'restore-1'],
@@ -48,7 +74,7 @@ test('a damaged record hides no other, and one of a restore is named', async () 
     [['rollback-1', 'OBJECT_DAMAGED']],
   );
   await assert.rejects(readHistory(vault), { code: 'OBJECT_DAMAGED' });
-  const ofB = recordsOf({ runs, unread }, 'database/b');
+  const ofB = recordsOf({ runs, parts, unread }, 'database/b');
   assert.deepEqual(
     ofB.runs.map(({ run }) => run),
     ['confirm-1b'],

@@ -10,7 +10,7 @@ import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
-import { blockersOfName } from '../table/plan-part.ts';
+import { blockersOfName } from '../table/part-blockers.ts';
 import { comparing } from '../table/sessions.ts';
 import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';

@@ -15,6 +15,7 @@ import { isEqual, rowSum } from './row-sum.ts';
 import { type ClusterSeen, comparing, onProduction } from './sessions.ts';
 import { lookAtTable } from './table-facts.ts';
 import { passingMark, passingSchema, passingSchemasLike, quoted } from './table-names.ts';
+import { hasReceivers, logTables, receiversOfNew, unlogTables } from './unpublished.ts';
 
 export interface CarryRequest {
   readonly run: string;
@@ -32,6 +33,8 @@ export interface Extracted extends RowSum {
   /** What was summed; all of what `rows` is about. */
   readonly columns: readonly string[];
   readonly tables: number;
+  /** Default: a table. */
+  readonly extent?: Extent;
 }
 
 /** `only rows`: neither indexes nor constraints, for rows that move on into a table that is there. */
@@ -70,17 +73,20 @@ export async function extractApart(
   ];
   await runProgram(tools, 'pg_dump', args, { client: clientEnvironment(own), signal });
   const { tables } = await verifyDump(tools, dump, signal);
-  const sum = await comparing(own, (plain) =>
-    rowSum(plain, quoted({ schema: passingSchema(run), table: as }), columns),
+  const sum = await comparing(
+    own,
+    (plain) => rowSum(plain, quoted({ schema: passingSchema(run), table: as }), columns),
+    signal,
   );
-  return { ...sum, columns, tables };
+  return { ...sum, columns, tables, extent };
 }
 
 const dumpDirectory = (directory: string) => path.join(directory, 'table');
 
 /**
  * Fills the schema of passage and compares the rows with what was extracted. What an earlier attempt, or a run of the component that was
- * ended from outside, has left is dropped first. Throws `RECOVERY_MISMATCH`, `TARGET_UNFIT`, and what pg_restore complains of.
+ * ended from outside, has left is dropped first. Nobody is sent the rows: rows that only pass are never logged, and a table is made permanent when it is
+ * full, where somebody would be. Throws `RECOVERY_MISMATCH`, `TARGET_UNFIT`, and what pg_restore complains of.
  */
 export async function loadApart(
   target: Source,
@@ -89,13 +95,15 @@ export async function loadApart(
   request: CarryRequest,
   extracted: Extracted,
 ): Promise<void> {
-  const { run, as, directory, jobs, signal } = request;
+  const { run, as, directory, signal } = request;
   const schema = passingSchema(run);
-  await onProduction(target, expected, async (plain) => {
+  const isPassing = extracted.extent === 'only rows';
+  const isUnlogged = await onProduction(target, expected, async (plain) => {
     await dropPassing(plain, request);
     await plain.query('make a schema', `create schema ${pg.escapeIdentifier(schema)}`);
     const mark = pg.escapeLiteral(passingMark(request));
     await plain.query('mark the schema', `comment on schema ${pg.escapeIdentifier(schema)} is ${mark}`);
+    return isPassing || hasReceivers(await receiversOfNew(plain, schema));
   });
   const dump = dumpDirectory(directory);
   const { entries } = await verifyDump(tools, dump, signal);
@@ -103,17 +111,29 @@ export async function loadApart(
   // The schema is there, made by a session that had proved which cluster this is: elsewhere the programs find none.
   const lines = entries.filter(({ kind }) => kind !== 'SCHEMA').map(({ line }) => line);
   await writeFile(list, `${lines.join('\n')}\n`, { mode: 0o600 });
+  await restoreSections(target, tools, request, list, ['pre-data']);
+  if (isUnlogged) await onProduction(target, expected, (plain) => unlogTables(plain, schema), signal);
+  await restoreSections(target, tools, request, list, ['data', 'post-data']);
+  const finish = async (plain: PlainConnection) => {
+    if (isUnlogged && !isPassing) await logTables(plain, schema);
+    await compareApart(plain, { schema, table: as }, extracted);
+  };
+  await onProduction(target, expected, finish, signal);
+}
+
+async function restoreSections(
+  target: Source,
+  tools: PostgresTools,
+  { directory, jobs, signal }: CarryRequest,
+  list: string,
+  sections: readonly string[],
+): Promise<void> {
   const args = [
-    '--exit-on-error',
-    '--no-password',
-    '--no-owner',
-    '--no-privileges',
-    `--jobs=${jobs}`,
-    `--use-list=${list}`,
+    ...['--exit-on-error', '--no-password', '--no-owner', '--no-privileges'],
+    ...sections.map((section) => `--section=${section}`),
+    ...[`--jobs=${jobs}`, `--use-list=${list}`, databaseArgument(target.database ?? ''), dumpDirectory(directory)],
   ];
-  const client = clientEnvironment(target);
-  await runProgram(tools, 'pg_restore', [...args, databaseArgument(target.database ?? ''), dump], { client, signal });
-  await onProduction(target, expected, (plain) => compareApart(plain, { schema, table: as }, extracted));
+  await runProgram(tools, 'pg_restore', args, { client: clientEnvironment(target), signal });
 }
 
 /** Throws `RECOVERY_MISMATCH`: what arrived is not what was taken. */
@@ -142,6 +162,14 @@ export async function dropPassing(
     passingSchemasLike(request.run),
     passingMark(request),
   ]);
-  for (const { name } of found)
+  for (const { name } of found) {
+    await plain.query('end who still loads', loadersSql, [name]);
     await plain.query('drop what was left', `drop schema ${pg.escapeIdentifier(name)} cascade`);
+  }
 }
+
+/** Sessions of programs that were killed: one that makes an index notices it only when it is made. */
+const loadersSql = `select pg_terminate_backend(pid) as told from pg_stat_activity where application_name = 'holdfast'
+  and usename = current_user and datname = current_database() and pid <> pg_backend_pid() and pid in (select l.pid from pg_locks l
+    join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
+    where l.database = (select oid from pg_database where datname = current_database()) and n.nspname = $1)`;

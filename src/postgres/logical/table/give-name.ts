@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { TableName } from '../../../domain/part.ts';
 import { fail, HoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
-import { inTransaction } from './sessions.ts';
+import { beOnlySession, inTransaction } from './sessions.ts';
 import { lookAtTable } from './table-facts.ts';
 import { passingSchema, plainName, quoted, tableMark } from './table-names.ts';
 
@@ -27,7 +27,8 @@ const partsSql = `select format('alter table %s set schema ', c.oid::regclass) a
 /** Answers with what a person should know. Throws `TARGET_UNFIT` when a name is taken by now. Done again after it was done it changes nothing. */
 export async function giveName(plain: PlainConnection, request: NameRequest): Promise<readonly string[]> {
   const { run, into, owner, about, check } = request;
-  if (await isBroughtBack(plain, into, run)) return [];
+  const before = await namedBefore(plain, request);
+  if (before !== undefined) return before;
   const schema = passingSchema(run);
   const to = pg.escapeIdentifier(into.schema);
   const parts = await plain.query<{ move: string; place: string | null; name: string }>('list its parts', partsSql, [
@@ -35,7 +36,6 @@ export async function giveName(plain: PlainConnection, request: NameRequest): Pr
   ]);
   if (!parts.some(({ name }) => name === into.table)) fail('JOURNAL_STATE', `'${schema}' does not hold the table`);
   const own = (await lookAtTable(plain, { schema, table: into.table }))?.comment ?? undefined;
-  let isGiven = true;
   try {
     await inTransaction(
       plain,
@@ -45,7 +45,7 @@ export async function giveName(plain: PlainConnection, request: NameRequest): Pr
           if (place === null) continue;
           const table = quoted({ schema: into.schema, table: name });
           await closeTo(plain, table);
-          isGiven = (await giveTo(plain, table, owner)) && isGiven;
+          await giveTo(plain, table, owner);
         }
         await markTable(plain, into, [own, about, tableMark(run)].filter((line) => line !== undefined).join('\n'));
         await plain.query('drop the schema of passage', `drop schema ${pg.escapeIdentifier(schema)}`);
@@ -55,11 +55,24 @@ export async function giveName(plain: PlainConnection, request: NameRequest): Pr
   } catch (error) {
     throw taken(error, into);
   }
-  return isGiven
-    ? []
-    : [
-        `the role '${owner}', whose table it was, is not there or cannot be given to: it belongs to the role that loads`,
-      ];
+  return await ownerWarnings(plain, request);
+}
+
+/** What `giveName` has answered, where an earlier attempt of the run has done it; from here on no other one is at it. */
+export async function namedBefore(
+  plain: PlainConnection,
+  request: NameRequest,
+): Promise<readonly string[] | undefined> {
+  const { run, into, check } = request;
+  await beOnlySession(plain, run, check);
+  return (await isBroughtBack(plain, into, run)) ? await ownerWarnings(plain, request) : undefined;
+}
+
+async function ownerWarnings(plain: PlainConnection, { into, owner }: NameRequest): Promise<readonly string[]> {
+  if ((await lookAtTable(plain, into))?.owner === owner) return [];
+  return [
+    `the role '${owner}', whose table it was, is not there or cannot be given to: it belongs to the role that loads`,
+  ];
 }
 
 /** Default privileges of a schema must not open to others what its owner's grants did not. */
@@ -73,16 +86,14 @@ export async function closeTo(plain: PlainConnection, table: string): Promise<vo
 
 const NOT_GIVEN: readonly unknown[] = ['42501', '42704'];
 
-/** False: the role is not there, or cannot be given to. Inside of a transaction. */
-export async function giveTo(plain: PlainConnection, table: string, owner: string): Promise<boolean> {
+/** It stays whose it is where the role is not there, or cannot be given to. Inside of a transaction. */
+export async function giveTo(plain: PlainConnection, table: string, owner: string): Promise<void> {
   await plain.query('begin to give it', 'savepoint giving');
   try {
     await plain.query('give it to its owner', `alter table ${table} owner to ${pg.escapeIdentifier(owner)}`);
-    return true;
   } catch (error) {
     if (!(error instanceof HoldfastError) || !NOT_GIVEN.includes(error.details?.sqlstate)) throw error;
     await plain.query('keep it', 'rollback to savepoint giving');
-    return false;
   }
 }
 

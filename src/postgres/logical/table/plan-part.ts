@@ -1,19 +1,20 @@
 // What bringing back a part of a cluster means for production as it is today: what it is called, what hangs on it, and what is in the way; nothing is touched.
 
 import { createHash } from 'node:crypto';
-import { closest } from '../../../domain/closest.ts';
 import { isRunName } from '../../../domain/ids.ts';
-import type { PartPlan, PartWay, TableName } from '../../../domain/part.ts';
-import { type ErrorCode, type ErrorData, fail, HoldfastError, toHoldfastError } from '../../../errors/index.ts';
+import type { PartPlan, PartWay, ProductionRoom, TableName } from '../../../domain/part.ts';
+import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { inDatabase } from '../client-environment.ts';
 import { holderHint, isLockTimeout } from './lock-timeout.ts';
-import { needsReplica } from './replace-rows.ts';
-import { clusterOf, comparing } from './sessions.ts';
-import { requireRows } from './set-apart.ts';
-import { lookAtTable, type TableFacts, tablesLike } from './table-facts.ts';
+import { blocker, blockersOf } from './part-blockers.ts';
+import { roomOfDatabase, roomOfTable } from './plan-room.ts';
+import { lackOfRoom, roomWarnings } from './production-room.ts';
+import { type ClusterSeen, clusterOf, comparing } from './sessions.ts';
+import { lookAtTable, type TableFacts } from './table-facts.ts';
 import { keptTable, plainName } from './table-names.ts';
+import { type Receivers, receiversOfNew } from './unpublished.ts';
 
 export interface PartRequest {
   readonly run: string;
@@ -26,6 +27,8 @@ export interface PartRequest {
   readonly as?: TableName;
   /** Of `into`: the new database. */
   readonly into?: string;
+  /** Where the moment is recovered, and what that takes without what is taken out of it: it may be one of production's file systems. */
+  readonly recovery?: { readonly directory: string; readonly neededBytes: number };
 }
 
 export type PartFacts = Omit<PartPlan, 'run' | 'component' | 'host' | 'recovery'>;
@@ -48,36 +51,17 @@ async function databaseOf(
 
 /** Throws the `DATABASE_…` errors of connecting, `USAGE`, `NOT_FOUND`; what is in the way of the rest is among the blockers. */
 export async function lookAtPart(target: Source, request: PartRequest, recoveredSystemId: string): Promise<PartFacts> {
-  const server = await comparing(target, async (plain) => ({
-    production: await clusterOf(plain),
-    mayMakeDatabases: await mayMakeDatabases(plain),
-    ...(await databaseOf(plain, request.database)),
-  }));
-  const { production, name: database, all, mayMakeDatabases: mayMake } = server;
+  const server = await comparing(target, (plain) => lookAtServer(plain, request));
+  const { production, name: database, all } = server;
   const blockers: ErrorData[] = [];
   if (production.systemId !== recoveredSystemId) {
     const message = `the server that it would go into is cluster ${production.systemId}, the vault has ${recoveredSystemId}`;
     blockers.push(new HoldfastError('DATABASE_IDENTITY', message).toJSON());
   }
-  if (request.way === 'into' || request.table === undefined) {
-    const role =
-      mayMake === true
-        ? []
-        : [
-            blocker(
-              'DATABASE_PRIVILEGE',
-              `the role ${mayMake} may not make databases`,
-              `run: ALTER ROLE ${mayMake} CREATEDB;`,
-            ),
-          ];
-    return withDigest(
-      request,
-      lookAtDatabase(request, { production, database, all, blockers: [...blockers, ...role] }),
-    );
-  }
+  const { table } = request;
+  if (table === undefined) return withDigest(request, lookAtDatabase(request, { ...server, database, blockers }));
   if (!all.includes(database))
     fail('NOT_FOUND', `there is no database '${database}' today`, { hint: `databases: ${all.join(', ')}` });
-  const { table } = request;
   const held = (error: unknown): never => {
     if (!isLockTimeout(error)) throw error;
     return fail('LOCKED', `'${plainName(table)}' is held by somebody: it could not be looked at`, {
@@ -85,12 +69,53 @@ export async function lookAtPart(target: Source, request: PartRequest, recovered
       cause: error,
     });
   };
-  const facts = await comparing(inDatabase(target, database), async (plain) => {
+  const look = async (plain: PlainConnection) => {
     const today = await lookAtTable(plain, table);
-    for (const blocker of await blockersOf(plain, request, table, today)) blockers.push(blocker);
-    return today;
-  }).catch(held);
-  return withDigest(request, describeTable(request, { production, database, table, blockers, today: facts }));
+    blockers.push(...(await blockersOf(plain, request, table, today)));
+    const receivers = await receiversOfNew(plain, newTableSchema(request, table));
+    return { today, receivers, room: await roomOfTable(plain, request, { production, today }) };
+  };
+  const { today, receivers, room } = await comparing(inDatabase(target, database), look).catch(held);
+  blockers.push(...lacking(room));
+  const base = { production, database, table, blockers, today, receivers, room };
+  return withDigest(request, describeTable(request, base));
+}
+
+/** Where a table is made that stays: the one under another name, or the one that keeps the present rows. */
+function newTableSchema({ way, as }: PartRequest, { schema }: TableName): string {
+  return way === 'as' ? (as?.schema ?? schema) : schema;
+}
+
+function lacking(room: ProductionRoom | undefined): readonly ErrorData[] {
+  return room === undefined ? [] : lackOfRoom(room).map((error) => error.toJSON());
+}
+
+interface Server extends Awaited<ReturnType<typeof databaseOf>> {
+  readonly production: ClusterSeen;
+  readonly mayMakeDatabases: true | string;
+  readonly subscriptions: readonly string[];
+  /** Of the whole database, where it is there and may be asked. */
+  readonly databaseBytes?: number;
+  readonly room?: ProductionRoom;
+}
+
+async function lookAtServer(plain: PlainConnection, request: PartRequest): Promise<Server> {
+  const production = await clusterOf(plain);
+  const named = await databaseOf(plain, request.database);
+  const server = { production, ...named, mayMakeDatabases: await mayMakeDatabases(plain) };
+  if (request.table !== undefined) return { ...server, subscriptions: [] };
+  const subscriptions = await subscriptionsOf(plain, named.name);
+  const databaseBytes = await databaseSize(plain, named.name);
+  if (databaseBytes === undefined) return { ...server, subscriptions };
+  const room = await roomOfDatabase(plain, request, production.systemId, databaseBytes);
+  return { ...server, subscriptions, databaseBytes, room };
+}
+
+async function databaseSize(plain: PlainConnection, name: string): Promise<number | undefined> {
+  const sql = `select pg_database_size(oid)::text as size from pg_database where datname = $1
+    and (has_database_privilege(oid, 'connect') or pg_has_role('pg_read_all_stats', 'usage'))`;
+  const [row] = await plain.query<{ size: string }>('measure the database', sql, [name]);
+  return row && Number(row.size);
 }
 
 /** True, or the name of the role that may not. */
@@ -101,31 +126,52 @@ async function mayMakeDatabases(plain: PlainConnection): Promise<true | string> 
   return row?.may === true ? true : String(row?.role);
 }
 
+async function subscriptionsOf(plain: PlainConnection, database: string): Promise<readonly string[]> {
+  const sql = `select subname::text as name from pg_subscription join pg_database d on d.oid = subdbid
+    where datname = $1 order by 1`;
+  return (await plain.query<{ name: string }>('list its subscriptions', sql, [database])).map(({ name }) => name);
+}
+
 type Base = Pick<PartFacts, 'production' | 'database'> & { readonly blockers: readonly ErrorData[] };
 
-function lookAtDatabase(
-  request: PartRequest,
-  base: Base & { readonly all: readonly string[] },
-): Omit<PartFacts, 'digest'> {
-  const { production, database, all, blockers } = base;
+function lookAtDatabase(request: PartRequest, base: Base & Server): Omit<PartFacts, 'digest'> {
+  const { production, database, all, subscriptions, mayMakeDatabases: mayMake, databaseBytes, room } = base;
   const into = request.into ?? database;
+  const role =
+    mayMake === true
+      ? []
+      : [
+          blocker(
+            'DATABASE_PRIVILEGE',
+            `the role ${mayMake} may not make databases`,
+            `run: ALTER ROLE ${mayMake} CREATEDB;`,
+          ),
+        ];
   const taken = all.includes(into)
     ? [blocker('TARGET_UNFIT', `database '${into}' is there already`, 'choose another name with `--into NAME`')]
     : [];
+  const left = `its subscriptions do not come with it, whose slots are in use: ${subscriptions.join(', ')}`;
   return {
     ...{ production, database, way: 'into', into },
     what: `database ${database}`,
+    ...(databaseBytes === undefined ? {} : { databaseBytes }),
+    ...(room && { room }),
     notes: ['loaded and counted under a passing name first, then given its own; nothing that is there is touched'],
-    warnings: [],
-    ...listed([...blockers, ...taken]),
+    warnings: [...(subscriptions.length === 0 ? [] : [left]), ...(room ? roomWarnings(room) : [])],
+    ...listed([...base.blockers, ...role, ...taken, ...lacking(room)]),
   };
 }
 
 function describeTable(
   request: PartRequest,
-  base: Base & { readonly table: TableName; readonly today: TableFacts | undefined },
+  base: Base & {
+    readonly table: TableName;
+    readonly today: TableFacts | undefined;
+    readonly receivers: Receivers;
+    readonly room: ProductionRoom | undefined;
+  },
 ): Omit<PartFacts, 'digest'> {
-  const { production, database, table, today, blockers } = base;
+  const { production, database, table, today, receivers, room, blockers } = base;
   const isReplace = request.way === 'replace';
   const into = isReplace ? table : (request.as ?? table);
   return {
@@ -134,7 +180,12 @@ function describeTable(
     ...(isReplace ? { keptAs: keptName(table, request.run) } : {}),
     ...(today === undefined ? {} : { today: todayOf(today) }),
     notes: isReplace ? replaceNotes : asNotes,
-    warnings: today === undefined ? [] : warningsOf(today, isReplace),
+    ...(room && { room }),
+    warnings: [
+      ...(today === undefined ? [] : warningsOf(today, isReplace)),
+      ...receiverWarnings(receivers, isReplace),
+      ...(room ? roomWarnings(room) : []),
+    ],
     ...listed(blockers),
   };
 }
@@ -214,150 +265,18 @@ function warningsOf({ dependencies }: TableFacts, isReplace: boolean): readonly 
   ];
 }
 
-function blocker(code: ErrorCode, message: string, hint: string): ErrorData {
-  return new HoldfastError(code, message, { hint }).toJSON();
-}
-
-interface Rights extends Record<string, unknown> {
-  readonly role: string;
-  readonly database: string;
-  readonly isSuper: boolean;
-  readonly seesAll: boolean;
-  readonly mayMakeSchemas: boolean;
-  readonly hasSchema: boolean;
-  readonly mayMakeTables: boolean;
-  readonly owns: boolean;
-  readonly mayReplicate: boolean;
-}
-
-const rightsSql = `select quote_ident(current_user) as role, quote_ident(current_database()) as database, rolsuper as "isSuper",
-  rolsuper or rolbypassrls as "seesAll", has_database_privilege(current_database(), 'create') as "mayMakeSchemas",
-  exists (select from pg_namespace where nspname = $1) as "hasSchema",
-  coalesce((select has_schema_privilege(oid, 'create') from pg_namespace where nspname = $1), false) as "mayMakeTables",
-  coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = $2), false) as owns,
-  has_parameter_privilege('session_replication_role', 'set') as "mayReplicate" from pg_roles where rolname = current_user`;
-
-async function blockersOf(
-  plain: PlainConnection,
-  request: PartRequest,
-  table: TableName,
-  today: TableFacts | undefined,
-): Promise<readonly ErrorData[]> {
-  if (request.way === 'as') {
-    const unlogged = today?.isUnlogged === true ? unfitFor(today, table) : undefined;
-    return [...(unlogged ? [unlogged] : []), ...(await blockersOfName(plain, request.as ?? table))];
-  }
-  const rights = await rightsIn(plain, table, today?.owner ?? '');
-  return [...(await blockersOfReplace(plain, table, today, rights)), ...rightsLacking(table, rights)];
-}
-
-async function rightsIn(plain: PlainConnection, { schema }: TableName, owner: string): Promise<Rights> {
-  const [rights] = await plain.query<Rights>('ask for rights', rightsSql, [schema, owner]);
-  return rights as Rights;
-}
-
-function rightsLacking(
-  { schema }: TableName,
-  { role, database, mayMakeSchemas, hasSchema, mayMakeTables }: Rights,
-): ErrorData[] {
-  const grant = (statement: string) =>
-    blocker('DATABASE_PRIVILEGE', `the role ${role} may not load into ${database}`, `run: ${statement}`);
-  if (!hasSchema)
-    return [
-      blocker('TARGET_UNFIT', `there is no schema '${schema}' in ${database}`, `make it: CREATE SCHEMA "${schema}"`),
-    ];
+/** Rows that are brought back are new to nobody but the subscriber of every table, who has no such table. */
+function receiverWarnings({ publications, slots }: Receivers, isReplace: boolean): readonly string[] {
+  const what = isReplace ? 'the table that keeps the present rows' : 'the table under its new name';
+  const silent = `${what} is filled without being published`;
   return [
-    ...(mayMakeSchemas ? [] : [grant(`GRANT CREATE ON DATABASE ${database} TO ${role};`)]),
-    ...(mayMakeTables ? [] : [grant(`GRANT CREATE, USAGE ON SCHEMA "${schema}" TO ${role};`)]),
+    ...(publications.length === 0
+      ? []
+      : [
+          `${silent}, but belongs to ${publications.join(', ')} as every table does: subscriptions that are refreshed ask for it, and stop where they have no such table`,
+        ]),
+    ...(slots.length === 0 ? [] : [`${silent}; what reads ${slots.join(', ')} meets it when it is written to later`]),
   ];
-}
-
-/** Whether a table may go under this name: it is free, its schema is there, the role may make it. */
-export async function blockersOfName(plain: PlainConnection, into: TableName): Promise<ErrorData[]> {
-  const rights = await rightsIn(plain, into, '');
-  if ((await lookAtTable(plain, into)) === undefined) return rightsLacking(into, rights);
-  const taken = blocker(
-    'TARGET_UNFIT',
-    `'${plainName(into)}' is there already`,
-    'choose another name with `--as NAME`',
-  );
-  return [taken, ...rightsLacking(into, rights)];
-}
-
-async function blockersOfReplace(
-  plain: PlainConnection,
-  table: TableName,
-  today: TableFacts | undefined,
-  { role, owns, isSuper, seesAll, mayReplicate }: Rights,
-): Promise<ErrorData[]> {
-  const name = plainName(table);
-  if (today === undefined) {
-    const near = closest(name, await tablesLike(plain, table));
-    const meant = near === undefined ? '' : `did you mean '${near}'? `;
-    return [
-      blocker(
-        'NOT_FOUND',
-        `there is no table '${name}' today whose rows could be replaced`,
-        `${meant}\`--as NAME\` loads it as it was`,
-      ),
-    ];
-  }
-  const unfit = unfitFor(today, table);
-  if (unfit !== undefined) return [unfit];
-  const blockers: ErrorData[] = [];
-  if (!isSuper && !owns) {
-    blockers.push(
-      blocker(
-        'DATABASE_PRIVILEGE',
-        `the role ${role} does not own '${name}'`,
-        `run: GRANT "${today.owner}" TO ${role};`,
-      ),
-    );
-  }
-  if (!isSuper && !mayReplicate && needsReplica(today)) {
-    const statement = `GRANT SET ON PARAMETER session_replication_role TO ${role};`;
-    blockers.push(
-      blocker(
-        'DATABASE_PRIVILEGE',
-        `'${name}' has triggers, rules or foreign keys, which ${role} may not keep still`,
-        `run: ${statement}`,
-      ),
-    );
-  }
-  const { references, referencedBy } = today.dependencies;
-  for (const other of await unreadable(plain, [...references, ...referencedBy])) {
-    const message = `the role ${role} may not read ${other}, which a foreign key ties to '${name}'`;
-    blockers.push(blocker('DATABASE_PRIVILEGE', message, `run: GRANT SELECT ON ${other} TO ${role};`));
-  }
-  if (today.isForced && !seesAll) {
-    blockers.push(
-      blocker('DATABASE_PRIVILEGE', `row-level security is forced on '${name}'`, `run: ALTER ROLE ${role} BYPASSRLS;`),
-    );
-  }
-  if (today.publishesDeletes && !today.hasReplicaIdentity) {
-    const statement = `ALTER TABLE ${name} REPLICA IDENTITY FULL;`;
-    blockers.push(
-      blocker('TARGET_UNFIT', `'${name}' publishes deletes and has no replica identity`, `give it one: ${statement}`),
-    );
-  }
-  return blockers;
-}
-
-/** Of tables whose foreign keys are asked for at the end. */
-async function unreadable(plain: PlainConnection, tables: readonly string[]): Promise<readonly string[]> {
-  const sql = `select oid::regclass::text as name from pg_class where relkind in ('r', 'p') and oid::regclass::text = any($1::text[])
-    and not has_table_privilege(oid, 'select') order by 1`;
-  return (await plain.query<{ name: string }>('ask for rights', sql, [tables])).map(({ name }) => name);
-}
-
-/** What can be told of today's table tells of what a recovery would find, too. */
-function unfitFor(today: TableFacts, table: TableName): ErrorData | undefined {
-  try {
-    requireRows(today, table);
-    return undefined;
-  } catch (error) {
-    return toHoldfastError(error).toJSON();
-  }
 }
 
 function listed(blockers: readonly ErrorData[]): Pick<PartFacts, 'blockers'> {
@@ -366,8 +285,16 @@ function listed(blockers: readonly ErrorData[]): Pick<PartFacts, 'blockers'> {
 
 /** Not the name of the kept table, which has the run in it, and not what changes by itself: sizes, slots that come and go, and the words about them. */
 function withDigest(request: PartRequest, facts: Omit<PartFacts, 'digest'>): PartFacts {
-  const { keptAs: _, notes: __, warnings: ___, today, ...rest } = facts;
-  const { subscribers: ____, ...hangs } = today?.dependencies ?? { subscribers: 0 };
-  const decided = { ...rest, table: request.table, owner: today?.owner, columns: today?.columns, hangs };
+  const { keptAs: _, notes: __, warnings: ___, room: ____, databaseBytes: _____, today, blockers, ...rest } = facts;
+  const others = blockers?.filter(({ code }) => code !== 'NO_SPACE') ?? [];
+  const { subscribers: ______, ...hangs } = today?.dependencies ?? { subscribers: 0 };
+  const decided = {
+    ...rest,
+    ...listed(others),
+    table: request.table,
+    owner: today?.owner,
+    columns: today?.columns,
+    hangs,
+  };
   return { ...facts, digest: createHash('sha256').update(JSON.stringify(decided)).digest('hex').slice(0, 16) };
 }

@@ -11,10 +11,12 @@ import { fitColumns } from './fit-columns.ts';
 import { proveForeignKeys } from './foreign-keys.ts';
 import { closeTo, giveTo, isBroughtBack, markTable } from './give-name.ts';
 import { holderHint, isLockTimeout } from './lock-timeout.ts';
+import { sharesOf } from './production-room.ts';
 import { isEqual, rowSum } from './row-sum.ts';
-import { inTransaction } from './sessions.ts';
+import { beOnlySession, inTransaction } from './sessions.ts';
 import { columnsOf, lookAtTable, type TableFacts } from './table-facts.ts';
 import { keptTable, passingSchema, plainName, quoted, tableMark } from './table-names.ts';
+import { hasReceivers, receiversOfNew } from './unpublished.ts';
 
 export interface ReplaceRequest {
   readonly run: string;
@@ -50,8 +52,9 @@ const LOCK: LockTries = { waitMs: 2_000, tries: 10, pauseMs: 3_000 };
  */
 export async function replaceRows(plain: PlainConnection, request: ReplaceRequest): Promise<ReplacedRows> {
   const { run, table, signal, onWaiting, lock = LOCK, check } = request;
+  const before = await replacedBefore(plain, request);
+  if (before !== undefined) return before;
   const kept = keptTable(table, run);
-  if (await isBroughtBack(plain, kept, run)) return await countKept(plain, kept);
   const mayCommit = async () => {
     signal.throwIfAborted();
     await check?.();
@@ -71,6 +74,16 @@ export async function replaceRows(plain: PlainConnection, request: ReplaceReques
   }
 }
 
+/** What `replaceRows` has answered, where an earlier attempt of the run has done it; from here on no other one is at it. */
+export async function replacedBefore(
+  plain: PlainConnection,
+  { run, table, check }: Pick<ReplaceRequest, 'run' | 'table' | 'check'>,
+): Promise<ReplacedRows | undefined> {
+  await beOnlySession(plain, run, check);
+  const kept = keptTable(table, run);
+  return (await isBroughtBack(plain, kept, run)) ? await countKept(plain, kept) : undefined;
+}
+
 async function countKept(plain: PlainConnection, kept: TableName): Promise<ReplacedRows> {
   const [row] = await plain.query<{ n: string }>(
     'count what is kept',
@@ -88,12 +101,8 @@ async function exchange(plain: PlainConnection, request: ReplaceRequest, kept: T
   await plain.query('lock the table', `lock table ${only}${quoted(table)} in exclusive mode`);
   const facts = (await lookAtTable(plain, table)) ?? gone(table);
   const passing = { schema: passingSchema(run), table: table.table };
-  const source = await lookAtTable(plain, passing);
-  if (!source) {
-    // An attempt before this one was not told that it had committed, and became visible while the lock was waited for.
-    if (await isBroughtBack(plain, kept, run)) return await countKept(plain, kept);
-    return fail('JOURNAL_STATE', `'${passing.schema}' does not hold the rows`);
-  }
+  const source =
+    (await lookAtTable(plain, passing)) ?? fail('JOURNAL_STATE', `'${passing.schema}' does not hold the rows`);
   const { columns, warnings } = fitColumns(table, await columnsOf(plain, source.oid), facts.columns);
   if (columns.join('\n') !== extracted.columns.join('\n')) {
     fail('PLAN_CHANGED', `the columns of '${plainName(table)}' were changed meanwhile`, { hint: 'start it again' });
@@ -122,7 +131,7 @@ async function exchange(plain: PlainConnection, request: ReplaceRequest, kept: T
       'RECOVERY_MISMATCH',
       `'${plainName(table)}' would have ${found.rows} rows with the sum ${found.sum}, recovered were ${extracted.rows} with ${extracted.sum}`,
       {
-        hint: 'a trigger that always fires may change them; nothing was changed',
+        hint: 'a trigger that always fires may change them, and a crash of the server empties what only passes; nothing was changed: start it again',
       },
     );
   }
@@ -151,9 +160,15 @@ interface Keeping {
   readonly facts: TableFacts;
 }
 
+/** Where the table is, whatever new ones get by default; and so that nobody is sent the rows who receives every table. */
 async function keepAside(plain: PlainConnection, { own, kept, facts }: Keeping): Promise<number> {
   const name = quoted(kept);
-  await plain.query('keep the present rows', `create table ${name} as select * from ${own}`);
+  const [most] = await sharesOf(plain, facts.tree);
+  const space = most === undefined ? '' : ` tablespace ${pg.escapeIdentifier(most.space)}`;
+  const isReceived = hasReceivers(await receiversOfNew(plain, kept.schema));
+  const make = `create ${isReceived ? 'unlogged ' : ''}table ${name}${space} as select * from ${own}`;
+  await plain.query('keep the present rows', make);
+  if (isReceived) await plain.query('keep the present rows', `alter table ${name} set logged`);
   await closeTo(plain, name);
   await giveTo(plain, name, facts.owner);
   return (await countKept(plain, kept)).kept;

@@ -27,6 +27,8 @@ export interface TableFacts {
   readonly hasReplicaIdentity: boolean;
   readonly publishesDeletes: boolean;
   readonly sizeBytes: number;
+  /** Without indexes. */
+  readonly heapBytes: number;
   /** From it, to it, or within it. */
   readonly foreignKeys: number;
   /** The table and its partitions, below each other. */
@@ -88,7 +90,8 @@ const dependenciesSql = `with tree as (select unnest($1::int8[])::oid as oid), v
     coalesce((select bool_or(pubdelete) from pg_publication p join pg_publication_tables t on t.pubname = p.pubname
       join pg_class c on c.relname = t.tablename join pg_namespace n on n.oid = c.relnamespace and n.nspname = t.schemaname
       where c.oid in (select oid from tree)), false) as "publishesDeletes",
-    (select sum(pg_total_relation_size(oid)) from tree)::text as size`;
+    (select sum(pg_total_relation_size(oid)) from tree)::text as size,
+    (select sum(pg_table_size(oid)) from tree)::text as heap`;
 
 type TableRow = Pick<
   TableFacts,
@@ -103,6 +106,7 @@ type DependencyRow = Omit<TableDependencies, 'partitionOf' | 'rowSecurity' | 'ge
   readonly hasReplicaIdentity: boolean | null;
   readonly publishesDeletes: boolean;
   readonly size: string;
+  readonly heap: string;
 };
 
 /** `undefined`: there is nothing of that name. The session speaks as `speakAlike` says. */
@@ -116,7 +120,8 @@ export async function lookAtTable(
   const tree = [row.oid, ...parts];
   const columns = await columnsOf(plain, row.oid);
   const [told] = await plain.query<DependencyRow>('look at what hangs on it', dependenciesSql, [tree, row.oid]);
-  const { partitionOf, foreignKeys, hasReplicaIdentity, publishesDeletes, size, ...names } = told as DependencyRow;
+  const { partitionOf, foreignKeys, hasReplicaIdentity, publishesDeletes, size, heap, ...names } =
+    told as DependencyRow;
   const of = (pick: (column: ColumnFacts) => boolean) => columns.filter(pick).map(({ name }) => name);
   return {
     ...row,
@@ -127,6 +132,7 @@ export async function lookAtTable(
       publishesDeletes,
       hasReplicaIdentity: hasReplicaIdentity !== false,
       sizeBytes: Number(size),
+      heapBytes: Number(heap),
     },
     dependencies: {
       ...names,

@@ -6,7 +6,7 @@ import { fail } from '../../../errors/index.ts';
 import { withPlain } from '../../connection/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
-import { readToc } from '../archive-toc.ts';
+import { readToc, withoutSubscriptions } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
 import { dumpDatabase } from '../dump-database.ts';
 import { chooseDatabases } from '../list-databases.ts';
@@ -14,7 +14,7 @@ import { type ComparedRows, compareRows } from '../load/compare-rows.ts';
 import { fillPassing } from '../load/fill-passing.ts';
 import { missingRoles } from '../load/globals.ts';
 import { passingName } from '../load/request.ts';
-import { dropDatabase, isNamed, lookAtServer, nameDatabase } from '../load/target-database.ts';
+import { isNamed, lookAtServer, nameDatabase } from '../load/target-database.ts';
 import type { DumpedDatabase } from '../types.ts';
 import type { CarryRequest } from './carry-table.ts';
 import { type ClusterSeen, onProduction } from './sessions.ts';
@@ -72,34 +72,41 @@ async function requireRoles(own: Source, target: Source): Promise<void> {
   });
 }
 
-/** An attempt that was killed after the last step has left its mark on the database. */
+export interface LoadedDatabase extends ComparedRows {
+  /** In words, what of the database does not come with it. */
+  readonly leftOut: readonly string[];
+}
+
+/** Under the passing name. What an attempt before this one has left there is dropped. */
 export async function loadDatabase(
   target: Source,
   expected: ClusterSeen,
   tools: PostgresTools,
   database: DumpedDatabase,
   { run, directory, jobs, signal }: DatabaseRequest,
-): Promise<ComparedRows> {
+): Promise<LoadedDatabase> {
   const dump = dumpOf(directory);
   await onProduction(target, expected, async () => undefined);
-  const entries = await readToc(tools, dump, signal);
-  return await fillPassing({ target, tools, database, dump, jobs, signal }, { passing: passingName(run), entries });
+  const { entries, leftOut } = withoutSubscriptions(await readToc(tools, dump, signal));
+  const filling = { passing: passingName(run), entries };
+  return { ...(await fillPassing({ target, tools, database, dump, jobs, signal }, filling)), leftOut };
 }
 
-/** Counts once more under the name that it has then. */
+/** Counts once more, then names it: a cancellation comes before the name or not at all. An attempt that was killed after that has left its mark on it. */
 export async function nameLoaded(
   target: Source,
   expected: ClusterSeen,
   tools: PostgresTools,
   database: DumpedDatabase,
   { run, into, directory, signal }: Pick<DatabaseRequest, 'run' | 'directory' | 'signal'> & { readonly into: string },
-): Promise<ComparedRows> {
+): Promise<LoadedDatabase> {
   const dump = dumpOf(directory);
+  const plan = { run, into };
   await onProduction(target, expected, async () => undefined);
-  if (!(await isNamed(target, { run, into }))) await nameDatabase(target, { run, into }, database);
-  return await compareRows(inDatabase(target, into), dump, await readToc(tools, dump, signal), signal);
-}
-
-export async function dropLoaded(target: Source, run: string): Promise<void> {
-  await dropDatabase(target, passingName(run));
+  const { entries, leftOut } = withoutSubscriptions(await readToc(tools, dump, signal));
+  const name = (await isNamed(target, plan)) ? into : passingName(run);
+  const compared = await compareRows(inDatabase(target, name), dump, entries, signal);
+  signal.throwIfAborted();
+  await nameDatabase(target, plan, database);
+  return { ...compared, leftOut };
 }
