@@ -8,8 +8,9 @@ import pg from 'pg';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { RestoreDatabaseInput, RestorePartInput, RunStatus } from '../../src/domain/operations.ts';
-import type { PartResult } from '../../src/domain/part.ts';
+import type { PartPlan, PartResult } from '../../src/domain/part.ts';
 import type { RestoreResult } from '../../src/domain/run-data.ts';
+import { openRestores } from '../../src/host/open-restores.ts';
 import { run } from '../../src/process/index.ts';
 import { typeHoldfast } from '../support/command-line.ts';
 import { wholeFile } from '../support/components.ts';
@@ -120,12 +121,27 @@ test('one table of a moment comes back beside the one that is there, or in its p
   const refused = await ask('--replace', '--yes');
   assert.deepEqual([refused.exit, refused.json.error.code], [3, 'DATABASE_PRIVILEGE']);
   await query('alter table things owner to holdfast');
-  const replaced = await ask('--replace', '--yes');
-  assert.equal(replaced.exit, 0, replaced.errors);
-  const { kept } = replaced.json.part;
+  // Where the policy asks for it, nothing is even recovered before somebody has approved the plan that waits.
+  const waiting = await estate.client.startPart({
+    ...{ ...estate.input, to: moment, table: { schema: 'public', table: 'things' }, replace: true },
+    ...{ approval: 'always', approveWithinSeconds: 600 },
+  });
+  const { digest = '' } = await waitFor('the plan to wait', async () => {
+    const { state, data } = await estate.client.status(waiting.runId);
+    return state === 'waiting' ? (data?.partPlan as PartPlan) : undefined;
+  });
+  assert.deepEqual(await readdir(path.join(place, 'runs')), []);
+  const approve = async (plan: string) =>
+    await typeHoldfast(['-c', estate.configuration.path, 'approve', waiting.runId, '--plan', plan, '--json']);
+  assert.notEqual((await approve('another')).exit, 0);
+  assert.equal((await approve(digest)).exit, 0);
+  const replaced = completed(await ended(waiting));
+  const { part: exchanged, approval } = replaced.data ?? {};
+  const { kept } = exchanged as Required<PartResult>;
+  assert.match((approval as { by: string }).by, /@/);
   assert.deepEqual(await query("select count(*)::int as n from things where note like 'note %'"), [{ n: 10 }]);
   assert.deepEqual(await query(`select count(*)::int as n from ${kept.table} where note = 'lost'`), [{ n: 10 }]);
-  assert.equal((await estate.client.status(replaced.json.run.id)).message, replaced.json.message);
+  assert.match(replaced.message, /the 10 of before are kept in public\.things_before_/);
   const taken = await ask('--as', 'things_then', '--yes');
   assert.deepEqual([taken.exit, taken.json.error.message], [3, "'public.things_then' is there already"]);
 });
@@ -146,6 +162,17 @@ test('a run that is terminated leaves a server that `stop` ends and removes, and
   await estate.temporal.workflow.getHandle(workflowId).terminate('by a person');
   const place = path.join(`${estate.postgres.dataDirectory}.clone.holdfast`, 'runs');
   assert.deepEqual(await readdir(place), [handle.runId]);
+  // A minute later nobody can be between two steps of it any more.
+  const { database } = estate.configuration;
+  const later = { host: 'here', now: new Date(Date.now() + 120_000) };
+  const { found } = await waitFor('the worker to leave it', async () => {
+    const left = await openRestores(database.main ?? assert.fail(), { runs: [], parts: [], unread: [] }, later);
+    return left.found.length > 0 ? left : undefined;
+  });
+  assert.deepEqual(
+    found.map(({ run: id, state }) => [id, state]),
+    [[handle.runId, 'left']],
+  );
   const stopped = await typeHoldfast(['-c', estate.configuration.path, 'stop', handle.runId, '--json']);
   assert.equal(stopped.exit, 0, stopped.text);
   assert.match(stopped.json.message, /; its directory was removed$/);
