@@ -47,8 +47,8 @@ export interface FilesPlan {
   /** What alone is wanted; absent: everything. */
   readonly paths?: readonly string[];
   readonly patterns?: readonly string[];
-  /** Beside: what will be there. */
-  readonly entries?: { readonly files: number; readonly others: number; readonly bytes: number };
+  /** Of the snapshot, what is wanted. */
+  readonly entries: { readonly files: number; readonly others: number; readonly bytes: number };
   /** In place: how many names change, and the first of them. */
   readonly changes?: {
     readonly counts: ChangeCounts;

@@ -139,7 +139,7 @@ function provenBy({ history, looks }: ComponentFacts): ComponentStatus['proven']
 }
 
 /** Operations that take a snapshot and read it again. */
-const capturing: ReadonlySet<string> = new Set(['backupDatabase', 'dumpDatabase']);
+const capturing = /^(backup|dump)/;
 
 /** What a run that ended well showed of a snapshot. */
 export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> | undefined {
@@ -154,7 +154,7 @@ export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> 
   if (run.operation === 'restoreDatabase' && data.restore && data.plan) {
     return { level: 'queried', at, snapshot: data.plan.base.snapshot };
   }
-  if (!capturing.has(run.operation) || !data.verified || !data.snapshot) return undefined;
+  if (!capturing.test(run.operation) || !data.verified || !data.snapshot) return undefined;
   const good = Object.values(data.verified.copies).includes('good');
   return good ? { level: data.verified.level, at, snapshot: data.snapshot.id } : undefined;
 }

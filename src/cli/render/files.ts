@@ -23,9 +23,10 @@ const FEW = 20;
 
 export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'few' = 'few'): string[] {
   const { snapshot, mode, entries, changes, space } = plan;
-  const size = entries
-    ? `${counted(entries.files, 'file')} of ${bytesText(entries.bytes)}`
-    : `${bytesText(changes?.bytes ?? 0)} to write`;
+  const size =
+    changes === undefined
+      ? `${counted(entries.files, 'file')} of ${bytesText(entries.bytes)}`
+      : `${bytesText(changes.bytes)} to write`;
   const lines = [
     `plan  ${mode}, ${size} from ${snapshot.copy}`,
     `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(plan)}`,

@@ -58,6 +58,7 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
       requested: describeSnapshotTarget(target),
       snapshot,
       roots,
+      entries: wanted.entries,
       ...(selection.paths?.length && { paths: selection.paths }),
       ...(selection.patterns?.length && { patterns: selection.patterns }),
     };
@@ -100,7 +101,7 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
 }
 
 type Placed = Pick<FilesPlan, 'mode' | 'space' | 'warnings'> &
-  Partial<Pick<FilesPlan, 'directory' | 'entries' | 'changes' | 'blockers'>>;
+  Partial<Pick<FilesPlan, 'directory' | 'changes' | 'blockers'>>;
 
 async function beside(run: string, directory: string, entries: Wanted['entries']): Promise<Placed> {
   const blockers: HoldfastError[] = [];
@@ -122,7 +123,6 @@ async function beside(run: string, directory: string, entries: Wanted['entries']
   return {
     mode: 'beside',
     directory,
-    entries,
     space,
     warnings: [],
     ...blocked([...blockers, ...noRoom(directory, space)]),
@@ -166,9 +166,9 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
 /** What is not in the snapshot goes: that is said, whatever the count. */
 function removalWarnings({ remove }: ChangeCounts, roots: readonly string[]): string[] {
   if (remove === 0) return [];
-  return [
-    `${remove} names that the snapshot does not have are taken away from ${roots.join(', ')}, and kept until \`confirm\``,
-  ];
+  const names =
+    remove === 1 ? '1 name that the snapshot does not have is' : `${remove} names that the snapshot does not have are`;
+  return [`${names} taken away from ${roots.join(', ')}, and kept until \`confirm\``];
 }
 
 function noRoom(where: string, { neededBytes, availableBytes }: FilesPlan['space']): HoldfastError[] {

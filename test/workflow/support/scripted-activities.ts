@@ -70,6 +70,7 @@ export const partPlan = {
 
 export const filesPlan = {
   ...{ host: 'db1', mode: 'in place', requested: 'latest', roots: ['/srv/uploads'], digest: 'files-1', warnings: [] },
+  entries: { files: 3, others: 1, bytes: 300 },
   snapshot: { id: snapshot.id, copy: 'local', from: '2026-11-23T05:00:00.000000Z', to: '2026-11-23T05:01:00.000000Z' },
 };
 
