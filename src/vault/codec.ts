@@ -48,8 +48,13 @@ export interface Compressed {
 
 /** Small things in the calling thread, larger ones in libuv's pool. */
 export async function compress(plain: Uint8Array): Promise<Compressed> {
-  if (plain.length <= SMALL_BYTES) return compressSync(plain, plain.length <= TOO_SMALL_BYTES ? 'none' : 'zstd');
-  return smaller(plain, codecs.zstd, await compressZstd(plain, ZSTD_OPTIONS));
+  if (plain.length <= SMALL_BYTES) return compressHere(plain);
+  return smaller(plain, codecs.zstd, await compressZstd(plain, inOnePass(plain)));
+}
+
+/** As `compress`, in the calling thread. */
+export function compressHere(plain: Uint8Array): Compressed {
+  return compressSync(plain, plain.length <= TOO_SMALL_BYTES ? 'none' : 'zstd');
 }
 
 /** In the calling thread: for worker threads, which have nothing else to do. */

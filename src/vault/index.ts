@@ -3,6 +3,7 @@
 export { generateKeyFile } from './key-file.ts';
 export { KeyFileRotation } from './key-file-rotation.ts';
 export type { KeySource } from './key-sources.ts';
+export { letGo } from './let-go.ts';
 export { createVault, openVault, type VaultOptions } from './open.ts';
 export { readerSha256 } from './reading-kit.ts';
 export { requireLog } from './require-log.ts';

@@ -1,19 +1,7 @@
 // The log of one database cluster on one copy: closed segments, extents of the open one, time marks, history files.
 
-import { z } from 'zod';
 import type { ComponentId } from '../domain/component.ts';
-import {
-  compareLsn,
-  type Lsn,
-  lsnDistance,
-  lsnFrom,
-  lsnValue,
-  parseSegmentName,
-  type SegmentName,
-  segmentNameAt,
-  segmentStart,
-} from '../domain/lsn.ts';
-import { isMoment, type Moment } from '../domain/moment.ts';
+import { compareLsn, type Lsn, lsnDistance, lsnFrom, lsnValue, type SegmentName } from '../domain/lsn.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import type { Copy } from './copies.ts';
 import {
@@ -29,6 +17,7 @@ import {
 import {
   extentKey,
   historyKey,
+  isKeptKey,
   type LogName,
   logPrefix,
   markKey,
@@ -37,27 +26,14 @@ import {
   segmentKey,
   timelinePart,
 } from './layout.ts';
+import { checkLength, checkLogHeader, markSchema, segmentOf, startOf } from './log-header.ts';
+import { LogSealer } from './log-sealer.ts';
 import { sha256Of } from './manifest.ts';
 import { namedOn } from './retention/named.ts';
-import { objectTypes } from './sealed.ts';
-import type { LogCopy, LogHeader, LogListing, LogObject, TimeMark } from './types.ts';
+import { objectTypes, seal } from './sealed.ts';
+import type { LogCopy, LogFacts, LogHeader, LogListing, LogObject, SealedLog, TimeMark } from './types.ts';
+import { getThrough } from './versions.ts';
 
-const lsn = z.custom<Lsn>((value) => typeof value === 'string' && /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/.test(value));
-const moment = z.custom<Moment>((value) => typeof value === 'string' && isMoment(value));
-const point = z.object({ lsn, time: moment });
-const markSchema = z.object({ time: moment, lsn });
-const headerSchema = z.object({
-  timeline: z.number().int().positive(),
-  segmentSizeBytes: z.number().int().positive(),
-  fromLsn: lsn,
-  toLsn: lsn,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  first: point.optional(),
-  last: point.optional(),
-  maxTime: moment.optional(),
-  restorePoints: z.array(z.object({ name: z.string(), lsn, endLsn: lsn, time: moment })),
-  mark: markSchema.optional(),
-});
 /** Headers read at once when extents are dropped. */
 const WIDTH = 8;
 
@@ -67,28 +43,38 @@ export class VaultLogCopy implements LogCopy {
   readonly #core: VaultCore;
   readonly #copy: Copy;
   readonly #prefix: string;
+  readonly #sealer: LogSealer;
   /** Set by `initdb` for the life of a cluster; learned from the first object. */
   #segmentSizeBytes: number | undefined;
 
-  constructor(core: VaultCore, component: ComponentId, systemId: string, copy: Copy) {
+  /** `sealer`: shared by those who store much. */
+  constructor(core: VaultCore, component: ComponentId, systemId: string, copy: Copy, sealer = new LogSealer()) {
     if (!/^\d{1,20}$/.test(systemId)) fail('INTERNAL', `'${systemId}' is not a system identifier`);
     this.#core = core;
     this.#copy = copy;
     this.copy = copy.description.name;
     this.#prefix = logPrefix(component, systemId);
+    this.#sealer = sealer;
   }
 
   async putSegment(header: LogHeader, bytes: Uint8Array): Promise<void> {
-    const segment = checkLogBytes(header, bytes);
-    if (header.fromLsn !== startOf(segment, header.segmentSizeBytes)) {
-      fail('INTERNAL', `segment '${segment}' must begin at its first byte, got ${header.fromLsn}`);
-    }
-    await this.#put('segment', segmentKey(this.#prefix, segment), header, bytes);
+    await this.#putPlain('segment', header, bytes);
   }
 
   async putExtent(header: LogHeader, bytes: Uint8Array): Promise<void> {
-    const segment = checkLogBytes(header, bytes);
-    await this.#put('extent', extentKey(this.#prefix, segment, header.fromLsn, header.toLsn), header, bytes);
+    await this.#putPlain('extent', header, bytes);
+  }
+
+  async seal(kind: SealedLog['kind'], facts: LogFacts, bytes: Buffer): Promise<SealedLog> {
+    const context = sealContext(this.#core, objectTypes[kind], this.#keyFor(kind, facts));
+    checkLength(facts, bytes);
+    const { sealed, sha256 } = await this.#sealer.seal(context, facts, bytes);
+    return { kind, header: { ...facts, sha256 }, bytes, sealed };
+  }
+
+  async put({ kind, header, sealed }: SealedLog): Promise<void> {
+    await this.#requireVault();
+    await this.#putSealed(kind, header, sealed);
   }
 
   async putMark(timeline: number, mark: TimeMark): Promise<void> {
@@ -168,7 +154,7 @@ export class VaultLogCopy implements LogCopy {
     return body.toString();
   }
 
-  async dropExtents(segment: SegmentName): Promise<void> {
+  async dropExtents(segment: SegmentName, put?: SealedLog): Promise<void> {
     const closedKey = segmentKey(this.#prefix, segment);
     const superseded: string[] = [];
     const listed = (await listAll(this.#copy.store, `${closedKey}.`)).map((info) =>
@@ -178,7 +164,10 @@ export class VaultLogCopy implements LogCopy {
     if (extents.length === 0) return;
     const timeline = Number.parseInt(segment.slice(0, 8), 16);
     const closedObject = { kind: 'segment', timeline, segment, key: closedKey } as const;
-    const closed = await this.read({ ...closedObject, fromLsn: lsnFrom(0n), toLsn: lsnFrom(0n), sizeBytes: 0 });
+    const closed =
+      put !== undefined && (await this.#isStored(closedKey, put))
+        ? put
+        : await this.read({ ...closedObject, fromLsn: lsnFrom(0n), toLsn: lsnFrom(0n), sizeBytes: 0 });
     await forEachLimited(extents, WIDTH, async (extent) => {
       if (await this.#isSuperseded(extent, closed)) superseded.push(extent.key);
     });
@@ -195,10 +184,20 @@ export class VaultLogCopy implements LogCopy {
     return fail('OBJECT_EXISTS', `'${extent.key}' on '${this.copy}' has other log than its closed segment`);
   }
 
-  async #put(kind: 'segment' | 'extent', key: string, header: LogHeader, bytes: Uint8Array): Promise<void> {
+  async #putPlain(kind: SealedLog['kind'], header: LogHeader, bytes: Uint8Array): Promise<void> {
+    const key = this.#keyFor(kind, header);
+    checkLength(header, bytes);
+    if (sha256Of(bytes) !== header.sha256) {
+      fail('INTERNAL', `the header of log from ${header.fromLsn} does not fit its ${bytes.length} bytes`);
+    }
     await this.#requireVault();
+    await this.#putSealed(kind, header, await seal(sealContext(this.#core, objectTypes[kind], key), header, bytes));
+  }
+
+  async #putSealed(kind: SealedLog['kind'], header: LogHeader, sealed: Buffer): Promise<void> {
+    const key = this.#keyFor(kind, header);
     try {
-      await putSealed(this.#copy.store, sealContext(this.#core, objectTypes[kind], key), header, bytes);
+      await this.#copy.store.put(key, sealed, { keep: isKeptKey(key) });
     } catch (error) {
       if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
       const info = await this.#copy.store.head(key);
@@ -210,6 +209,28 @@ export class VaultLogCopy implements LogCopy {
         details: { copy: this.copy, key, stored: stored.header.sha256, sent: header.sha256 },
       });
     }
+  }
+
+  /** Whether these very bytes are there: another attempt may have put the same log sealed otherwise. */
+  async #isStored(key: string, { sealed }: SealedLog): Promise<boolean> {
+    const same = (there: Buffer) => there.equals(sealed) || fail('OBJECT_DAMAGED', `'${key}' is sealed otherwise`);
+    try {
+      await getThrough(this.#copy.store, key, same);
+      return true;
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'OBJECT_MISSING')) throw error;
+      return false;
+    }
+  }
+
+  /** Refuses what a caller must not hand over, before it is stored for good. */
+  #keyFor(kind: SealedLog['kind'], facts: LogFacts): string {
+    const segment = segmentOf(facts);
+    if (kind === 'extent') return extentKey(this.#prefix, segment, facts.fromLsn, facts.toLsn);
+    if (facts.fromLsn !== startOf(segment, facts.segmentSizeBytes)) {
+      fail('INTERNAL', `segment '${segment}' must begin at its first byte, got ${facts.fromLsn}`);
+    }
+    return segmentKey(this.#prefix, segment);
   }
 
   #requireVault(): Promise<void> {
@@ -262,36 +283,4 @@ export class VaultLogCopy implements LogCopy {
     if (!object.key.startsWith(this.#prefix)) fail('INTERNAL', `'${object.key}' is not of this log`);
     return sealContext(this.#core, objectTypes[object.kind], object.key);
   }
-}
-
-function startOf(segment: SegmentName, segmentSizeBytes: number): Lsn {
-  return segmentStart(parseSegmentName(segment, segmentSizeBytes).segment, segmentSizeBytes);
-}
-
-/** Refuses what a caller must not hand over, before it is stored for good; gives the segment. */
-function checkLogBytes(header: LogHeader, bytes: Uint8Array): SegmentName {
-  const length = lsnDistance(header.fromLsn, header.toLsn);
-  const segment = segmentNameAt(header.timeline, header.fromLsn, header.segmentSizeBytes);
-  const lastByte = lsnFrom(lsnValue(header.toLsn) - 1n);
-  if (length <= 0 || length !== bytes.length || sha256Of(bytes) !== header.sha256) {
-    fail('INTERNAL', `the header of log from ${header.fromLsn} does not fit its ${bytes.length} bytes`);
-  }
-  if (segmentNameAt(header.timeline, lastByte, header.segmentSizeBytes) !== segment) {
-    fail('INTERNAL', `log from ${header.fromLsn} to ${header.toLsn} crosses a segment boundary`);
-  }
-  return segment;
-}
-
-/** The header must be that of the object's name: timeline, segment, and for an extent both ends. */
-function checkLogHeader(object: LogObject, data: unknown): LogHeader {
-  const parsed = headerSchema.safeParse(data);
-  if (!parsed.success) fail('OBJECT_DAMAGED', `the header of '${object.key}' is not one`, { cause: parsed.error });
-  const header = parsed.data as LogHeader;
-  const segment = segmentNameAt(header.timeline, header.fromLsn, header.segmentSizeBytes);
-  const fits =
-    header.timeline === object.timeline &&
-    segment === object.segment &&
-    compareLsn(header.fromLsn, header.toLsn) < 0 &&
-    (object.kind === 'segment' || (header.fromLsn === object.fromLsn && header.toLsn === object.toLsn));
-  return fits ? header : fail('OBJECT_DAMAGED', `'${object.key}' is the log of another place`);
 }

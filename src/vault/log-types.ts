@@ -41,6 +41,18 @@ export interface LogHeader {
   readonly mark?: TimeMark;
 }
 
+/** All that is told of log bytes but their hash. */
+export type LogFacts = Omit<LogHeader, 'sha256'>;
+
+/** A piece of log as it will be stored on its copy. */
+export interface SealedLog {
+  readonly kind: 'segment' | 'extent';
+  readonly header: LogHeader;
+  /** Plain. */
+  readonly bytes: Buffer;
+  readonly sealed: Buffer;
+}
+
 export interface LogObject {
   readonly kind: 'segment' | 'extent';
   readonly timeline: number;
@@ -70,6 +82,13 @@ export interface LogCopy {
   putSegment(header: LogHeader, bytes: Uint8Array): Promise<void>;
   /** Only the new bytes of an open segment; short-lived, never locked. Same rule for repeats. */
   putExtent(header: LogHeader, bytes: Uint8Array): Promise<void>;
+  /**
+   * Makes an object of `bytes`, which nobody may change meanwhile: large ones in threads, several at once, uncopied where they lie in shared memory.
+   * Nothing is stored.
+   */
+  seal(kind: 'segment' | 'extent', facts: LogFacts, bytes: Buffer): Promise<SealedLog>;
+  /** As `putSegment` and `putExtent`. */
+  put(piece: SealedLog): Promise<void>;
   /** A mark without new bytes (idle server); replaces the older mark objects of this timeline. */
   putMark(timeline: number, mark: TimeMark): Promise<void>;
   putHistory(timeline: number, text: string): Promise<void>;
@@ -80,6 +99,6 @@ export interface LogCopy {
   /** Verified plain bytes (GCM, length, SHA-256). */
   read(object: LogObject): Promise<{ header: LogHeader; bytes: Buffer }>;
   readHistory(timeline: number): Promise<string>;
-  /** Deletes the extents of a segment after proving that its closed object is there and good. */
-  dropExtents(segment: SegmentName): Promise<void>;
+  /** Deletes the extents of a segment after proving that its closed object is there and good. `closed`: as it was just put. */
+  dropExtents(segment: SegmentName, closed?: SealedLog): Promise<void>;
 }

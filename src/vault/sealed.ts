@@ -2,8 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { fail } from '../errors/index.ts';
-import { codecs, compress, decompress } from './codec.ts';
+import { type Compressed, codecs, compress, compressHere, decompress } from './codec.ts';
 import { decryptAt, derive, encryptAt, SALT_BYTES, TAG_BYTES } from './crypto.ts';
+import { letGo } from './let-go.ts';
 
 export const objectTypes = {
   generationKey: 1,
@@ -42,26 +43,48 @@ export interface Opened {
 }
 
 export async function seal(context: SealContext, header: unknown, body: Uint8Array): Promise<Buffer> {
-  const sections = [await compress(Buffer.from(JSON.stringify(header))), await compress(body)] as const;
-  const plainLengths = [Buffer.byteLength(JSON.stringify(header)), body.length] as const;
+  const head = Buffer.from(JSON.stringify(header));
+  return assemble(context, [await section(head, compress), await section(body, compress)]);
+}
+
+/** As `seal`, in the calling thread: for worker threads, which have nothing else to do. */
+export function sealHere(context: SealContext, header: unknown, body: Uint8Array): Buffer {
+  const sectionHere = (plain: Uint8Array) => ({ ...compressHere(plain), plainLength: plain.length });
+  return assemble(context, [sectionHere(Buffer.from(JSON.stringify(header))), sectionHere(body)]);
+}
+
+interface PackedSection extends Compressed {
+  readonly plainLength: number;
+}
+
+async function section(plain: Uint8Array, pack: (plain: Uint8Array) => Promise<Compressed>): Promise<PackedSection> {
+  return { ...(await pack(plain)), plainLength: plain.length };
+}
+
+function assemble(context: SealContext, sections: readonly [PackedSection, PackedSection]): Buffer {
+  const [first, second] = sections;
   const prefix = Buffer.alloc(PREFIX_BYTES);
   MAGIC.copy(prefix);
   prefix.writeUInt8(VERSION, 4);
   prefix.writeUInt8(context.type, 5);
-  prefix.writeUInt8(sections[0].codec, 6);
-  prefix.writeUInt8(sections[1].codec, 7);
+  prefix.writeUInt8(first.codec, 6);
+  prefix.writeUInt8(second.codec, 7);
   randomBytes(SALT_BYTES).copy(prefix, 8);
-  prefix.writeUInt32BE(sections[0].bytes.length, 40);
-  prefix.writeUInt32BE(plainLengths[0], 44);
-  prefix.writeBigUInt64BE(BigInt(sections[1].bytes.length), 48);
-  prefix.writeBigUInt64BE(BigInt(plainLengths[1]), 56);
+  prefix.writeUInt32BE(first.bytes.length, 40);
+  prefix.writeUInt32BE(first.plainLength, 44);
+  prefix.writeBigUInt64BE(BigInt(second.bytes.length), 48);
+  prefix.writeBigUInt64BE(BigInt(second.plainLength), 56);
   const key = objectKey(context, prefix);
-  const secondOffset = PREFIX_BYTES + sections[0].bytes.length + TAG_BYTES;
-  return Buffer.concat([
-    prefix,
-    ...encryptAt(key, PREFIX_BYTES, associated(context, prefix, 0), sections[0].bytes),
-    ...encryptAt(key, secondOffset, associated(context, prefix, 1), sections[1].bytes),
-  ]);
+  const secondOffset = PREFIX_BYTES + first.bytes.length + TAG_BYTES;
+  const encrypted = [
+    ...encryptAt(key, PREFIX_BYTES, associated(context, prefix, 0), first.bytes),
+    ...encryptAt(key, secondOffset, associated(context, prefix, 1), second.bytes),
+  ];
+  const sealed = Buffer.concat([prefix, ...encrypted]);
+  for (const part of encrypted) letGo(part);
+  // What was not compressed is the caller's.
+  for (const { codec, bytes } of sections) if (codec !== codecs.raw) letGo(bytes);
+  return sealed;
 }
 
 /** Opens a whole object. Throws `OBJECT_DAMAGED`, or `VAULT_FORMAT` for a version this program does not know. */

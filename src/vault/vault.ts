@@ -13,6 +13,7 @@ import { VaultKeySlots } from './key-ring.ts';
 import { logsPrefix } from './layout.ts';
 import { acquireLease, type Observations } from './lease.ts';
 import { VaultLogCopy } from './log-copy.ts';
+import { LogSealer } from './log-sealer.ts';
 import { getRecord, listRecords, putRecord } from './records.ts';
 import { OpenedRetention, type VaultRetention } from './retention/index.ts';
 import { seedPlan } from './seed-plan.ts';
@@ -50,6 +51,7 @@ export class OpenedVault implements Vault {
   readonly #headers: HeaderCache = new Map();
   readonly #heads: HeadCache = new Map();
   readonly #observations: Observations = new Map();
+  readonly #sealer = new LogSealer();
 
   constructor(core: VaultCore) {
     this.core = core;
@@ -110,7 +112,7 @@ export class OpenedVault implements Vault {
   }
 
   log(component: ComponentId, systemId: string, copy: string): LogCopy {
-    return new VaultLogCopy(this.core, component, systemId, this.core.copies.get(copy));
+    return new VaultLogCopy(this.core, component, systemId, this.core.copies.get(copy), this.#sealer);
   }
 
   async logSystems(component: ComponentId): Promise<readonly string[]> {

@@ -51,13 +51,26 @@ async function failing(t: TestContext, directory: string, faults: readonly ('sho
   await probe.close();
   const left = [...faults];
   const real = prototype.write as (...of: unknown[]) => Promise<{ bytesWritten: number }>;
-  t.mock.method(prototype, 'write', async function (this: FileHandle, ...of: [Buffer, number, number, number]) {
+  const write = async (handle: FileHandle, bytes: Buffer, position: number) => {
     const fault = left.shift();
-    const [bytes, offset, length, position] = of;
     if (fault === 'full') throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
     if (fault === 'broken') throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
-    return await real.call(this, bytes, offset, fault === 'short' ? length >> 1 : length, position);
+    return await real.call(handle, bytes, 0, fault === 'short' ? bytes.length >> 1 : bytes.length, position);
+  };
+  t.mock.method(prototype, 'write', async function (this: FileHandle, ...of: [Buffer, number, number, number]) {
+    const [bytes, offset, length, position] = of;
+    return await write(this, bytes.subarray(offset, offset + length), position);
   } as never);
+  t.mock.method(prototype, 'writev', async function (this: FileHandle, pieces: Buffer[], position: number) {
+    return await write(this, Buffer.concat(pieces), position);
+  } as never);
+}
+
+/** As a socket gives it. */
+function inPieces(bytes: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += 65_536) pieces.push(bytes.subarray(at, at + 65_536));
+  return pieces;
 }
 
 test('log that the spool could not take is never understood, read or written over, and is begun again', async (t) => {
@@ -70,10 +83,12 @@ test('log that the spool could not take is never understood, read or written ove
     ['broken', 'STORE_UNAVAILABLE'],
   ] as const) {
     const intake = await intakeAt(path.join(parent, fault), from);
-    await intake.append(from, bytes.subarray(0, step));
+    await intake.append(from, inPieces(bytes.subarray(0, step)));
     await failing(t, parent, ['short', fault]);
     const end = from + BigInt(step);
-    const error = toHoldfastError(await intake.append(end, bytes.subarray(step, 2 * step)).catch((thrown) => thrown));
+    const error = toHoldfastError(
+      await intake.append(end, inPieces(bytes.subarray(step, 2 * step))).catch((thrown) => thrown),
+    );
     assert.equal(error.code, code);
     assert.equal(verdictOf(error), 'forget');
     assert.equal(intake.receiving?.end, end);
@@ -81,7 +96,7 @@ test('log that the spool could not take is never understood, read or written ove
     assert.equal(intake.spool.has(1, end, end + 1n), false);
     assert.equal(await intake.spool.read(1, from, end + 1n), undefined);
     // What comes next is not taken, neither by the intake nor by the spool alone.
-    const next = [end + BigInt(step), bytes.subarray(2 * step, 3 * step)] as const;
+    const next = [end + BigInt(step), inPieces(bytes.subarray(2 * step, 3 * step))] as const;
     await assert.rejects(intake.append(...next), { code: 'OBJECT_DAMAGED' });
     await assert.rejects(intake.spool.write(1, ...next), { code: 'OBJECT_DAMAGED' });
     assert.equal(intake.spool.has(1, from, end + BigInt(2 * step)), false);
@@ -98,9 +113,9 @@ test('a segment that cannot be opened is no log, and a write that is only short 
   const blocked = await intakeAt(directory, from);
   await mkdir(path.join(directory, segmentName(1, from / BigInt(MiB) + 1n, MiB)));
   const step = 3 * 2 ** 18;
-  await blocked.append(from, bytes.subarray(0, step));
+  await blocked.append(from, inPieces(bytes.subarray(0, step)));
   const end = from + BigInt(step);
-  const error = toHoldfastError(await blocked.append(end, bytes.subarray(step)).catch((thrown) => thrown));
+  const error = toHoldfastError(await blocked.append(end, inPieces(bytes.subarray(step))).catch((thrown) => thrown));
   assert.equal(error.code, 'STORE_UNAVAILABLE');
   assert.match(error.message, /EISDIR/);
   assert.equal(verdictOf(error), 'forget');
@@ -111,7 +126,7 @@ test('a segment that cannot be opened is no log, and a write that is only short 
   const again = await intakeAt(directory, from);
   await failing(t, parent, ['short', 'short', 'short']);
   for (let done = 0; done < bytes.length; done += step) {
-    await again.append(from + BigInt(done), bytes.subarray(done, done + step));
+    await again.append(from + BigInt(done), inPieces(bytes.subarray(done, done + step)));
   }
   assert.equal(again.receiving?.end, from + BigInt(2 * MiB));
   for (const start of [0, MiB]) {

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '../../errors/index.ts';
+import { letGo } from '../../vault/index.ts';
 
 /** First byte of a message from the server (PostgreSQL manual, "Message Formats"). */
 export const messageTypes = {
@@ -25,6 +26,12 @@ export interface WireMessage {
   readonly body: Buffer;
 }
 
+export interface PiecesMessage {
+  readonly type: number;
+  /** Without type and length, as it came: mostly a few pieces, which are gone when the next message is asked for. */
+  readonly pieces: readonly Buffer[];
+}
+
 /** More than this waiting in memory pauses the socket, which makes the server wait. */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 const HEADER_BYTES = 5;
@@ -36,6 +43,10 @@ export class Wire {
   private readonly socket: Duplex;
   private chunks: Buffer[] = [];
   private chunkOffset = 0;
+  /** Chunks of which somebody has a part that nobody overwrites. */
+  private readonly kept = new WeakSet<Buffer>();
+  /** Chunks that are read to their end, of which the last message in pieces may be a part. */
+  private spent: Buffer[] = [];
   private availableBytes = 0;
   private awaitedBytes = 0;
   private paused = false;
@@ -63,6 +74,12 @@ export class Wire {
 
   /** The next message if it is here already. */
   tryNext(): WireMessage | undefined {
+    const head = this.takeHead();
+    return head && { type: head.type, body: this.take(head.bodyBytes) };
+  }
+
+  /** Of a message that is here as a whole. */
+  private takeHead(): { readonly type: number; readonly bodyBytes: number } | undefined {
     if (this.availableBytes < HEADER_BYTES) return undefined;
     const first = this.chunks[0]!;
     const header =
@@ -79,8 +96,40 @@ export class Wire {
     }
     this.awaitedBytes = 0;
     const type = header[0]!;
-    this.take(HEADER_BYTES);
-    return { type, body: this.take(bodyBytes) };
+    for (let left = HEADER_BYTES; left > 0; ) {
+      const count = Math.min(left, this.chunks[0]!.length - this.chunkOffset);
+      left -= count;
+      this.skip(count);
+    }
+    return { type, bodyBytes };
+  }
+
+  /** As `next`, nothing copied: what streams on and on would leave its weight in garbage several times. */
+  async nextInPieces(silenceMs?: number): Promise<PiecesMessage> {
+    for (;;) {
+      const message = this.tryNextInPieces();
+      if (message !== undefined) return message;
+      if (this.end !== undefined) throw this.end;
+      await this.arrival(silenceMs);
+    }
+  }
+
+  /** As `tryNext`, like `nextInPieces`. */
+  tryNextInPieces(): PiecesMessage | undefined {
+    for (const chunk of this.spent.splice(0)) if (chunk.length === chunk.buffer.byteLength) letGo(chunk);
+    const head = this.takeHead();
+    if (head === undefined) return undefined;
+    const pieces: Buffer[] = [];
+    for (let left = head.bodyBytes; left > 0; ) {
+      const first = this.chunks[0]!;
+      const piece = first.subarray(this.chunkOffset, this.chunkOffset + left);
+      pieces.push(piece);
+      left -= piece.length;
+      this.skip(piece.length);
+      if (this.chunks[0] !== first && !this.kept.has(first)) this.spent.push(first);
+    }
+    this.balance();
+    return { type: head.type, pieces };
   }
 
   /** Resolves at once or when something came; for callers that wait for several things. */
@@ -155,6 +204,7 @@ export class Wire {
     if (first === undefined || size === 0) taken = Buffer.alloc(0);
     else if (first.length - this.chunkOffset >= size) {
       taken = first.subarray(this.chunkOffset, this.chunkOffset + size);
+      this.kept.add(first);
       this.skip(size);
     } else {
       taken = Buffer.allocUnsafe(size);

@@ -4,13 +4,16 @@ import type { Logger } from 'pino';
 import { segmentName } from '../../domain/lsn.ts';
 import { unixMicros } from '../../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { LogCopy, TimeMark } from '../../vault/types.ts';
+import { letGo } from '../../vault/index.ts';
+import type { LogCopy, SealedLog, TimeMark } from '../../vault/types.ts';
 import { fillGap } from './fill-gap.ts';
 import { type Holdings, readHoldings } from './holdings.ts';
 import type { Intake } from './intake.ts';
 import { Nap } from './nap.ts';
-import { type Piece, readPiece } from './piece.ts';
+import { sealPiece } from './piece.ts';
+import { PieceBuffers } from './piece-buffers.ts';
 import { comparePositions, type LogPosition, type Stretch } from './route.ts';
+import { SegmentsAhead } from './segments-ahead.ts';
 import type { ForeignLog } from './types.ts';
 import { segmentFloor } from './wal-stream.ts';
 
@@ -37,6 +40,8 @@ export interface ShipperContext {
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
+/** Of plain log that is sealed in front of the segment that is being stored. */
+const AHEAD_BYTES = 32 * 1024 ** 2;
 
 export class CopyShipper {
   private readonly context: ShipperContext;
@@ -49,11 +54,23 @@ export class CopyShipper {
   private shippedAtMs = 0;
   private markedMicros = 0n;
   private readonly storedHistories = new Set<number>();
+  /** Whether extents of the segment that will be closed next may lie there, of whatever attempt. */
+  private mayHaveExtents = true;
+  private readonly buffers: PieceBuffers;
+  private readonly ahead: SegmentsAhead;
   private readonly running: Promise<void>;
 
   /** `found`: what a listing made just before said; without it the copy is asked until it answers. */
   constructor(context: ShipperContext, found: Holdings | undefined, fallback: LogPosition) {
     this.context = context;
+    const { segmentSizeBytes } = context.intake;
+    const most = Math.floor(AHEAD_BYTES / segmentSizeBytes);
+    this.buffers = new PieceBuffers(segmentSizeBytes, most + 1);
+    this.ahead = new SegmentsAhead({
+      ...{ segmentSizeBytes, most },
+      seal: (stretch, from) => this.seal('segment', stretch, from, from + BigInt(segmentSizeBytes)),
+      isWhole: (stretch, from) => this.isWhole(stretch, from),
+    });
     this.running = this.run(found, fallback);
   }
 
@@ -97,6 +114,7 @@ export class CopyShipper {
       } catch (cause) {
         const error = toHoldfastError(cause);
         holdings = undefined;
+        this.ahead.clear();
         if (isHoldfastError(error, 'OBJECT_EXISTS')) return this.raiseAlarm(error);
         this.setTrouble(error);
         await this.sleep(retryMs, false);
@@ -183,30 +201,47 @@ export class CopyShipper {
 
   private async close(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
     const { log, intake } = this.context;
-    const { header, bytes } = await this.piece(stretch, from, to);
-    await log.putSegment(header, bytes);
-    this.shipped({ timeline: stretch.timeline, at: to });
+    const piece = await this.ahead.take(stretch, from);
+    await log.put(piece);
+    this.shipped({ timeline: stretch.timeline, at: to }, piece);
     const size = intake.segmentSizeBytes;
     const segment = segmentName(stretch.timeline, from / BigInt(size), size);
     try {
-      await log.dropExtents(segment);
+      if (this.mayHaveExtents) await log.dropExtents(segment, piece);
+      this.mayHaveExtents = false;
     } catch (error) {
       if (isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
       this.context.logger.warn({ copy: log.copy, segment, error }, 'extents stay until the next start');
     }
+    this.release(piece);
   }
 
   private async extend(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
-    const { header, bytes } = await this.piece(stretch, from, to);
-    await this.context.log.putExtent(header, bytes);
-    this.shipped({ timeline: stretch.timeline, at: to });
+    const piece = await this.seal('extent', stretch, from, to);
+    this.mayHaveExtents = true;
+    await this.context.log.put(piece);
+    this.release(piece);
+    this.shipped({ timeline: stretch.timeline, at: to }, piece);
   }
 
-  private async piece(stretch: Stretch, from: bigint, to: bigint): Promise<Piece> {
+  /** It is stored: nobody reads it any more. A call that failed might, and leaves it to the collector. */
+  private release({ bytes, sealed }: SealedLog): void {
+    this.buffers.giveBack(bytes);
+    letGo(sealed);
+  }
+
+  private async seal(kind: SealedLog['kind'], stretch: Stretch, from: bigint, to: bigint): Promise<SealedLog> {
+    const { log, intake } = this.context;
     const mark = this.context.newestMark(stretch.timeline, to);
-    const piece = await readPiece(this.context.intake, stretch, { from, to }, mark);
-    if (mark !== undefined) this.markedMicros = unixMicros(mark.time);
-    return piece;
+    return await sealPiece(kind, stretch, { from, to }, { log, intake, buffers: this.buffers, mark });
+  }
+
+  private isWhole(stretch: Stretch, from: bigint): boolean {
+    const { intake } = this.context;
+    const to = from + BigInt(intake.segmentSizeBytes);
+    const known = intake.knownEnd(stretch);
+    if (known === undefined || known < to || (stretch.end !== undefined && stretch.end.at < to)) return false;
+    return this.isAtHand(stretch, from, from);
   }
 
   /** An idle server's clock, so that the copy says until when nothing happened. */
@@ -222,6 +257,7 @@ export class CopyShipper {
   /** What this process did not receive, or no longer has in the spool, comes from another copy. */
   private async fillFromOthers(position: LogPosition, stretch: Stretch): Promise<number> {
     const { others, log, intake } = this.context;
+    this.mayHaveExtents = true;
     const end = await fillGap(log, others, position, intake.segmentSizeBytes);
     this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
     return 0;
@@ -235,8 +271,10 @@ export class CopyShipper {
     }
   }
 
-  private shipped(position: LogPosition): void {
+  private shipped(position: LogPosition, piece?: SealedLog): void {
     this.shippedAtMs = performance.now();
+    const mark = piece?.header.mark;
+    if (mark !== undefined) this.markedMicros = unixMicros(mark.time);
     this.move(position);
   }
 
@@ -258,6 +296,7 @@ export class CopyShipper {
 
   private async sleep(limitMs: number, wakeable: boolean): Promise<void> {
     if (this.stopped || (wakeable && this.woken)) return;
+    this.buffers.clear();
     this.wakeable = wakeable;
     await this.nap.sleep(limitMs);
   }

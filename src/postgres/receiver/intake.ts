@@ -50,7 +50,7 @@ export class Intake {
   }
 
   /** After it threw nothing here is to be relied on: the log begins again from what the copies have. */
-  async append(at: bigint, bytes: Buffer): Promise<void> {
+  async append(at: bigint, pieces: readonly Buffer[]): Promise<void> {
     const last = this.understood.at(-1);
     const end = last === undefined ? undefined : lsnValue(last.walker.position);
     if (last === undefined || at !== end) {
@@ -60,8 +60,8 @@ export class Intake {
       );
     }
     // Understood is only what can be read again: a copy gets its bytes from the spool.
-    await this.spool.write(last.stretch.timeline, at, bytes);
-    last.walker.feed(bytes);
+    await this.spool.write(last.stretch.timeline, at, pieces);
+    for (const bytes of pieces) last.walker.feed(bytes);
   }
 
   /** The stretch that is being received is over. Gives where it ends. */

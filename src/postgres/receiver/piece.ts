@@ -1,38 +1,39 @@
-// A piece of received log as it is stored: its bytes from the spool, and a header that says what is in it.
+// A piece of received log as it will be stored: its bytes from the spool, and facts that say what is in it.
 
-import { createHash } from 'node:crypto';
 import { lsnFrom } from '../../domain/lsn.ts';
 import { fail } from '../../errors/index.ts';
-import type { LogHeader, TimeMark } from '../../vault/types.ts';
+import type { LogCopy, SealedLog, TimeMark } from '../../vault/types.ts';
 import type { Intake } from './intake.ts';
+import type { PieceBuffers } from './piece-buffers.ts';
 import type { Stretch } from './route.ts';
 
-export interface Piece {
-  readonly header: LogHeader;
-  readonly bytes: Buffer;
+export interface PieceParts {
+  readonly log: LogCopy;
+  readonly intake: Intake;
+  readonly buffers: PieceBuffers;
+  readonly mark: TimeMark | undefined;
 }
 
 /** Throws `STORE_UNAVAILABLE` when the spool has dropped it meanwhile: then another copy has it. */
-export async function readPiece(
-  intake: Intake,
+export async function sealPiece(
+  kind: SealedLog['kind'],
   stretch: Stretch,
   { from, to }: { readonly from: bigint; readonly to: bigint },
-  mark: TimeMark | undefined,
-): Promise<Piece> {
+  { log, intake, buffers, mark }: PieceParts,
+): Promise<SealedLog> {
   const { timeline } = stretch;
-  const bytes =
-    (await intake.spool.read(timeline, from, to)) ??
-    fail('STORE_UNAVAILABLE', `the spool no longer holds the log from ${lsnFrom(from)}`);
   const facts =
     intake.describe(stretch, from, to) ?? fail('INTERNAL', `nothing is known of the log from ${lsnFrom(from)}`);
-  const header: LogHeader = {
+  const about = {
     timeline,
     segmentSizeBytes: intake.segmentSizeBytes,
     fromLsn: lsnFrom(from),
     toLsn: lsnFrom(to),
-    sha256: createHash('sha256').update(bytes).digest('hex'),
     ...facts,
     ...(mark === undefined ? {} : { mark }),
   };
-  return { header, bytes };
+  const bytes =
+    (await intake.spool.read(timeline, from, to, (lengthBytes) => buffers.take(lengthBytes))) ??
+    fail('STORE_UNAVAILABLE', `the spool no longer holds the log from ${lsnFrom(from)}`);
+  return await log.seal(kind, about, bytes);
 }

@@ -64,7 +64,7 @@ export class Session {
         const message = await this.nextMessage();
         if (message.type === 'log') {
           await this.makeRoom();
-          await this.intake.append(message.at, message.bytes);
+          await this.intake.append(message.at, message.pieces);
           this.noteClock(message.clockMicros);
           ledger.wake();
         } else if (message.type === 'keepalive') {

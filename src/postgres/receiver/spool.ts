@@ -50,33 +50,38 @@ export class Spool {
   }
 
   /**
-   * `bytes` follow on what was written for this timeline before, or begin a run. Throws `NO_SPACE`, `STORE_UNAVAILABLE`, and
+   * `pieces` follow on what was written for this timeline before, or begin a run. Throws `NO_SPACE`, `STORE_UNAVAILABLE`, and
    * `OBJECT_DAMAGED` when they do not follow: between them and the rest the file holds zeros, which are no log.
    */
-  async write(timeline: number, at: bigint, bytes: Buffer): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const position = at + BigInt(done);
+  async write(timeline: number, at: bigint, pieces: readonly Buffer[]): Promise<void> {
+    let position = at;
+    for (const part of this.bySegment(at, pieces)) {
+      const lengthBytes = part.reduce((sum, { length }) => sum + length, 0);
       const offset = Number(position % BigInt(this.segmentSizeBytes));
-      const part = bytes.subarray(done, done + this.segmentSizeBytes - offset);
       await keepInState(WHAT, this.directory, async () => {
         const segment = await this.segmentFor(timeline, position - BigInt(offset), offset);
         if (offset !== segment.endOffset) {
           fail('OBJECT_DAMAGED', `log from ${lsnFrom(position)} does not follow on what the spool holds`);
         }
         await writeAll(segment.handle, part, offset);
-        segment.endOffset = offset + part.length;
+        segment.endOffset = offset + lengthBytes;
       });
-      done += part.length;
+      position += BigInt(lengthBytes);
     }
   }
 
-  /** Bytes inside one segment; `undefined` when not all of them are here. */
-  async read(timeline: number, from: bigint, to: bigint): Promise<Buffer | undefined> {
+  /** Bytes inside one segment; `undefined` when not all of them are here. `allocate`: gives memory for so many. */
+  async read(
+    timeline: number,
+    from: bigint,
+    to: bigint,
+    allocate: (lengthBytes: number) => Buffer = Buffer.allocUnsafeSlow,
+  ): Promise<Buffer | undefined> {
     const start = from - (from % BigInt(this.segmentSizeBytes));
     const segment = this.segments.get(this.name(timeline, start));
     const [first, end] = [Number(from - start), Number(to - start)];
     if (segment === undefined || first < segment.firstOffset || end > segment.endOffset) return undefined;
-    const bytes = Buffer.allocUnsafe(end - first);
+    const bytes = allocate(end - first);
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await segment.handle.read(bytes, done, bytes.length - done, first + done);
       if (bytesRead === 0) return undefined;
@@ -107,6 +112,23 @@ export class Spool {
     await this.drop(() => true);
   }
 
+  /** Cut where a segment ends. */
+  private bySegment(at: bigint, pieces: readonly Buffer[]): Buffer[][] {
+    let room = this.segmentSizeBytes - Number(at % BigInt(this.segmentSizeBytes));
+    const parts: Buffer[][] = [[]];
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.length; ) {
+        if (room === 0) parts.push([]);
+        room ||= this.segmentSizeBytes;
+        const bytes = piece.subarray(done, done + room);
+        parts.at(-1)?.push(bytes);
+        room -= bytes.length;
+        done += bytes.length;
+      }
+    }
+    return parts.filter((part) => part.length > 0);
+  }
+
   private name(timeline: number, start: bigint): SegmentName {
     return segmentName(timeline, start / BigInt(this.segmentSizeBytes), this.segmentSizeBytes);
   }
@@ -123,10 +145,14 @@ export class Spool {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    if (bytesWritten === 0) fail('STORE_UNAVAILABLE', 'the spool took no bytes');
-    done += bytesWritten;
+async function writeAll(handle: FileHandle, pieces: readonly Buffer[], offset: number): Promise<void> {
+  const { bytesWritten } = await handle.writev(pieces, offset);
+  const wanted = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (bytesWritten === wanted) return;
+  const rest = Buffer.concat(pieces).subarray(bytesWritten);
+  for (let done = 0; done < rest.length; ) {
+    const { bytesWritten: more } = await handle.write(rest, done, rest.length - done, offset + bytesWritten + done);
+    if (more === 0) fail('STORE_UNAVAILABLE', 'the spool took no bytes');
+    done += more;
   }
 }

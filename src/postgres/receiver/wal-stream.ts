@@ -8,7 +8,8 @@ import { parseServerError } from '../protocol/server-error.ts';
 import { messageTypes } from '../protocol/wire.ts';
 
 export type StreamMessage =
-  | { readonly type: 'log'; readonly at: bigint; readonly bytes: Buffer; readonly clockMicros: bigint }
+  /** `pieces`: of log, until the next message is asked for. */
+  | { readonly type: 'log'; readonly at: bigint; readonly pieces: readonly Buffer[]; readonly clockMicros: bigint }
   | { readonly type: 'keepalive'; readonly end: bigint; readonly clockMicros: bigint; readonly replyWanted: boolean }
   /** The server has sent all of this timeline; the cluster went on with the next one from `switchLsn`. */
   | { readonly type: 'timeline end'; readonly nextTimeline: number; readonly switchLsn: Lsn };
@@ -46,10 +47,10 @@ export class WalStream {
   async next(): Promise<StreamMessage> {
     const { wire } = this.connection;
     for (;;) {
-      const { type, body } = wire.tryNext() ?? (await wire.next(SILENCE_MS));
+      const { type, pieces } = wire.tryNextInPieces() ?? (await wire.nextInPieces(SILENCE_MS));
       switch (type) {
         case messageTypes.copyData: {
-          const message = parseCopyData(body);
+          const message = parseCopyData(pieces);
           if (message !== undefined) return message;
           break;
         }
@@ -61,7 +62,7 @@ export class WalStream {
           return timelineEnd(sets[0]?.rows[0]);
         }
         case messageTypes.error:
-          throw this.connection.explain(parseServerError(body), doing);
+          throw this.connection.explain(parseServerError(Buffer.concat(pieces)), doing);
         default:
       }
     }
@@ -81,25 +82,44 @@ export class WalStream {
   }
 }
 
-function parseCopyData(body: Buffer): StreamMessage | undefined {
-  switch (String.fromCharCode(body[0]!)) {
+/** Of a message with log, in front of it. */
+const LOG_HEAD_BYTES = 25;
+
+function parseCopyData(pieces: readonly Buffer[]): StreamMessage | undefined {
+  const head = firstBytes(pieces, LOG_HEAD_BYTES);
+  switch (String.fromCharCode(head[0]!)) {
     case 'w':
       return {
         type: 'log',
-        at: body.readBigUInt64BE(1),
-        clockMicros: body.readBigInt64BE(17),
-        bytes: body.subarray(25),
+        at: head.readBigUInt64BE(1),
+        clockMicros: head.readBigInt64BE(17),
+        pieces: withoutFirst(pieces, LOG_HEAD_BYTES),
       };
     case 'k':
       return {
         type: 'keepalive',
-        end: body.readBigUInt64BE(1),
-        clockMicros: body.readBigInt64BE(9),
-        replyWanted: body[17] === 1,
+        end: head.readBigUInt64BE(1),
+        clockMicros: head.readBigInt64BE(9),
+        replyWanted: head[17] === 1,
       };
     default:
       return undefined;
   }
+}
+
+function firstBytes(pieces: readonly Buffer[], count: number): Buffer {
+  const [first] = pieces;
+  return first !== undefined && first.length >= count ? first : Buffer.concat(pieces).subarray(0, count);
+}
+
+function withoutFirst(pieces: readonly Buffer[], count: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let left = count;
+  for (const piece of pieces) {
+    if (left < piece.length) rest.push(piece.subarray(left));
+    left = Math.max(0, left - piece.length);
+  }
+  return rest;
 }
 
 function timelineEnd(

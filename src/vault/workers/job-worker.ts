@@ -7,6 +7,7 @@ import { CHUNK_ID_BYTES, ChunkIds } from '../chunk-id.ts';
 import { inspectPack } from './inspect-pack.ts';
 import type { AnswerTo, Job, JobKind, Jobs, Reply, TargetRoot } from './jobs.ts';
 import { placeFiles } from './place-files.ts';
+import { sealLog } from './seal-log.ts';
 import { beginLarge, finishLarge, keepIfRight, LargeHash, readInto } from './target-files.ts';
 import { TargetTree } from './target-tree.ts';
 
@@ -58,6 +59,7 @@ const handlers: {
     return {};
   },
   inspect: (job) => inspectPack(job),
+  seal: (job) => sealLog(job),
   leave: ({ root }) => {
     const { tree } = sessionOf(root);
     tree.sync();
@@ -108,6 +110,11 @@ async function answer(number: number, job: Job): Promise<Reply> {
   }
 }
 
+/** Large buffers go to whoever asked instead of being copied. */
+function given(reply: Reply): ArrayBuffer[] {
+  return 'answer' in reply && 'sealed' in reply.answer ? [reply.answer.sealed] : [];
+}
+
 parentPort?.on('message', ({ number, job }: { number: number; job: Job }) => {
-  void answer(number, job).then((reply) => parentPort?.postMessage(reply));
+  void answer(number, job).then((reply) => parentPort?.postMessage(reply, given(reply)));
 });

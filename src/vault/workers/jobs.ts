@@ -2,6 +2,7 @@
 
 import type { ErrorData } from '../../errors/index.ts';
 import type { FramePlace } from '../pack-index.ts';
+import type { SealContext } from '../sealed.ts';
 
 /** Numbers for one slice of a job: see `PlaceJob.slices`. */
 export const SLICE_NUMBERS = 6;
@@ -152,6 +153,18 @@ export interface Jobs {
       };
     };
     readonly answer: { readonly damage?: string };
+  };
+  /** A sealed object of log: hashed, compressed, encrypted. */
+  seal: {
+    readonly job: {
+      readonly kind: 'seal';
+      readonly context: SealContext;
+      /** Of the header, all but the hash. */
+      readonly facts: object;
+      readonly plain: Uint8Array<SharedArrayBuffer>;
+    };
+    /** `sha256`: of the plain bytes, as the header has it. */
+    readonly answer: { readonly sealed: ArrayBuffer; readonly sha256: string };
   };
   /** Names that were given become durable, where files are synced one by one; lets go of what is kept open. */
   leave: {

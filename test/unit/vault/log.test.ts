@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Lsn, lsnFrom, lsnValue, parseLsn, type SegmentName } from '../../../src/domain/lsn.ts';
@@ -125,6 +125,64 @@ describe('log copy', () => {
       (await log.list()).objects.map(({ kind }) => kind),
       ['segment'],
     );
+  });
+
+  it('seals a whole segment in a thread, a short piece at once, and stores what was sealed', async () => {
+    await using test = await testVault();
+    const log = test.vault.log(COMPONENT, SYSTEM, 'local');
+    const { sha256: _, ...facts } = header(start, bytes);
+    const shared = Buffer.from(new SharedArrayBuffer(2 * SEGMENT_BYTES), 0, SEGMENT_BYTES);
+    bytes.copy(shared);
+    const pieces = await Promise.all([bytes, shared].map((plain) => log.seal('segment', facts, plain)));
+    const { sha256: _short, ...short } = header(at(0), bytes.subarray(0, 1000));
+    await log.put(await log.seal('extent', short, bytes.subarray(0, 1000)));
+    // The same log, sealed twice: another salt, and no alarm.
+    for (const piece of pieces) await log.put(piece);
+    assert.notDeepEqual(pieces[0]?.sealed, pieces[1]?.sealed);
+    const { objects } = await log.list();
+    assert.deepEqual(
+      objects.map(({ kind }) => kind),
+      ['segment', 'extent'],
+    );
+    for (const object of objects) {
+      const end = object.kind === 'segment' ? SEGMENT_BYTES : 1000;
+      assert.deepEqual(await log.read(object), {
+        header: header(start, bytes.subarray(0, end)),
+        bytes: bytes.subarray(0, end),
+      });
+    }
+    const other = seededBytes('other', SEGMENT_BYTES);
+    await assert.rejects(log.put(await log.seal('segment', facts, other)), { code: 'OBJECT_EXISTS' });
+    await assert.rejects(log.seal('segment', facts, bytes.subarray(1)), { code: 'INTERNAL' });
+  });
+
+  it('drops extents of a segment that was just put only when the store holds it', async () => {
+    await using test = await testVault();
+    const log = test.vault.log(COMPONENT, SYSTEM, 'local');
+    const { sha256: _, ...facts } = header(start, bytes);
+    const [first, second] = [await log.seal('segment', facts, bytes), await log.seal('segment', facts, bytes)];
+    const kinds = async () => (await log.list()).objects.map(({ kind }) => kind);
+    await log.putExtent(...extent(0, 1000));
+    await log.put(first);
+    // What lies there is sealed otherwise: it is opened, and is as good.
+    await log.dropExtents(segment, second);
+    assert.deepEqual(await kinds(), ['segment']);
+    await log.putExtent(...extent(0, 1000));
+    const [object] = (await log.list()).objects;
+    const file = join(test.path('local'), object?.key ?? '');
+    const there = await readFile(file);
+    await writeFile(file, Buffer.from(there).fill(1, there.length - 1));
+    await assert.rejects(log.dropExtents(segment, first), { code: 'OBJECT_DAMAGED' });
+    await rm(file);
+    await assert.rejects(log.dropExtents(segment, first), { code: 'OBJECT_MISSING' });
+    assert.deepEqual(await kinds(), ['extent']);
+    await writeFile(file, there);
+    await log.dropExtents(segment, first);
+    assert.deepEqual(await kinds(), ['segment']);
+    // One whose bytes are not those of the closed segment stays, and is an alarm.
+    const other = seededBytes('other', 100);
+    await log.putExtent(header(at(0), other), other);
+    await assert.rejects(log.dropExtents(segment, first), { code: 'OBJECT_EXISTS' });
   });
 
   it('keeps every extent when one has other bytes than the closed segment', async () => {
