@@ -3,6 +3,7 @@
 import type { ComponentId } from '../src/domain/component.ts';
 import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
+import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '../src/domain/files-history.ts';
 import type { FilesPlan, FilesRestored } from '../src/domain/files-restore.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { LoadPlan, LoadResult } from '../src/domain/load.ts';
@@ -319,6 +320,10 @@ export interface HostActivities {
   askHistory(request: { component?: ComponentId }): Promise<readonly RunStatus[]>;
   checkComponent(request: DatabaseRequest): Promise<CheckReport>;
   askRetention(request: Record<string, never>): Promise<RetentionPlan>;
+  /** Reads the trees of all snapshots. */
+  findFiles(request: FindFilesRequest): Promise<FilesFound>;
+  /** Reads two trees, or one and the disk. */
+  diffFiles(request: DiffFilesRequest): Promise<FilesDiff>;
 }
 
 /** Everything that runs on the queues of a host. */

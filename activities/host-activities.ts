@@ -11,6 +11,17 @@ export function createHostActivities({ frame, service }: HostServices): HostActi
     askCopies: () => runActivity(frame, async () => await (await service()).copies()),
     askRetention: () => runActivity(frame, async () => await (await service()).retention()),
     askHistory: ({ component }) => runActivity(frame, async () => await (await service()).history(component)),
+    findFiles: (request) =>
+      runActivity(frame, async ({ signal, report }) => {
+        const onProgress = (done: { snapshots: number; of: number }) =>
+          report({ note: `${done.snapshots} of ${done.of} snapshots` });
+        return await (await service()).findFiles(request, { signal, onProgress });
+      }),
+    diffFiles: (request) =>
+      runActivity(frame, async ({ signal, report }) => {
+        report({ note: `${request.one} beside ${request.other}` });
+        return await (await service()).diffFiles(request, { signal });
+      }),
     checkComponent: ({ component }) =>
       runActivity(frame, async ({ signal, report }) => {
         report({ note: `${component}, end to end` });

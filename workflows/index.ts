@@ -10,6 +10,8 @@ export { loadDump } from './load-dump.ts';
 export {
   checkComponent,
   describeEstate,
+  diffFiles,
+  findFiles,
   planFiles,
   planLoad,
   planPart,

@@ -1,6 +1,7 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '../src/domain/files-history.ts';
 import type { FilesPlan } from '../src/domain/files-restore.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
 import type {
@@ -70,6 +71,22 @@ export async function planFiles(input: RestoreFilesInput): Promise<FilesPlan> {
   return answer(input.host, ({ plan }, run) =>
     plan.planFiles({ run, input, keep: false }, `resolve ${input.to}, compare with what is there`),
   );
+}
+
+/** In which snapshots a path is. */
+export async function findFiles({
+  host,
+  ...request
+}: FindFilesRequest & { readonly host: string }): Promise<FilesFound> {
+  return answer(host, ({ plan }) => plan.findFiles(request, `where ${request.wanted} is`));
+}
+
+/** In what two snapshots, or a snapshot and the disk, differ. */
+export async function diffFiles({
+  host,
+  ...request
+}: DiffFilesRequest & { readonly host: string }): Promise<FilesDiff> {
+  return answer(host, ({ plan }) => plan.diffFiles(request, `${request.one} beside ${request.other}`));
 }
 
 /** The same for a dump that would be loaded. */

@@ -2,6 +2,7 @@
 
 import type { ComponentStatus, Finding, SnapshotSummary, WindowSummary } from '../domain/component-report.ts';
 import type { CopyStatus, HeadsReport, SeedPlan } from '../domain/copies-report.ts';
+import type { FilesDiff, FilesExported, FilesFound } from '../domain/files-history.ts';
 import type { FilesPlan, FilesRestored } from '../domain/files-restore.ts';
 import type { ComponentIntegrity, RepairReport } from '../domain/integrity.ts';
 import type { KeyChange, KeyStatus, KeyTest } from '../domain/key-report.ts';
@@ -52,6 +53,9 @@ export interface Result {
   readonly restore?: RestoreResult;
   readonly filesPlan?: FilesPlan;
   readonly filesRestored?: FilesRestored;
+  readonly filesFound?: FilesFound;
+  readonly filesDiff?: FilesDiff;
+  readonly filesExported?: FilesExported;
   readonly load?: LoadResult;
   readonly loadPlan?: LoadPlan;
   readonly part?: PartResult;
@@ -105,6 +109,9 @@ export const views = [
   'run',
   'plan',
   'files plan',
+  'files found',
+  'files diff',
+  'files exported',
   'load plan',
   'part plan',
   'status',

@@ -3,6 +3,7 @@
 import type { ComponentId } from './component.ts';
 import type { ComponentStatus, SnapshotSummary } from './component-report.ts';
 import type { CopiesReport } from './copies-report.ts';
+import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from './files-history.ts';
 import type { FilesPlan } from './files-restore.ts';
 import type { LoadPlan } from './load.ts';
 import type {
@@ -102,8 +103,16 @@ export interface HoldfastClient {
   copies(): Promise<CopiesReport>;
   check(component: ComponentId): Promise<CheckReport>;
   retention(): Promise<RetentionPlan>;
+  findFiles(request: FindFilesRequest): Promise<FilesFound>;
+  diffFiles(request: DiffFilesRequest): Promise<FilesDiff>;
 
   close(): Promise<void>;
+}
+
+/** For what reads many trees. */
+export interface Looking {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: { readonly snapshots: number; readonly of: number }) => void;
 }
 
 /**
@@ -120,6 +129,10 @@ export interface HostService {
   check(component: ComponentId, options?: { waitSeconds?: number; signal?: AbortSignal }): Promise<CheckReport>;
   /** What is kept and why, and what `retention apply` would do now. */
   retention(): Promise<RetentionPlan>;
+  /** In which snapshots of a component of files a path is. */
+  findFiles(request: FindFilesRequest, options?: Looking): Promise<FilesFound>;
+  /** In what two snapshots, or a snapshot and the disk, differ. */
+  diffFiles(request: DiffFilesRequest, options?: Looking): Promise<FilesDiff>;
   /** Final statuses kept under `runs/`, newest first. */
   history(component?: ComponentId): Promise<readonly RunStatus[]>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 // What people ask of the past of files: in which snapshots a path is, and in what two states of a tree differ; small enough for a history and `--json`.
 
 import type { ComponentId } from './component.ts';
+import type { ChosenSnapshot } from './files-restore.ts';
 import type { Moment } from './moment.ts';
 
 /** A snapshot as an answer names it. */
@@ -117,4 +118,20 @@ export interface FilesDiff {
   /** Names that only one side could have, because the other's roots or rules leave them out, or they could not be read there. */
   readonly notCompared: number;
   readonly warnings: readonly string[];
+}
+
+/** An archive of a tree, or of part of it. */
+export interface FilesExported {
+  readonly component: ComponentId;
+  readonly snapshot: ChosenSnapshot;
+  /** Absolute; absent where it went to a stream. */
+  readonly file?: string;
+  readonly files: number;
+  /** Directories, links, pipes and devices. */
+  readonly others: number;
+  /** Content of files, holes included. */
+  readonly bytes: number;
+  readonly archiveBytes: number;
+  /** Lower-case hexadecimal SHA-256 of the archive. */
+  readonly sha256: string;
 }

@@ -6,7 +6,7 @@ export { straightRoots } from './capture/roots.ts';
 export { type Comparable, differingAspects } from './compare/differences.ts';
 export { type ComparedTree, compareBeside } from './compare/restored.ts';
 export { type DiffFilesOptions, diffFiles } from './diff/diff.ts';
-export { type Exported, type ExportOptions, exportToFile, exportToStream, isCompressed } from './export/export-tree.ts';
+export { type Exported, type ExportOptions, exportToFile, exportToStream } from './export/export-tree.ts';
 export { type FindFilesOptions, findFiles } from './find/find.ts';
 export type { Amount, Change } from './in-place/change.ts';
 export { confirmInPlace, rollbackInPlace } from './in-place/end.ts';
@@ -25,6 +25,7 @@ export type {
   PlanOptions,
   RunInPlace,
 } from './in-place/types.ts';
+export { chooseSnapshot } from './plan/choose-snapshot.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { type BesideOptions, besideState, restoreBeside, undoBeside } from './restore/beside.ts';
 export { type Selection, treePath } from './restore/select.ts';

@@ -11,6 +11,7 @@ import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
 import { type CheckOptions, checkComponent } from './check.ts';
 import { componentStatus } from './component-status.ts';
 import { readCopies } from './copies-report.ts';
+import { diffFilesOf, findFilesOf } from './files-history.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
 import { restoresLeft } from './restores-left.ts';
@@ -64,6 +65,8 @@ export async function openHostService(configuration: Configuration, options: Hos
       const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan', host });
       return await vault.retention.plan(asked);
     },
+    findFiles: (request, looking) => findFilesOf({ vault, configuration, host }, request, looking),
+    diffFiles: (request, looking) => diffFilesOf({ vault, configuration, host }, request, looking),
     async close() {
       if (options.vault === undefined) await vault.close();
     },

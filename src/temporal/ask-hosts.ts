@@ -18,6 +18,8 @@ const limits: Readonly<Record<string, string>> = {
   planRestore: '30 minutes',
   checkComponent: '10 minutes',
   planFiles: '30 minutes',
+  findFiles: '30 minutes',
+  diffFiles: '30 minutes',
   stopRecovered: '5 minutes',
   // Whoever asks can often read the vault by himself when nobody answers, and waits in silence until then.
   describeEstate: '1 minute',

@@ -89,6 +89,8 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     snapshots: wrap((component) => describeFrom<readonly SnapshotSummary[]>(questions, 'snapshots', component)),
     retention: wrap(() => describeFrom(questions, 'retention', undefined)),
     copies: wrap(() => describeFrom(questions, 'copies', undefined)),
+    findFiles: wrap((request) => askOwner(questions, 'findFiles', request)),
+    diffFiles: wrap((request) => askOwner(questions, 'diffFiles', request)),
     components: wrap(() => allComponents(questions)),
     check: wrap((component) => {
       const { host } = shipping(component);
@@ -140,6 +142,16 @@ async function describeFrom<T>(
   const host = own?.host ?? anyHost(configuration);
   const about = component === undefined ? {} : { component };
   return await askHosts<T>(questions, 'describeEstate', host, { host, question, ...about });
+}
+
+/** The host of the component, which alone can look at its disk. */
+async function askOwner<T>(
+  questions: Questioner,
+  type: string,
+  request: { readonly component: ComponentId },
+): Promise<T> {
+  const { host } = componentOf(questions.configuration, request.component);
+  return await askHosts<T>(questions, type, host, { ...request, host });
 }
 
 /** Each host speaks of its own components; one that does not answer makes its own unknown, not the others'. */

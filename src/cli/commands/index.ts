@@ -7,6 +7,9 @@ import { configCheck, configShow } from './config.ts';
 import { catchUp, copies, copiesAccept, copiesAdd, copiesRepair } from './copies.ts';
 import { approve, deny } from './decide.ts';
 import { confirm, resume, rollback } from './end-restore.ts';
+import { filesDiff } from './files-diff.ts';
+import { filesExport } from './files-export.ts';
+import { filesFind } from './files-find.ts';
 import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
@@ -55,6 +58,9 @@ export const allCommands: readonly AnyCommand[] = [
   retentionRelease,
   schedulesApply,
   schedulesList,
+  filesFind,
+  filesDiff,
+  filesExport,
   configCheck,
   configShow,
   sandboxUpCommand,

@@ -9,6 +9,7 @@ import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { copyLines, seedLines } from './copies.ts';
 import { renderFilesPlan } from './files.ts';
+import { diffLines, exportedLines, foundLines } from './files-history.ts';
 import { integrityLines, repairLines } from './integrity.ts';
 import { keyLines, keyTestLines } from './keys.ts';
 import { renderLoadPlan } from './load.ts';
@@ -28,6 +29,9 @@ const printers: Readonly<Record<View, Printer>> = {
     ...(result.filesPlan ? renderFilesPlan(result.filesPlan, zone, 'all') : []),
     ...messageLines(result),
   ],
+  'files found': (result, zone) => (result.filesFound ? foundLines(result.filesFound, zone) : []),
+  'files diff': (result, zone) => (result.filesDiff ? diffLines(result.filesDiff, zone) : []),
+  'files exported': (result, zone) => (result.filesExported ? exportedLines(result.filesExported, zone) : []),
   'load plan': (result, zone) => [
     ...(result.loadPlan ? renderLoadPlan(result.loadPlan, zone) : []),
     ...messageLines(result),

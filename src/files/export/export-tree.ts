@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, constants as zlib } from 'node:zlib';
+import { isCompressed } from '../../domain/archive-name.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
 import type { SnapshotReader } from '../../vault/index.ts';
@@ -32,13 +33,6 @@ const LEVEL = 3;
 /** Of file systems that know no hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
 const PROGRESS_BYTES = 64 * 1024 * 1024;
-
-/** Into `.tar` as it is, into everything else compressed with zstd. Throws `USAGE`. */
-export function isCompressed(file: string): boolean {
-  if (file.endsWith('.tar')) return false;
-  if (file.endsWith('.tar.zst') || file.endsWith('.tzst')) return true;
-  return fail('USAGE', `'--output': expected a name that ends in .tar.zst or .tar, got '${file}'`);
-}
 
 /**
  * Until everything is written, synced and read once more, the bytes are under a name of their own beside `file`, and removed when that fails.

@@ -47,7 +47,11 @@ describe('an option', () => {
       for (const [shared, flag] of Object.entries(flags) as [SharedOption, string][]) {
         assert.equal(page.includes(`  ${flag} `), takes.includes(shared), `${flag}\n${page}`);
         if (takes.includes(shared)) continue;
-        const { message, hint } = await refusal(...command.split(' '), ...(/^</.test(words) ? ['x'] : []), flag);
+        const { message, hint } = await refusal(
+          ...command.split(' '),
+          ...(words.match(/</g) ?? []).map(() => 'x'),
+          flag,
+        );
         assert.equal(message, `'${flag}' means nothing to 'holdfast ${command}'`);
         assert.match(hint, /^it is for `/);
       }
@@ -97,6 +101,7 @@ describe('help', () => {
       'check',
       'copies',
       'copies repair',
+      'files find',
       'keys test',
       'retention plan',
       'schedules list',
