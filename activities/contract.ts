@@ -4,7 +4,7 @@ import type { ComponentId } from '../src/domain/component.ts';
 import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '../src/domain/files-history.ts';
-import type { FilesPlan, FilesRestored } from '../src/domain/files-restore.ts';
+import type { FilesPlan, FilesRestored, WrittenFiles } from '../src/domain/files-restore.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { LoadPlan, LoadResult } from '../src/domain/load.ts';
 import type {
@@ -284,9 +284,6 @@ export interface FilesStep extends DatabaseRequest {
   /** Digest of the plan that is carried out; the stored plan must have it. */
   readonly planDigest: string;
 }
-
-/** What the workflow does not know itself. */
-export type WrittenFiles = Pick<FilesRestored, 'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking'>;
 
 export interface RetentionRun {
   readonly run: string;

@@ -2,25 +2,23 @@
 
 import { type ComponentSettings, componentOf } from '../config/index.ts';
 import type { EndActivities, RestoreEnd, RunOnHost } from './contract.ts';
-import { confirmFiles, rollbackFiles } from './files-restore-activities.ts';
+import { endFilesBack, endFilesConfirmed } from './files-restore-activities.ts';
 import { runActivity } from './lib/activity-runner.ts';
 import type { HostServices } from './lib/host-services.ts';
 import { confirmDatabase, rollbackDatabase } from './restore-activities.ts';
 
-type End = (services: HostServices, request: RunOnHost, signal: AbortSignal) => Promise<RestoreEnd>;
+type End = (services: HostServices, request: RunOnHost) => Promise<RestoreEnd>;
 
 const ends: Readonly<Record<ComponentSettings['kind'], { readonly rollback: End; readonly confirm: End }>> = {
   database: { rollback: rollbackDatabase, confirm: confirmDatabase },
-  files: { rollback: rollbackFiles, confirm: confirmFiles },
+  files: { rollback: endFilesBack, confirm: endFilesConfirmed },
 };
 
 export function createEndActivities(services: HostServices): EndActivities {
   const { frame, configuration } = services;
   const kindOf = ({ component }: RunOnHost) => componentOf(configuration, component).kind;
   return {
-    rollbackRestore: (request) =>
-      runActivity(frame, ({ signal }) => ends[kindOf(request)].rollback(services, request, signal)),
-    confirmRestore: (request) =>
-      runActivity(frame, ({ signal }) => ends[kindOf(request)].confirm(services, request, signal)),
+    rollbackRestore: (request) => runActivity(frame, () => ends[kindOf(request)].rollback(services, request)),
+    confirmRestore: (request) => runActivity(frame, () => ends[kindOf(request)].confirm(services, request)),
   };
 }

@@ -1,7 +1,7 @@
 // The way of giving back files (docs/files.md): plan, approve, then write beside or exchange in place, and look at all of it again; undone when it fails.
 
-import type { FilesStep, WrittenFiles } from '../activities/contract.ts';
-import type { FilesPlan, FilesRestored } from '../src/domain/files-restore.ts';
+import type { FilesStep } from '../activities/contract.ts';
+import type { FilesPlan, FilesRestored, WrittenFiles } from '../src/domain/files-restore.ts';
 import type { RestoreFilesInput, RunStatus } from '../src/domain/operations.ts';
 import { fail, fromErrorData } from '../src/errors/index.ts';
 import { Approval } from './lib/approval.ts';

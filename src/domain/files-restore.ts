@@ -84,3 +84,6 @@ export interface FilesRestored {
   readonly compared: { readonly entries: number; readonly differing: Named };
   readonly timingsMs: { readonly restore: number; readonly compare: number; readonly total: number };
 }
+
+/** What is known when everything is written; the workflow adds id, snapshot and times. */
+export type WrittenFiles = Pick<FilesRestored, 'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking'>;

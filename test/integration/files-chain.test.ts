@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
+import { pino } from 'pino';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
+import { openStandaloneRestores } from '../../src/host/standalone.ts';
 import { run } from '../../src/process/index.ts';
 import { wholeFile } from '../support/components.ts';
 import { copyTree, differences, makeAwkwardTree } from '../support/file-trees.ts';
@@ -137,6 +139,23 @@ test('in place, by a plan that somebody approves: changed, gone and new names; b
   assert.equal(back.state, 'completed', JSON.stringify(back, undefined, 1));
   assert.deepEqual(await differences(changed, at('uploads')), []);
   assert.deepEqual((await client.components())[0]?.restores, []);
+});
+
+test('without Temporal: undone by the journals in the roots, and a run that nobody knows is told', async () => {
+  const status = await approved(await client.startFilesRestore(restoring));
+  const alone = openStandaloneRestores(configuration, { logger: pino({ level: 'silent' }), by: 'test', host: 'here' });
+  try {
+    const found = (await alone.list('files/uploads')).at(-1);
+    assert.deepEqual([found?.run, found?.phase], [status.run, 'swapped']);
+    await assert.rejects(alone.rollback('restore-00000000'), { code: 'NOT_FOUND' });
+    const back = await alone.rollback(status.run);
+    assert.deepEqual([back.state, back.operation], ['completed', 'rollbackRestore']);
+    assert.deepEqual(await differences(at('as-it-became'), at('uploads')), []);
+    const history = await client.history('files/uploads');
+    assert.ok(history.some(({ run }) => run === back.run));
+  } finally {
+    await alone.close();
+  }
 });
 
 test('in place again, and confirmed: what was kept is gone', async () => {

@@ -1,0 +1,258 @@
+// Giving back files on their own host: the plan is frozen once, each root is touched under its lease, and all of it is looked at again.
+
+import { type Configuration, componentOf, type FilesSettings } from '../../config/index.ts';
+import type { ComponentId } from '../domain/component.ts';
+import type { Named } from '../domain/component-report.ts';
+import type { ChangeCounts, FilesPlan, FilesRestored, WrittenFiles } from '../domain/files-restore.ts';
+import type { RestoreFilesInput } from '../domain/operations.ts';
+import { bytesText } from '../domain/size.ts';
+import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
+import { fail, isHoldfastError } from '../errors/index.ts';
+import {
+  compareBeside,
+  planFiles,
+  planInPlace,
+  restoreBeside,
+  restoreInPlace,
+  type Selection,
+  type Told,
+} from '../files/index.ts';
+import type { SnapshotId, SnapshotReader, Vault } from '../vault/index.ts';
+import { placeIn, placeOf, ZOMBIE_LEAVES_MS } from './end-files.ts';
+import { type GuardServices, leased } from './restore-guard.ts';
+
+export interface FilesRestoring extends GuardServices {
+  readonly configuration: Configuration;
+  /** The vault with the credentials that restore. */
+  reading(): Promise<Vault>;
+}
+
+export interface Watching {
+  readonly signal: AbortSignal;
+  readonly onNote: (words: string) => void;
+}
+
+/** Throws `UNKNOWN_COMPONENT`. */
+export function filesOn(
+  { configuration, host }: Pick<FilesRestoring, 'configuration' | 'host'>,
+  component: ComponentId,
+): FilesSettings {
+  const settings = componentOf(configuration, component);
+  if (settings.kind !== 'files' || settings.host !== host) {
+    fail('UNKNOWN_COMPONENT', `'${component}' is no component of files on host '${host}'`);
+  }
+  return settings;
+}
+
+export async function planFilesRestore(
+  services: FilesRestoring,
+  run: string,
+  input: RestoreFilesInput,
+  signal: AbortSignal,
+): Promise<FilesPlan> {
+  const { configuration, host } = services;
+  const { component, to, from, paths, patterns, beside } = input;
+  const { rules } = filesOn(services, component);
+  return await planFiles({
+    ...{ vault: await services.reading(), run, component, host, rules, signal },
+    target: parseSnapshotTarget(to, configuration.timezone),
+    selection: { ...(paths && { paths }), ...(patterns && { patterns }) },
+    ...(from === undefined ? {} : { from }),
+    ...(beside === undefined ? {} : { directory: beside.directory }),
+  });
+}
+
+/** With `keep` it is stored as a record of the run, once. */
+export async function freezeFilesPlan(
+  services: FilesRestoring,
+  run: string,
+  input: RestoreFilesInput,
+  keep: boolean,
+  signal: AbortSignal,
+): Promise<FilesPlan> {
+  if (!keep) return await planFilesRestore(services, run, input, signal);
+  const vault = await services.reading();
+  const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
+    if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  });
+  // An earlier attempt has frozen it: planning again could give another.
+  if (stored !== undefined) return stored as FilesPlan;
+  const made = await planFilesRestore(services, run, input, signal);
+  await vault.putRecord(run, 'request', input);
+  await vault.putRecord(run, 'plan', made);
+  return made;
+}
+
+export async function storedFilesPlan(services: FilesRestoring, run: string): Promise<FilesPlan> {
+  return (await (await services.reading()).getRecord(run, 'plan')) as FilesPlan;
+}
+
+/** Throws `PLAN_CHANGED`, `NOT_FOUND`. */
+export async function loadFilesPlan(
+  services: FilesRestoring,
+  {
+    run,
+    component,
+    planDigest,
+  }: { readonly run: string; readonly component: ComponentId; readonly planDigest?: string },
+): Promise<FilesPlan> {
+  const stored = await storedFilesPlan(services, run);
+  if (stored.run !== run || stored.component !== component || stored.host !== services.host) {
+    fail('PLAN_CHANGED', `the plan that was found is for ${stored.run} of ${stored.component} on '${stored.host}'`);
+  }
+  if (planDigest !== undefined && stored.digest !== planDigest) {
+    fail('PLAN_CHANGED', `the plan of ${run} has digest '${stored.digest}', not '${planDigest}'`);
+  }
+  return stored;
+}
+
+/** Files go on changing while somebody thinks; so many more is another matter. */
+const FAR_MORE = { times: 2, and: 1000 } as const;
+
+/** Throws `PLAN_CHANGED`. */
+export function requireSamePlan(shown: FilesPlan, now: FilesPlan): void {
+  if (shown.digest !== now.digest) {
+    fail('PLAN_CHANGED', `the plan now has digest '${now.digest}', not '${shown.digest}' as shown`);
+  }
+  const gone = ({ changes }: FilesPlan) => (changes?.counts.remove ?? 0) + (changes?.counts.replace ?? 0);
+  if (gone(now) > gone(shown) * FAR_MORE.times + FAR_MORE.and) {
+    fail('PLAN_CHANGED', `${gone(now)} names would be taken away or replaced now, ${gone(shown)} were shown`);
+  }
+}
+
+/** Throws as the engine does; after an error `undoFiles` takes back whatever was done. */
+export async function writeFiles(
+  services: FilesRestoring,
+  frozen: FilesPlan,
+  watching: Watching,
+): Promise<WrittenFiles> {
+  return await withReader(services, frozen, (reader) =>
+    frozen.directory === undefined
+      ? inPlace(services, frozen, reader, watching)
+      : beside(services, frozen, reader, frozen.directory, watching),
+  );
+}
+
+/** Every entry once more. Beside, a difference throws `RECOVERY_MISMATCH`. */
+export async function compareFiles(
+  services: FilesRestoring,
+  frozen: FilesPlan,
+  signal: AbortSignal,
+): Promise<FilesRestored['compared']> {
+  return await withReader(services, frozen, (reader) =>
+    frozen.directory === undefined
+      ? compareInPlace(services, frozen, reader, signal)
+      : requireEqual(reader, frozen.directory, selectionOf(frozen)),
+  );
+}
+
+async function beside(
+  services: FilesRestoring,
+  frozen: FilesPlan,
+  reader: SnapshotReader,
+  directory: string,
+  { signal, onNote }: Watching,
+): Promise<WrittenFiles> {
+  const { run } = frozen;
+  const written = await leased(services, placeOf(directory, run, run, false), ({ lost }) =>
+    restoreBeside({
+      ...{ reader, directory, run, selection: selectionOf(frozen) },
+      signal: lost === undefined ? signal : AbortSignal.any([signal, lost]),
+      onProgress: ({ files, bytes }) => onNote(`${files} files, ${bytesText(bytes)} given back`),
+    }),
+  );
+  const { files, directories, others, bytes, lacking } = written;
+  return { files, others: directories + others, bytes, lacking: inWords(lacking) };
+}
+
+async function inPlace(
+  services: FilesRestoring,
+  frozen: FilesPlan,
+  reader: SnapshotReader,
+  { signal, onNote }: Watching,
+): Promise<WrittenFiles> {
+  const { run, component } = frozen;
+  const { rules } = filesOn(services, component);
+  const changes: Record<keyof ChangeCounts, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
+  const keptAt: string[] = [];
+  const lacking: { count: number; first: string[] } = { count: 0, first: [] };
+  let bytes = 0;
+  for (const root of frozen.roots) {
+    const done = await leased(services, await placeIn(root, run, run, false), (guard) =>
+      restoreInPlace({
+        ...{ reader, root, run, rules, selection: selectionOf(frozen), signal },
+        guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS },
+        onProgress: ({ files, bytes }) => onNote(`${root}: ${files} files, ${bytesText(bytes)} staged`),
+      }),
+    );
+    for (const kind of Object.keys(changes) as (keyof ChangeCounts)[]) changes[kind] += done.counts[kind].entries;
+    bytes += done.counts.create.bytes + done.counts.replace.bytes;
+    keptAt.push(done.kept);
+    const words = inWords(done.lacking);
+    lacking.count += words.count;
+    lacking.first.push(...words.first);
+  }
+  const files = changes.create + changes.replace;
+  return { files, others: changes.settle, bytes, changes, keptAt, lacking };
+}
+
+/** Others write there too: what differs by now is told, not judged. */
+async function compareInPlace(
+  services: FilesRestoring,
+  frozen: FilesPlan,
+  reader: SnapshotReader,
+  signal: AbortSignal,
+) {
+  const { rules } = filesOn(services, frozen.component);
+  let count = 0;
+  const first: string[] = [];
+  for (const root of frozen.roots) {
+    const selection = selectionOf(frozen);
+    const planned = await planInPlace({ reader, root, rules, selection, run: frozen.run, signal });
+    // Time and size are right, and the bytes were compared when they were staged.
+    const differing = planned.changes.filter(({ kind }) => kind !== 'compare');
+    count += planned.count - planned.counts.compare.entries;
+    first.push(...differing.map(({ kind, path }) => `${kind} ${root}/${path}`).slice(0, MOST_TOLD - first.length));
+  }
+  return { entries: frozen.entries.files + frozen.entries.others, differing: { count, first } };
+}
+
+const MOST_TOLD = 5;
+
+async function requireEqual(reader: SnapshotReader, directory: string, selection: Selection) {
+  const { entries, differing } = await compareBeside(reader, directory, selection);
+  if (entries === 0) fail('RECOVERY_MISMATCH', 'nothing could be compared: the snapshot has no entry that was wanted');
+  if (differing.count > 0) {
+    fail(
+      'RECOVERY_MISMATCH',
+      `${differing.count} entries are not what the snapshot has: ${differing.first.slice(0, MOST_TOLD).join(', ')}`,
+    );
+  }
+  return { entries, differing: { count: 0, first: [] } };
+}
+
+function inWords({
+  count,
+  first,
+}: Told<{ readonly path: string; readonly what: string; readonly code: string }>): Named {
+  return { count, first: first.slice(0, MOST_TOLD).map(({ path, what, code }) => `/${path}: ${what} (${code})`) };
+}
+
+function selectionOf({ paths, patterns }: Pick<FilesPlan, 'paths' | 'patterns'>): Selection {
+  return { ...(paths && { paths }), ...(patterns && { patterns }) };
+}
+
+async function withReader<T>(
+  services: FilesRestoring,
+  { snapshot }: FilesPlan,
+  work: (reader: SnapshotReader) => Promise<T>,
+): Promise<T> {
+  const vault = await services.reading();
+  const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
+  try {
+    return await work(reader);
+  } finally {
+    reader.close();
+  }
+}

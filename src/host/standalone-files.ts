@@ -1,0 +1,50 @@
+// A restore of files in place, ended by the journals in its roots: found, finished, undone or accepted.
+
+import type { FilesSettings } from '../../config/index.ts';
+import { fail } from '../errors/index.ts';
+import { type Phase, runsInPlace } from '../files/index.ts';
+import { confirmFiles, confirmFilesWords, rollbackFiles, rollbackFilesWords } from './end-files.ts';
+import { loadFilesPlan, writeFiles } from './restore-files.ts';
+import type { Found, JournaledKind } from './standalone-kind.ts';
+
+export const standaloneFiles: JournaledKind<FilesSettings> = {
+  operation: 'restoreFiles',
+  async find({ id, roots }) {
+    const found = new Map<string, Found>();
+    for (const root of roots) {
+      for (const [run, { phase, at }] of await runsInPlace(root)) {
+        const told = { run, component: id, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
+        const before = found.get(run);
+        // Of several roots the one that is least far tells what is to be done.
+        if (before === undefined || isOpen(told)) found.set(run, told);
+      }
+    }
+    return [...found.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
+  },
+  journals: ({ roots }) => roots.map((root) => `'${root}/.holdfast'`),
+  async rollback(services, { id }, { run }, owner) {
+    return { message: rollbackFilesWords(run, await rollbackFiles(services, id, run, owner)) };
+  },
+  async confirm(services, { id }, { run }) {
+    return { message: confirmFilesWords(run, await confirmFiles(services, id, run)) };
+  },
+  async resume(services, { id: component }, { run }) {
+    const plan = await loadFilesPlan(services, { run, component });
+    if (plan.directory !== undefined) fail('JOURNAL_STATE', `'${run}' is a restore beside: start it again`);
+    const onNote = (words: string) => services.onStep?.(words);
+    const written = await writeFiles(services, plan, { signal: new AbortController().signal, onNote });
+    return {
+      message: `${component} as of ${plan.snapshot.to} is in place; what was there is kept until \`holdfast confirm ${run}\``,
+      data: { filesPlan: plan, written },
+    };
+  },
+};
+
+function isOpen({ phase }: Found): boolean {
+  return phase === 'preparing' || phase === 'swapping' || phase === 'rolling back' || phase === 'confirming';
+}
+
+function phaseOf(phase: Phase): Found['phase'] {
+  if (phase === 'exchanging') return 'swapping';
+  return phase === 'exchanged' ? 'swapped' : phase;
+}
