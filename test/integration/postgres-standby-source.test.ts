@@ -5,6 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Standby } from '../../src/postgres/backup/standby.ts';
+import { takeFacts } from '../../src/postgres/facts/index.ts';
 import type { PhysicalDetails } from '../../src/postgres/types.ts';
 import { run } from '../../src/process/index.ts';
 import type { SnapshotOnCopies } from '../../src/vault/index.ts';
@@ -60,8 +61,26 @@ async function dump({ bin, environment }: ScratchPostgres): Promise<string> {
 
 for (const major of [15, 18]) {
   test(`a backup of a standby of PostgreSQL ${major} is recovered to all that the primary did`, async (test) => {
-    const { t, server, vault, directory, backup, incremental, caughtUp, from } = await benchWithStandby(test, major);
+    const { t, server, vault, directory, backup, incremental, caughtUp, from, standby } = await benchWithStandby(
+      test,
+      major,
+    );
+    await server.query('analyze work');
     await caughtUp();
+    // A standby answers with the same facts: it has no numbers of its own, and no snapshot to give away.
+    const choice = { maximum: ['public.work.n'], withinMs: 60_000 };
+    const { signal } = new AbortController();
+    const factsOf = async (url: string) => {
+      const { databases, missing } = await takeFacts({ component: COMPONENT, url }, choice, signal);
+      return {
+        missing,
+        databases: databases.map(({ moment: _, lsn: __, oldestXid: ___, nextXid: ____, ...facts }) => facts),
+      };
+    };
+    const onPrimary = await factsOf(server.url());
+    assert.deepEqual(onPrimary.databases[0]?.tables[0], { name: 'public.work', rows: 20_000, basis: 'counted' });
+    assert.deepEqual(onPrimary.databases[0]?.maxima, [{ column: 'public.work.n', value: '20000' }]);
+    assert.deepEqual(await factsOf(standby.url()), onPrimary);
     let last = await backup(1, from());
     assert.deepEqual([detailsOf(last).server, detailsOf(last).primaryBecause], ['standby', undefined]);
     if (major >= 17) {

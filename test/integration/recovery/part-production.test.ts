@@ -1,9 +1,11 @@
 // What bringing back a part does to production beside its rows: its room, who receives its changes, its subscriptions, and a commit that nobody was told of.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import type { PlainConnection } from '../../../src/postgres/connection/index.ts';
 import { inDatabase as sourceIn } from '../../../src/postgres/logical/client-environment.ts';
@@ -26,12 +28,18 @@ import {
   undoTable,
   untilKnown,
 } from '../../../src/postgres/logical/table/index.ts';
-import { recoveredSource } from '../../../src/postgres/recovery/index.ts';
+import { journalState, recoveredSource } from '../../../src/postgres/recovery/index.ts';
 import { findTools } from '../../../src/postgres/tools.ts';
+import { start } from '../../../src/process/index.ts';
 import { accounts, damagedEstate, type PartEstate } from '../../support/part-estate.ts';
 import { inDatabase } from '../../support/rich-database.ts';
 import { giveToServer, type ScratchPostgres } from '../../support/scratch-postgres.ts';
+import { seeded } from '../../support/seeded.ts';
 import { waitFor } from '../../support/wait-for.ts';
+
+const kills = process.env.HOLDFAST_SWEEP === 'full' ? 40 : 4;
+const seed = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000);
+const steps = ['extract', 'load', 'place', 'tidy up'];
 
 const codes = { schema: 'ledger', table: 'codes' };
 const far = { schema: 'ledger', table: 'far' };
@@ -275,6 +283,66 @@ test('a part takes nothing of production that it does not say', async (t) => {
       assert.deepEqual(await estate.query(rows), present);
       await estate.query(drop);
       assert.deepEqual(await estate.query("select 1 from pg_class where relname like 'accounts_before%'"), []);
+    },
+  );
+
+  await t.test(
+    `killed in each of its steps, ${kills} times in all, a replace is done once and leaves nothing`,
+    async (t) => {
+      t.diagnostic(`seed ${seed}`);
+      const random = seeded(seed);
+      const table = { schema: 'ledger', table: 'entries' };
+      const sums = 'select count(*)::int as n, sum(hashtext(e::text))::text as sum from';
+      const present = await estate.query(`${sums} ledger.entries e`);
+      const then = await comparing(await recoveredSource(estate.plan, 'bank'), (plain) =>
+        plain.query('look', `${sums} ledger.entries e`),
+      );
+      assert.notDeepEqual(present, then);
+      const { signal: _, ...carry } = await estate.carry('entries');
+      const postgres = await recoveredSource(estate.plan, 'postgres');
+      await comparing(postgres, (plain) => plain.query('copy', 'create database bank_killed template bank'));
+      const given = {
+        plan: estate.plan,
+        url: server.url(),
+        database: 'bank',
+        copy: 'bank_killed',
+        expected: estate.expected,
+      };
+      // What Temporal would know: the steps that have told that they are done.
+      let told: { from: string; extracted?: unknown } = { from: 'extract' };
+      const program = path.resolve(import.meta.dirname, '..', '..', 'support', 'bring-part-and-die.ts');
+      const bring = async (killIn?: string) => {
+        const child = await start(process.execPath, [program, JSON.stringify({ ...given, carry, table, ...told })]);
+        let killing: Promise<unknown> | undefined;
+        for await (const line of createInterface(child.stdout ?? assert.fail())) {
+          const { begin, done, gave } = JSON.parse(line);
+          if (done !== undefined) told = { ...told, from: steps[steps.indexOf(done) + 1] ?? '' };
+          if (done === 'extract') told = { ...told, extracted: gave };
+          if (begin === killIn) killing ??= sleep(random() * 500).then(() => child.stop({ signal: 'SIGKILL' }));
+        }
+        await killing;
+        const { exitCode, stderrTail } = await child.finished;
+        assert.ok(exitCode === 0 || (exitCode === undefined && killing !== undefined), stderrTail);
+      };
+      const cut: string[] = [];
+      for (let kill = 0; kill < kills && told.from !== ''; kill += 1) {
+        const killIn = steps[Math.max(Math.floor((kill * steps.length) / kills), steps.indexOf(told.from))] ?? '';
+        await bring(killIn);
+        cut.push(`${killIn}: ${told.from || 'all done'} is next`);
+      }
+      t.diagnostic(cut.join(', '));
+      if (told.from !== '') await bring();
+      assert.deepEqual(await estate.query(`${sums} ledger.entries e`), then);
+      const kept = await estate.query(
+        "select relname::text as name from pg_class where relname like 'entries\\_before\\_%'",
+      );
+      assert.deepEqual(kept, [{ name: keptTable(table, carry.run).table }]);
+      assert.deepEqual(await estate.query(`${sums} ledger.${kept[0]?.name} e`), present);
+      assert.deepEqual(await estate.passing(), []);
+      const place = `${estate.plan.place.dataDirectory}.holdfast`;
+      assert.deepEqual(await readdir(path.join(place, 'runs')), []);
+      const { phase } = (await journalState(estate.plan.place.dataDirectory, estate.plan.run)) ?? assert.fail();
+      assert.equal(phase, 'abandoned');
     },
   );
 });
