@@ -90,6 +90,8 @@ export interface FilesSummary {
   readonly torn: Named;
   /** What the rules leave out, but for patterns: mounts, sockets, caches, large files. */
   readonly leftOut: Named;
+  /** Why the snapshot before could not be gone by: everything was read again. */
+  readonly parentUnread?: string;
 }
 
 export interface Named {

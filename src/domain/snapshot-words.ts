@@ -41,9 +41,12 @@ export function filesWarnings(files: FilesSummary | undefined): readonly string[
     ['vanished while the snapshot was taken', files.vanished],
     ['were left out', files.leftOut],
   ];
-  return told.flatMap(([what, { count, first }]) => {
+  const named = told.flatMap(([what, { count, first }]) => {
     if (count === 0) return [];
     const more = count > first.length ? ` and ${count - first.length} more` : '';
     return [`${count} ${what}: ${first.join(', ')}${more}`];
   });
+  const { parentUnread } = files;
+  if (parentUnread === undefined) return named;
+  return [...named, `everything was read again, because the snapshot before could not be: ${parentUnread}`];
 }

@@ -8,6 +8,7 @@ export class KnownEntries {
   #batch: readonly TreeEntry[] = [];
   #at = 0;
   #hasEnded = false;
+  #failure: string | undefined;
 
   /** In walk order. */
   constructor(batches: AsyncIterable<readonly TreeEntry[]>) {
@@ -23,8 +24,13 @@ export class KnownEntries {
     }
   }
 
+  /** Why the tree could not be read to its end: from there on nothing is known. Whoever captures goes on without it. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   async close(): Promise<void> {
-    await this.#batches.return?.();
+    await this.#batches.return?.().catch(() => {}); // of a tree that nobody asks any more
   }
 
   #takeHere(path: string): TreeEntry | undefined | 'further' {
@@ -46,7 +52,10 @@ export class KnownEntries {
   }
 
   async #advance(): Promise<void> {
-    const step = await this.#batches.next();
+    const step = await this.#batches.next().catch((error: Error) => {
+      this.#failure = error.message;
+      return { done: true } as const;
+    });
     this.#hasEnded = step.done === true;
     this.#batch = step.done ? [] : step.value;
     this.#at = 0;

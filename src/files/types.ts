@@ -27,6 +27,8 @@ export interface FilesDetails {
   readonly vanished: Told<string>;
   readonly torn: Told<string>;
   readonly leftOut: Told<LeftOut>;
+  /** Why the tree of the snapshot before could not be read to its end: everything from there on was read again. */
+  readonly parentUnread?: string;
 }
 
 export interface Told<Each> {

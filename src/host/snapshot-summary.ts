@@ -31,13 +31,14 @@ const MOST_NAMES = 5;
 
 function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
   const { files, directories, others, sizeBytes, unchangedFiles, ...told } = engine as unknown as FilesDetails;
-  const { unseen, vanished, torn, leftOut } = told;
+  const { unseen, vanished, torn, leftOut, parentUnread } = told;
   return {
     ...{ files, directories, others, sizeBytes, unchangedFiles },
     unseen: named(unseen, ({ path, code }) => `/${path} (${code})`),
     vanished: named(vanished, (path) => `/${path}`),
     torn: named(torn, (path) => `/${path}`),
     leftOut: named(leftOut, ({ path, why }) => `/${path} (${why})`),
+    ...(parentUnread !== undefined && { parentUnread }),
   };
 }
 

@@ -86,7 +86,7 @@ export interface CaptureTreeOptions extends Pick<CaptureFilesOptions, 'source' |
   readonly roots: ReadonlyMap<string, string>;
   /** When the snapshot was begun: what changed shortly before, or after, is read again next time. */
   readonly scanStart: Date;
-  /** The tree of an earlier snapshot of the same class, in walk order. */
+  /** The tree of an earlier snapshot of the same class, in walk order. Where it cannot be read, what is left is captured without it. */
   readonly known?: AsyncIterable<readonly TreeEntry[]>;
   /** Told of each entry of the tree, in any order; without its chunks, where it was read now. A hard link is told before it is known whether its file can be read. */
   readonly onEntry?: (entry: TreeEntry) => void;
@@ -146,6 +146,7 @@ class Capture {
       vanished: this.#vanished.told,
       torn: this.#torn.told,
       leftOut: this.#leftOut.told,
+      ...(this.#known?.failure !== undefined && { parentUnread: this.#known.failure }),
     };
   }
 

@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, truncate, unlink, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fail } from '../../../src/errors/index.ts';
 import { captureFiles, type FilesDetails, writeTree } from '../../../src/files/index.ts';
 import type { SnapshotId, SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { differences, makeAwkwardTree } from '../../support/file-trees.ts';
@@ -99,6 +100,33 @@ describe('a tree through the vault', () => {
     const snapshot = await capture();
     assert.ok(snapshot.statistics.readBytes < 6 * 1024 * 1024, `${snapshot.statistics.readBytes} bytes read`);
     assert.deepEqual(await differences(source, (await giveBack(snapshot.id)).place), []);
+  });
+
+  it('is captured without the snapshot before where that cannot be read, from its beginning or from its middle', async (t) => {
+    const { vault } = test;
+    const open = vault.openSnapshot.bind(vault);
+    const opening = t.mock.method(vault, 'openSnapshot', () => fail('OBJECT_MISSING', 'its tree is gone'));
+    const gone = await capture();
+    opening.mock.mockImplementation(async (...asked: Parameters<typeof open>) => {
+      const reader = await open(...asked);
+      const batches = reader.entryBatches.bind(reader);
+      reader.entryBatches = async function* () {
+        for await (const batch of batches()) {
+          yield batch.slice(0, 5);
+          fail('OBJECT_DAMAGED', 'its tree is damaged');
+        }
+      };
+      return reader;
+    });
+    const cutOff = await capture();
+    opening.mock.restore();
+    for (const [snapshot, why] of [[gone, 'its tree is gone'] as const, [cutOff, 'its tree is damaged'] as const]) {
+      const details = snapshot.engine as unknown as FilesDetails;
+      assert.equal(snapshot.state, 'clean');
+      assert.equal(details.parentUnread, why);
+      assert.ok(snapshot.statistics.readBytes > 0);
+      assert.deepEqual(await differences(source, (await giveBack(snapshot.id)).place), []);
+    }
   });
 
   it('comes back by rescue.mjs alone, in every respect but fractions of a microsecond', async () => {
