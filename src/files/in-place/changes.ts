@@ -143,7 +143,7 @@ class Comparison {
   }
 
   #leave(path: string, entry: TreeEntry | undefined, why: Hold): true {
-    if (entry && why === 'mount') this.#refuseMount(path, this.#held?.path ?? path);
+    if (entry && why === 'mount') this.#refuseMount(path, belowTop(this.#held?.path ?? path, this.#options.top));
     if (entry && this.#options.takes(entry)) this.#options.onLeftAlone?.(path, why);
     this.#removed.stay();
     return true;
@@ -156,7 +156,8 @@ class Comparison {
   }
 
   #refuseMount(path: string, point: string): never {
-    fail('TARGET_UNFIT', `'/${path}' would change, and it is on another file system, mounted at '/${point}'`, {
+    const where = placeOf(this.#options.root, point).toString();
+    fail('TARGET_UNFIT', `'/${path}' would change, and it is on another file system, mounted at '${where}'`, {
       hint: 'restore beside, or what is on each file system by itself; nothing was touched',
     });
   }

@@ -33,8 +33,11 @@ async function comeIn(trees: Trees, { path, brought }: Change, hooks: ExchangeHo
     const [here, waiting] = [root.look(path), staged.look(path)];
     if (!waiting) return;
     const isWaiting = `${waiting.ino}` === brought.inode;
-    if (isWaiting && here?.isDirectory()) await hooks.requireWhole(path);
     await hooks.check();
+    if (isWaiting && here?.isDirectory()) {
+      await hooks.requireWhole(path);
+      await hooks.check();
+    }
     const [to, from] = [root.make(path), staged.make(path)];
     if (!isWaiting) {
       // What an exchange of both names left here: what was there before, or what somebody put there meanwhile.

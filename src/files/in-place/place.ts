@@ -77,7 +77,7 @@ function openDirectory(place: string): number | undefined {
 /** Undefined where there is none, unless `makes` says to make it, and the root. Throws `TARGET_UNFIT` for one that is not ours alone. */
 export async function openHome(asked: string, { makes }: { readonly makes: boolean }): Promise<Home | undefined> {
   const root = realRoot(asked);
-  if (makes) await mkdir(root, { recursive: true });
+  if (makes) await makeRoot(root);
   const rootHandle = openRoot(root);
   if (rootHandle === undefined) return undefined;
   let handle: number | undefined;
@@ -101,6 +101,13 @@ export async function openHome(asked: string, { makes }: { readonly makes: boole
     close();
     throw error;
   }
+}
+
+/** What is there and no directory is told when it is opened. */
+async function makeRoot(root: string): Promise<void> {
+  await mkdir(root, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 function openRoot(root: string): number | undefined {

@@ -202,6 +202,7 @@ class Restore {
     const check = () => this.#check();
     const requireWhole = (path: string) => this.#requireWhole(path);
     const { rootHandle } = this.#place.home;
+    await check();
     await withTrees(this.#place, async (trees) => {
       // A way that somebody has put something in since the list is found before anything is touched.
       for await (const { path } of readList<Change>(this.#place.exchange, exchange))
