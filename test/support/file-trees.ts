@@ -140,6 +140,12 @@ function accessList(uid: number): Buffer {
   return Buffer.concat([version, entry(1, 6), entry(2, 4, uid), entry(4, 4), entry(0x10, 4), entry(0x20, 4)]);
 }
 
+/** Makes `other` what `tree` is, our own directory aside. */
+export async function makeSame(tree: string, other: string): Promise<void> {
+  const options = ['-aHAXS', '--devices', '--specials', '--delete', '--checksum', '--exclude=/.holdfast'];
+  await execute('rsync', [...options, `${tree}/`, `${other}/`]);
+}
+
 /** A copy in every respect. */
 export async function copyTree(tree: string, to: string): Promise<string> {
   await execute('cp', ['-a', '--', tree, to]);

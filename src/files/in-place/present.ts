@@ -37,11 +37,19 @@ const GONE = new Set(['ENOENT', 'ENOTDIR']);
 
 /** In walk order. Throws `TARGET_UNFIT` where something may not be looked at: what is there is not known then. */
 export async function* presentIn(options: PresentOptions): AsyncGenerator<Present> {
-  const { root, top, now, ofSnapshot, below = '', onGone } = options;
+  const { root, now, ofSnapshot, below = '' } = options;
+  yield* presentOf(scan({ roots: [root], rules: ofBoth(now, ofSnapshot), tellsExcluded: true, below }), options);
+}
+
+/** The same, of what a scan has found. */
+export async function* presentOf(
+  batches: AsyncIterable<FoundBatch>,
+  { root, top, ofSnapshot, onGone }: Omit<PresentOptions, 'now' | 'below'>,
+): AsyncGenerator<Present> {
   const before = new PathRules(ofSnapshot.exclude);
   const named = (path: string) => joined(top, belowTop(path, root.slice(1)));
   let left: string | undefined;
-  for await (const batch of scan({ roots: [root], rules: ofBoth(now, ofSnapshot), tellsExcluded: true, below })) {
+  for await (const batch of batches) {
     for (const each of batch.unseen) requireSeen(each, onGone);
     for (const present of inOrder(batch)) {
       const path = named(present.path);
