@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { generateKeyFile } from '../vault/key-file.ts';
 import type { Sandbox } from './state.ts';
+import { statementsDirectory } from './statements.ts';
 
 /** Host of the sandbox in its configuration; its queues carry the name. */
 export const sandboxHost = 'here';
@@ -14,11 +15,11 @@ type Described = Pick<Sandbox, 'directory' | 'temporal' | 'postgres' | 'copies' 
 
 /**
  * Makes the key, the passphrase and every secret as files of mode 0600, and the configuration that names them; with incremental backups
- * every six hours where they are wanted and the server takes them.
+ * every six hours where they are wanted and the server takes them, and a folder of files where that is.
  */
 export async function writeConfiguration(
   sandbox: Described,
-  { incremental = true }: { readonly incremental?: boolean } = {},
+  { incremental = true, files = false }: { readonly incremental?: boolean; readonly files?: boolean } = {},
 ): Promise<Pick<Sandbox, 'configuration' | 'keyFile' | 'passphraseFile'>> {
   const { directory, postgres, copies } = sandbox;
   const secrets = path.join(directory, 'secrets');
@@ -38,8 +39,22 @@ export async function writeConfiguration(
   for (const [name, text] of Object.entries(texts)) {
     await writeFile(path.join(secrets, name), `${text}\n`, { mode: 0o600 });
   }
-  await writeFile(configuration, configurationText(sandbox, incremental && postgres.major >= 17));
+  const text = configurationText(sandbox, incremental && postgres.major >= 17);
+  await writeFile(configuration, files ? text + filesText(directory) : text);
   return { configuration, keyFile, passphraseFile };
+}
+
+function filesText(directory: string): string {
+  return `
+files:
+  statements:
+    host: ${sandboxHost}
+    roots: [${JSON.stringify(statementsDirectory(directory))}]
+    exclude: ["*.tmp"] # as in a .gitignore
+    backup: { snapshot: every 1h, rate: 50MB/s }
+    keep: 90d
+    objective: { rpo: 1h }
+`;
 }
 
 function configurationText({ temporal, postgres, copies, logs }: Described, incremental: boolean): string {

@@ -11,6 +11,7 @@ import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type S3Server, startSeaweed } from './seaweed.ts';
 import type { ServerOptions } from './server.ts';
 import { readSandbox, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
+import { writeStatements } from './statements.ts';
 import { startTemporal } from './temporal.ts';
 import { holdfastProgram, startWorker } from './worker.ts';
 
@@ -23,6 +24,8 @@ export interface UpOptions {
   readonly worker?: boolean;
   /** Whether incremental backups are on a schedule where the server takes them; default true. */
   readonly incremental?: boolean;
+  /** Whether a folder of files is protected, too; default false. */
+  readonly files?: boolean;
   /** Told in words what is ready. */
   readonly onProgress?: (text: string) => void;
 }
@@ -78,6 +81,7 @@ async function startAll(directory: string, options: UpOptions): Promise<Sandbox>
   for (const folder of [logs, path.join(directory, 'copies'), path.join(directory, 'state')]) await mkdir(folder);
   await chmod(logs, 0o755);
   await startServers(record, directory, logs, options);
+  if (options.files === true) await writeStatements(directory);
   const written = await writeConfiguration(record.current as Sandbox, options);
   await record.update(written);
   if (options.worker ?? true) {

@@ -21,6 +21,7 @@ export const sandboxUpCommand = defineCommand({
   options: [
     dirOption,
     { flags: '--postgres <MAJOR>', description: 'major version of PostgreSQL (else the newest that is set up)' },
+    { flags: '--files', description: 'also protect a folder of files, DIR/statements' },
     { flags: '--no-worker', description: 'neither set the vault up nor start a worker' },
   ],
   examples: ['holdfast sandbox up --dir /tmp/sandbox', 'holdfast sandbox up --dir /tmp/sandbox --postgres 15 --json'],
@@ -29,8 +30,9 @@ export const sandboxUpCommand = defineCommand({
     dir: directory,
     postgres: z.coerce.number({ error: 'expected a major version such as 17' }).int().positive().optional(),
     worker: z.boolean().default(true),
+    files: z.boolean().default(false),
   }),
-  async run({ dir, postgres, worker }, context) {
+  async run({ dir, postgres, worker, files }, context) {
     const { sandboxUp } = await import('../../sandbox/index.ts');
     if (context.options.dryRun) {
       return outcome('message', { state: 'completed', dryRun: true, message: `would start a sandbox in '${dir}'` });
@@ -38,6 +40,7 @@ export const sandboxUpCommand = defineCommand({
     const sandbox = await sandboxUp({
       dir: path.resolve(dir),
       worker,
+      files,
       ...(postgres === undefined ? {} : { postgres }),
       onProgress: (text) => context.note(text),
     });

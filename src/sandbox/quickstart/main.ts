@@ -77,7 +77,14 @@ async function play(dir: string): Promise<number> {
   let proved = false;
   try {
     chapter(startedMs, 'start the sandbox: PostgreSQL, two S3 regions, Temporal with its UI, a Holdfast worker');
-    await shell.type(['sandbox', 'up', '--dir', dir, ...(values.postgres ? ['--postgres', values.postgres] : [])]);
+    await shell.type([
+      'sandbox',
+      'up',
+      '--files',
+      '--dir',
+      dir,
+      ...(values.postgres ? ['--postgres', values.postgres] : []),
+    ]);
     const sandbox = JSON.parse(await readFile(path.join(dir, 'sandbox.json'), 'utf8'));
     const story = await tellStory({ dir, sandbox, shell, startedMs, signal: interrupted.signal });
     proved = story.proved;

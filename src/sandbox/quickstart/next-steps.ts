@@ -13,6 +13,8 @@ export function nextSteps(dir: string, run: string): string[] {
       ['restore', 'database', 'main', '--to', 'latest', '--beside', clone, '--start'],
       'a second server at the latest moment',
     ],
+    [['files', 'find', path.join(dir, 'statements', '2026', '03', 'account-7.txt')], 'in which snapshots a file is'],
+    [['confirm', 'files/statements'], 'keep the statements that came back'],
     [['confirm', run], 'keep what was recovered, and remove the old data'],
     [['rollback', run], 'or the other way: back to the data as it was when the recovery began'],
   ];

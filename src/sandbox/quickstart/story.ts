@@ -1,5 +1,6 @@
 // The chapters of the quickstart in order: protect, destroy, recover, prove, and the numbers at the end.
 
+import { appendFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -8,8 +9,10 @@ import { type Moment, momentFromUnixMicros } from '../../domain/moment.ts';
 import type { RestoreResult } from '../../domain/run-data.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
+import { statementsDirectory } from '../statements.ts';
 import { type Audit, audit } from './audit.ts';
 import { Bank, openBank } from './bank.ts';
+import { differing, type Sums, sumsOf } from './folder.ts';
 import { Load } from './load.ts';
 import { nextSteps } from './next-steps.ts';
 import { chapter, type Shell, say } from './shell.ts';
@@ -66,11 +69,13 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   };
   try {
     await protect(options, bank);
+    const folder = statementsDirectory(dir);
+    const statements = await sumsOf(folder);
     const disaster = await destroy(options, bank);
     const recovery = await recover(options, bank, disaster);
-    const result = await prove(options, bank, disaster, load);
+    const result = await prove(options, bank, disaster, load, { before: statements, after: await sumsOf(folder) });
     await finish(options, disaster, recovery, result);
-    const proved = result.audit.ok && result.pgbenchAgrees;
+    const proved = isProved(result);
     return { proved, close, stayUp: () => stayUp(options, recovery) };
   } catch (error) {
     await close();
@@ -83,6 +88,8 @@ async function protect({ shell, startedMs }: StoryOptions, bank: Bank): Promise<
   await shell.type(['setup', '--yes']);
   chapter(startedMs, 'take a full base backup while the bank is open');
   await shell.type(['backup', 'database', 'main']);
+  chapter(startedMs, 'take a snapshot of the statements that the bank keeps as files');
+  await shell.type(['backup', 'files', 'statements']);
   chapter(startedMs, 'check: force a segment switch and see that segment arrive on every copy');
   await shell.type(['check', 'database/main']);
   say(`\nthe bank is open for ${businessSeconds} more seconds: ${bank.acknowledged} transfers so far`);
@@ -90,10 +97,10 @@ async function protect({ shell, startedMs }: StoryOptions, bank: Bank): Promise<
   await shell.type(['status']);
 }
 
-async function destroy({ shell, sandbox, startedMs }: StoryOptions, bank: Bank): Promise<Disaster> {
+async function destroy({ shell, sandbox, startedMs, dir }: StoryOptions, bank: Bank): Promise<Disaster> {
   const { components } = (await shell.ask('status')) as { components?: ComponentStatus[] };
   const rpoSeconds = components?.[0]?.rpo.nowSeconds;
-  chapter(startedMs, 'the disaster: an UPDATE and a DELETE without a WHERE');
+  chapter(startedMs, 'the disaster: an UPDATE and a DELETE without a WHERE, and a folder too many');
   const client = new pg.Client({ connectionString: sandbox.postgres.url });
   await client.connect();
   try {
@@ -105,6 +112,9 @@ async function destroy({ shell, sandbox, startedMs }: StoryOptions, bank: Bank):
     const moment = momentFromUnixMicros(BigInt(momentMicros));
     say(`just before it: ${moment}`);
     say('bank=# update bank.accounts set cents = 0;  delete from bank.transfers;');
+    await rm(path.join(statementsDirectory(dir), '2026', '03'), { recursive: true });
+    await appendFile(path.join(statementsDirectory(dir), '2026', '04', 'account-7.txt'), 'and a million more\n');
+    say('$ rm -r statements/2026/03; echo "and a million more" >> statements/2026/04/account-7.txt');
     say(
       `nobody notices for ${unnoticedSeconds} seconds, and the bank goes on (${bank.acknowledged} transfers acknowledged)`,
     );
@@ -123,6 +133,9 @@ async function recover({ shell, startedMs }: StoryOptions, bank: Bank, { moment 
   const before = bank.acknowledged;
   while (bank.acknowledged === before) await sleep(20);
   const outageMs = Date.now() - typedMs;
+  chapter(startedMs, 'the statements: what would change, then back as they were, and only those');
+  await shell.type(['restore', 'files', 'statements', '--to', moment, '--dry-run']);
+  await shell.type(['restore', 'files', 'statements', '--to', moment, '--yes']);
   const runs = (await shell.ask('history', 'database/main')) as { runs?: { id: string; operation?: string }[] };
   const run = runs.runs?.find(({ operation }) => operation === 'restoreDatabase')?.id;
   if (run === undefined) fail('NOT_FOUND', 'the history does not know the restore that just ended');
@@ -134,9 +147,21 @@ async function recover({ shell, startedMs }: StoryOptions, bank: Bank, { moment 
 interface Proof {
   readonly audit: Audit;
   readonly pgbenchAgrees: boolean;
+  /** Files that are not what they were, of how many. */
+  readonly statements: { readonly wrong: readonly string[]; readonly all: number };
 }
 
-async function prove(options: StoryOptions, bank: Bank, disaster: Disaster, load: Load): Promise<Proof> {
+function isProved({ audit, pgbenchAgrees, statements }: Proof): boolean {
+  return audit.ok && pgbenchAgrees && statements.all > 0 && statements.wrong.length === 0;
+}
+
+async function prove(
+  options: StoryOptions,
+  bank: Bank,
+  disaster: Disaster,
+  load: Load,
+  { before, after }: { readonly before: Sums; readonly after: Sums },
+): Promise<Proof> {
   const { sandbox, startedMs } = options;
   chapter(startedMs, 'the proof: the recovered books against the ledger kept outside');
   const result = await audit(sandbox.postgres.url, bank.ledger, disaster.momentMicros);
@@ -146,7 +171,9 @@ async function prove(options: StoryOptions, bank: Bank, disaster: Disaster, load
   say(`  balances that differ from the ledger       ${result.wrongBalances.length} of ${result.accounts}`);
   const pgbenchAgrees = await load.agrees();
   say(`  pgbench: branches = tellers = accounts = history   ${pgbenchAgrees ? 'yes' : 'NO'}`);
-  return { audit: result, pgbenchAgrees };
+  const statements = { wrong: differing(before, after), all: before.size };
+  say(`  statements that are missing or differ      ${statements.wrong.length} of ${statements.all}`);
+  return { audit: result, pgbenchAgrees, statements };
 }
 
 async function finish(options: StoryOptions, disaster: Disaster, recovery: Recovery, proof: Proof): Promise<void> {
@@ -158,7 +185,7 @@ async function finish(options: StoryOptions, disaster: Disaster, recovery: Recov
   const { snapshots = [] } = (await shell.ask('list', 'database/main')) as { snapshots?: SnapshotSummary[] };
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const { fetch, replay, promote, checks, swap = 0 } = restore.timingsMs;
-  chapter(startedMs, proof.audit.ok && proof.pgbenchAgrees ? 'proved' : 'NOT PROVED');
+  chapter(startedMs, isProved(proof) ? 'proved' : 'NOT PROVED');
   say(`  recovered to  ${restore.recoveredTo} (${restore.recoveredLsn})`);
   say(
     `  RPO           ${disaster.rpoSeconds === undefined ? 'unknown' : seconds(disaster.rpoSeconds * 1000)} of work would have been lost with the host`,
