@@ -13,11 +13,13 @@ import type {
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
+  RestoreRedisInput,
   RunStatus,
   VerificationScope,
 } from '../src/domain/operations.ts';
 import type { PartPlan, PartResult, RowSum } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { RedisPlan, RedisRestored } from '../src/domain/redis-restore.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
@@ -279,6 +281,30 @@ export interface FilesActivities {
   undoFiles(request: RunOnHost): Promise<void>;
 }
 
+export interface RedisActivities {
+  /** Receives an RDB, judges it on its way, and commits it. Throws the `REDIS_…` errors, `BACKUP_INVALID`; nothing is committed then. */
+  captureRedis(request: SnapshotRequest): Promise<CapturedFiles>;
+  /** Which snapshot, where it goes, and what is in the way; with `keep` the plan is stored as a record of the run. */
+  planRedis(request: { run: string; input: RestoreRedisInput; keep: boolean }): Promise<RedisPlan>;
+  /** Throws `PLAN_CHANGED` when it is decided otherwise now, or the server was started anew. */
+  recheckRedis(request: { run: string; input: RestoreRedisInput }): Promise<void>;
+  /** Proven in a throwaway server before anything is touched, whichever way. Throws what refuses it, `ROLLED_BACK`, `STUCK`. */
+  restoreRedis(request: RedisStep): Promise<RedisGiven>;
+  /** As it was before, whatever was done. */
+  undoRedis(request: RunOnHost): Promise<void>;
+  /** Ends the server that was left beside; its directory stays. */
+  stopRedis(request: RunOnHost): Promise<StoppedServer>;
+}
+
+export interface RedisStep extends DatabaseRequest {
+  readonly run: string;
+  /** Digest of the plan that is carried out; the stored plan must have it. */
+  readonly planDigest: string;
+}
+
+/** What the workflow does not know itself. */
+export type RedisGiven = Omit<RedisRestored, 'id' | 'component' | 'snapshot' | 'to' | 'timingsMs'>;
+
 export interface FilesStep extends DatabaseRequest {
   readonly run: string;
   /** Digest of the plan that is carried out; the stored plan must have it. */
@@ -324,4 +350,9 @@ export interface HostActivities {
 }
 
 /** Everything that runs on the queues of a host. */
-export type AllHostActivities = PostgresActivities & FilesActivities & EndActivities & VaultActivities & HostActivities;
+export type AllHostActivities = PostgresActivities &
+  RedisActivities &
+  FilesActivities &
+  EndActivities &
+  VaultActivities &
+  HostActivities;

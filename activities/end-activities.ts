@@ -5,12 +5,14 @@ import type { EndActivities, RestoreEnd, RunOnHost } from './contract.ts';
 import { endFilesBack, endFilesConfirmed } from './files-restore-activities.ts';
 import { runActivity } from './lib/activity-runner.ts';
 import type { HostServices } from './lib/host-services.ts';
+import { endRedisBack, endRedisConfirmed } from './redis-restore-activities.ts';
 import { confirmDatabase, rollbackDatabase } from './restore-activities.ts';
 
 type End = (services: HostServices, request: RunOnHost) => Promise<RestoreEnd>;
 
 const ends: Readonly<Record<ComponentSettings['kind'], { readonly rollback: End; readonly confirm: End }>> = {
   database: { rollback: rollbackDatabase, confirm: confirmDatabase },
+  redis: { rollback: endRedisBack, confirm: endRedisConfirmed },
   files: { rollback: endFilesBack, confirm: endFilesConfirmed },
 };
 

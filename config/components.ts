@@ -6,7 +6,8 @@ import type { ComponentSettings, Configuration } from './types.ts';
 
 /** In the order of kinds, then of the file. */
 export function componentsOf(configuration: Configuration): readonly ComponentSettings[] {
-  return [...Object.values(configuration.database), ...Object.values(configuration.files)];
+  const { database, redis, files } = configuration;
+  return [database, redis, files].flatMap((kind): ComponentSettings[] => Object.values(kind));
 }
 
 /** Throws `UNKNOWN_COMPONENT`. */

@@ -14,7 +14,7 @@ export interface CrossProblem {
 type Tree = Readonly<Record<string, unknown>>;
 
 /** Keys of the file that hold components. */
-const kinds = ['database', 'files'] as const;
+const kinds = ['database', 'redis', 'files'] as const;
 
 /** Works on the file as it is, also when other places are wrong, so that all problems are told at once. */
 export function crossCheck(file: unknown): CrossProblem[] {
@@ -25,6 +25,7 @@ export function crossCheck(file: unknown): CrossProblem[] {
     ...checkCopies(root),
     ...checkCommit(root),
     ...checkDatabases(root),
+    ...checkRedis(root),
     ...checkFiles(root),
     ...checkProtected(root),
   ];
@@ -173,6 +174,18 @@ function checkDatabases(root: Tree): CrossProblem[] {
     problems.push(...checkObjective(path, database));
   }
   return problems;
+}
+
+function checkRedis(root: Tree): CrossProblem[] {
+  return entries(root.redis).flatMap(([name, { service, dataDirectory }]) => {
+    if (service === undefined) return [];
+    const path = ['redis', name, 'service'];
+    const alone = { path, about: 'key' as const, message: "expected 'dataDirectory' beside 'service'" };
+    return [
+      ...checkOneOf(path, tree(service), ['systemd', 'commands']),
+      ...(dataDirectory === undefined ? [alone] : []),
+    ];
+  });
 }
 
 function checkFiles(root: Tree): CrossProblem[] {

@@ -19,6 +19,8 @@ import type {
   KmsSettings,
   LogicalSettings,
   ReadingSettings,
+  RedisService,
+  RedisSettings,
   RetentionSettings,
   S3Settings,
   SeparateCredentialSettings,
@@ -30,6 +32,7 @@ import type {
 
 type FileCopy = ConfigurationFile['vault']['copies'][string];
 type FileDatabase = ConfigurationFile['database'][string];
+type FileRedis = ConfigurationFile['redis'][string];
 type FileFiles = ConfigurationFile['files'][string];
 type FileService = NonNullable<FileDatabase['service']>;
 
@@ -51,6 +54,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
       bandwidthBytesPerSecond: vault.bandwidth && parseBandwidth(vault.bandwidth),
     }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
+    redis: mapEntries(content.redis, (key, redis) => effectiveRedis(key, redis, directory)),
     files: mapEntries(content.files, effectiveFiles),
     retention: effectiveRetention(content.retention),
     ...(content.verify && { verify: effectiveVerify(content.verify) }),
@@ -150,6 +154,27 @@ function effectiveDatabase(name: string, database: FileDatabase, directory: stri
 
 function effectiveObjective({ rpo, rto }: FileDatabase['objective']): DatabaseSettings['objective'] {
   return defined({ rpoSeconds: rpo && parseDuration(rpo), rtoSeconds: rto && parseDuration(rto) });
+}
+
+function effectiveRedis(name: string, redis: FileRedis, directory: string): RedisSettings {
+  const { host, files, service, keep, objective } = redis;
+  const { way, ...schedules } = redis.backup;
+  return defined<RedisSettings>({
+    kind: 'redis',
+    id: componentId('redis', name),
+    name,
+    host,
+    url: absoluteReference(redis.url, directory),
+    caFile: absolute(redis.caFile, directory),
+    programs: absolute(redis.programs, directory),
+    dataDirectory: absolute(redis.dataDirectory, directory),
+    files,
+    service: service && defined<RedisService>(service),
+    way,
+    backup: defined(schedules),
+    keep: keep && { classes: { rdb: effectiveRules(keep.rdb) } },
+    objective: effectiveObjective(objective),
+  });
 }
 
 function effectiveFiles(name: string, files: FileFiles): FilesSettings {

@@ -6,6 +6,7 @@ import { database } from './schema/database.ts';
 import { host, site, temporal } from './schema/estate.ts';
 import { files } from './schema/files.ts';
 import { approval, retention, verify } from './schema/policies.ts';
+import { redis } from './schema/redis.ts';
 import { mapping, name, named, parsed } from './schema/values.ts';
 import { vault } from './schema/vault.ts';
 
@@ -23,6 +24,9 @@ export const schema = mapping({
   database: named(database, 'databases')
     .default({})
     .describe('PostgreSQL clusters, by name; `database/NAME` on the command line.'),
+  redis: named(redis, 'Redis servers')
+    .default({})
+    .describe('Servers of Redis or Valkey, by name; `redis/NAME` on the command line.'),
   files: named(files, 'trees of files')
     .default({})
     .describe('Trees of files, by name; `files/NAME` on the command line.'),

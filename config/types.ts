@@ -20,6 +20,8 @@ export interface Configuration {
   readonly vault: VaultSettings;
   /** By name; the id is `database/<name>`. */
   readonly database: Readonly<Record<string, DatabaseSettings>>;
+  /** By name; the id is `redis/<name>`. */
+  readonly redis: Readonly<Record<string, RedisSettings>>;
   /** By name; the id is `files/<name>`. */
   readonly files: Readonly<Record<string, FilesSettings>>;
   readonly retention: RetentionSettings;
@@ -132,7 +134,7 @@ export interface ReadingSettings {
 }
 
 /** One protected thing, whatever its kind; `componentsOf` lists all. */
-export type ComponentSettings = DatabaseSettings | FilesSettings;
+export type ComponentSettings = DatabaseSettings | RedisSettings | FilesSettings;
 
 /** What every component has. */
 interface AnyComponent {
@@ -145,6 +147,25 @@ interface AnyComponent {
   readonly keep?: KeepSettings;
   readonly objective: { readonly rpoSeconds?: number; readonly rtoSeconds?: number };
 }
+
+export interface RedisSettings extends AnyComponent {
+  readonly kind: 'redis';
+  /** By reference, because it holds a password. */
+  readonly url: SecretReference;
+  readonly caFile?: string;
+  /** Directory of the server's programs; default: on PATH. */
+  readonly programs?: string;
+  readonly dataDirectory?: string;
+  /** What the server calls its files. */
+  readonly files: { readonly rdb: string; readonly appendDirectory: string; readonly append: string };
+  readonly service?: RedisService;
+  readonly way: 'sync' | 'bgsave';
+  readonly backup: Readonly<Partial<Record<'rdb', string>>>;
+}
+
+export type RedisService =
+  | { readonly systemd: string }
+  | { readonly commands: { readonly start: string; readonly stop: string } };
 
 export interface FilesSettings extends AnyComponent {
   readonly kind: 'files';

@@ -10,6 +10,7 @@ export async function warningsOf(configuration: Configuration): Promise<string[]
     ...keyWarnings(configuration),
     ...transportWarnings(configuration),
     ...databaseWarnings(configuration),
+    ...redisWarnings(configuration),
     ...filesWarnings(configuration),
     ...(await permissionWarnings(configuration)),
   ];
@@ -85,6 +86,18 @@ function databaseWarnings({ database }: Configuration): string[] {
   });
 }
 
+function redisWarnings({ redis }: Configuration): string[] {
+  return Object.values(redis).flatMap(({ id, backup, keep }) => {
+    const warnings: string[] = [];
+    if (backup.rdb === undefined)
+      warnings.push(`${id} has no schedule ('backup.rdb'): snapshots are taken only by hand`);
+    if (keep === undefined) {
+      warnings.push(`${id} has no 'keep': nothing of it is ever deleted, and the copies grow without end`);
+    }
+    return warnings;
+  });
+}
+
 function filesWarnings({ files }: Configuration): string[] {
   return Object.values(files).flatMap(({ id, backup, keep }) => {
     const warnings: string[] = [];
@@ -112,6 +125,7 @@ async function permissionWarnings(configuration: Configuration): Promise<string[
     ...configuration.vault.keys.flatMap(keyReferences),
     ...Object.values(configuration.vault.copies).flatMap(copyReferences),
     ...Object.values(configuration.database).map(({ url }) => url),
+    ...Object.values(configuration.redis).map(({ url }) => url),
   ];
   const files = new Set(references.flatMap((text) => (text?.startsWith('file:') ? [text.slice('file:'.length)] : [])));
   const warnings = await Promise.all([...files].map(openPermissionsWarning));

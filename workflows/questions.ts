@@ -9,10 +9,12 @@ import type {
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
+  RestoreRedisInput,
   RunReferenceInput,
 } from '../src/domain/operations.ts';
 import type { PartPlan } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
+import type { RedisPlan } from '../src/domain/redis-restore.ts';
 import type { StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import { answer } from './lib/answer.ts';
@@ -89,6 +91,13 @@ export async function diffFiles({
   return answer(host, ({ plan }) => plan.diffFiles(request, `${request.one} beside ${request.other}`));
 }
 
+/** The same for data of Redis. */
+export async function planRedis(input: RestoreRedisInput): Promise<RedisPlan> {
+  return answer(input.host, ({ plan }, run) =>
+    plan.planRedis({ run, input, keep: false }, `resolve ${input.to}, look at the server`),
+  );
+}
+
 /** The same for a dump that would be loaded. */
 export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
   return answer(input.host, ({ plan }, run) =>
@@ -99,5 +108,9 @@ export async function planLoad(input: LoadDumpInput): Promise<LoadPlan> {
 /** Ends the server that a recovery beside left running; of one that was only there for a while the directory goes, too. */
 export async function stopRecovered(input: RunReferenceInput): Promise<StoppedServer> {
   const { component, run } = input;
-  return answer(input.host, ({ plan }) => plan.stopRecovered({ component, run }, `stop the server of ${run}`));
+  return answer(input.host, ({ plan }) =>
+    component.startsWith('redis/')
+      ? plan.stopRedis({ component, run }, `stop the server of ${run}`)
+      : plan.stopRecovered({ component, run }, `stop the server of ${run}`),
+  );
 }

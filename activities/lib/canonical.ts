@@ -7,12 +7,14 @@ import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   BackupFilesInput,
+  BackupRedisInput,
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
+  RestoreRedisInput,
   RunReferenceInput,
   ShipLogInput,
   VerifySnapshotsInput,
@@ -21,10 +23,12 @@ import type {
 export interface InputOf {
   readonly backupDatabase: BackupDatabaseInput;
   readonly dumpDatabase: DumpDatabaseInput;
+  readonly backupRedis: BackupRedisInput;
   readonly backupFiles: BackupFilesInput;
   readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
+  readonly restoreRedis: RestoreRedisInput;
   readonly restoreFiles: RestoreFilesInput;
   readonly restorePart: RestorePartInput;
   readonly rollbackRestore: RunReferenceInput;
@@ -50,10 +54,12 @@ const rules: Rules = {
     request: kind,
   }),
   dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
+  backupRedis: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'rdb' }),
   backupFiles: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'files' }),
   loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),
+  restoreRedis: (input) => ({ workflowId: restoreId(input), request: redisRequest(input) }),
   restoreFiles: (input) => ({ workflowId: restoreId(input), request: filesRequest(input) }),
   restorePart: (input) => ({
     workflowId: workflowIds.restorePart(input.estate, input.component),
@@ -109,7 +115,16 @@ function filesRequest({ component, to, paths = [], patterns = [], from, beside }
   return JSON.stringify([component, to, paths, patterns, from, beside?.directory]);
 }
 
-function restoreId({ estate, component, host, beside }: RestoreDatabaseInput | RestoreFilesInput): string {
+function redisRequest({ component, to, from, beside, live, pattern }: RestoreRedisInput): string {
+  return JSON.stringify([component, to, from, beside?.directory, beside?.start === true, live === true, pattern]);
+}
+
+function restoreId({
+  estate,
+  component,
+  host,
+  beside,
+}: RestoreDatabaseInput | RestoreRedisInput | RestoreFilesInput): string {
   if (beside === undefined) return workflowIds.restoreInPlace(estate, component);
   const place = createHash('sha256').update(`${host}\n${beside.directory}`).digest('hex').slice(0, 16);
   return workflowIds.restoreBeside(estate, place);

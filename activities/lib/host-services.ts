@@ -1,7 +1,13 @@
 // What the activities of one host share: its configuration, the vault opened once, its databases, and the receivers of their log.
 
 import type { Logger } from 'pino';
-import type { ComponentSettings, Configuration, DatabaseSettings, FilesSettings } from '../../config/index.ts';
+import type {
+  ComponentSettings,
+  Configuration,
+  DatabaseSettings,
+  FilesSettings,
+  RedisSettings,
+} from '../../config/index.ts';
 import { componentOf, resolveSecret } from '../../config/index.ts';
 import type { HostService } from '../../src/domain/client.ts';
 import type { ComponentId } from '../../src/domain/component.ts';
@@ -9,6 +15,7 @@ import type { LogOutage } from '../../src/domain/component-report.ts';
 import type { Lsn } from '../../src/domain/lsn.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { ReceiverState, Source } from '../../src/postgres/types.ts';
+import type { CaptureServer } from '../../src/redis/index.ts';
 import type { Vault } from '../../src/vault/types.ts';
 import type { EnsuredLog } from '../contract.ts';
 import type { ActivityFrame } from './activity-runner.ts';
@@ -81,8 +88,20 @@ export function databaseOf(services: Here, component: ComponentId): DatabaseSett
 }
 
 /** Throws as `ownComponent`. */
+export function redisOf(services: Here, component: ComponentId): RedisSettings {
+  return ownComponent(services, component, 'redis');
+}
+
+/** Throws as `ownComponent`. */
 export function filesOf(services: Here, component: ComponentId): FilesSettings {
   return ownComponent(services, component, 'files');
+}
+
+/** With its password, which goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */
+export async function redisServerOf(services: Here, component: ComponentId): Promise<CaptureServer> {
+  const { url, caFile, programs } = redisOf(services, component);
+  const source = { url: await resolveSecret(url), ...(caFile === undefined ? {} : { caFile }) };
+  return { source, ...(programs === undefined ? {} : { programs }) };
 }
 
 /** The url holds a password: it goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */

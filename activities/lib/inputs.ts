@@ -36,6 +36,7 @@ const schemas = {
     reason: z.string().optional(),
   }),
   dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
+  backupRedis: z.object({ ...ofComponent, reason: z.string().optional() }),
   backupFiles: z.object({ ...ofComponent, reason: z.string().optional() }),
   loadDump: z
     .object({
@@ -69,6 +70,23 @@ const schemas = {
     approveWithinSeconds: seconds.optional(),
     planDigest: z.string().optional(),
   }),
+  restoreRedis: z
+    .object({
+      ...ofComponent,
+      to: z.string(),
+      from: z.string().optional(),
+      beside: z.object({ directory: z.string(), start: z.boolean().default(false) }).optional(),
+      live: z.boolean().optional(),
+      pattern: z.string().min(1).max(1000).optional(),
+      approval: z.enum(['never', 'always']).optional(),
+      approveWithinSeconds: seconds.optional(),
+      planDigest: z.string().optional(),
+    })
+    .refine(
+      ({ beside, live, pattern }) =>
+        [beside !== undefined, live === true, pattern !== undefined].filter(Boolean).length < 2,
+      { error: "at most one of 'beside', 'live' and 'pattern'" },
+    ),
   restoreFiles: z.object({
     ...ofComponent,
     to: z.string(),
@@ -236,8 +254,9 @@ function fillComponent(configuration: Configuration, operation: OperationName, i
   const named = { ...input, estate: configuration.name, component: settings.id, host: settings.host };
   if (operation === 'restorePart') return fillPart(configuration, settings, named) as InputOf[OperationName];
   if (operation === 'restoreDatabase') parseTarget(input.to ?? '', configuration.timezone);
+  if (operation === 'restoreRedis') parseSnapshotTarget(input.to ?? '', configuration.timezone);
   if (operation === 'restoreFiles') requireFilesTarget(configuration, input);
-  const isRestore = operation === 'restoreDatabase' || operation === 'restoreFiles';
+  const isRestore = ['restoreDatabase', 'restoreRedis', 'restoreFiles'].includes(operation);
   return (isRestore ? fillRestore(configuration, settings, named) : named) as InputOf[OperationName];
 }
 
@@ -249,6 +268,8 @@ const kindOf: Readonly<Partial<Record<OperationName, ComponentSettings['kind']>>
   shipLog: 'database',
   restoreDatabase: 'database',
   restorePart: 'database',
+  backupRedis: 'redis',
+  restoreRedis: 'redis',
   backupFiles: 'files',
   restoreFiles: 'files',
 };

@@ -10,6 +10,7 @@ import type { LoadPlan, LoadResult } from '../domain/load.ts';
 import type { StepStatus } from '../domain/operations.ts';
 import type { PartPlan, PartResult } from '../domain/part.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
+import type { RedisPlan, RedisRestored } from '../domain/redis-restore.ts';
 import type {
   HeldLocks,
   HoldSummary,
@@ -51,6 +52,8 @@ export interface Result {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly redisPlan?: RedisPlan;
+  readonly redisRestored?: RedisRestored;
   readonly filesPlan?: FilesPlan;
   readonly filesRestored?: FilesRestored;
   readonly filesFound?: FilesFound;
@@ -108,6 +111,7 @@ export interface Outcome {
 export const views = [
   'run',
   'plan',
+  'redis plan',
   'files plan',
   'files found',
   'files diff',

@@ -10,18 +10,21 @@ import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   BackupFilesInput,
+  BackupRedisInput,
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
+  RestoreRedisInput,
   RunReferenceInput,
   RunStatus,
   VerifySnapshotsInput,
 } from './operations.ts';
 import type { PartPlan } from './part.ts';
 import type { PlanSummary } from './plan-summary.ts';
+import type { RedisPlan } from './redis-restore.ts';
 import type { RetentionPlan } from './retention-report.ts';
 import type { StoppedServer } from './run-data.ts';
 import type { ScheduleChange, ScheduleStatus } from './schedule-report.ts';
@@ -44,10 +47,12 @@ export interface RunHandle {
 export interface HoldfastClient {
   startBackup(input: BackupDatabaseInput): Promise<RunHandle>;
   startDump(input: DumpDatabaseInput): Promise<RunHandle>;
+  startRedisBackup(input: BackupRedisInput): Promise<RunHandle>;
   startFilesBackup(input: BackupFilesInput): Promise<RunHandle>;
   startLoad(input: LoadDumpInput): Promise<RunHandle>;
   startPart(input: RestorePartInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
+  startRedisRestore(input: RestoreRedisInput): Promise<RunHandle>;
   startFilesRestore(input: RestoreFilesInput): Promise<RunHandle>;
   startRollback(input: RunReferenceInput): Promise<RunHandle>;
   startConfirm(input: RunReferenceInput): Promise<RunHandle>;
@@ -73,6 +78,8 @@ export interface HoldfastClient {
 
   /** The plan that `startRestore` with the same input would follow: made on the component's host, touches nothing. */
   plan(input: RestoreDatabaseInput): Promise<PlanSummary>;
+  /** The same for `startRedisRestore`. */
+  planRedis(input: RestoreRedisInput): Promise<RedisPlan>;
   /** The same for `startFilesRestore`. */
   planFiles(input: RestoreFilesInput): Promise<FilesPlan>;
   /** The same for `startLoad`. */

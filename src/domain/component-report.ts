@@ -39,6 +39,8 @@ export interface SnapshotSummary {
   readonly damaged?: DamageSummary;
   /** What was noted of its databases, to be compared after a restore; absent where it has none. */
   readonly facts?: FactsSummary;
+  /** Of a snapshot of Redis: what is in it. */
+  readonly redis?: RedisSummary;
   /** Of a snapshot of files: what is in it, and what is not. */
   readonly files?: FilesSummary;
   /** Of a logical snapshot: each database with the instant that its dump shows. */
@@ -71,6 +73,23 @@ export interface DamageSummary {
   readonly relations: readonly DamagedRelation[];
   /** Relations that are not in the list. */
   readonly moreRelations?: number;
+}
+
+/** Noted of the RDB itself. */
+export interface RedisSummary {
+  readonly keys: number;
+  /** Keys that never expire. */
+  readonly persistent: number;
+  /** Keys by type. */
+  readonly types: Readonly<Record<string, number>>;
+  readonly sizeBytes: number;
+  /** Server that wrote it. */
+  readonly writtenBy: string;
+  readonly role: 'primary' | 'replica';
+  /** Modules whose data is in it; absent when there is none. */
+  readonly modules?: readonly string[];
+  /** Why what was noted is of a part of it only. */
+  readonly missing?: string;
 }
 
 /** Of what could not be had, the first few are named. */

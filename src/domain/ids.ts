@@ -66,10 +66,12 @@ export const searchAttributes = {
 const runPrefixes = {
   backupDatabase: 'backup',
   dumpDatabase: 'dump',
+  backupRedis: 'backup',
   backupFiles: 'backup',
   loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',
+  restoreRedis: 'restore',
   restoreFiles: 'restore',
   restorePart: 'part',
   rollbackRestore: 'rollback',

@@ -63,6 +63,11 @@ export interface BackupFilesInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** A snapshot of a Redis server. */
+export interface BackupRedisInput extends OperationInput {
+  readonly reason?: string;
+}
+
 export interface ShipLogInput extends OperationInput {}
 
 export interface RestoreDatabaseInput extends OperationInput {
@@ -97,6 +102,23 @@ export interface RestoreFilesInput extends OperationInput {
   readonly from?: string;
   /** Absent: in place. */
   readonly beside?: { readonly directory: string };
+  /** Approval policy resolved from the configuration. */
+  readonly approval: 'never' | 'always';
+  readonly approveWithinSeconds: number;
+  /** Digest of the plan a person saw; a plan that differs is refused (`PLAN_CHANGED`). */
+  readonly planDigest?: string;
+}
+
+/** Data of a Redis server as a snapshot has it. */
+export interface RestoreRedisInput extends OperationInput {
+  /** As typed after `--to`: `latest`, an ISO 8601 moment, `snapshot:ID`. */
+  readonly to: string;
+  readonly from?: string;
+  /** At most one of the three; none: into the stopped server. */
+  readonly beside?: { readonly directory: string; readonly start: boolean };
+  readonly live?: boolean;
+  /** Only keys that match, as SCAN takes patterns, into the running server. */
+  readonly pattern?: string;
   /** Approval policy resolved from the configuration. */
   readonly approval: 'never' | 'always';
   readonly approveWithinSeconds: number;
@@ -180,10 +202,12 @@ export interface RunStatus {
   readonly operation:
     | 'backupDatabase'
     | 'dumpDatabase'
+    | 'backupRedis'
     | 'backupFiles'
     | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'
+    | 'restoreRedis'
     | 'restoreFiles'
     | 'restorePart'
     | 'rollbackRestore'

@@ -5,9 +5,13 @@ import type { RunData } from './run-data.ts';
 
 const dataOf = (status: RunStatus) => (status.data ?? {}) as RunData;
 
-const modeOf = (status: RunStatus) => (dataOf(status).plan ?? dataOf(status).filesPlan)?.mode;
+const modeOf = (status: RunStatus) => {
+  const { plan, redisPlan, filesPlan } = dataOf(status);
+  return (plan ?? redisPlan ?? filesPlan)?.mode;
+};
 
-export const isRestore = ({ operation }: RunStatus) => operation === 'restoreDatabase' || operation === 'restoreFiles';
+export const isRestore = ({ operation }: RunStatus) =>
+  ['restoreDatabase', 'restoreRedis', 'restoreFiles'].includes(operation);
 
 /** In place and past its swap, or ended in doubt: what `rollback` and `confirm` are about. Neither a refused one nor one beside must hide it. */
 export function isInPlace(status: RunStatus): boolean {
@@ -22,7 +26,7 @@ export const isBeside = (status: RunStatus) => isRestore(status) && modeOf(statu
 
 /** What `stop` is about: it left a server running. Whether it still runs only its host knows. */
 export const hasServer = (status: RunStatus) =>
-  isBeside(status) && dataOf(status).plan?.start === true && status.state === 'completed';
+  isBeside(status) && (dataOf(status).plan ?? dataOf(status).redisPlan)?.start === true && status.state === 'completed';
 
 export const isWaiting = (status: RunStatus) => (isRestore(status) || isPart(status)) && status.state === 'waiting';
 

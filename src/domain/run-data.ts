@@ -9,6 +9,7 @@ import type { Lsn } from './lsn.ts';
 import type { Moment } from './moment.ts';
 import type { PartPlan, PartResult } from './part.ts';
 import type { PlanSummary } from './plan-summary.ts';
+import type { RedisPlan, RedisRestored } from './redis-restore.ts';
 import type { HeldLocks, MarkReport, SweepReport } from './retention-report.ts';
 
 export interface StoppedServer {
@@ -85,6 +86,8 @@ export interface RunData {
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
   readonly restore?: RestoreResult;
+  readonly redisPlan?: RedisPlan;
+  readonly redisRestored?: RedisRestored;
   readonly filesPlan?: FilesPlan;
   readonly filesRestored?: FilesRestored;
   readonly load?: LoadResult;

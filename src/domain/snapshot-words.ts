@@ -1,6 +1,13 @@
 // What a run that took a snapshot has to say of it: damaged pages by relation, with the way out, and facts that are missing.
 
-import type { DamagedRelation, FactsSummary, FilesSummary, Named, SnapshotSummary } from './component-report.ts';
+import type {
+  DamagedRelation,
+  FactsSummary,
+  FilesSummary,
+  Named,
+  RedisSummary,
+  SnapshotSummary,
+} from './component-report.ts';
 
 /** Why a table is not counted: the role of the backup lacks the right, which a statement mends. */
 export const NOT_READABLE = 'may not be read';
@@ -30,6 +37,17 @@ export function damageWords({ kind, name, of, database, part, path, blocks, more
   const ranges = blocks.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
   const all = [...ranges, ...(moreBlocks > 0 ? [`${moreBlocks} more`] : [])].join(', ');
   return `damaged pages: ${what}${whose}${where}${fork}, block${all === ranges[0] && !all.includes(' ') ? '' : 's'} ${all}`;
+}
+
+/** What a restore from it will need, or cannot be compared with. */
+export function redisWarnings(redis: RedisSummary | undefined): readonly string[] {
+  const { modules, missing } = redis ?? {};
+  return [
+    ...(modules === undefined
+      ? []
+      : [`it holds data of modules, which a server needs to load it: ${modules.join(', ')}`]),
+    ...(missing === undefined ? [] : [`what was noted of it is of a part only: ${missing}`]),
+  ];
 }
 
 /** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */

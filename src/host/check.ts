@@ -5,6 +5,7 @@ import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
 import type { Vault } from '../vault/index.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFiles } from './check-files.ts';
+import { checkRedis } from './check-redis.ts';
 
 export interface CheckOptions {
   readonly waitSeconds?: number;
@@ -32,6 +33,8 @@ async function ownChecks(
   switch (settings.kind) {
     case 'database':
       return await checkDatabase(vault, configuration, settings, options);
+    case 'redis':
+      return { checks: await checkRedis(settings) };
     case 'files':
       return { checks: await checkFiles(settings) };
   }

@@ -7,6 +7,7 @@ import { disastersOf } from '../domain/disasters.ts';
 import { lsnDistance } from '../domain/lsn.ts';
 import { momentFromDate, secondsBetween } from '../domain/moment.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import type { RedisRestored } from '../domain/redis-restore.ts';
 import type { RestoreResult } from '../domain/run-data.ts';
 import { type ProofLevel, proofLevels } from '../domain/states.ts';
 import { fromErrorData } from '../errors/index.ts';
@@ -150,9 +151,13 @@ export function proofOf(run: RunStatus): NonNullable<ComponentStatus['proven']> 
     verified?: { level: ProofLevel; copies: Record<string, string> };
     restore?: RestoreResult;
     plan?: { base: { snapshot: string } };
+    redisRestored?: RedisRestored;
   };
   if (run.operation === 'restoreDatabase' && data.restore && data.plan) {
     return { level: 'queried', at, snapshot: data.plan.base.snapshot };
+  }
+  if (run.operation === 'restoreRedis' && data.redisRestored?.proof.hasCompared) {
+    return { level: 'queried', at, snapshot: data.redisRestored.snapshot };
   }
   if (!capturing.test(run.operation) || !data.verified || !data.snapshot) return undefined;
   const good = Object.values(data.verified.copies).includes('good');

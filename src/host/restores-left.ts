@@ -1,15 +1,20 @@
 // What restores have left of a component, by its kind: the journals of a database are beside its data, those of files in their roots.
 
-import type { ComponentSettings, FilesSettings } from '../../config/index.ts';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ComponentSettings, FilesSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { runsInPlace } from '../files/index.ts';
 import { isLockHeld } from '../process/index.ts';
+import { type LeftRun, openRuns } from '../redis/index.ts';
 import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
 import type { RunRecords } from './run-records.ts';
 
 interface Asked {
   readonly host: string;
+  /** Where runs that change a running server keep their journals. */
+  readonly stateDirectory: string;
   readonly now?: Date;
 }
 
@@ -19,9 +24,14 @@ export async function restoresLeft(
   records: RunRecords,
   asked: Asked,
 ): Promise<RestoresLeft> {
-  return settings.kind === 'database'
-    ? await openRestores(settings, records, asked)
-    : await openInRoots(settings, records, asked);
+  switch (settings.kind) {
+    case 'database':
+      return await openRestores(settings, records, asked);
+    case 'redis':
+      return await openOfRedis(settings, records, asked);
+    case 'files':
+      return await openInRoots(settings, records, asked);
+  }
 }
 
 /** From another host by the records alone. */
@@ -43,6 +53,35 @@ async function openInRoots(
   // One run may have touched several roots: a word to it is a word to all.
   const byRun = new Map(found.map((each) => [each.run, each]));
   return { found: [...byRun.values()], notKnown };
+}
+
+/** Journals are in the data directory, and in the state directory of restores into the running server. */
+async function openOfRedis(
+  { host, name, dataDirectory }: RedisSettings,
+  records: RunRecords,
+  { host: here, stateDirectory, now = new Date() }: Asked,
+): Promise<RestoresLeft> {
+  if (host !== here) return await openRestores({ host }, records, { host: here });
+  const live = path.join(stateDirectory, 'redis', name);
+  const places = dataDirectory === undefined ? [live] : [path.join(dataDirectory, '.holdfast'), live];
+  const found: OpenRestore[] = [];
+  const notKnown: RestoresLeft['notKnown'][number][] = [];
+  for (const place of places) {
+    try {
+      for (const left of await openRuns(place)) found.push(...(await openRedisRun(left, now)));
+    } catch (error) {
+      notKnown.push({ of: 'data', what: `the journals in '${place}'`, error: toHoldfastError(error) });
+    }
+  }
+  return { found, notKnown };
+}
+
+async function openRedisRun({ run, phase, directory, journal }: LeftRun, now: Date): Promise<OpenRestore[]> {
+  const { mtime } = await stat(journal);
+  const left = { run, dataDirectory: directory, since: mtime.toISOString() } as const;
+  if (phase === 'exchanged') return [{ ...left, state: 'unconfirmed', keptAt: directory }];
+  if (now.getTime() - mtime.getTime() < STILL_MS) return [];
+  return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
 }
 
 async function openInRoot(root: string, now: Date): Promise<OpenRestore[]> {

@@ -55,7 +55,10 @@ export async function openHostService(configuration: Configuration, options: Hos
       return Promise.all(
         wanted.map(async (each) => {
           const { status } = await readComponent(vault, configuration, each, records);
-          const restores = await restoresLeft(each, recordsOf(records, each.id), { host });
+          const restores = await restoresLeft(each, recordsOf(records, each.id), {
+            host,
+            stateDirectory: stateDirectoryOf(configuration, host),
+          });
           return withReception(withHeads(withRestores(status, restores), heads), options.reception?.(each.id) ?? {});
         }),
       );

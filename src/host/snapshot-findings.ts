@@ -33,6 +33,7 @@ const promises: { readonly [Kind in ComponentSettings['kind']]: Promises<Kind> }
     incremental: { what: 'incremental backup', run: 'incremental', keeps: isBase, orPoint: true },
     logical: { what: 'dump', run: 'dump', keeps: (snapshot) => !isBase(snapshot) },
   },
+  redis: { rdb: { what: 'snapshot', run: 'backup', keeps: () => true } },
   files: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
 };
 

@@ -1,17 +1,20 @@
 // A snapshot as reports and `--json` tell it.
 
-import type { DamageSummary, FilesSummary, Named, SnapshotSummary } from '../domain/component-report.ts';
+import type { DamageSummary, FilesSummary, Named, RedisSummary, SnapshotSummary } from '../domain/component-report.ts';
 import type { FilesDetails, Told } from '../files/index.ts';
 import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
+import type { RdbDetails } from '../redis/index.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
 
 export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const { id, component, kind, from, to, state, statistics, copies } = snapshot;
   const bytes = { read: statistics.readBytes, new: statistics.newBytes, stored: statistics.storedBytes };
+  const head = { id, component, kind, from, to, state, bytes, copies };
+  if (kind === 'rdb') return { ...head, redis: redisOf(snapshot) };
   const facts = summarizeFacts(snapshot.engine.facts);
-  const summary = { id, component, kind, from, to, state, bytes, copies, ...(facts && { facts }) };
+  const summary = { ...head, ...(facts && { facts }) };
   if (kind === 'files') return { ...summary, files: filesOf(snapshot) };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
@@ -28,6 +31,18 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
 
 /** A summary goes through histories and lists. */
 const MOST_NAMES = 5;
+
+function redisOf({ engine }: SnapshotOnCopies): RedisSummary {
+  const { facts, server, sizeBytes } = engine as unknown as RdbDetails;
+  const { keys, types, modules, missing, databases } = facts;
+  return {
+    ...{ keys, types, sizeBytes, role: server.role },
+    persistent: databases.reduce((sum, { persistent }) => sum + persistent, 0),
+    writtenBy: `${server.flavour} ${server.version}`,
+    ...(modules.length === 0 ? {} : { modules }),
+    ...(missing === undefined ? {} : { missing }),
+  };
+}
 
 function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
   const { files, directories, others, sizeBytes, unchangedFiles, ...told } = engine as unknown as FilesDetails;

@@ -3,8 +3,16 @@
 export { type CaptureRdbOptions, captureRdb } from './capture/capture-rdb.ts';
 export { parseAddress, RedisConnection } from './connection/index.ts';
 export { identify, requireStandalone, type ServerIdentity } from './identity.ts';
+export { type PlanRedisOptions, planRedis } from './plan/plan.ts';
 export { overBy, type RdbFacts } from './rdb/index.ts';
-export { type RestoreBesideOptions, type RestoredBeside, restoreBeside } from './restore/beside.ts';
+export {
+  type RestoreBesideOptions,
+  type RestoredBeside,
+  restoreBeside,
+  runningBeside,
+  stopBeside,
+  undoBeside,
+} from './restore/beside.ts';
 export { rdbDetails } from './restore/fetch.ts';
 export {
   confirmInPlace,
@@ -25,6 +33,9 @@ export {
   restoreKeys,
   rollbackKeys,
 } from './restore/pattern.ts';
+export { type LeftRun, openRuns } from './restore/runs-left.ts';
+export { untilAnswers } from './restore/until-answers.ts';
+export { requireSynchronising } from './sync/index.ts';
 export type { Comparison } from './throwaway/compare.ts';
 export { proveRdb } from './throwaway/prove.ts';
 export { findTools } from './tools.ts';

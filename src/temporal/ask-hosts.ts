@@ -17,6 +17,7 @@ export interface Questioner extends Connected {
 const limits: Readonly<Record<string, string>> = {
   planRestore: '30 minutes',
   checkComponent: '10 minutes',
+  planRedis: '5 minutes',
   planFiles: '30 minutes',
   findFiles: '30 minutes',
   diffFiles: '30 minutes',

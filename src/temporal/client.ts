@@ -43,10 +43,12 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   return {
     startBackup: start('backupDatabase'),
     startDump: start('dumpDatabase'),
+    startRedisBackup: start('backupRedis'),
     startFilesBackup: start('backupFiles'),
     startLoad: start('loadDump'),
     startPart: start('restorePart'),
     startRestore: start('restoreDatabase'),
+    startRedisRestore: start('restoreRedis'),
     startFilesRestore: start('restoreFiles'),
     startRollback: start('rollbackRestore'),
     startConfirm: start('confirmRestore'),
@@ -75,6 +77,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
 
     plan: wrap((input) => askHosts(questions, 'planRestore', input.host, input)),
     planPart: wrap((input) => askHosts(questions, 'planPart', input.host, input)),
+    planRedis: wrap((input) => askHosts(questions, 'planRedis', input.host, input)),
     planFiles: wrap((input) => askHosts(questions, 'planFiles', input.host, input)),
     planLoad: wrap((input) => askHosts(questions, 'planLoad', input.host, input)),
     stopServer: wrap((input: RunReferenceInput) => askHosts(questions, 'stopRecovered', input.host, input)),

@@ -8,6 +8,7 @@ import type {
   ApplyRetentionInput,
   BackupDatabaseInput,
   BackupFilesInput,
+  BackupRedisInput,
   DumpDatabaseInput,
   RunStatus,
   VerifySnapshotsInput,
@@ -145,6 +146,7 @@ const backupLines: { readonly [Kind in ComponentSettings['kind']]: Lines<Kind> }
     incremental: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'incremental' } }),
     logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
   },
+  redis: { rdb: (asked) => ({ workflowType: 'backupRedis', input: asked }) },
   files: { snapshot: (asked) => ({ workflowType: 'backupFiles', input: asked }) },
 };
 
@@ -159,6 +161,7 @@ interface Timed {
   readonly input:
     | BackupDatabaseInput
     | DumpDatabaseInput
+    | BackupRedisInput
     | BackupFilesInput
     | ApplyRetentionInput
     | VerifySnapshotsInput;

@@ -49,6 +49,7 @@ export async function startOperation<Name extends OperationName>(
 /** Not joined before they can say what they were asked for, which is their first step. */
 const severalKinds: readonly OperationName[] = [
   'restoreDatabase',
+  'restoreRedis',
   'restoreFiles',
   'restorePart',
   'loadDump',

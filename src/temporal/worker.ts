@@ -9,6 +9,7 @@ import { createFilesActivities } from '../../activities/files-activities.ts';
 import { createHostActivities } from '../../activities/host-activities.ts';
 import type { ActivityFrame } from '../../activities/lib/activity-runner.ts';
 import { createPostgresActivities } from '../../activities/postgres-activities.ts';
+import { createRedisActivities } from '../../activities/redis-activities.ts';
 import { createRunActivities } from '../../activities/run-activities.ts';
 import { createVaultActivities } from '../../activities/vault-activities.ts';
 import type { Configuration } from '../../config/index.ts';
@@ -159,6 +160,7 @@ async function serveOnce(
 function hostActivities(services: OpenedHostServices): object {
   return {
     ...createPostgresActivities(services),
+    ...createRedisActivities(services),
     ...createFilesActivities(services),
     ...createEndActivities(services),
     ...createVaultActivities(services),

@@ -42,6 +42,7 @@ export function configurationFor(source: RecoverySource): Configuration {
     hosts: { db1: { site: 'home', ...serverUser } },
     vault: { keys: [], copies, commit: source.vault.policy, compression: 'zstd' },
     database: {},
+    redis: {},
     files: {},
     retention: { schedule: 'daily 04:00', graceSeconds: 604_800, maximum: { share: 0.35, snapshots: 3 } },
     approval: { restoreInPlace: 'never', withinSeconds: 3600 },

@@ -19,6 +19,7 @@ import { errorOutcome, type Outcome, outcome } from '../result.ts';
 import { isDump, loadFlags, loadFromDump, loadOptions, refuseLoadOptions } from './restore-dump.ts';
 import { filesFlags, filesOptions, refuseFilesOptions, restoreFiles } from './restore-files.ts';
 import { isPart, partFlags, partOptions, restorePart } from './restore-part.ts';
+import { redisFlags, redisOptions, refuseRedisOptions, restoreRedis } from './restore-redis.ts';
 import { COMPONENT_HELP, oneComponent } from './typed.ts';
 
 const input = z
@@ -39,6 +40,7 @@ const input = z
     ...loadOptions,
     ...partOptions,
     ...filesOptions,
+    ...redisOptions,
   })
   .refine(({ start, beside }) => start !== true || beside !== undefined, {
     path: ['start'],
@@ -80,6 +82,7 @@ export const restore = defineCommand({
     "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent); or dump:latest, dump:SNAPSHOT.",
     'With --table or --into one table or one database is brought back into the running server, which goes on meanwhile: the moment is recovered beside, in a throwaway server (in DATA-DIRECTORY.clone, or in --beside DIR) that is removed again.',
     'Of files, TARGET is a moment (the newest snapshot that was complete by then), latest, or snapshot:ID; what is given back can be narrowed by --path and --pattern. In place, what is taken away or replaced is kept until `holdfast confirm`.',
+    'Of Redis, TARGET is the same. In place means into the stopped server, by its service; with --live the running server takes the data, with --key only the keys that match. What was there is kept until `holdfast confirm`. Keys whose time is over do not come back.',
     'From a dump a database, a schema or a table is loaded into a new database, or into one that has none of it; nothing that is there is changed. The plan tells what it needs and what stays out.',
   ].join('\n'),
   options: [
@@ -107,6 +110,7 @@ export const restore = defineCommand({
     ...loadFlags,
     ...partFlags,
     ...filesFlags,
+    ...redisFlags,
   ],
   examples: [
     'holdfast restore database main --to 2026-11-23T05:59:59Z',
@@ -120,11 +124,15 @@ export const restore = defineCommand({
     'holdfast restore database main --to dump:latest --database bank --table ledger.entries --into look',
     'holdfast restore files uploads --to 2026-11-23T05:59:59Z --path /srv/uploads/2026 --dry-run',
     'holdfast restore files uploads --to latest --beside /srv/look',
+    'holdfast restore redis cache --to latest --live',
+    "holdfast restore redis cache --to 2026-11-23T05:59:59Z --key 'session:*'",
   ],
   input,
   async run(typed, context) {
     const configuration = await context.configuration();
     const component = findComponent(configuration, typed.args);
+    if (component.kind === 'redis') return restoreRedis(typed, component, context);
+    refuseRedisOptions(typed);
     if (component.kind === 'files') return restoreFiles(typed, component, context);
     refuseFilesOptions(typed);
     const database = component;

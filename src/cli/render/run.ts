@@ -11,12 +11,13 @@ import { integrityLines } from './integrity.ts';
 import { loadLines, renderLoadPlan } from './load.ts';
 import { partLines, renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
+import { redisLines, redisRestoredLines, renderRedisPlan } from './redis.ts';
 import { heldLines, markLines, sweepLines } from './retention.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 /** With `followed` the steps and the page in the UI were shown while the run went on, and are left out. */
 export function renderRun(result: Result, zone: string, followed = false): string[] {
-  const { filesPlan, filesRestored } = result;
+  const { filesPlan, filesRestored, redisPlan, redisRestored } = result;
   const { run, steps, plan, load, loadPlan, part, partPlan, snapshot, point, restore, progress, server } = result;
   const lines: string[] = [];
   if (run) {
@@ -26,6 +27,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
       snapshot !== undefined ||
       load !== undefined ||
       filesRestored !== undefined ||
+      redisRestored !== undefined ||
       part !== undefined ||
       point !== undefined ||
       result.message === result.error?.message;
@@ -37,6 +39,9 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   if (plan && restore === undefined && result.state !== 'completed') lines.push(...renderPlan(plan, zone));
   if (filesPlan && filesRestored === undefined && result.state !== 'completed')
     lines.push(...renderFilesPlan(filesPlan, zone));
+  if (redisPlan && redisRestored === undefined && result.state !== 'completed')
+    lines.push(...renderRedisPlan(redisPlan, zone));
+  if (redisRestored) lines.push(...redisRestoredLines(redisRestored, result.state, zone));
   if (filesRestored) lines.push(...filesRestoredLines(filesRestored, result.state, zone));
   if (loadPlan && load === undefined && result.state !== 'completed') lines.push(...renderLoadPlan(loadPlan, zone));
   if (partPlan && part === undefined && result.state !== 'completed') lines.push(...renderPartPlan(partPlan, zone));
@@ -49,7 +54,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
-  const waiting = partPlan ?? filesPlan ?? plan;
+  const waiting = partPlan ?? filesPlan ?? redisPlan ?? plan;
   if (result.state === 'waiting' && waiting && run) {
     lines.push(`waits for approval: holdfast approve ${run.id} --plan ${waiting.digest}`);
   }
@@ -86,6 +91,7 @@ function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
     ...(snapshot.damaged?.relations ?? []).map((relation) => `  ${damageWords(relation)}`),
     ...factsLines(snapshot.facts),
     ...filesLines(snapshot.files),
+    ...redisLines(snapshot.redis),
   ];
 }
 

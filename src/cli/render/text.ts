@@ -15,6 +15,7 @@ import { keyLines, keyTestLines } from './keys.ts';
 import { renderLoadPlan } from './load.ts';
 import { renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
+import { renderRedisPlan } from './redis.ts';
 import { retentionLines } from './retention.ts';
 import { renderRun } from './run.ts';
 import { renderStatus } from './status.ts';
@@ -25,6 +26,10 @@ type Printer = (result: Result, zone: string, now: Date, followed: boolean) => s
 const printers: Readonly<Record<View, Printer>> = {
   run: (result, zone, _now, followed) => renderRun(result, zone, followed),
   plan: (result, zone) => [...(result.plan ? renderPlan(result.plan, zone) : []), ...messageLines(result)],
+  'redis plan': (result, zone) => [
+    ...(result.redisPlan ? renderRedisPlan(result.redisPlan, zone) : []),
+    ...messageLines(result),
+  ],
   'files plan': (result, zone) => [
     ...(result.filesPlan ? renderFilesPlan(result.filesPlan, zone, 'all') : []),
     ...messageLines(result),

@@ -1,11 +1,11 @@
 // A snapshot in a directory of its own, proven there, with a configuration that harms nobody; started on demand.
 
-import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
-import { findUser, identify, type ProcessIdentity, start } from '../../process/index.ts';
-import { syncDirectory } from '../../system/index.ts';
+import { findUser, identify, type ProcessIdentity, start, stopByPid } from '../../process/index.ts';
+import { isThere, syncDirectory } from '../../system/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import { identify as identifyServer } from '../identity.ts';
 import type { Comparison } from '../throwaway/compare.ts';
@@ -79,17 +79,19 @@ const told = ({ onProgress }: RestoreBesideOptions) => (onProgress ? { onProgres
 /** A name that says whose the directory is: a later attempt of the same restore finds it. */
 const markOf = (id: string) => `.holdfast-${id}`;
 
+/** Empty, or of an earlier attempt at the same snapshot. */
+export function isOwn(names: readonly string[], id: string): boolean {
+  const own = new Set<string>([markOf(id), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
+  if (names.length === 0) return true;
+  return names.includes(markOf(id)) && names.every((name) => own.has(name) || name.startsWith('.'));
+}
+
 async function requireOwn(directory: string, id: string): Promise<void> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[];
     return fail('TARGET_UNFIT', `'${directory}' cannot be looked at: ${error.code}`, { cause: error });
   });
-  const own = new Set<string>([markOf(id), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
-  if (
-    names.length === 0 ||
-    (names.includes(markOf(id)) && names.every((name) => own.has(name) || name.startsWith('.')))
-  )
-    return;
+  if (isOwn(names, id)) return;
   fail('TARGET_UNFIT', `'${directory}' is not empty`, { hint: 'choose a directory that is empty or does not exist' });
 }
 
@@ -98,6 +100,31 @@ function requireShort(socket: string): void {
   fail('TARGET_UNFIT', `'${socket}' is too long for the name of a socket`, {
     hint: `choose a directory with a shorter path: a socket's has at most ${LONGEST_SOCKET} bytes`,
   });
+}
+
+/** Ends the server, if it runs, and removes what the restore has made there: by its names alone. May be called again after it was killed. */
+export async function undoBeside(directory: string, id: string): Promise<void> {
+  await stopBeside(directory);
+  if (!(await isThere(path.join(directory, markOf(id))))) return;
+  for (const name of [RDB_FILE, CONFIGURATION, LOG, SOCKET, markOf(id)])
+    await rm(path.join(directory, name), { force: true });
+  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
+  });
+}
+
+/** False when none was running. */
+export async function stopBeside(directory: string): Promise<boolean> {
+  const identity = await runningBeside(directory);
+  if (identity === undefined) return false;
+  await stopByPid(identity);
+  return true;
+}
+
+/** The server that was left in the directory of a restore, if it runs. */
+export async function runningBeside(directory: string): Promise<ProcessIdentity | undefined> {
+  if (!(await isThere(path.join(directory, SOCKET)))) return undefined;
+  return await running(`unix://${path.join(directory, SOCKET)}`);
 }
 
 interface StartRequest {

@@ -10,6 +10,7 @@ import { syncDirectory } from '../../system/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import { RedisConnection, redisError, ServerReply, type Word } from '../connection/index.ts';
 import { identify, requireStandalone } from '../identity.ts';
+import type { Comparison } from '../throwaway/compare.ts';
 import { proveRdb } from '../throwaway/prove.ts';
 import { findTools } from '../tools.ts';
 import { fetchRdb, rdbDetails } from './fetch.ts';
@@ -36,6 +37,8 @@ export interface KeysPlan {
   readonly replace: number;
   /** Keys of the server that match and are not in the snapshot: they stay. */
   readonly surplus: number;
+  /** Of the whole snapshot, in a throwaway server. */
+  readonly proof: Comparison;
 }
 
 /** One line of the list. */
@@ -123,18 +126,18 @@ async function list(options: RestoreKeysOptions, journal: RestoreJournal<Step>):
     const tools = await findTools(server, programs === undefined ? {} : { programs });
     const place = path.join(directory, 'new');
     await mkdir(place, { recursive: true, mode: 0o700 });
-    const plan = { matching: 0, create: 0, replace: 0, surplus: 0 };
-    await withServer({ ...options, source }, async (target) => {
+    const counts = { matching: 0, create: 0, replace: 0, surplus: 0 };
+    const proof = await withServer({ ...options, source }, async (target) => {
       const identity = await identify(target);
       requireStandalone(identity, target.where);
       requireReadable(identity, { server, facts });
       await fetchRdb(options, { directory: place, signal });
-      await proveRdb({ tools, directory: place, facts, signal }, async ({ connection }) => {
-        await writeList(connection, target, options, plan);
+      return await proveRdb({ tools, directory: place, facts, signal }, async ({ connection }) => {
+        await writeList(connection, target, options, counts);
       });
     });
     await rm(place, { recursive: true });
-    return plan;
+    return { ...counts, proof };
   });
   return journal.dataOf('list') as unknown as KeysPlan;
 }

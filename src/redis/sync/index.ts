@@ -1,3 +1,8 @@
 // An RDB from a running server, over its connection.
 
-export { type Synchronisation, type SynchroniseOptions, synchronise } from './replication-stream.ts';
+export {
+  requireSynchronising,
+  type Synchronisation,
+  type SynchroniseOptions,
+  synchronise,
+} from './replication-stream.ts';

@@ -58,6 +58,19 @@ export async function synchronise(source: RedisSource, options: SynchroniseOptio
   }
 }
 
+/**
+ * Whether our user may do it, without doing it: the offset is none, which the server looks at only after the permission. Throws
+ * `REDIS_PRIVILEGE`. Costs the server nothing.
+ */
+export async function requireSynchronising(connection: RedisConnection): Promise<void> {
+  const commands = [['PING'], ['REPLCONF', 'capa', 'eof'], ['PSYNC', '?', 'none']];
+  for (const words of commands) {
+    const reply = await connection.ask('synchronise', ...words);
+    if (reply instanceof ServerReply && /^NOPERM/.test(reply.message))
+      throw redisError(reply, connection.where, 'synchronise');
+  }
+}
+
 async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
   incoming.write(encodeCommand(['PSYNC', '?', '-1']));
   const answer = await incoming.line();

@@ -20,6 +20,8 @@ export interface Script {
 
 const canonical: Record<OperationName, (input: Input) => string> = {
   backupDatabase: (input) => workflowIds.backup(input.estate, input.component),
+  backupRedis: (input) => workflowIds.backup(input.estate, input.component),
+  restoreRedis: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   backupFiles: (input) => workflowIds.backup(input.estate, input.component),
   restoreFiles: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   dumpDatabase: (input) => workflowIds.dump(input.estate, input.component),

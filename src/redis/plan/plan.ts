@@ -1,0 +1,251 @@
+// What giving back a snapshot would do: where, with which server, what does not come back, and what is in the way.
+
+import { createHash } from 'node:crypto';
+import { readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import type { ComponentId } from '../../domain/component.ts';
+import type { ChosenSnapshot } from '../../domain/files-restore.ts';
+import type { RedisPlan } from '../../domain/redis-restore.ts';
+import { bytesText } from '../../domain/size.ts';
+import { HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { isThere } from '../../system/index.ts';
+import type { SnapshotOnCopies } from '../../vault/types.ts';
+import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';
+import { overBy } from '../rdb/index.ts';
+import { isOwn } from '../restore/beside.ts';
+import { serverIn } from '../restore/directory-in-use.ts';
+import { rdbDetails } from '../restore/fetch.ts';
+import { requireLiveFit } from '../restore/live-server.ts';
+import { requireReadable } from '../restore/readable.ts';
+import { openRuns } from '../restore/runs-left.ts';
+import { findTools } from '../tools.ts';
+import type { RdbDetails } from '../types.ts';
+
+export interface PlanRedisOptions {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly host: string;
+  /** In words, as asked. */
+  readonly requested: string;
+  readonly chosen: ChosenSnapshot;
+  readonly snapshot: SnapshotOnCopies;
+  readonly source: RedisSource;
+  readonly programs?: string;
+  readonly target:
+    | { readonly type: 'beside'; readonly directory: string; readonly start: boolean }
+    | {
+        readonly type: 'stopped';
+        readonly dataDirectory: string | undefined;
+        readonly appendDirectory: string;
+        readonly hasService: boolean;
+      }
+    | { readonly type: 'live' }
+    | { readonly type: 'keys'; readonly pattern: string };
+  /** Directory of this component's runs on this host, for restores into the running server. */
+  readonly runs: string;
+}
+
+type Part = Partial<RedisPlan> & Pick<RedisPlan, 'mode' | 'warnings'> & { readonly problems: readonly HoldfastError[] };
+
+/** Reads only. What is in the way is told with all the rest. Throws `NO_SNAPSHOT` for a snapshot of another kind. */
+export async function planRedis(options: PlanRedisOptions): Promise<RedisPlan> {
+  const { run, component, host, requested, chosen, snapshot, programs } = options;
+  const details = rdbDetails(snapshot);
+  const { facts, server, sizeBytes } = details;
+  const { problems, warnings, ...part } = await partFor(options, details);
+  const tools = await problemsOf(findTools(server, programs === undefined ? {} : { programs }));
+  const plan = {
+    ...{ run, component, host, requested, snapshot: chosen, sizeBytes },
+    keys: facts.keys,
+    writtenBy: `${server.flavour} ${server.version}`,
+    over: overBy(facts, Date.now() / 1000),
+    ...part,
+    warnings: [...dataWarnings(details), ...warnings],
+    ...blocked([...tools, ...problems]),
+  };
+  return { ...plan, digest: digestOf(plan) };
+}
+
+async function partFor(options: PlanRedisOptions, details: RdbDetails): Promise<Part> {
+  const { target } = options;
+  switch (target.type) {
+    case 'beside':
+      return await beside(target, options, details);
+    case 'stopped':
+      return await intoStopped(target, options, details);
+    case 'live':
+      return await intoRunning(options, details, (connection) => requireLiveFit(connection));
+    case 'keys': {
+      const { pattern } = target;
+      const part = await intoRunning(options, details, async (connection) => {
+        const identity = await identify(connection);
+        requireStandalone(identity, connection.where);
+        return identity;
+      });
+      return { ...part, way: 'keys', pattern };
+    }
+  }
+}
+
+async function beside(
+  { directory, start }: Extract<PlanRedisOptions['target'], { type: 'beside' }>,
+  { snapshot }: PlanRedisOptions,
+  { sizeBytes }: RdbDetails,
+): Promise<Part> {
+  const space = { neededBytes: sizeBytes, availableBytes: await freeFor(directory) };
+  const names = (await isThere(directory)) ? await readdir(directory) : [];
+  const occupied = isOwn(names, snapshot.id)
+    ? []
+    : [
+        new HoldfastError('TARGET_UNFIT', `'${directory}' is not empty`, {
+          hint: 'name a directory that is empty or not there',
+        }),
+      ];
+  return {
+    mode: 'beside',
+    directory,
+    start,
+    space,
+    warnings: [],
+    problems: [...occupied, ...noRoom(directory, space)],
+  };
+}
+
+async function intoStopped(
+  { dataDirectory, appendDirectory, hasService }: Extract<PlanRedisOptions['target'], { type: 'stopped' }>,
+  options: PlanRedisOptions,
+  details: RdbDetails,
+): Promise<Part> {
+  if (dataDirectory === undefined) {
+    const missing = new HoldfastError(
+      'TARGET_UNFIT',
+      `'${options.component}' has no 'dataDirectory' in the configuration`,
+      {
+        hint: 'name it there, or restore with `--live` or `--beside DIR`',
+      },
+    );
+    return { mode: 'in place', way: 'stopped', warnings: [], problems: [missing] };
+  }
+  const identity = await askServer(options.source);
+  const isAppendOnly = identity?.isAppendOnly ?? (await isThere(path.join(dataDirectory, appendDirectory)));
+  const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(dataDirectory) };
+  const problems = [
+    ...(await openProblems(path.join(dataDirectory, '.holdfast'), options.run)),
+    ...noRoom(dataDirectory, space),
+  ];
+  if (identity !== undefined) problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
+  if (!hasService && (await serverIn(dataDirectory)) !== undefined) {
+    problems.push(
+      new HoldfastError(
+        'TARGET_UNFIT',
+        `a server works in '${dataDirectory}', and the configuration has no 'service'`,
+        {
+          hint: 'stop it first, name its service, or restore with `--live`',
+        },
+      ),
+    );
+  }
+  const warnings = hasService ? [] : ['the configuration has no `service`: the server is not started afterwards'];
+  return { mode: 'in place', way: 'stopped', directory: dataDirectory, isAppendOnly, space, warnings, problems };
+}
+
+async function intoRunning(
+  { source, runs, run }: PlanRedisOptions,
+  details: RdbDetails,
+  requireFit: (connection: RedisConnection) => Promise<ServerIdentity>,
+): Promise<Part> {
+  const problems = await openProblems(runs, run);
+  const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(runs) };
+  const part = { mode: 'in place', way: 'live', space, warnings: [] } as const;
+  let connection: RedisConnection | undefined;
+  try {
+    connection = await RedisConnection.open(source);
+    const identity = await requireFit(connection);
+    problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
+    const { version, runId } = identity;
+    return {
+      ...part,
+      server: { where: connection.where, version, runId },
+      problems: [...problems, ...noRoom(runs, space)],
+    };
+  } catch (error) {
+    return { ...part, problems: [...problems, toHoldfastError(error)] };
+  } finally {
+    connection?.close();
+  }
+}
+
+/** A server that is stopped says nothing. */
+async function askServer(source: RedisSource): Promise<ServerIdentity | undefined> {
+  try {
+    const connection = await RedisConnection.open(source);
+    try {
+      return await identify(connection);
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return undefined;
+    throw error;
+  }
+}
+
+/** One change at a time: undoing two in the wrong order would mix them. */
+async function openProblems(directory: string, own: string): Promise<HoldfastError[]> {
+  return (await openRuns(directory))
+    .filter(({ run }) => run !== own)
+    .map(({ run, phase }) => {
+      const hint = `confirm it or roll it back first: \`holdfast confirm ${run}\`, \`holdfast rollback ${run}\``;
+      return new HoldfastError('TARGET_UNFIT', `the restore '${run}' is ${phase}`, { hint });
+    });
+}
+
+function dataWarnings({ facts }: RdbDetails): string[] {
+  const { modules, missing } = facts;
+  return [
+    ...(modules.length === 0
+      ? []
+      : [`it holds data of modules (${modules.join(', ')}), which a server must have to load it`]),
+    ...(missing === undefined ? [] : [`what was noted of it is not whole, and so is the comparison: ${missing}`]),
+  ];
+}
+
+async function problemsOf(attempt: Promise<unknown> | (() => Promise<unknown>)): Promise<HoldfastError[]> {
+  try {
+    await (typeof attempt === 'function' ? attempt() : attempt);
+    return [];
+  } catch (error) {
+    return [toHoldfastError(error)];
+  }
+}
+
+function noRoom(where: string, { neededBytes, availableBytes }: NonNullable<RedisPlan['space']>): HoldfastError[] {
+  if (neededBytes <= availableBytes) return [];
+  const message = `${bytesText(neededBytes)} are needed for '${where}', ${bytesText(availableBytes)} are free`;
+  return [new HoldfastError('NO_SPACE', message)];
+}
+
+function blocked(problems: readonly HoldfastError[]): Pick<RedisPlan, 'blockers'> {
+  return problems.length === 0 ? {} : { blockers: problems.map((each) => each.toJSON()) };
+}
+
+/** Of the file system that the place is on, or will be. */
+async function freeFor(place: string): Promise<number> {
+  for (let at = path.resolve(place); ; at = path.dirname(at)) {
+    try {
+      await stat(at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || at === '/') throw error;
+      continue;
+    }
+    const { bavail, bsize } = await statfs(at);
+    return bavail * bsize;
+  }
+}
+
+function digestOf(plan: Omit<RedisPlan, 'digest'>): string {
+  const { component, host, mode, way, snapshot, directory, start, pattern, server } = plan;
+  const decided = [component, host, mode, way, snapshot.id, directory, start, pattern, server?.runId];
+  return createHash('sha256').update(JSON.stringify(decided)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,156 @@
+// Redis through Temporal on real components: backed up by hand and by schedule, listed, shown, given back every way, ended, and no secret in its history.
+
+import assert from 'node:assert/strict';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { RunHandle } from '../../../src/domain/client.ts';
+import type { SnapshotSummary } from '../../../src/domain/component-report.ts';
+import type { RestoreRedisInput } from '../../../src/domain/operations.ts';
+import type { RedisRestored } from '../../../src/domain/redis-restore.ts';
+import { run } from '../../../src/process/index.ts';
+import { RedisConnection } from '../../../src/redis/connection/index.ts';
+import { wholeFile } from '../../support/components.ts';
+import { texts } from '../../support/estate-texts.ts';
+import { contentOf, fillRich } from '../../support/redis-data.ts';
+import { PASSWORD, redisEstate } from '../../support/redis-estate.ts';
+
+const estate = await redisEstate(wholeFile, ['save 3600 1']);
+const { server, client } = estate;
+// A restore into the stopped server starts one that is not a child of ours.
+wholeFile.after(async () => {
+  await server.cli('SHUTDOWN', 'NOSAVE').catch(() => undefined);
+});
+
+const ended = (handle: RunHandle) => client.follow(handle, () => undefined);
+const asked = (more: Partial<RestoreRedisInput>): RestoreRedisInput => ({
+  ...{ ...estate.input, to: 'latest', approval: 'never', approveWithinSeconds: 600 },
+  ...more,
+});
+
+async function content(url = server.url): Promise<string[]> {
+  const connection = await RedisConnection.open({ url });
+  try {
+    return await contentOf(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+let before: string[];
+
+async function change(): Promise<string[]> {
+  await server.cli('SET', 'string:raw', 'changed later');
+  await server.cli('SET', 'made later', '1');
+  return await content();
+}
+
+async function complete(more: Partial<RestoreRedisInput>): Promise<RedisRestored & { readonly run: string }> {
+  const status = await ended(await client.startRedisRestore(asked(more)));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  return { ...(status.data?.redisRestored as RedisRestored), run: status.run };
+}
+
+async function end(what: 'rollback' | 'confirm', restore: string): Promise<void> {
+  const start = what === 'rollback' ? client.startRollback : client.startConfirm;
+  const status = await ended(await start({ ...estate.input, run: restore }));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+}
+
+test('the check tells that everything is there; a snapshot is taken, kept on every copy, listed with its keys, and shown', async () => {
+  const connection = await server.connect();
+  await fillRich(connection, 'redis7');
+  connection.close();
+  before = await content();
+  const report = await client.check('redis/cache');
+  assert.deepEqual(
+    [report.ok, report.checks.map(({ name }) => name)],
+    [true, ['copy local', 'copy eu', 'server', 'programs', 'permission']],
+  );
+  const status = await ended(await client.startRedisBackup(estate.input));
+  assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+  const snapshot = status.data?.snapshot as SnapshotSummary;
+  assert.deepEqual([snapshot.kind, snapshot.copies], ['rdb', { local: 'present', eu: 'present' }]);
+  assert.equal(snapshot.redis?.keys, before.length - 1);
+  assert.deepEqual(await client.snapshots('redis/cache'), [snapshot]);
+  const [component] = await client.components();
+  assert.deepEqual([component?.component, component?.window?.snapshots], ['redis/cache', 1]);
+  assert.deepEqual(
+    component?.findings.filter(({ severity }) => severity === 'late'),
+    [],
+  );
+  const changes = await client.applySchedules({ dryRun: true });
+  assert.ok(changes.some(({ id, spec }) => id.endsWith('backup/redis/cache/rdb') && spec === 'every 2h'));
+});
+
+test('beside: started on a socket with the same content, and stopped again', async () => {
+  const directory = path.join(estate.directory, 'beside');
+  const restored = await complete({ beside: { directory, start: true } });
+  assert.deepEqual(await content(restored.connection), before);
+  assert.equal(restored.proof.hasCompared, true);
+  const stopped = await client.stopServer({ ...estate.input, run: restored.run });
+  assert.deepEqual([stopped.stopped, stopped.dataDirectory], [true, directory]);
+  await access(path.join(directory, 'dump.rdb'));
+  const [component] = await client.components();
+  assert.equal(component?.proven?.level, 'queried');
+  const again = await ended(
+    await client.startRedisRestore(asked({ beside: { directory: estate.directory, start: false } })),
+  );
+  assert.deepEqual([again.state, again.error?.code], ['refused', 'TARGET_UNFIT']);
+});
+
+test('live: by the plan that was shown, waited for a word, rolled back', async () => {
+  const after = await change();
+  const plan = await client.planRedis(asked({ live: true }));
+  assert.deepEqual([plan.way, plan.blockers, plan.server?.version], ['live', undefined, '7.0.15']);
+  const wrong = await ended(await client.startRedisRestore(asked({ live: true, planDigest: 'f'.repeat(16) })));
+  assert.deepEqual([wrong.state, wrong.error?.code], ['refused', 'PLAN_CHANGED']);
+  const restored = await complete({ live: true, planDigest: plan.digest });
+  assert.deepEqual(await content(), before);
+  const [component] = await client.components();
+  assert.match(component?.restores?.[0]?.state ?? '', /unconfirmed/);
+  const other = await ended(await client.startRedisRestore(asked({ live: true })));
+  assert.deepEqual([other.state, other.error?.code], ['refused', 'TARGET_UNFIT']);
+  await end('rollback', restored.run);
+  assert.deepEqual(await content(), after);
+});
+
+test('by pattern: only the keys that match, confirmed', async () => {
+  const restored = await complete({ pattern: 'string:*' });
+  assert.equal(restored.replaced?.replace, 1);
+  assert.equal(await server.cli('GET', 'made later'), '1\n');
+  await end('confirm', restored.run);
+  const rest = (await content()).filter((line) => !line.includes('made later'));
+  assert.deepEqual(rest, before);
+});
+
+test('into the stopped server by its service, and back', async () => {
+  const after = await change();
+  const plan = await client.planRedis(asked({}));
+  assert.deepEqual([plan.way, plan.isAppendOnly, plan.blockers], ['stopped', false, undefined]);
+  const restored = await complete({});
+  assert.deepEqual(await content(), before);
+  await end('rollback', restored.run);
+  assert.deepEqual(await content(), after);
+});
+
+test('no history holds the password of the server', async () => {
+  let seen = 0;
+  const query = `HoldfastEstate = "${estate.configuration.name}"`;
+  for await (const { workflowId, runId } of estate.temporal.workflow.list({ query })) {
+    const payloads = [...texts(await estate.temporal.workflow.getHandle(workflowId, runId).fetchHistory())].join('\n');
+    assert.ok(payloads.includes(estate.configuration.name), workflowId);
+    assert.ok(!payloads.includes(PASSWORD), workflowId);
+    seen += 1;
+  }
+  assert.ok(seen >= 9, `${seen} runs`);
+  await record();
+});
+
+/** With HOLDFAST_RECORD the histories of this run become those that test/replay replays. */
+async function record(): Promise<void> {
+  if (process.env.HOLDFAST_RECORD === undefined) return;
+  const script = path.resolve(import.meta.dirname, '..', '..', '..', 'scripts', 'record-histories.mjs');
+  const address = String(estate.configuration.temporal.address);
+  await run(process.execPath, [script, address, estate.configuration.name], { deadlineMs: 60_000 });
+}

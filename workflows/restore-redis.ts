@@ -1,0 +1,82 @@
+// The way of giving back data of Redis (docs/redis.md): plan, approve, then beside, into the stopped server or into the running one; undone when it fails.
+
+import type { RedisStep } from '../activities/contract.ts';
+import type { RestoreRedisInput, RunStatus } from '../src/domain/operations.ts';
+import type { RedisPlan, RedisRestored } from '../src/domain/redis-restore.ts';
+import { fail, fromErrorData } from '../src/errors/index.ts';
+import { Approval } from './lib/approval.ts';
+import { type Conduct, operate } from './lib/operate.ts';
+import { Progress } from './lib/progress.ts';
+
+type Restoring = Conduct<RestoreRedisInput>;
+
+const inPlaceSteps = ['plan', 'approve', 'restore'] as const;
+const besideSteps = ['plan', 'restore'] as const;
+
+export async function restoreRedis(input: RestoreRedisInput): Promise<RunStatus> {
+  const inPlace = input?.beside === undefined;
+  const progress = new Progress('restoreRedis', input?.component, input?.by, inPlace ? inPlaceSteps : besideSteps);
+  const approval = new Approval(progress);
+  return operate('restoreRedis', progress, input, async (conduct) => {
+    const startedMs = Date.now();
+    const { saga, host } = conduct;
+    const plan = await makePlan(conduct);
+    if (inPlace) await askApproval(conduct, approval, plan);
+    const { component, digest: planDigest } = plan;
+    const restore: RedisStep = { component, run: progress.run, planDigest };
+    saga.before('restore', () => host.undo.undoRedis({ component, run: progress.run }, 'as it was before'));
+    const given = await progress.step('restore', () => host.recover.restoreRedis(restore, wordsOf(plan)));
+    saga.keep();
+    const redisRestored: RedisRestored = {
+      ...{ id: progress.run, component, snapshot: plan.snapshot.id, to: plan.snapshot.to },
+      ...given,
+      timingsMs: { total: Date.now() - startedMs },
+    };
+    progress.tell({ redisRestored });
+    return describe(plan, redisRestored);
+  });
+}
+
+async function makePlan({ input, progress, host }: Restoring): Promise<RedisPlan> {
+  const plan = await progress.step('plan', () =>
+    host.plan.planRedis({ run: progress.run, input, keep: true }, `resolve ${input.to}, look at the server`),
+  );
+  progress.tell({ redisPlan: plan, ...(plan.warnings.length === 0 ? {} : { warnings: plan.warnings }) });
+  if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
+    fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
+  }
+  const [blocker] = plan.blockers ?? [];
+  if (blocker !== undefined) throw fromErrorData(blocker);
+  return plan;
+}
+
+async function askApproval({ input, progress, host }: Restoring, approval: Approval, plan: RedisPlan): Promise<void> {
+  if (input.approval === 'never') {
+    progress.skip('approve', 'the policy asks nobody');
+    return;
+  }
+  await progress.step('approve', async () => {
+    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
+    progress.tell({ approval: decision });
+    await host.plan.recheckRedis({ run: progress.run, input }, 'the plan still holds');
+  });
+}
+
+function wordsOf({ way }: RedisPlan): string {
+  switch (way) {
+    case 'stopped':
+      return 'stage, prove, stop, exchange by renames, start';
+    case 'live':
+      return 'prove, pause writes, keep, exchange by two changes of role, compare';
+    case 'keys':
+      return 'prove, list what differs, replace it';
+    default:
+      return 'fetch, check, load and compare';
+  }
+}
+
+function describe({ component, snapshot, directory, mode, pattern }: RedisPlan, { id }: RedisRestored): string {
+  const what = `${pattern === undefined ? '' : `keys '${pattern}' of `}${component} as of ${snapshot.to}`;
+  if (mode === 'beside') return `${what} is in ${directory}`;
+  return `${what} is in place; what was there is kept until \`holdfast confirm ${id}\``;
+}
