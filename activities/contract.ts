@@ -19,7 +19,7 @@ import type {
 } from '../src/domain/operations.ts';
 import type { PartPlan, PartResult, RowSum } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
-import type { RedisPlan, RedisRestored } from '../src/domain/redis-restore.ts';
+import type { RedisGiven, RedisPlan } from '../src/domain/redis-restore.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
 import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
@@ -301,9 +301,6 @@ export interface RedisStep extends DatabaseRequest {
   /** Digest of the plan that is carried out; the stored plan must have it. */
   readonly planDigest: string;
 }
-
-/** What the workflow does not know itself. */
-export type RedisGiven = Omit<RedisRestored, 'id' | 'component' | 'snapshot' | 'to' | 'timingsMs'>;
 
 export interface FilesStep extends DatabaseRequest {
   readonly run: string;

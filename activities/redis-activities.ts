@@ -4,12 +4,13 @@ import { stateDirectoryOf } from '../config/index.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { redisWarnings } from '../src/domain/snapshot-words.ts';
 import { observeHeads } from '../src/host/put-back.ts';
+import { serverOf } from '../src/host/redis-places.ts';
 import { summarizeSnapshot } from '../src/host/snapshot-summary.ts';
 import { captureRdb } from '../src/redis/index.ts';
 import type { SnapshotId } from '../src/vault/index.ts';
 import type { RedisActivities } from './contract.ts';
 import { runActivity } from './lib/activity-runner.ts';
-import { type HostServices, redisOf, redisServerOf } from './lib/host-services.ts';
+import { type HostServices, redisOf } from './lib/host-services.ts';
 import { createRedisRestoreActivities } from './redis-restore-activities.ts';
 
 export function createRedisActivities(services: HostServices): RedisActivities {
@@ -24,7 +25,7 @@ export function createRedisActivities(services: HostServices): RedisActivities {
         report({ note: 'waiting for the server to begin' });
         const taken = await captureRdb({
           ...{ vault, way, signal },
-          server: await redisServerOf(services, component),
+          server: await serverOf(redisOf(services, component)),
           request: { snapshotId: snapshot as SnapshotId, component, host },
           onProgress: (bytes) => report({ note: `${bytesText(bytes)} received and checked` }),
         });

@@ -15,7 +15,6 @@ import type { LogOutage } from '../../src/domain/component-report.ts';
 import type { Lsn } from '../../src/domain/lsn.ts';
 import { fail } from '../../src/errors/index.ts';
 import type { ReceiverState, Source } from '../../src/postgres/types.ts';
-import type { CaptureServer } from '../../src/redis/index.ts';
 import type { Vault } from '../../src/vault/types.ts';
 import type { EnsuredLog } from '../contract.ts';
 import type { ActivityFrame } from './activity-runner.ts';
@@ -95,13 +94,6 @@ export function redisOf(services: Here, component: ComponentId): RedisSettings {
 /** Throws as `ownComponent`. */
 export function filesOf(services: Here, component: ComponentId): FilesSettings {
   return ownComponent(services, component, 'files');
-}
-
-/** With its password, which goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */
-export async function redisServerOf(services: Here, component: ComponentId): Promise<CaptureServer> {
-  const { url, caFile, programs } = redisOf(services, component);
-  const source = { url: await resolveSecret(url), ...(caFile === undefined ? {} : { caFile }) };
-  return { source, ...(programs === undefined ? {} : { programs }) };
 }
 
 /** The url holds a password: it goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */

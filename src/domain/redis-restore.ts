@@ -66,6 +66,9 @@ export interface RedisRestored {
   readonly timingsMs: { readonly total: number };
 }
 
+/** What only the host that does it knows. */
+export type RedisGiven = Omit<RedisRestored, 'id' | 'component' | 'snapshot' | 'to' | 'timingsMs'>;
+
 export interface RedisProof {
   readonly keys: number;
   /** Keys whose time was over. */

@@ -1,6 +1,5 @@
 // What restores have left of a component, by its kind: the journals of a database are beside its data, those of files in their roots.
 
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentSettings, FilesSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
@@ -68,7 +67,7 @@ async function openOfRedis(
   const notKnown: RestoresLeft['notKnown'][number][] = [];
   for (const place of places) {
     try {
-      for (const left of await openRuns(place)) found.push(...(await openRedisRun(left, now)));
+      for (const left of await openRuns(place)) found.push(...openRedisRun(left, now));
     } catch (error) {
       notKnown.push({ of: 'data', what: `the journals in '${place}'`, error: toHoldfastError(error) });
     }
@@ -76,11 +75,10 @@ async function openOfRedis(
   return { found, notKnown };
 }
 
-async function openRedisRun({ run, phase, directory, journal }: LeftRun, now: Date): Promise<OpenRestore[]> {
-  const { mtime } = await stat(journal);
-  const left = { run, dataDirectory: directory, since: mtime.toISOString() } as const;
+function openRedisRun({ run, phase, directory, at }: LeftRun, now: Date): OpenRestore[] {
+  const left = { run, dataDirectory: directory, since: at } as const;
   if (phase === 'exchanged') return [{ ...left, state: 'unconfirmed', keptAt: directory }];
-  if (now.getTime() - mtime.getTime() < STILL_MS) return [];
+  if (phase === 'confirmed' || phase === 'rolled back' || now.getTime() - Date.parse(at) < STILL_MS) return [];
   return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
 }
 

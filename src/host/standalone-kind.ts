@@ -28,9 +28,9 @@ export interface JournaledKind<Settings extends ComponentSettings = ComponentSet
   /** Of a restore. */
   readonly operation: RunStatus['operation'];
   /** Newest last. */
-  find(settings: Settings): Promise<readonly Found[]>;
+  find(settings: Settings, services: StandaloneServices): Promise<readonly Found[]>;
   /** Where journals are, for people. */
-  journals(settings: Settings): readonly string[];
+  journals(settings: Settings, services: StandaloneServices): readonly string[];
   readonly rollback: End<Settings>;
   readonly confirm: End<Settings>;
   readonly resume: End<Settings>;

@@ -13,6 +13,7 @@ import { openConfiguredVault } from './open-vault.ts';
 import { standaloneDatabase } from './standalone-database.ts';
 import { standaloneFiles } from './standalone-files.ts';
 import type { JournaledKind, StandaloneServices } from './standalone-kind.ts';
+import { standaloneRedis } from './standalone-redis.ts';
 import { thisHost } from './this-host.ts';
 
 export interface StandaloneOptions {
@@ -27,7 +28,7 @@ export interface StandaloneOptions {
 
 const kinds: {
   readonly [Kind in ComponentSettings['kind']]: JournaledKind<Extract<ComponentSettings, { kind: Kind }>>;
-} = { database: standaloneDatabase, files: standaloneFiles };
+} = { database: standaloneDatabase, redis: standaloneRedis, files: standaloneFiles };
 
 /** Its settings and its journals belong together: they are looked up by the same component. */
 function kindOf({ kind }: ComponentSettings): JournaledKind {
@@ -116,7 +117,7 @@ class Standalone implements StandaloneRestores {
           hint: `the journal is beside the data: run this on '${settings.host}'`,
         });
       }
-      const found = await kindOf(settings).find(settings);
+      const found = await kindOf(settings).find(settings, this.#services);
       all.push(...found.map((each) => ({ settings, found: each })));
     }
     return all;
@@ -125,7 +126,9 @@ class Standalone implements StandaloneRestores {
   async #find(run: string): Promise<OwnRestore> {
     const own = (await this.#all()).find(({ found }) => found.run === run);
     if (own !== undefined) return own;
-    const journals = componentsOf(this.#configuration).flatMap((settings) => kindOf(settings).journals(settings));
+    const journals = componentsOf(this.#configuration).flatMap((settings) =>
+      kindOf(settings).journals(settings, this.#services),
+    );
     return fail('NOT_FOUND', `there is no journal of '${run}' on host '${this.#services.host}'`, {
       hint: `journals are in ${journals.join(', ')}`,
     });

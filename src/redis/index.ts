@@ -33,7 +33,7 @@ export {
   restoreKeys,
   rollbackKeys,
 } from './restore/pattern.ts';
-export { type LeftRun, openRuns } from './restore/runs-left.ts';
+export { allRuns, isListOfKeys, type LeftRun, openRuns, type RunPhase } from './restore/runs-left.ts';
 export { untilAnswers } from './restore/until-answers.ts';
 export { requireSynchronising } from './sync/index.ts';
 export type { Comparison } from './throwaway/compare.ts';

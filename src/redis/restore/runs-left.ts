@@ -1,17 +1,25 @@
 // Which restores have left something in a directory of runs, and how far each is, by its journal.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isThere } from '../../system/index.ts';
 import { RestoreJournal } from './journal.ts';
 
-export type RunPhase = 'preparing' | 'exchanging' | 'exchanged' | 'confirming' | 'rolling back';
+export type RunPhase =
+  | 'preparing'
+  | 'exchanging'
+  | 'exchanged'
+  | 'confirming'
+  | 'confirmed'
+  | 'rolling back'
+  | 'rolled back';
 
 export interface LeftRun {
   readonly run: string;
   readonly phase: RunPhase;
   readonly directory: string;
-  readonly journal: string;
+  /** When its journal was written to last. */
+  readonly at: string;
 }
 
 const JOURNAL = 'journal.jsonl';
@@ -19,8 +27,12 @@ const JOURNAL = 'journal.jsonl';
 const begins = ['stop', 'exchange', 'replace'];
 const ends = ['exchange', 'replace'];
 
-/** Those that have begun to change something and were neither confirmed nor rolled back, and those that only prepare. */
+/** Those that are neither confirmed nor rolled back. */
 export async function openRuns(directory: string): Promise<LeftRun[]> {
+  return (await allRuns(directory)).filter(({ phase }) => phase !== 'confirmed' && phase !== 'rolled back');
+}
+
+export async function allRuns(directory: string): Promise<LeftRun[]> {
   if (!(await isThere(directory))) return [];
   const left: LeftRun[] = [];
   for (const run of (await readdir(directory)).sort()) {
@@ -28,14 +40,20 @@ export async function openRuns(directory: string): Promise<LeftRun[]> {
     const journal = path.join(place, JOURNAL);
     if (!(await isThere(journal))) continue;
     const phase = phaseOf(await RestoreJournal.open<string>(journal));
-    if (phase !== undefined) left.push({ run, phase, directory: place, journal });
+    const { mtime } = await stat(journal);
+    left.push({ run, phase, directory: place, at: mtime.toISOString() });
   }
   return left;
 }
 
-/** Undefined: it is over. */
-function phaseOf(journal: RestoreJournal<string>): RunPhase | undefined {
-  if (journal.isDone('confirm') || journal.isDone('rollback')) return undefined;
+/** By pattern: what is replaced is on a list. */
+export async function isListOfKeys(directory: string): Promise<boolean> {
+  return (await RestoreJournal.open<string>(path.join(directory, JOURNAL))).hasBegun('list');
+}
+
+function phaseOf(journal: RestoreJournal<string>): RunPhase {
+  if (journal.isDone('confirm')) return 'confirmed';
+  if (journal.isDone('rollback')) return 'rolled back';
   if (journal.hasBegun('rollback')) return 'rolling back';
   if (journal.hasBegun('confirm')) return 'confirming';
   if (ends.some((step) => journal.isDone(step))) return 'exchanged';

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { pino } from 'pino';
 import type { RunHandle } from '../../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../../src/domain/component-report.ts';
 import type { RestoreRedisInput } from '../../../src/domain/operations.ts';
 import type { RedisRestored } from '../../../src/domain/redis-restore.ts';
+import { openStandaloneRestores } from '../../../src/host/standalone.ts';
 import { run } from '../../../src/process/index.ts';
 import { RedisConnection } from '../../../src/redis/connection/index.ts';
 import { wholeFile } from '../../support/components.ts';
@@ -130,7 +132,16 @@ test('into the stopped server by its service, and back', async () => {
   assert.deepEqual([plan.way, plan.isAppendOnly, plan.blockers], ['stopped', false, undefined]);
   const restored = await complete({});
   assert.deepEqual(await content(), before);
-  await end('rollback', restored.run);
+  // By its journal alone, as a person does it without Temporal.
+  const alone = openStandaloneRestores(estate.configuration, {
+    logger: pino({ level: 'silent' }),
+    by: 'test',
+    host: 'here',
+  });
+  const phases = (await alone.list('redis/cache')).map(({ phase }) => phase);
+  assert.deepEqual(phases.sort(), ['confirmed', 'rolled back', 'swapped']);
+  assert.equal((await alone.rollback(restored.run)).state, 'completed');
+  await alone.close();
   assert.deepEqual(await content(), after);
 });
 

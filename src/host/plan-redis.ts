@@ -1,0 +1,88 @@
+// The plan of giving back data of Redis: made from the configuration and the vault, frozen once as a record of the run.
+
+import type { RedisSettings } from '../../config/index.ts';
+import type { ComponentId } from '../domain/component.ts';
+import type { RestoreRedisInput } from '../domain/operations.ts';
+import type { RedisPlan } from '../domain/redis-restore.ts';
+import { describeSnapshotTarget, parseSnapshotTarget } from '../domain/snapshot-target.ts';
+import { fail, isHoldfastError } from '../errors/index.ts';
+import { chooseSnapshot } from '../files/index.ts';
+import { planRedis } from '../redis/index.ts';
+import type { SnapshotId, SnapshotOnCopies } from '../vault/index.ts';
+import { journalPlaces, type RedisRestoring, redisOn, serverOf } from './redis-places.ts';
+
+export async function planRedisRestore(
+  services: RedisRestoring,
+  run: string,
+  input: RestoreRedisInput,
+): Promise<RedisPlan> {
+  const { configuration, host } = services;
+  const { component, to, from } = input;
+  const settings = redisOn(services, component);
+  const vault = await services.reading();
+  const target = parseSnapshotTarget(to, configuration.timezone);
+  const chosen = await chooseSnapshot(vault, component, target, from);
+  const snapshot = (await vault.findSnapshot(component, chosen.id as SnapshotId)) as SnapshotOnCopies;
+  return await planRedis({
+    ...{ run, component, host, chosen, snapshot },
+    requested: describeSnapshotTarget(target),
+    ...(await serverOf(settings)),
+    target: targetOf(settings, input),
+    runs: journalPlaces(services, settings).running,
+  });
+}
+
+function targetOf(settings: RedisSettings, { beside, live, pattern }: RestoreRedisInput) {
+  if (beside !== undefined) return { type: 'beside', ...beside } as const;
+  if (live === true) return { type: 'live' } as const;
+  if (pattern !== undefined) return { type: 'keys', pattern } as const;
+  const { dataDirectory, files, service } = settings;
+  const { appendDirectory } = files;
+  return { type: 'stopped', dataDirectory, appendDirectory, hasService: service !== undefined } as const;
+}
+
+/** With `keep` it is stored as a record of the run, once. */
+export async function freezeRedisPlan(
+  services: RedisRestoring,
+  run: string,
+  input: RestoreRedisInput,
+  keep: boolean,
+): Promise<RedisPlan> {
+  if (!keep) return await planRedisRestore(services, run, input);
+  const vault = await services.reading();
+  const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
+    if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  });
+  // An earlier attempt has frozen it: planning again could give another.
+  if (stored !== undefined) return stored as RedisPlan;
+  const made = await planRedisRestore(services, run, input);
+  await vault.putRecord(run, 'request', input);
+  await vault.putRecord(run, 'plan', made);
+  return made;
+}
+
+export async function storedRedisPlan(services: RedisRestoring, run: string): Promise<RedisPlan> {
+  return (await (await services.reading()).getRecord(run, 'plan')) as RedisPlan;
+}
+
+export interface PlannedRun {
+  readonly run: string;
+  readonly component: ComponentId;
+  readonly planDigest?: string;
+}
+
+/** Throws `PLAN_CHANGED`, `NOT_FOUND`. */
+export async function loadRedisPlan(
+  services: RedisRestoring,
+  { run, component, planDigest }: PlannedRun,
+): Promise<RedisPlan> {
+  const stored = await storedRedisPlan(services, run);
+  if (stored.run !== run || stored.component !== component || stored.host !== services.host) {
+    fail('PLAN_CHANGED', `the plan that was found is for ${stored.run} of ${stored.component} on '${stored.host}'`);
+  }
+  if (planDigest !== undefined && stored.digest !== planDigest) {
+    fail('PLAN_CHANGED', `the plan of ${run} has digest '${stored.digest}', not '${planDigest}'`);
+  }
+  return stored;
+}

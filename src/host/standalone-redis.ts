@@ -1,0 +1,49 @@
+// A restore of Redis in place, ended by the journal of its run: found, finished, undone or accepted.
+
+import type { RedisSettings } from '../../config/index.ts';
+import { fail } from '../errors/index.ts';
+import { allRuns, type RunPhase } from '../redis/index.ts';
+import { confirmRedis, confirmRedisWords, rollbackRedis, rollbackRedisWords } from './end-redis.ts';
+import { loadRedisPlan } from './plan-redis.ts';
+import { journalPlaces } from './redis-places.ts';
+import { giveRedis } from './restore-redis.ts';
+import type { Found, JournaledKind, StandaloneServices } from './standalone-kind.ts';
+
+export const standaloneRedis: JournaledKind<RedisSettings> = {
+  operation: 'restoreRedis',
+  async find(settings, services) {
+    const places = Object.values(journalPlaces(services, settings));
+    const found = (await Promise.all(places.map((place) => allRuns(place)))).flat();
+    return found
+      .map(
+        ({ run, phase, directory, at }): Found => ({
+          ...{ run, component: settings.id, dataDirectory: directory, lastStep: phase, at },
+          phase: phaseOf(phase),
+        }),
+      )
+      .sort((a, b) => (a.at < b.at ? -1 : 1));
+  },
+  journals: (settings, services) => Object.values(journalPlaces(services, settings)).map((place) => `'${place}'`),
+  async rollback(services, { id }, { run }, owner) {
+    return { message: rollbackRedisWords(run, await rollbackRedis(services, id, run, owner)) };
+  },
+  async confirm(services, { id }, { run }) {
+    await confirmRedis(services, id, run);
+    return { message: confirmRedisWords(run) };
+  },
+  async resume(services: StandaloneServices, { id: component }, { run }) {
+    const plan = await loadRedisPlan(services, { run, component });
+    if (plan.mode === 'beside') fail('JOURNAL_STATE', `'${run}' is a restore beside: start it again`);
+    const onNote = (words: string) => services.onStep?.(words);
+    const given = await giveRedis(services, plan, { signal: new AbortController().signal, onNote });
+    return {
+      message: `${component} as of ${plan.snapshot.to} is in place; what was there is kept until \`holdfast confirm ${run}\``,
+      data: { redisPlan: plan, given },
+    };
+  },
+};
+
+function phaseOf(phase: RunPhase): Found['phase'] {
+  if (phase === 'exchanging') return 'swapping';
+  return phase === 'exchanged' ? 'swapped' : phase;
+}
