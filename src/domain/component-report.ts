@@ -101,6 +101,8 @@ export interface FilesSummary {
   readonly sizeBytes: number;
   /** Files that were taken over unread. */
   readonly unchangedFiles: number;
+  /** Files in the snapshot before; absent when there was none. */
+  readonly filesBefore?: number;
   /** What may not, or could not, be read: not in the snapshot. */
   readonly unseen: Named;
   /** Gone between the scan and the reading. */

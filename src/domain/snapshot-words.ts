@@ -53,6 +53,11 @@ export function redisWarnings(redis: RedisSummary | undefined): readonly string[
 /** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */
 export function filesWarnings(files: FilesSummary | undefined): readonly string[] {
   if (files === undefined) return [];
+  const { filesBefore = 0, parentUnread } = files;
+  const fewer =
+    files.files * 2 < filesBefore
+      ? [`only ${files.files} files, where the snapshot before had ${filesBefore}: is all of it there?`]
+      : [];
   const told: readonly (readonly [string, Named])[] = [
     ['could not be read and are not in the snapshot', files.unseen],
     ['changed again and again while they were read, and are of no single moment', files.torn],
@@ -64,7 +69,9 @@ export function filesWarnings(files: FilesSummary | undefined): readonly string[
     const more = count > first.length ? ` and ${count - first.length} more` : '';
     return [`${count} ${what}: ${first.join(', ')}${more}`];
   });
-  const { parentUnread } = files;
-  if (parentUnread === undefined) return named;
-  return [...named, `everything was read again, because the snapshot before could not be: ${parentUnread}`];
+  const again =
+    parentUnread === undefined
+      ? []
+      : [`everything was read again, because the snapshot before could not be: ${parentUnread}`];
+  return [...fewer, ...named, ...again];
 }

@@ -22,6 +22,8 @@ export interface FilesDetails {
   readonly sizeBytes: number;
   /** Files taken over unread. */
   readonly unchangedFiles: number;
+  /** Files in the snapshot before; absent when there was none. */
+  readonly filesBefore?: number;
   /** The first of each, and how many there were. */
   readonly unseen: Told<Unseen>;
   readonly vanished: Told<string>;

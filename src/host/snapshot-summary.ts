@@ -45,10 +45,12 @@ function redisOf({ engine }: SnapshotOnCopies): RedisSummary {
 }
 
 function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
-  const { files, directories, others, sizeBytes, unchangedFiles, ...told } = engine as unknown as FilesDetails;
+  const { files, directories, others, sizeBytes, unchangedFiles, filesBefore, ...told } =
+    engine as unknown as FilesDetails;
   const { unseen, vanished, torn, leftOut, parentUnread } = told;
   return {
     ...{ files, directories, others, sizeBytes, unchangedFiles },
+    ...(filesBefore !== undefined && { filesBefore }),
     unseen: named(unseen, ({ path, code }) => `/${path} (${code})`),
     vanished: named(vanished, (path) => `/${path}`),
     torn: named(torn, (path) => `/${path}`),

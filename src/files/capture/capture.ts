@@ -23,7 +23,7 @@ import { Telling } from '../told.ts';
 import type { FilesDetails, FilesProgress, FilesSource } from '../types.ts';
 import { Describer, isUnchanged } from './entry-of.ts';
 import { HardLinks } from './hard-links.ts';
-import { straightRoots } from './roots.ts';
+import { requireFilled, straightRoots } from './roots.ts';
 
 export interface CaptureFilesOptions {
   readonly vault: Vault;
@@ -58,17 +58,24 @@ export async function captureFiles(options: CaptureFilesOptions): Promise<Snapsh
   const { snapshotId: id, component, host } = request;
   const from = momentFromDate(started);
   const parent = (await vault.listSnapshots(component)).find((each) => each.class === request.class);
+  if (parent) await requireFilled(roots, parent, () => entriesOf(vault, parent));
   const writer = await vault.writeSnapshot({ id, component, kind: FILES, class: request.class, from, host });
   try {
     const known = parent && entriesOf(vault, parent);
     const details = await captureTree({ ...options, writer, roots, scanStart: started, ...(known && { known }) });
     const state = details.unseen.count > 0 ? 'damaged' : 'clean';
-    return await writer.commit({ to: momentFromDate(new Date()), state, engine: { ...details } });
+    const engine = { ...details, ...(parent && filesBefore(parent)) };
+    return await writer.commit({ to: momentFromDate(new Date()), state, engine });
   } catch (error) {
     await writer.abandon();
     const isCancelled = signal.aborted && !(error instanceof HoldfastError && error.code === 'CANCELLED');
     throw isCancelled ? new HoldfastError('CANCELLED', 'the snapshot was cancelled', { cause: error }) : error;
   }
+}
+
+function filesBefore({ engine }: Snapshot): Pick<FilesDetails, 'filesBefore'> {
+  const { files } = engine as unknown as FilesDetails;
+  return typeof files === 'number' ? { filesBefore: files } : {};
 }
 
 async function* entriesOf(vault: Vault, { id }: Snapshot): AsyncGenerator<readonly TreeEntry[]> {

@@ -1,8 +1,12 @@
 // The roots of a component: where they really are, and that none is inside of another.
 
-import { realpath } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
+import type { Snapshot, TreeEntry } from '../../vault/index.ts';
+import { isWithin } from '../restore/select.ts';
+import { OWN_DIRECTORY } from '../scan/rules.ts';
+import type { FilesDetails } from '../types.ts';
 import { comesBefore } from '../walk-order.ts';
 
 /** By the text of the root in the tree (absolute, without the slash in front), in walk order: its path without links. Throws `FILES_ROOT`. */
@@ -29,5 +33,40 @@ async function realPath(root: string): Promise<string> {
       hint: 'is its disk mounted, and may the worker read it? A root that is not wanted any more belongs out of the configuration',
       cause,
     });
+  }
+}
+
+/**
+ * A disk that is not mounted leaves its mount point behind, which looks like an empty root. Throws `FILES_ROOT` for one that is empty and held
+ * something in the snapshot before.
+ */
+export async function requireFilled(
+  roots: ReadonlyMap<string, string>,
+  { id, engine }: Snapshot,
+  entries: () => AsyncIterable<readonly TreeEntry[]>,
+): Promise<void> {
+  const before = (engine as unknown as FilesDetails).roots.map((root) => path.resolve(root).slice(1));
+  for (const [text, real] of roots) {
+    if (!before.includes(text) || !(await isEmpty(real)) || !(await holds(entries(), text))) continue;
+    fail('FILES_ROOT', `the root '/${text}' is empty, and held something in snapshot '${id}'`, {
+      hint: 'is its disk mounted? Where it is meant to be empty, put a file into it, or leave it out of the roots',
+    });
+  }
+}
+
+async function isEmpty(root: string): Promise<boolean> {
+  if (!(await stat(root)).isDirectory()) return false;
+  return (await readdir(root)).every((name) => name === OWN_DIRECTORY);
+}
+
+/** What cannot be read may have held something. */
+async function holds(entries: AsyncIterable<readonly TreeEntry[]>, root: string): Promise<boolean> {
+  try {
+    for await (const batch of entries) {
+      if (batch.some(({ path: at }) => at !== root && isWithin(at, root))) return true;
+    }
+    return false;
+  } catch {
+    return true;
   }
 }

@@ -102,6 +102,27 @@ describe('a tree through the vault', () => {
     assert.deepEqual(await differences(source, (await giveBack(snapshot.id)).place), []);
   });
 
+  it('is not captured where its root is empty by now, as the place of a disk that is not mounted is; and says how many files there were', async () => {
+    const root = join(base, 'mounted');
+    await mkdir(root);
+    const of = (): Promise<SnapshotOnCopies> =>
+      captureFiles({
+        vault: test.vault,
+        source: { roots: [root], rules },
+        request: { snapshotId: snapshotId(number++), component: 'files/disk', class: 'files', host: 'here' },
+        signal: AbortSignal.timeout(600_000),
+      });
+    await of(); // empty from the beginning is as it is
+    for (const name of ['one', 'two', 'three']) await writeFile(join(root, name), name);
+    await of();
+    await rm(join(root, 'one'));
+    await rm(join(root, 'two'));
+    const { files, filesBefore } = (await of()).engine as unknown as FilesDetails;
+    assert.deepEqual([files, filesBefore], [1, 3]);
+    await rm(join(root, 'three'));
+    await assert.rejects(of(), { code: 'FILES_ROOT' });
+  });
+
   it('is captured without the snapshot before where that cannot be read, from its beginning or from its middle', async (t) => {
     const { vault } = test;
     const open = vault.openSnapshot.bind(vault);
