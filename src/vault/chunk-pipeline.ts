@@ -92,7 +92,7 @@ export class ChunkPipeline {
     return this.#count;
   }
 
-  /** Slice after slice of a large file that is cut into pages, all by one worker, which hashes the whole; the last one has an end, or says why there is none. */
+  /** Slice after slice of a large file that is cut into pages, all read by one worker, which hashes the whole; the last one has an end, or says why there is none. */
   async *slices(file: FileToRead): AsyncGenerator<Hashed & { readonly slice: SliceRead }> {
     if (this.#workers.length === 0) this.#start();
     const reading = this.#nextReading++;
@@ -101,7 +101,9 @@ export class ChunkPipeline {
     for (let isFirst = true; ; isFirst = false) {
       this.#check();
       while (worker.jobs >= JOBS_A_WORKER) await this.#change();
-      const { hashed } = this.#send((job) => worker.send({ kind: 'slice', job, reading, ...(isFirst && { file }) }));
+      const slab = this.slab().buffer as ArrayBuffer;
+      const about = { kind: 'slice', reading, slab, ...(isFirst && { file }) } as const;
+      const { hashed } = this.#send((job) => worker.send({ ...about, job }, [slab]));
       const answer = (await hashed) as Hashed & { readonly slice: SliceRead };
       const isLast = 'code' in answer.slice || answer.slice.end !== undefined;
       if (isLast) worker.readings--;
@@ -205,10 +207,32 @@ export class ChunkPipeline {
       this.newBytes += length;
       this.#parts.index.add(id, NEW_CHUNK);
     }
-    worker.send({ kind: 'take', job: message.job, wanted });
+    this.#give(worker, message, wanted);
     this.#jobs.get(message.job)?.resolve(message);
     this.#jobs.delete(message.job);
     this.#wakeUp();
+  }
+
+  /** What is new goes into the packs of the worker that hashed it; of slices, into those of whoever has least to do. */
+  #give(worker: DataWorker, { job, slab, ids, lengths }: Hashed, wanted: Uint8Array): void {
+    if (slab === undefined) {
+      worker.send({ kind: 'take', job, wanted });
+      return;
+    }
+    const taker = this.#takerFor(worker);
+    worker.jobs--;
+    taker.jobs++;
+    taker.send({ kind: 'take', job, wanted, given: { slab, ids, lengths } }, [slab]);
+  }
+
+  /** A large file is read by one worker: it must not also compress all of it while others have nothing to do. */
+  #takerFor(reader: DataWorker): DataWorker {
+    const load = (worker: DataWorker) => worker.jobs + (worker.readings > 0 ? 1 : 0) - (worker === reader ? 1 : 0);
+    return this.#workers.reduce((best, each) => {
+      if (each === best || each.jobs >= JOBS_A_WORKER) return best;
+      const isLess = load(each) - load(best) || each.readings - best.readings;
+      return isLess < 0 ? each : best;
+    }, reader);
   }
 
   #taken({ slab }: Taken): void {

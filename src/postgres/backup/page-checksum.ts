@@ -4,7 +4,7 @@ const LANES = 32;
 const FNV_PRIME = 16_777_619;
 
 /** Where each sum starts; part of the on-disk format, the same in all supported versions. */
-const seeds = new Uint32Array([
+const seeds = Int32Array.from([
   0x5b1f36e9, 0xb8525960, 0x02ab50aa, 0x1de66d2a, 0x79ff467a, 0x9bb9f8a3, 0x217e7cd2, 0x83e13d2c, 0xf8d4474f,
   0xe39eb970, 0x42c6ae16, 0x993216fa, 0x7b093b5d, 0x98daff3c, 0xf718902a, 0x0b1c9cdb, 0xe58f764b, 0x187636bc,
   0x5d7b3bb1, 0xe73de7de, 0x92bec979, 0xcca6c0b2, 0x304a0979, 0x85aa43d4, 0x783125bb, 0x6ca8eaa2, 0xe407eac6,
@@ -41,18 +41,35 @@ export class PageChecker {
   }
 }
 
+/** Eight sums at a time: one alone waits for each of its multiplications. */
 function fold(words: Uint32Array): number {
   let result = 0;
-  for (let lane = 0; lane < LANES; lane += 1) {
-    let sum = seeds[lane]! | 0;
+  for (let lane = 0; lane < LANES; lane += 8) {
+    let a = seeds[lane]!;
+    let b = seeds[lane + 1]!;
+    let c = seeds[lane + 2]!;
+    let d = seeds[lane + 3]!;
+    let e = seeds[lane + 4]!;
+    let f = seeds[lane + 5]!;
+    let g = seeds[lane + 6]!;
+    let h = seeds[lane + 7]!;
     for (let index = lane; index < words.length; index += LANES) {
-      const mixed = sum ^ words[index]!;
-      sum = Math.imul(mixed, FNV_PRIME) ^ (mixed >>> 17);
+      a = mix(a ^ words[index]!);
+      b = mix(b ^ words[index + 1]!);
+      c = mix(c ^ words[index + 2]!);
+      d = mix(d ^ words[index + 3]!);
+      e = mix(e ^ words[index + 4]!);
+      f = mix(f ^ words[index + 5]!);
+      g = mix(g ^ words[index + 6]!);
+      h = mix(h ^ words[index + 7]!);
     }
     // Two rounds of zeros, so that the last words are mixed as well as the first.
-    sum = Math.imul(sum, FNV_PRIME) ^ (sum >>> 17);
-    sum = Math.imul(sum, FNV_PRIME) ^ (sum >>> 17);
-    result ^= sum;
+    result ^= mix(mix(a)) ^ mix(mix(b)) ^ mix(mix(c)) ^ mix(mix(d));
+    result ^= mix(mix(e)) ^ mix(mix(f)) ^ mix(mix(g)) ^ mix(mix(h));
   }
   return result;
+}
+
+function mix(sum: number): number {
+  return Math.imul(sum, FNV_PRIME) ^ (sum >>> 17);
 }

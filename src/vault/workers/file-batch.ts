@@ -43,7 +43,7 @@ export class BatchReader {
 
   read(files: readonly FileToRead[]): Batch {
     const wanted = files.reduce((sum, file) => sum + file.sizeBytes + 1, 0);
-    this.#bytes = this.spare(wanted);
+    this.#bytes = this.#spare(wanted);
     this.#length = 0;
     this.#ids = [];
     this.#lengths = [];
@@ -57,8 +57,7 @@ export class BatchReader {
     if (this.#spares.length < 2) this.#spares.push(bytes);
   }
 
-  /** A buffer that is given back by `reuse`. */
-  spare(sizeBytes = BUFFER_BYTES): Buffer {
+  #spare(sizeBytes: number): Buffer {
     const at = this.#spares.findIndex((each) => each.length >= sizeBytes);
     return at < 0
       ? Buffer.allocUnsafeSlow(Math.max(sizeBytes, BUFFER_BYTES))

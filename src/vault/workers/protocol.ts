@@ -23,6 +23,13 @@ export interface FileToRead {
   readonly firstPage?: number;
 }
 
+/** Chunks one after another in `slab` from its start. */
+export interface HashedChunks {
+  readonly slab: ArrayBuffer;
+  readonly ids: Uint8Array;
+  readonly lengths: readonly number[];
+}
+
 export type ToWorker =
   /** Begins to work for a snapshot; what was left of another one is dropped. */
   | { readonly kind: 'begin'; readonly setup: WorkerSetup }
@@ -31,10 +38,16 @@ export type ToWorker =
   | { readonly kind: 'files'; readonly job: number; readonly files: readonly FileToRead[] }
   /** Who looks at pages that are read from now on. */
   | { readonly kind: 'inspect'; readonly inspection: PageInspection }
-  /** The next slice of a large file that is cut into pages; `file` with the first one. */
-  | { readonly kind: 'slice'; readonly job: number; readonly reading: number; readonly file?: FileToRead }
-  /** Which chunks of the job are new: a byte each. */
-  | { readonly kind: 'take'; readonly job: number; readonly wanted: Uint8Array }
+  /** The next slice, into `slab`, of a large file that is cut into pages; `file` with the first one. */
+  | {
+      readonly kind: 'slice';
+      readonly job: number;
+      readonly reading: number;
+      readonly slab: ArrayBuffer;
+      readonly file?: FileToRead;
+    }
+  /** Which chunks of the job are new: a byte each. `given`: what this or another thread has hashed and handed over. */
+  | { readonly kind: 'take'; readonly job: number; readonly wanted: Uint8Array; readonly given?: HashedChunks }
   /** For the next pack, after `needs`. */
   | { readonly kind: 'room'; readonly buffer: ArrayBuffer }
   | { readonly kind: 'flush' };
@@ -63,6 +76,8 @@ export type FromWorker =
       readonly lengths: readonly number[];
       readonly files?: readonly FileRead[];
       readonly slice?: SliceRead;
+      /** Of a slice: its chunks, for whichever thread will take them. */
+      readonly slab?: ArrayBuffer;
     }
   /** No buffer for the next pack: what is to be taken waits for one. */
   | { readonly kind: 'needs' }

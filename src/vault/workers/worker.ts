@@ -52,9 +52,9 @@ class Work {
   async handle(message: Exclude<ToWorker, { kind: 'begin' }>): Promise<void> {
     if (message.kind === 'cut') this.#hash(message.job, message.slab, message.lengths);
     else if (message.kind === 'files') this.#read(message.job, message.files);
-    else if (message.kind === 'slice') this.#slice(message.job, message.reading, message.file);
+    else if (message.kind === 'slice') this.#slice(message);
     else if (message.kind === 'inspect') this.#reader.inspector = await makeInspector(message.inspection);
-    else if (message.kind === 'take') this.#take(message.job, message.wanted);
+    else if (message.kind === 'take') this.#take(message);
     else if (message.kind === 'room') {
       this.#hasAsked = false;
       this.#packer.give(message.buffer);
@@ -88,20 +88,18 @@ class Work {
     say({ kind: 'hashed', job, ids: batch.ids, lengths: batch.lengths, files: batch.files });
   }
 
-  #slice(job: number, number: number, file: FileToRead | undefined): void {
-    const known = file === undefined ? this.#readings.get(number) : PagedFile.open(file);
-    const bytes = this.#reader.spare();
+  #slice({ job, reading, slab, file }: Extract<ToWorker, { kind: 'slice' }>): void {
+    const known = file === undefined ? this.#readings.get(reading) : PagedFile.open(file);
+    const bytes = Buffer.from(slab);
     const { slice, lengthBytes } = (known as PagedFile).read(bytes, this.#reader.inspector);
-    if ('code' in slice || slice.end !== undefined) this.#readings.delete(number);
-    else if (file !== undefined) this.#readings.set(number, known as PagedFile);
+    if ('code' in slice || slice.end !== undefined) this.#readings.delete(reading);
+    else if (file !== undefined) this.#readings.set(reading, known as PagedFile);
     const lengths = pageChunks(lengthBytes);
-    const ids = this.#idsOf(bytes, lengths);
-    this.#jobs.set(job, { bytes, ids, lengths });
-    say({ kind: 'hashed', job, ids, lengths, slice });
+    say({ kind: 'hashed', job, ids: this.#idsOf(bytes, lengths), lengths, slice, slab }, [slab]);
   }
 
-  #take(number: number, wanted: Uint8Array): void {
-    const job = this.#jobs.get(number) as Job;
+  #take({ job: number, wanted, given }: Extract<ToWorker, { kind: 'take' }>): void {
+    const job = given ? { ...given, bytes: Buffer.from(given.slab) } : (this.#jobs.get(number) as Job);
     this.#jobs.delete(number);
     this.#takings.push({ number, job, wanted, chunk: 0, offset: 0 });
     this.#goOn();
