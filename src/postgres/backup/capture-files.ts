@@ -19,7 +19,7 @@ import type { Tablespace } from '../types.ts';
 import type { Reasons } from './attempts.ts';
 import { type BackupEnd, BackupSession } from './backup-session.ts';
 import { BecomesStream, becomesStream } from './becomes-stream.ts';
-import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFacts } from './conclude.ts';
+import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFactsBeside } from './conclude.ts';
 import { CONTROL_FILE, readControlFile } from './control-file.ts';
 import { DamageLog } from './damage-log.ts';
 import { type FoundEntry, findTablespaces, walkDataDirectory } from './data-directory.ts';
@@ -82,8 +82,10 @@ export class FilesCapture {
   }
 
   private async capture(writer: SnapshotWriter, atHand: FilesAtHand, facts: SourceFacts, systemId: string) {
-    const noted = await readFacts(this.options, this.options.source);
-    const { startLsn, tablespaces, end } = await this.read(writer, atHand, facts);
+    const { source } = this.options;
+    const start = () => this.start();
+    const { noted, made: session } = await readFactsBeside(this.options, source, start, (it) => it.close());
+    const { startLsn, tablespaces, end } = await this.read(writer, atHand, facts, session);
     const { stopLsn, timeline } = end;
     await this.addLabel(writer, atHand, end);
     await this.addManifest(writer, { major: facts.major, systemId, timeline, startLsn, stopLsn });
@@ -94,11 +96,15 @@ export class FilesCapture {
     });
   }
 
+  private async start(): Promise<BackupSession> {
+    const { source, request, checkpoint = 'fast', signal } = this.options;
+    return await BackupSession.start(source, `holdfast ${request.snapshotId}`, checkpoint, signal);
+  }
+
   /** Everything that is read while the session lives. */
-  private async read(writer: SnapshotWriter, atHand: FilesAtHand, facts: SourceFacts) {
-    const { source, request, checkpoint = 'fast', signal, logger } = this.options;
+  private async read(writer: SnapshotWriter, atHand: FilesAtHand, facts: SourceFacts, session: BackupSession) {
+    const { request, logger } = this.options;
     const { dataDirectory } = atHand;
-    const session = await BackupSession.start(source, `holdfast ${request.snapshotId}`, checkpoint, signal);
     try {
       const { startLsn } = session;
       await requireOwnFiles(atHand, startLsn);

@@ -16,7 +16,7 @@ import {
   startBaseBackup,
 } from './base-backup-stream.ts';
 import { chooseParent, requireIncremental } from './choose-parent.ts';
-import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFacts } from './conclude.ts';
+import { addLinks, addManifest, cancelled, conclude, once, openWriter, readFactsBeside } from './conclude.ts';
 import { DamageLog } from './damage-log.ts';
 import { emptyTablespace } from './data-directory.ts';
 import { wholePath } from './incremental-file.ts';
@@ -83,9 +83,10 @@ export class Capture {
     if (capture === 'incremental') requireIncremental(origin === source ? facts : await readSourceFacts(origin));
     const writer = await openWriter(this.options, facts);
     try {
-      if (capture === 'incremental' && spoolDirectory !== undefined)
-        this.overlay = await this.layOver(writer, system, spoolDirectory);
-      const noted = await readFacts(this.options, origin);
+      const { noted } = await readFactsBeside(this.options, origin, async () => {
+        if (capture === 'incremental' && spoolDirectory !== undefined)
+          this.overlay = await this.layOver(writer, system, spoolDirectory);
+      });
       const stream = await this.start();
       await onStart?.(system.systemId, stream.start);
       logger.info(

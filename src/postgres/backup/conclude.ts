@@ -34,12 +34,32 @@ export async function openWriter(options: TakeBaseBackupOptions, facts: SourceFa
   return await vault.writeSnapshot({ id, component, host, kind: 'physical', from: facts.now, ...retained });
 }
 
-/** Before the backup begins, so that every recovery from it goes beyond them. `origin`: the server that is read. */
-export async function readFacts(options: TakeBaseBackupOptions, origin: Source): Promise<SnapshotFacts> {
+/**
+ * The facts and what `work` gives, at once: the server counts while something else is waited for. Before anything is read, so that every recovery
+ * from the backup goes beyond them. `origin`: the server that is read. When one of both throws, the other is over too: `undo` takes back what was made.
+ */
+export async function readFactsBeside<T>(
+  options: TakeBaseBackupOptions,
+  origin: Source,
+  work: () => Promise<T>,
+  undo: (made: T) => Promise<void> = async () => undefined,
+): Promise<{ readonly noted: SnapshotFacts; readonly made: T }> {
   const { facts: choice = noChoice, signal, logger } = options;
-  const facts = await takeFacts(origin, choice, signal);
-  if (facts.missing !== undefined) logger.warn({ missing: facts.missing }, 'not all facts could be captured');
-  return facts;
+  const given = new AbortController();
+  const noting = takeFacts(origin, choice, AbortSignal.any([signal, given.signal]));
+  const making = work();
+  noting.catch(() => undefined);
+  const made = await making.catch(async (error: unknown) => {
+    given.abort();
+    await Promise.allSettled([noting]);
+    throw error;
+  });
+  const noted = await noting.catch(async (error: unknown) => {
+    await undo(made);
+    throw error;
+  });
+  if (noted.missing !== undefined) logger.warn({ missing: noted.missing }, 'not all facts could be captured');
+  return { noted, made };
 }
 
 /** Links first: a restore must have them before the files behind them. */
