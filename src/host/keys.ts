@@ -87,7 +87,7 @@ export class HostKeys {
     const isNew = !isLive(listing, name);
     const file = isNew && 'file' in key && !(await keyFileExists(key.file)) ? key.file : undefined;
     if (file !== undefined) await generateKeyFile(file);
-    const change = await this.#vault.slots.add(keySource(key));
+    const change = await this.#vault.slots.add(await keySource(key));
     const made = file === undefined ? '' : `, with a new key in '${file}'`;
     const message = isNew
       ? `key slot '${name}' is on ${change.copies.join(', ')}${made}`
@@ -119,7 +119,7 @@ export class HostKeys {
       fail('USAGE', `'--to' names a new passphrase, and key '${name}' is none`, { hint: 'leave it out' });
     }
     if ('file' in key) return this.#rotateFile(key);
-    const source = to === undefined ? keySource(key) : passphraseSource(name, to);
+    const source = to === undefined ? await keySource(key) : passphraseSource(name, to);
     if (source.kind === 'passphrase' && (await source.resolve()) === '') {
       fail('SECRET_UNRESOLVED', `the passphrase '${to}' is empty`);
     }

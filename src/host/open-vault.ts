@@ -9,7 +9,6 @@ import {
   type SecretReference,
   stateDirectoryOf,
 } from '../../config/index.ts';
-import { AwsKms } from '../kms/index.ts';
 import { openStore } from '../stores/open-store.ts';
 import type { Store } from '../stores/store.ts';
 import { type KeySource, openVault, type Vault, type VaultOptions } from '../vault/index.ts';
@@ -32,15 +31,17 @@ export async function vaultOptions(
   { host, logger, purpose }: OpenVaultOptions,
 ): Promise<VaultOptions> {
   const { vault, name } = configuration;
-  const copies = Object.entries(vault.copies).map(([copy, { site, medium, offsite }]) => {
-    const store = openCopyStore(configuration, copy, purpose);
-    return { store, description: { name: copy, site, medium, offsite, location: store.location } };
-  });
+  const copies = await Promise.all(
+    Object.entries(vault.copies).map(async ([copy, { site, medium, offsite }]) => {
+      const store = await openCopyStore(configuration, copy, purpose);
+      return { store, description: { name: copy, site, medium, offsite, location: store.location } };
+    }),
+  );
   const { commit: policy, compression } = vault;
   // A machine that is no host of the estate reads keys and copies too; it has no state directory.
   const isHost = Object.hasOwn(configuration.hosts, host);
   const scratch = isHost ? { scratchDirectory: path.join(stateDirectoryOf(configuration, host), 'scratch') } : {};
-  const keys = vault.keys.map(keySource);
+  const keys = await Promise.all(vault.keys.map(keySource));
   const threads = configuration.hosts[host]?.threads;
   return {
     ...{ estate: name, copies, policy, compression, keys, logger, host, ...scratch },
@@ -49,16 +50,22 @@ export async function vaultOptions(
 }
 
 /** Nothing is asked yet. Throws `USAGE` for a name that is no copy's. */
-export function openCopyStore(configuration: Configuration, copy: string, purpose?: VaultPurpose): Store {
-  return openStore(copy, storeConfig(configuration, copy, purpose));
+export async function openCopyStore(
+  configuration: Configuration,
+  copy: string,
+  purpose?: VaultPurpose,
+): Promise<Store> {
+  return await openStore(copy, storeConfig(configuration, copy, purpose));
 }
 
 /** Nothing is read or asked yet. */
-export function keySource(key: KeySettings): KeySource {
+export async function keySource(key: KeySettings): Promise<KeySource> {
   const { name } = key;
   if ('file' in key) return { name, kind: 'file', path: key.file };
   if ('passphrase' in key) return passphraseSource(name, key.passphrase);
   const { accessKeyId, secretAccessKey, ...plain } = key.kms;
+  // Loaded by those who use it, as what buckets take.
+  const { AwsKms } = await import('../kms/index.ts');
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     return { name, kind: 'kms', service: new AwsKms(plain) };
   }

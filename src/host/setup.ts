@@ -134,7 +134,7 @@ async function findVault(configuration: Configuration): Promise<string | undefin
   for (const name of Object.keys(configuration.vault.copies)) {
     const config = storeConfig(configuration, name);
     if (config.type === 'file' && !(await exists(config.path))) continue;
-    const store = openStore(name, config);
+    const store = await openStore(name, config);
     try {
       if (await holdsVault(store)) return name;
     } finally {
@@ -155,7 +155,7 @@ export async function storeStep(
     if (dryRun) return ['planned', `would make the directory '${config.path}' and try it`];
     await prepareStore(config);
   }
-  const store = openStore(name, config);
+  const store = await openStore(name, config);
   try {
     if (dryRun) return await lookAtStore(store);
     const { conditionalPut, checksumVerified, clockSkewMs, versioned, guarantees } = await store.probe({

@@ -3,16 +3,18 @@
 import type { Bandwidth } from './bandwidth.ts';
 import { FileStore, makeDirectoryDurably } from './file-store.ts';
 import type { S3StoreOptions } from './s3-client.ts';
-import { S3Store } from './s3-store.ts';
 import type { Store } from './store.ts';
 
 export type StoreConfig =
   | { readonly type: 'file'; readonly path: string; readonly bandwidth?: Bandwidth }
   | ({ readonly type: 's3' } & S3StoreOptions);
 
-/** Opens nothing yet: the first call finds out whether the store is there. `name`: the copy's. */
-export function openStore(name: string, config: StoreConfig): Store {
-  return config.type === 'file' ? new FileStore(name, config.path, config.bandwidth) : new S3Store(name, config);
+/** Asks nothing yet: the first call finds out whether the store is there. `name`: the copy's. */
+export async function openStore(name: string, config: StoreConfig): Promise<Store> {
+  if (config.type === 'file') return new FileStore(name, config.path, config.bandwidth);
+  // The library for buckets is a large part of a command's start: whoever has none does not load it.
+  const { S3Store } = await import('./s3-store.ts');
+  return new S3Store(name, config);
 }
 
 /** What `setup` may make before a vault: the directory of a file store (0700). A bucket is never made. */

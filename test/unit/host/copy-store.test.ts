@@ -52,21 +52,21 @@ async function setUp(t: TestContext, copies: string) {
 }
 
 describe('credentials for each purpose', () => {
-  const openWith = (t: TestContext, credentials: string, purpose: 'backup' | 'restore' = 'backup') => {
+  const openWith = async (t: TestContext, credentials: string, purpose: 'backup' | 'restore' = 'backup') => {
     const configuration = estate('/etc', bucketCopy(`bucket: plain, ${onServer}, credentials: { ${credentials} }`));
-    const store = openCopyStore(configuration, 'eu', purpose);
+    const store = await openCopyStore(configuration, 'eu', purpose);
     t.after(() => store.close());
     return store;
   };
   const text = Buffer.from('text');
 
   test('backups use those to write, restores those to restore, deletions those to prune', async (t) => {
-    const writer = openWith(t, `write: ${good}, restore: ${wrong}, prune: ${good}`);
+    const writer = await openWith(t, `write: ${good}, restore: ${wrong}, prune: ${good}`);
     await writer.put('purpose/a', text);
     assert.equal((await writer.get('purpose/a')).toString(), 'text');
-    const misread = openWith(t, `write: ${good}, restore: ${wrong}, prune: ${good}`, 'restore');
+    const misread = await openWith(t, `write: ${good}, restore: ${wrong}, prune: ${good}`, 'restore');
     await assert.rejects(misread.get('purpose/a'), { code: 'STORE_DENIED' });
-    const restorer = openWith(t, `write: ${wrong}, restore: ${good}, prune: ${wrong}`, 'restore');
+    const restorer = await openWith(t, `write: ${wrong}, restore: ${good}, prune: ${wrong}`, 'restore');
     assert.equal((await restorer.get('purpose/a')).toString(), 'text');
     assert.equal((await restorer.head('purpose/a'))?.sizeBytes, 4);
     await assert.rejects(restorer.put('purpose/b', text), { code: 'STORE_DENIED' });
@@ -76,7 +76,7 @@ describe('credentials for each purpose', () => {
   });
 
   test('without those to prune nothing is deleted, and the setting is named', async (t) => {
-    const store = openWith(t, `write: ${good}`);
+    const store = await openWith(t, `write: ${good}`);
     await store.put('kept/a', text);
     await assert.rejects(store.delete(['kept/a']), {
       code: 'STORE_DENIED',
@@ -87,7 +87,7 @@ describe('credentials for each purpose', () => {
   });
 
   test('without those to write a host can only restore', async (t) => {
-    const store = openWith(t, `restore: ${good}`, 'restore');
+    const store = await openWith(t, `restore: ${good}`, 'restore');
     assert.equal(await store.head('kept/none'), undefined);
     await assert.rejects(store.put('kept/b', text), { code: 'STORE_DENIED', message: /no credentials to write$/ });
   });

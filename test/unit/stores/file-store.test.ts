@@ -30,7 +30,7 @@ describeStore({
 describe('store on a directory, as a disk', () => {
   it('never answers "empty" when its directory is gone or is another one', async () => {
     const parent = await emptyDirectory();
-    const store = openStore('local', { type: 'file', path: join(parent, 'store') });
+    const store = await openStore('local', { type: 'file', path: join(parent, 'store') });
     const gone = { code: 'STORE_UNAVAILABLE', message: `directory '${parent}/store' of copy 'local' does not exist` };
     const first = () => store.list('')[Symbol.asyncIterator]().next();
     await assert.rejects(first(), gone);
