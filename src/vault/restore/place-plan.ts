@@ -103,12 +103,15 @@ export class PlacePlan {
     return isFull && (chunk === undefined || !this.#numbers.has(frameKey(chunk.record)));
   }
 
-  /** `position`: of a stretch, what `at` of its slices counts from. */
-  add(file: TargetFile, slices: Iterable<Slice>, position?: number): void {
+  add(file: TargetFile, slices: Iterable<Slice>): void {
     const before = this.#ids.length;
     for (const slice of slices) this.#add(slice);
-    const count = this.#ids.length - before;
-    this.placements.push({ file, slices: count, ...(position !== undefined && { position }) });
+    this.placements.push({ file, slices: this.#ids.length - before });
+  }
+
+  /** A stretch, empty yet; `position`: what `at` of its slices counts from. */
+  open(file: TargetFile, position: number, isHashedLater: boolean): void {
+    this.placements.push({ file, slices: 0, position, ...(isHashedLater && { isHashedLater }) });
   }
 
   /** One more slice of the stretch that this job places. */
@@ -154,13 +157,25 @@ export interface Stretch {
   readonly plan: PlacePlan;
 }
 
-/** The stretches of a large file; chunks that are `right` already are left out. */
-export function* stretchesOf(file: TargetFile, source: FileSource, right: Uint8Array | undefined): Generator<Stretch> {
-  if (source.pieces) yield* scatteredStretches(file, source);
-  else yield* adjacentStretches(file, source, right);
+/** Of adjacent ones. */
+export interface StretchChoice {
+  /** Chunks that are right already, a byte each, are left out. */
+  readonly right: Uint8Array | undefined;
+  /** See `Placement`. */
+  readonly isHashedLater: boolean;
 }
 
-function* adjacentStretches(file: TargetFile, source: FileSource, right: Uint8Array | undefined): Generator<Stretch> {
+/** The stretches of a large file. */
+export function* stretchesOf(file: TargetFile, source: FileSource, choice: StretchChoice): Generator<Stretch> {
+  if (source.pieces) yield* scatteredStretches(file, source);
+  else yield* adjacentStretches(file, source, choice);
+}
+
+function* adjacentStretches(
+  file: TargetFile,
+  source: FileSource,
+  { right, isHashedLater }: StretchChoice,
+): Generator<Stretch> {
   let open: Stretch | undefined;
   let number = 0;
   for (const slice of slicesOf(source)) {
@@ -170,7 +185,7 @@ function* adjacentStretches(file: TargetFile, source: FileSource, right: Uint8Ar
       open = undefined;
     }
     if (isRight) continue;
-    open ??= openStretch(file, slice.at);
+    open ??= openStretch(file, slice.at, isHashedLater);
     open.plan.extend({ ...slice, at: slice.at - open.position });
   }
   if (open) yield open;
@@ -206,9 +221,9 @@ function* stretchesOfWindow(file: TargetFile, window: Slice[]): Generator<Stretc
   if (open) yield open;
 }
 
-function openStretch(file: TargetFile, position: number): Stretch {
+function openStretch(file: TargetFile, position: number, isHashedLater = false): Stretch {
   const plan = new PlacePlan();
-  plan.add(file, [], position);
+  plan.open(file, position, isHashedLater);
   return { position, plan };
 }
 

@@ -1,7 +1,7 @@
 // Files of a snapshot onto the disk: this thread finds and reads what is needed, worker threads open, verify and write it.
 
 import { randomUUID } from 'node:crypto';
-import { fail, HoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import type { SourceParts } from '../chunk-source.ts';
 import type { FileToRestore, RestoredFiles, RestoreFilesOptions, SnapshotId, TreeEntry } from '../types.ts';
@@ -10,7 +10,16 @@ import type { AnswerTo, ReadingSetup, TargetFile, TargetRoot } from '../workers/
 import { ByteBudget } from './byte-budget.ts';
 import { type FetchedFrames, FrameFetcher, type WantedFrame } from './frame-fetcher.ts';
 import { PackSources, type Source } from './pack-sources.ts';
-import { type FileSource, isWhole, PlacePlan, type Stretch, slicesOf, sourceOf, stretchesOf } from './place-plan.ts';
+import {
+  type FileSource,
+  isWhole,
+  PlacePlan,
+  type Stretch,
+  type StretchChoice,
+  slicesOf,
+  sourceOf,
+  stretchesOf,
+} from './place-plan.ts';
 import { canSyncFileSystem, SyncAlong } from './sync.ts';
 
 /** Looked at together, whether they are right already. */
@@ -139,19 +148,54 @@ class RestoreRun {
     await this.#launch(plan, async () => this.#note(files, false));
   }
 
-  /** The unfinished form is made, or what an earlier attempt left of it looked at; its stretches are written by all threads, its hash is one thread's. */
+  /** Its stretches are written by all threads, its hash is one thread's. */
   async #startLarge(file: TargetFile, source: FileSource): Promise<void> {
     const home = this.#threads.home();
-    const root = this.#root;
+    const { right, inode } = await this.#beginLarge(file, source, home);
+    // Where zeros are not written, what an earlier form held would stay.
+    const isHashedLater = file.sha256 !== undefined && !source.pieces && !file.holes;
+    const written = await this.#writeLarge(file, source, home, { right, isHashedLater });
+    const finish = () =>
+      this.#repeated(() => this.#threads.run<'finish'>({ kind: 'finish', root: this.#root, file, inode }, { home }));
+    void this.#track(async () => {
+      await Promise.all(written);
+      if (this.#failure) return;
+      await finish().catch(async (error: unknown) => {
+        if (!isHashedLater || !isHoldfastError(error, 'OBJECT_DAMAGED')) throw error;
+        await this.#mendLarge(file, source, home);
+        await finish();
+      });
+      this.#note([file], false);
+    });
+  }
+
+  /** Some chunk is another one: all are looked at, and those that are wrong are fetched again, compared with their ids. */
+  async #mendLarge(file: TargetFile, source: FileSource, home: number): Promise<void> {
+    const { right } = await this.#beginLarge(file, source, home);
+    await Promise.all(await this.#writeLarge(file, source, home, { right, isHashedLater: false }));
+    this.#check();
+  }
+
+  /** The unfinished form is made, or what there is of it looked at. */
+  async #beginLarge(file: TargetFile, source: FileSource, home: number): Promise<AnswerTo<'begin'>> {
     const chunks = source.pieces || file.sha256 === undefined ? [] : source.chunks;
     const ids = Buffer.concat(
       chunks.map(({ id }) => id),
       chunks.length * CHUNK_ID_BYTES,
     );
     const lengths = Uint32Array.from(chunks, ({ record }) => record.length);
-    const { right, inode } = await this.#repeated(() =>
-      this.#threads.run<'begin'>({ kind: 'begin', root, setup: this.#setup, file, ids, lengths }, { home }),
-    );
+    const job = { kind: 'begin', root: this.#root, setup: this.#setup, file, ids, lengths } as const;
+    return await this.#repeated(() => this.#threads.run<'begin'>(job, { home }));
+  }
+
+  /** Resolves when all stretches are on their way; each of the promises when one is written. */
+  async #writeLarge(
+    file: TargetFile,
+    source: FileSource,
+    home: number,
+    choice: StretchChoice,
+  ): Promise<Promise<void>[]> {
+    const root = this.#root;
     const open: Stretch[] = [];
     let hashedTo = 0;
     const advance = () => {
@@ -163,7 +207,7 @@ class RestoreRun {
       this.#threads.run<'advance'>({ kind: 'advance', root, file, upTo }, { home }).catch(() => {});
     };
     const written: Promise<void>[] = [];
-    for (const stretch of stretchesOf(file, source, right)) {
+    for (const stretch of stretchesOf(file, source, choice)) {
       open.push(stretch);
       const { done } = await this.#launch(stretch.plan, () => {
         open.splice(open.indexOf(stretch), 1);
@@ -171,12 +215,7 @@ class RestoreRun {
       });
       written.push(done);
     }
-    void this.#track(async () => {
-      await Promise.all(written);
-      if (this.#failure) return;
-      await this.#repeated(() => this.#threads.run<'finish'>({ kind: 'finish', root, file, inode }, { home }));
-      this.#note([file], false);
-    });
+    return written;
   }
 
   /** Resolves when there is room for the job; `done` then resolves when it is done, or something has failed. */

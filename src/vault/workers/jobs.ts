@@ -75,6 +75,8 @@ export interface Placement {
   readonly file: TargetFile;
   readonly slices: number;
   readonly position?: number;
+  /** Its chunks are not compared with their ids: the hash of the whole file, which is made when all is written, says whether they are right. */
+  readonly isHashedLater?: true;
 }
 
 export interface PlaceJob {

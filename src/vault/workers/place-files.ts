@@ -27,7 +27,7 @@ export function placeFiles(tree: TargetTree, job: PlaceJob): AnswerTo<'place'> {
   for (const placement of job.placements) {
     try {
       if (placement.position === undefined) placeWhole(tree, slices, placement, first);
-      else writeStretch(tree, placement.file, placement.position, slices.placed(first, placement.slices));
+      else writeStretch(tree, placement.file, placement.position, slices.placed(first, placement));
     } catch (error) {
       if (!(error instanceof FrameDamage)) throw error;
       damaged.push({ frame: error.frame, message: error.message });
@@ -60,6 +60,17 @@ function sha256Of(pieces: readonly Buffer[]): string {
   return whole.digest('hex');
 }
 
+interface Placed {
+  readonly at: number;
+  readonly bytes: Buffer;
+}
+
+/** Both as one where `next` lies right behind `bytes` in memory. */
+function joinedWith(bytes: Buffer, next: Buffer): Buffer | undefined {
+  const isNext = bytes.buffer === next.buffer && bytes.byteOffset + bytes.length === next.byteOffset;
+  return isNext ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length + next.length) : undefined;
+}
+
 class JobSlices {
   readonly #job: PlaceJob;
   readonly #chunkIds: ChunkIds;
@@ -76,15 +87,19 @@ class JobSlices {
 
   /** Each out of a chunk that was compared with its id as a whole. */
   verified(first: number, count: number): Buffer[] {
-    return this.placed(first, count).map(({ bytes }) => bytes);
+    return this.placed(first, { slices: count }).map(({ bytes }) => bytes);
   }
 
-  /** The same, with the place of each after the position of the placement. */
-  placed(first: number, count: number): { readonly at: number; readonly bytes: Buffer }[] {
-    const placed: { at: number; bytes: Buffer }[] = [];
+  /** The same, unless the whole is hashed later, with the place of each after the position of the placement; neighbours in both are one. */
+  placed(first: number, { slices: count, isHashedLater }: Pick<Placement, 'slices' | 'isHashedLater'>): Placed[] {
+    const placed: Placed[] = [];
     for (let number = first; number < first + count; number++) {
-      this.#compare(number);
-      placed.push({ at: this.#number(number, 5), bytes: this.#bytes(number) });
+      if (!isHashedLater) this.#compare(number);
+      const [at, bytes] = [this.#number(number, 5), this.#bytes(number)];
+      const last = placed.at(-1);
+      const joined = last && last.at + last.bytes.length === at ? joinedWith(last.bytes, bytes) : undefined;
+      if (last && joined) placed[placed.length - 1] = { at: last.at, bytes: joined };
+      else placed.push({ at, bytes });
     }
     return placed;
   }
@@ -95,9 +110,8 @@ class JobSlices {
     for (let number = first; number < first + count; number++) {
       const bytes = this.#bytes(number);
       const last = pieces.at(-1);
-      const isNext = last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset;
-      if (last && isNext)
-        pieces[pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
+      const joined = last && joinedWith(last, bytes);
+      if (joined) pieces[pieces.length - 1] = joined;
       else pieces.push(bytes);
     }
     return pieces;

@@ -5,6 +5,12 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Store } from '../../../src/stores/store.ts';
+import { codecs } from '../../../src/vault/codec.ts';
+import { TAG_BYTES } from '../../../src/vault/crypto.ts';
+import { openGeneration } from '../../../src/vault/generation.ts';
+import { decryptFrame, HEAD_BYTES, PackBuilder, packKey, readPackIndex } from '../../../src/vault/pack.ts';
+import { eachChunkOf, framesOf } from '../../../src/vault/pack-index.ts';
+import type { OpenedVault } from '../../../src/vault/vault.ts';
 import { FaultPlan, FaultyStore } from '../../support/faulty-store.ts';
 import {
   assertRestored,
@@ -16,11 +22,45 @@ import {
   vaultWith,
   WatchedStore,
 } from '../../support/restore-files.ts';
-import { snapshotId, type TestVault } from '../../support/vault.ts';
+import { COMPONENT, snapshotId, type TestVault } from '../../support/vault.ts';
 
 async function packsOf(test: TestVault, copy: string): Promise<string[]> {
   const names = await readdir(test.path(copy), { recursive: true });
   return names.filter((name) => /packs\/..\/[0-9a-f]{64}$/.test(name)).map((name) => join(test.path(copy), name));
+}
+
+/** Every third frame that is not compressed has one other byte, encrypted as it should be; gives how many have. */
+async function rewriteWrongly({ vault, path }: TestVault, name: string): Promise<number> {
+  const { core } = vault as OpenedVault;
+  const copy = core.copies.get(name);
+  let [wrong, frames] = [0, 0];
+  for (const file of await packsOf({ path } as TestVault, name)) {
+    const generation = /generations\/([^/]+)\//.exec(file)?.[1] ?? '';
+    const { context } = await openGeneration(core, COMPONENT, generation, [copy]);
+    const old = await readFile(file);
+    const read = async (offset: number, length: number) => old.subarray(offset, offset + length);
+    const index = await readPackIndex(context, old.length, read, 'pack');
+    const key = packKey(context, old.subarray(0, HEAD_BYTES), 'pack');
+    const builder = new PackBuilder(context);
+    for (const frame of framesOf(index, 'pack')) {
+      const { place } = frame;
+      const sealed = old.subarray(place.offset, place.offset + place.storedLength + TAG_BYTES);
+      const stored = Buffer.from(decryptFrame(context, key, place, sealed, 'pack'));
+      const isWrong = place.codec === codecs.raw && frames++ % 3 === 0;
+      if (isWrong) stored.writeUInt8(stored.readUInt8(stored.length >> 1) ^ 1, stored.length >> 1);
+      if (isWrong) wrong++;
+      const [ids, lengths]: [Buffer[], number[]] = [[], []];
+      eachChunkOf(index, frame, (id, _offset, length) => {
+        ids.push(id);
+        lengths.push(length);
+      });
+      builder.add(place.codec, stored, place.plainLength, Buffer.concat(ids), lengths);
+    }
+    const { bytes } = builder.finish();
+    assert.equal(bytes.length, old.length);
+    await writeFile(file, bytes);
+  }
+  return wrong;
 }
 
 describe('restoring files from copies with damage', () => {
@@ -58,6 +98,22 @@ describe('restoring files from copies with damage', () => {
       assert.ok(eu.readBytes > 0);
     });
   }
+
+  it('takes from the other copy what a program with the right key has written wrongly here, of small and large files', async () => {
+    await using test = await vaultWith({ copies: ['local', 'eu'], policy: { copies: 2, offsite: 1 } });
+    assert.ok((await rewriteWrongly(test, 'local')) > 5);
+    const directory = await target();
+    const reader = await (await test.reopen()).openSnapshot(snapshotId(1), 'local');
+    await reader.restoreFiles(filesOf(reader), { directory });
+    await assertRestored(directory);
+    // With nowhere else to take it from it is damaged, and has no name.
+    assert.ok((await rewriteWrongly(test, 'eu')) > 5);
+    const nowhere = await target();
+    await assert.rejects(restore(await test.reopen(), nowhere), { code: 'OBJECT_DAMAGED' });
+    for (const [path, bytes] of Object.entries(await contentOf(nowhere))) {
+      if (!path.endsWith('.holdfast-part')) assert.ok(files[path]?.equals(bytes), path);
+    }
+  });
 
   it('finds each frame where it is good, when both copies have damage in other places', async () => {
     await using test = await vaultWith({ copies: ['local', 'eu'], policy: { copies: 2, offsite: 1 } });
