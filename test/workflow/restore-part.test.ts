@@ -58,6 +58,53 @@ test('a load that fails drops what has no name, then ends and removes the throwa
   ]);
 });
 
+test('a cancellation that comes too late for the commit changes nothing: the run completes, and the throwaway server goes', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  const committed = Promise.withResolvers<void>();
+  const placePart = async () => {
+    begun.resolve();
+    await committed.promise;
+    return { rows: 3, sum: '1/2', tables: 1 };
+  };
+  const { calls, activities } = script({ placePart });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('restorePart', idOf(estate.name), request(estate.name));
+  await begun.promise;
+  await handle.cancel();
+  await waitFor('the run to know of it', async () => {
+    const { events } = await handle.fetchHistory();
+    return events?.some((event) => event.activityTaskCancelRequestedEventAttributes != null);
+  });
+  committed.resolve();
+  const status = (await handle.result()) as RunStatus;
+  assert.equal(status.state, 'completed');
+  assert.deepEqual(calls.slice(calls.indexOf('placePart')), ['placePart', 'abandonRestore', 'putRunRecord']);
+});
+
+test('an undo that finds the rows replaced already ends stuck with what is there, and removes the throwaway server', async (t) => {
+  const { calls, activities } = script({
+    placePart: () => {
+      throw failure('RECOVERY_MISMATCH', 'an answer that was lost');
+    },
+    undoPart: () => {
+      throw failure('JOURNAL_STATE', "the rows of 'ledger.entries' were replaced already");
+    },
+  });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('restorePart', idOf(estate.name), request(estate.name));
+  const { type, status } = await failureOf(handle);
+  assert.deepEqual([type, status.state], ['STUCK', 'stuck']);
+  assert.match(status.message, /were replaced already/);
+  assert.deepEqual(calls.slice(calls.indexOf('undoPart')), [
+    'undoPart',
+    'stopRecovered',
+    'abandonRestore',
+    'putRunRecord',
+  ]);
+});
+
 test('what is in the way refuses it before anything is recovered', async (t) => {
   const blocker = { code: 'TARGET_UNFIT', message: "'ledger.entries_then' is there already", hint: '--as NAME' };
   const { calls, activities } = script({ planPart: () => ({ ...partPlan, blockers: [blocker] }) });

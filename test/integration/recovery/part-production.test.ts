@@ -133,6 +133,10 @@ test('a part takes nothing of production that it does not say', async (t) => {
       const then = await comparing(own, (plain) => sizeOfApart(plain));
       assert.ok(then.totalBytes > 1_000_000, JSON.stringify(then));
 
+      const dropped = { schema: 'ledger', table: 'dropped' };
+      const gone = await estate.look({ database: 'bank', table: dropped, as: { ...dropped, table: 'again' } });
+      assert.deepEqual([gone.room, gone.blockers], [undefined, undefined]);
+      assert.match(gone.warnings.join(), /how much of its room production needs is known when it is recovered/);
       await estate.query("create role blind login password 'secret'");
       const blind = await estate.look(request, 'blind');
       assert.match(

@@ -1,11 +1,11 @@
 // What is in the way of bringing a table back: names that are taken, rights that are missing, with the statement that gives each, and tables that have no rows to give.
 
 import { closest } from '../../../domain/closest.ts';
-import type { TableName } from '../../../domain/part.ts';
+import type { ProductionRoom, TableName } from '../../../domain/part.ts';
 import { type ErrorCode, type ErrorData, HoldfastError, toHoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
-import type { PartRequest } from './plan-part.ts';
-import { sharesOf } from './production-room.ts';
+import type { PartFacts, PartRequest } from './plan-part.ts';
+import { lackOfRoom, sharesOf } from './production-room.ts';
 import { needsReplica } from './replace-rows.ts';
 import { requireRows } from './set-apart.ts';
 import { lookAtTable, type TableFacts, tablesLike } from './table-facts.ts';
@@ -169,4 +169,12 @@ function unfitFor(today: TableFacts, table: TableName): ErrorData | undefined {
   } catch (error) {
     return toHoldfastError(error).toJSON();
   }
+}
+
+export function lacking(room: ProductionRoom | undefined): readonly ErrorData[] {
+  return room === undefined ? [] : lackOfRoom(room).map((error) => error.toJSON());
+}
+
+export function listed(blockers: readonly ErrorData[]): Pick<PartFacts, 'blockers'> {
+  return blockers.length === 0 ? {} : { blockers };
 }

@@ -8,10 +8,11 @@ import type { PlainConnection } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { inDatabase } from '../client-environment.ts';
 import { holderHint, isLockTimeout } from './lock-timeout.ts';
-import { blocker, blockersOf } from './part-blockers.ts';
-import { roomOfDatabase, roomOfTable } from './plan-room.ts';
-import { lackOfRoom, roomWarnings } from './production-room.ts';
-import { type ClusterSeen, clusterOf, comparing } from './sessions.ts';
+import { blockersOf, lacking, listed } from './part-blockers.ts';
+import { describeDatabase, lookAtServer } from './plan-database.ts';
+import { roomOfTable } from './plan-room.ts';
+import { roomWarnings } from './production-room.ts';
+import { comparing } from './sessions.ts';
 import { lookAtTable, type TableFacts } from './table-facts.ts';
 import { keptTable, plainName } from './table-names.ts';
 import { type Receivers, receiversOfNew } from './unpublished.ts';
@@ -33,22 +34,6 @@ export interface PartRequest {
 
 export type PartFacts = Omit<PartPlan, 'run' | 'component' | 'host' | 'recovery'>;
 
-/** Of the cluster that answers. Throws `USAGE` where several databases leave open which is meant, `NOT_FOUND` for one that is not there. */
-async function databaseOf(
-  plain: PlainConnection,
-  wanted: string | undefined,
-): Promise<{ name: string; all: readonly string[] }> {
-  const sql = 'select datname::text as name from pg_database where datallowconn and not datistemplate order by 1';
-  const all = (await plain.query<{ name: string }>('list its databases', sql)).map(({ name }) => name);
-  const hint = `databases: ${all.join(', ')}`;
-  const [only, second] = all;
-  if (wanted === undefined) {
-    if (only !== undefined && second === undefined) return { name: only, all };
-    fail('USAGE', "the cluster has several databases: name one with '--database'", { hint });
-  }
-  return { name: wanted, all };
-}
-
 /** Throws the `DATABASE_…` errors of connecting, `USAGE`, `NOT_FOUND`; what is in the way of the rest is among the blockers. */
 export async function lookAtPart(target: Source, request: PartRequest, recoveredSystemId: string): Promise<PartFacts> {
   const server = await comparing(target, (plain) => lookAtServer(plain, request));
@@ -59,7 +44,7 @@ export async function lookAtPart(target: Source, request: PartRequest, recovered
     blockers.push(new HoldfastError('DATABASE_IDENTITY', message).toJSON());
   }
   const { table } = request;
-  if (table === undefined) return withDigest(request, lookAtDatabase(request, { ...server, database, blockers }));
+  if (table === undefined) return withDigest(request, describeDatabase(request, { ...server, database, blockers }));
   if (!all.includes(database))
     fail('NOT_FOUND', `there is no database '${database}' today`, { hint: `databases: ${all.join(', ')}` });
   const held = (error: unknown): never => {
@@ -86,81 +71,7 @@ function newTableSchema({ way, as }: PartRequest, { schema }: TableName): string
   return way === 'as' ? (as?.schema ?? schema) : schema;
 }
 
-function lacking(room: ProductionRoom | undefined): readonly ErrorData[] {
-  return room === undefined ? [] : lackOfRoom(room).map((error) => error.toJSON());
-}
-
-interface Server extends Awaited<ReturnType<typeof databaseOf>> {
-  readonly production: ClusterSeen;
-  readonly mayMakeDatabases: true | string;
-  readonly subscriptions: readonly string[];
-  /** Of the whole database, where it is there and may be asked. */
-  readonly databaseBytes?: number;
-  readonly room?: ProductionRoom;
-}
-
-async function lookAtServer(plain: PlainConnection, request: PartRequest): Promise<Server> {
-  const production = await clusterOf(plain);
-  const named = await databaseOf(plain, request.database);
-  const server = { production, ...named, mayMakeDatabases: await mayMakeDatabases(plain) };
-  if (request.table !== undefined) return { ...server, subscriptions: [] };
-  const subscriptions = await subscriptionsOf(plain, named.name);
-  const databaseBytes = await databaseSize(plain, named.name);
-  if (databaseBytes === undefined) return { ...server, subscriptions };
-  const room = await roomOfDatabase(plain, request, production.systemId, databaseBytes);
-  return { ...server, subscriptions, databaseBytes, room };
-}
-
-async function databaseSize(plain: PlainConnection, name: string): Promise<number | undefined> {
-  const sql = `select pg_database_size(oid)::text as size from pg_database where datname = $1
-    and (has_database_privilege(oid, 'connect') or pg_has_role('pg_read_all_stats', 'usage'))`;
-  const [row] = await plain.query<{ size: string }>('measure the database', sql, [name]);
-  return row && Number(row.size);
-}
-
-/** True, or the name of the role that may not. */
-async function mayMakeDatabases(plain: PlainConnection): Promise<true | string> {
-  const sql =
-    'select rolcreatedb or rolsuper as may, quote_ident(rolname) as role from pg_roles where rolname = current_user';
-  const [row] = await plain.query<{ may: boolean; role: string }>('ask for rights', sql);
-  return row?.may === true ? true : String(row?.role);
-}
-
-async function subscriptionsOf(plain: PlainConnection, database: string): Promise<readonly string[]> {
-  const sql = `select subname::text as name from pg_subscription join pg_database d on d.oid = subdbid
-    where datname = $1 order by 1`;
-  return (await plain.query<{ name: string }>('list its subscriptions', sql, [database])).map(({ name }) => name);
-}
-
 type Base = Pick<PartFacts, 'production' | 'database'> & { readonly blockers: readonly ErrorData[] };
-
-function lookAtDatabase(request: PartRequest, base: Base & Server): Omit<PartFacts, 'digest'> {
-  const { production, database, all, subscriptions, mayMakeDatabases: mayMake, databaseBytes, room } = base;
-  const into = request.into ?? database;
-  const role =
-    mayMake === true
-      ? []
-      : [
-          blocker(
-            'DATABASE_PRIVILEGE',
-            `the role ${mayMake} may not make databases`,
-            `run: ALTER ROLE ${mayMake} CREATEDB;`,
-          ),
-        ];
-  const taken = all.includes(into)
-    ? [blocker('TARGET_UNFIT', `database '${into}' is there already`, 'choose another name with `--into NAME`')]
-    : [];
-  const left = `its subscriptions do not come with it, whose slots are in use: ${subscriptions.join(', ')}`;
-  return {
-    ...{ production, database, way: 'into', into },
-    what: `database ${database}`,
-    ...(databaseBytes === undefined ? {} : { databaseBytes }),
-    ...(room && { room }),
-    notes: ['loaded and counted under a passing name first, then given its own; nothing that is there is touched'],
-    warnings: [...(subscriptions.length === 0 ? [] : [left]), ...(room ? roomWarnings(room) : [])],
-    ...listed([...base.blockers, ...role, ...taken, ...lacking(room)]),
-  };
-}
 
 function describeTable(
   request: PartRequest,
@@ -184,7 +95,7 @@ function describeTable(
     warnings: [
       ...(today === undefined ? [] : warningsOf(today, isReplace)),
       ...receiverWarnings(receivers, isReplace),
-      ...(room ? roomWarnings(room) : []),
+      ...roomWarnings(room),
     ],
     ...listed(blockers),
   };
@@ -277,10 +188,6 @@ function receiverWarnings({ publications, slots }: Receivers, isReplace: boolean
         ]),
     ...(slots.length === 0 ? [] : [`${silent}; what reads ${slots.join(', ')} meets it when it is written to later`]),
   ];
-}
-
-function listed(blockers: readonly ErrorData[]): Pick<PartFacts, 'blockers'> {
-  return blockers.length === 0 ? {} : { blockers };
 }
 
 /** Not the name of the kept table, which has the run in it, and not what changes by itself: sizes, slots that come and go, and the words about them. */

@@ -178,12 +178,14 @@ export function lackOfRoom({ places }: ProductionRoom): readonly HoldfastError[]
     });
 }
 
-/** What nobody could look at. */
-export function roomWarnings({ places }: ProductionRoom): readonly string[] {
-  return places
+/** What nobody could look at, or count: what is gone today is measured when it is recovered. */
+export function roomWarnings(room: ProductionRoom | undefined): readonly string[] {
+  if (room === undefined)
+    return ['how much of its room production needs is known when it is recovered, and asked for then'];
+  return room.places
     .filter(({ availableBytes }) => availableBytes === undefined)
-    .map(
-      ({ of, neededBytes }) =>
-        `production needs ${bytesText(neededBytes)} for ${of.join(', ')}: what is free there is not known here`,
-    );
+    .map(({ of, neededBytes }) => {
+      const what = `production needs ${bytesText(neededBytes)} for ${of.join(', ')}`;
+      return `${what}: what is free there is not known here`;
+    });
 }
