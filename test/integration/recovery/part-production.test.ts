@@ -137,6 +137,15 @@ test('a part takes nothing of production that it does not say', async (t) => {
       const gone = await estate.look({ database: 'bank', table: dropped, as: { ...dropped, table: 'again' } });
       assert.deepEqual([gone.room, gone.blockers], [undefined, undefined]);
       assert.match(gone.warnings.join(), /how much of its room production needs is known when it is recovered/);
+      await estate.query('create publication of_ledger for tables in schema ledger');
+      const told = async (as: string) =>
+        (await estate.look({ database: 'bank', table: far, as: { schema: as, table: 'again' } })).warnings.join('\n');
+      assert.match(
+        await told('ledger'),
+        /the table under its new name is filled without being published, but belongs to of_ledger/,
+      );
+      assert.doesNotMatch(await told('public'), /of_ledger/);
+      await estate.query('drop publication of_ledger');
       await estate.query("create role blind login password 'secret'");
       const blind = await estate.look(request, 'blind');
       assert.match(

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { inDatabase as sourceIn } from '../../../src/postgres/logical/client-environment.ts';
 import {
   comparing,
+  dropPassing,
   extractDatabase,
   fitColumns,
   giveName,
@@ -196,6 +197,9 @@ for (const major of [15, 18]) {
       await waitFor('pg_restore to wait', async () => (await estate.query(waiting)).length > 0);
       await child.stop({ signal: 'SIGKILL' });
       assert.equal((await estate.passing()).length, 1);
+      // Its session in the server has not noticed, and is not waited for.
+      await onProduction(estate.target, estate.expected, (db) => dropPassing(db, carry));
+      assert.deepEqual([await estate.passing(), await estate.query(waiting)], [[], []]);
       await client.query('drop event trigger waits; drop function public.wait()').finally(() => client.end());
       await loadApart(estate.target, estate.expected, await findTools(major), carry, extracted);
       const into = { schema: 'public', table: 'killed' };

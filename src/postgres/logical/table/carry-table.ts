@@ -168,8 +168,15 @@ export async function dropPassing(
   }
 }
 
-/** Sessions of programs that were killed: one that makes an index notices it only when it is made. */
-const loadersSql = `select pg_terminate_backend(pid) as told from pg_stat_activity where application_name = 'holdfast'
-  and usename = current_user and datname = current_database() and pid <> pg_backend_pid() and pid in (select l.pid from pg_locks l
-    join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
-    where l.database = (select oid from pg_database where datname = current_database()) and n.nspname = $1)`;
+/**
+ * Sessions of programs that were killed: one that makes an index notices it only when it is made. Whoever makes a table, which nobody else sees yet,
+ * holds the schema.
+ */
+const loadersSql = `with own as (select oid from pg_database where datname = current_database()), passing as (
+    select oid from pg_namespace where nspname = $1)
+  select pg_terminate_backend(pid) as told from pg_stat_activity where application_name = 'holdfast'
+    and usename = current_user and datname = current_database() and pid <> pg_backend_pid() and pid in (
+      select l.pid from pg_locks l join pg_class c on c.oid = l.relation
+        where l.database = (select oid from own) and c.relnamespace = (select oid from passing)
+      union select l.pid from pg_locks l where l.locktype = 'object' and l.database = (select oid from own)
+        and l.classid = 'pg_namespace'::regclass and l.objid = (select oid from passing))`;
