@@ -14,6 +14,7 @@ import { ensureSystemTools } from './set-up/debian-packages.mjs';
 import { ensureMinistack } from './set-up/ministack.mjs';
 import { ensureMoto } from './set-up/moto.mjs';
 import { ensureNodeModules, findPinnedNode } from './set-up/node-modules.mjs';
+import { ensureSshd } from './set-up/openssh.mjs';
 import { ensurePostgres } from './set-up/postgres.mjs';
 import { ensureRedis } from './set-up/redis.mjs';
 import { elapsed, SetUpError, say, step } from './set-up/report.mjs';
@@ -47,6 +48,7 @@ async function findComponents(purpose) {
       ministack: step('ministack', ensureMinistack, describe),
       moto: step('moto', ensureMoto, describe),
       redis: step('redis', ensureRedis, describeMajors),
+      sshd: step('sshd', ensureSshd, describe),
     }),
   };
   const parts = await Promise.allSettled(Object.values(steps));
@@ -58,7 +60,7 @@ async function findComponents(purpose) {
 /**
  * Idempotent: does only what is missing, and proves each program by starting it.
  * @param {'quickstart' | 'test'} purpose the tests need every major of PostgreSQL and every S3 server, the quickstart any one
- * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object, moto?: object, redis?: object }>}
+ * @returns {Promise<{ node: object, temporal: object, postgres: Record<string, object>, weed: object, versitygw?: object, ministack?: object, moto?: object, redis?: object, sshd?: object }>}
  *   what is also written to components.json (and test-components.json) in the cache: a path (or `bindir`), a version and a source for each
  */
 export async function setUp(purpose) {
@@ -67,9 +69,9 @@ export async function setUp(purpose) {
   try {
     await ensureSystemTools(purpose);
     const components = await findComponents(purpose);
-    const { versitygw, ministack, moto, redis, ...forAll } = components;
+    const { versitygw, ministack, moto, redis, sshd, ...forAll } = components;
     await writeComponents(componentsFile(), forAll);
-    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack, moto, redis });
+    if (purpose === 'test') await writeComponents(testComponentsFile(), { versitygw, ministack, moto, redis, sshd });
     say('ready', `everything is there, see ${componentsFile()}  (${elapsed(startedAt)})`);
     return components;
   } finally {

@@ -252,6 +252,18 @@ export const catalogue = {
     'a root of a files component cannot be looked at, or lies inside of another one',
     'mount its disk, give the worker the right to read it, or take it out of the configuration',
   ),
+  REMOTE_UNREACHABLE: entry(
+    failed,
+    true,
+    'a host cannot be reached over SSH, or does not let us in',
+    'try it by hand with the same key: `holdfast check` tells what is missing',
+  ),
+  RSYNC_INCOMPLETE: entry(
+    failed,
+    true,
+    'rsync could not read or write everything',
+    'give the user of the other side the right to read it (`sudo rsync`), or leave it out',
+  ),
   BACKUP_INVALID: entry(
     failed,
     true,

@@ -31,6 +31,8 @@ export interface FilesDetails {
   readonly leftOut: Told<LeftOut>;
   /** Why the tree of the snapshot before could not be read to its end: everything from there on was read again. */
   readonly parentUnread?: string;
+  /** `user@host` that the trees were pulled from; owners are that host's numbers, without names. */
+  readonly pulledFrom?: string;
 }
 
 export interface Told<Each> {

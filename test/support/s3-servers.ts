@@ -14,15 +14,17 @@ export interface S3ServerOptions extends ServerOptions {
   readonly region?: string;
 }
 
-interface TestComponents {
+export interface TestComponents {
   readonly versitygw: { readonly path: string };
   /** `path` is for PYTHONPATH. */
   readonly ministack: { readonly path: string; readonly python: string };
   readonly moto: { readonly path: string; readonly python: string };
+  /** `libraries` is for LD_LIBRARY_PATH. */
+  readonly sshd: { readonly path: string; readonly libraries: string };
 }
 
 /** What the set-up wrote; the same rule for the cache as in scripts/set-up/cache.mjs. */
-async function findTestComponents(): Promise<TestComponents> {
+export async function findTestComponents(): Promise<TestComponents> {
   const userCache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
   const ofUser = process.getuid?.() === 0 ? '/var/cache/holdfast' : path.join(userCache, 'holdfast');
   const file = path.join(process.env.HOLDFAST_CACHE || ofUser, 'test-components.json');

@@ -21,9 +21,9 @@ import type { Found, FoundBatch, LeftOut, Unseen } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
 import { Telling } from '../told.ts';
 import type { FilesDetails, FilesProgress, FilesSource } from '../types.ts';
-import { Describer, isUnchanged } from './entry-of.ts';
+import { Describer, isUnchanged, type Reading } from './entry-of.ts';
 import { HardLinks } from './hard-links.ts';
-import { requireFilled, straightRoots } from './roots.ts';
+import { requireFilled, sortedRoots, straightRoots } from './roots.ts';
 
 export interface CaptureFilesOptions {
   readonly vault: Vault;
@@ -35,10 +35,23 @@ export interface CaptureFilesOptions {
     readonly class: string;
     readonly host: string;
   };
+  /** Where the roots lie and how they are to be read, when they are another host's, pulled here. */
+  readonly pulled?: PulledSource;
   /** Awaited before so many bytes are read: the place for a rate. */
   readonly pace?: (bytes: number) => Promise<void>;
   readonly onProgress?: (progress: FilesProgress) => void;
   readonly signal: AbortSignal;
+}
+
+/** A tree that stands for one of another host. */
+export interface PulledSource {
+  /** Absolute, without links; the roots lie below it by their whole paths. */
+  readonly base: string;
+  /** When it began to be what it is: nothing later need be in it. */
+  readonly startedAt: Date;
+  readonly reading: Reading;
+  /** Of the host, as it is reached. */
+  readonly host: string;
 }
 
 export const FILES = 'files';
@@ -53,10 +66,11 @@ export async function captureFiles(options: CaptureFilesOptions): Promise<Snapsh
   const { vault, request, signal } = options;
   const earlier = await vault.completeSnapshot(request.component, request.snapshotId);
   if (earlier !== undefined) return earlier;
-  const roots = await straightRoots(options.source.roots);
+  const { pulled, source } = options;
+  const roots = pulled ? pulledRoots(source.roots, pulled) : await straightRoots(source.roots);
   const started = new Date();
   const { snapshotId: id, component, host } = request;
-  const from = momentFromDate(started);
+  const from = momentFromDate(pulled?.startedAt ?? started);
   const parent = (await vault.listSnapshots(component)).find((each) => each.class === request.class);
   if (parent) await requireFilled(roots, parent, () => entriesOf(vault, parent));
   const writer = await vault.writeSnapshot({ id, component, kind: FILES, class: request.class, from, host });
@@ -87,7 +101,12 @@ async function* entriesOf(vault: Vault, { id }: Snapshot): AsyncGenerator<readon
   }
 }
 
-export interface CaptureTreeOptions extends Pick<CaptureFilesOptions, 'source' | 'pace' | 'onProgress' | 'signal'> {
+function pulledRoots(roots: readonly string[], { base }: PulledSource): ReadonlyMap<string, string> {
+  return new Map(sortedRoots(roots).map((text) => [text, `${base}/${text}`]));
+}
+
+export interface CaptureTreeOptions
+  extends Pick<CaptureFilesOptions, 'source' | 'pulled' | 'pace' | 'onProgress' | 'signal'> {
   readonly writer: SnapshotWriter;
   /** As `straightRoots` gives them. */
   readonly roots: ReadonlyMap<string, string>;
@@ -127,7 +146,8 @@ class Capture {
     this.#options = options;
     this.#writer = options.writer;
     this.#roots = options.roots;
-    this.#describer = new Describer(new Owners(), BigInt(options.scanStart.getTime()) * 1_000_000n);
+    const scanStartNs = BigInt(options.scanStart.getTime()) * 1_000_000n;
+    this.#describer = new Describer(new Owners(), scanStartNs, options.pulled?.reading);
   }
 
   async run(): Promise<FilesDetails> {
@@ -154,22 +174,36 @@ class Capture {
       torn: this.#torn.told,
       leftOut: this.#leftOut.told,
       ...(this.#known?.failure !== undefined && { parentUnread: this.#known.failure }),
+      ...(this.#options.pulled && { pulledFrom: this.#options.pulled.host }),
     };
   }
 
   /** Adds everything else to the tree on the way. */
   async *#filesToRead(): AsyncGenerator<LocalFile> {
     const { source, onProgress } = this.#options;
-    const roots = [...this.#roots.keys()].map((text) => `/${text}`);
+    const base = this.#options.pulled?.base ?? '';
+    const roots = [...this.#roots.keys()].map((text) => `${base}/${text}`);
     for await (const batch of scan({ roots, rules: source.rules })) {
       this.#requireNotCancelled();
       this.#noteScanned(batch);
       for (const found of batch.found) {
-        const file = await this.#add(found);
+        const file = await this.#add(this.#asThere(found));
         if (file) yield file;
       }
       onProgress?.({ files: this.#files, bytes: this.#sizeBytes, readBytes: this.#readBytes });
     }
+  }
+
+  /** As the host has it that it was pulled from. */
+  #asThere(found: Found): Found {
+    const { pulled } = this.#options;
+    if (!pulled) return found;
+    return pulled.reading.found({ ...found, path: this.#pathThere(found.path) }, pathOfText(`/${found.path}`));
+  }
+
+  #pathThere(path: string): string {
+    const { pulled } = this.#options;
+    return pulled ? path.slice(pulled.base.length) : path;
   }
 
   async #add(found: Found): Promise<LocalFile | undefined> {
@@ -241,10 +275,11 @@ class Capture {
 
   #noteScanned({ unseen, leftOut }: FoundBatch): void {
     for (const each of unseen) {
-      if (GONE.has(each.code)) this.#vanished.add(each.path);
-      else this.#unseen.add(each);
+      const path = this.#pathThere(each.path);
+      if (GONE.has(each.code)) this.#vanished.add(path);
+      else this.#unseen.add({ ...each, path });
     }
-    for (const each of leftOut) this.#leftOut.add(each);
+    for (const each of leftOut) this.#leftOut.add({ ...each, path: this.#pathThere(each.path) });
   }
 
   #noteRead(result: LocalFileResult): void {

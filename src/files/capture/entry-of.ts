@@ -38,14 +38,25 @@ export function mtimeNsOf({ mtimeSeconds, mtimeNanos }: Pick<TreeEntry, 'mtimeSe
   return BigInt(mtimeSeconds) * SECOND_NS + BigInt(mtimeNanos ?? 0);
 }
 
+/** How what lies here is to be understood, where it stands for what lies elsewhere. */
+export interface Reading {
+  readonly found: (found: Found, place: string | Buffer) => Found;
+  /** `mode`: as `found` gives it. */
+  readonly attributes: (xattrs: TreeEntry['xattrs'], mode: number) => TreeEntry['xattrs'];
+}
+
 /** Reads attributes and names of owners. */
 export class Describer {
   readonly #owners: Owners;
   readonly #scanStartNs: bigint;
 
-  constructor(owners: Owners, scanStartNs: bigint) {
+  readonly #reading: Reading | undefined;
+
+  /** With a `reading`, numbers of owners are another host's, and have no names here. */
+  constructor(owners: Owners, scanStartNs: bigint, reading?: Reading) {
     this.#owners = owners;
     this.#scanStartNs = scanStartNs;
+    this.#reading = reading;
   }
 
   async bare(found: Found, before: TreeEntry | undefined, path: string | Buffer): Promise<BareEntry> {
@@ -69,16 +80,18 @@ export class Describer {
       // Whose file it is by now was not asked for by name.
       const { user, group, ...rest } = entry;
       const names = { ...(read.uid === found.uid && { user }), ...(read.gid === found.gid && { group }) };
-      return { ...rest, ...names, ...this.#seen(read, isSame), ...holes };
+      const whose = this.#reading ? { ...read, mode: found.mode, uid: found.uid, gid: found.gid } : read;
+      return { ...rest, ...names, ...this.#seen(whose, isSame), ...holes };
     };
     return { entry: { ...entry, ...holes }, settle };
   }
 
   async #common(found: Found, before: TreeEntry | undefined, path: string | Buffer) {
-    const user = await this.#owners.nameOf('passwd', found.uid);
-    const group = await this.#owners.nameOf('group', found.gid);
+    const isOurs = this.#reading === undefined;
+    const user = isOurs ? await this.#owners.nameOf('passwd', found.uid) : undefined;
+    const group = isOurs ? await this.#owners.nameOf('group', found.gid) : undefined;
     const isSame = before?.ctimeNs === `${found.ctimeNs}` && before.inode === `${found.inode}`;
-    const xattrs = isSame ? before.xattrs : attributesOf(path);
+    const xattrs = isSame ? before.xattrs : this.#attributes(path, found.mode);
     return {
       path: found.path,
       ...this.#seen(found, true),
@@ -86,6 +99,11 @@ export class Describer {
       ...(group !== undefined && { group }),
       ...(xattrs && { xattrs }),
     };
+  }
+
+  #attributes(path: string | Buffer, mode: number): TreeEntry['xattrs'] {
+    const xattrs = attributesOf(path);
+    return this.#reading ? this.#reading.attributes(xattrs, mode) : xattrs;
   }
 
   #seen({ mode, uid, gid, mtimeNs, ctimeNs, inode }: Seen, isSame: boolean) {

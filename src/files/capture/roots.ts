@@ -11,6 +11,13 @@ import { comesBefore } from '../walk-order.ts';
 
 /** By the text of the root in the tree (absolute, without the slash in front), in walk order: its path without links. Throws `FILES_ROOT`. */
 export async function straightRoots(roots: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const straight = new Map<string, string>();
+  for (const text of sortedRoots(roots)) straight.set(text, await realPath(`/${text}`));
+  return straight;
+}
+
+/** By their texts in the tree, in walk order. Throws `FILES_ROOT` for one inside of another. */
+export function sortedRoots(roots: readonly string[]): readonly string[] {
   const texts = roots.map((root) => path.resolve(root).slice(1)).sort((a, b) => (comesBefore(a, b) ? -1 : 1));
   for (const [number, text] of texts.entries()) {
     const outer = texts[number - 1];
@@ -20,9 +27,7 @@ export async function straightRoots(roots: readonly string[]): Promise<ReadonlyM
       });
     }
   }
-  const straight = new Map<string, string>();
-  for (const text of texts) straight.set(text, await realPath(`/${text}`));
-  return straight;
+  return texts;
 }
 
 async function realPath(root: string): Promise<string> {
