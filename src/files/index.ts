@@ -25,6 +25,8 @@ export type {
   PlanOptions,
   RunInPlace,
 } from './in-place/types.ts';
+export { type MirrorOptions, mirrorFiles, mirrorReport } from './mirror/mirror.ts';
+export type { MirrorTarget } from './mirror/target.ts';
 export { chooseSnapshot } from './plan/choose-snapshot.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { capturePulled } from './pull/capture-pulled.ts';

@@ -7,16 +7,14 @@ import { holdLock } from '../../process/index.ts';
 import { getAttribute, removeAttribute, setAttribute } from '../../system/index.ts';
 import { type RemoteHost, remoteOptions, requireAccess, requireRsync } from '../rsync/remote.ts';
 import { type RsyncDone, runRsync } from '../rsync/run-rsync.ts';
+import { type TreeOptions, treeOptions } from '../rsync/tree-options.ts';
 
-export interface PullOptions {
+export interface PullOptions extends TreeOptions {
   readonly remote: RemoteHost;
   /** Absolute, there. */
   readonly roots: readonly string[];
   /** Ours alone; made where it is not there. */
   readonly directory: string;
-  readonly oneFileSystem: boolean;
-  /** Default no limit. */
-  readonly bytesPerSecond?: number;
   readonly signal: AbortSignal;
 }
 
@@ -60,7 +58,9 @@ async function pull(options: PullOptions): Promise<Pulled> {
   for (const root of roots) sources.push(await sourceOf(remote, root, signal));
   const [first = '', ...others] = sources;
   const args = [
-    ...pullOptions(options),
+    ...treeOptions(options),
+    // Attributes keep what only root could give, whoever we are.
+    '--fake-super',
     `--partial-dir=${partial}`,
     ...remoteOptions(remote),
     `${remote.ssh}:${first}`,
@@ -68,17 +68,6 @@ async function pull(options: PullOptions): Promise<Pulled> {
     `${base}/`,
   ];
   return { base, done: await runRsync(args, { what: `'${remote.ssh}'`, signal }) };
-}
-
-function pullOptions({ oneFileSystem, bytesPerSecond }: PullOptions): string[] {
-  return [
-    // Everything that rsync knows of an entry, whoever we are; attributes keep what only root could give.
-    ...['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--fake-super'],
-    // Deleted last, and by rsync not at all when something could not be read.
-    ...['--relative', '--delete-after', '--stats', '--no-human-readable'],
-    ...(oneFileSystem ? ['--one-file-system'] : []),
-    ...(bytesPerSecond === undefined ? [] : [`--bwlimit=${Math.max(1, Math.ceil(bytesPerSecond / 1024))}K`]),
-  ];
 }
 
 /** A directory with the slash behind it that means what is in it, also where the root is a link to one. Throws `FILES_ROOT`. */

@@ -9,7 +9,7 @@ import { setAttribute } from '../../../src/system/index.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { wholeFile } from '../../support/components.ts';
 import { differences, isRoot, makeAwkwardTree } from '../../support/file-trees.ts';
-import { type TestSshServer, testSshServer } from '../../support/ssh-server.ts';
+import { testSshServer } from '../../support/ssh-server.ts';
 import { snapshotId, type TestVault, testVault } from '../../support/vault.ts';
 
 const component = 'files/elsewhere';

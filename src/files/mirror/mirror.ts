@@ -1,0 +1,158 @@
+// A warm mirror: the trees as they are now, somewhere else, by rsync; nothing of it is a snapshot, and it always says of when it is.
+
+import { mkdir, opendir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { MirrorReport, MirrorState } from '../../domain/mirror.ts';
+import { type Moment, momentFromDate } from '../../domain/moment.ts';
+import { fail, toHoldfastError } from '../../errors/index.ts';
+import { holdLock } from '../../process/index.ts';
+import { remoteOptions, requireAccess, requireRsync } from '../rsync/remote.ts';
+import { type RsyncDone, runRsync } from '../rsync/run-rsync.ts';
+import { type TreeOptions, treeOptions } from '../rsync/tree-options.ts';
+import { OWN_DIRECTORY } from '../scan/rules.ts';
+import { type MirrorMark, type MirrorTarget, readMark, replaceFile, targetText, writeMark } from './target.ts';
+
+export interface MirrorOptions extends TreeOptions {
+  readonly estate: string;
+  readonly component: string;
+  /** Absolute. */
+  readonly roots: readonly string[];
+  readonly target: MirrorTarget;
+  /** In rsync's own syntax. */
+  readonly exclude: readonly string[];
+  /** More deletions in one run than this are held back, and told. */
+  readonly maxDelete: number;
+  /** Of the host: where it is remembered of when the mirror is. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
+
+const STATE = 'state.json';
+/** Of the trees, by their whole paths, in the target. */
+const TREE = 'tree';
+
+/** What this host remembers; a mirror that it knows nothing of is `never`. Throws `TARGET_UNFIT` for a memory that cannot be read. */
+export async function mirrorReport(directory: string, target: MirrorTarget): Promise<MirrorReport> {
+  const to = targetText(target);
+  const file = path.join(directory, STATE);
+  try {
+    const report = JSON.parse(await readFile(file, 'utf8')) as MirrorReport;
+    // What was remembered of another place says nothing of this one.
+    return report.to === to ? report : { to, state: 'never' };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { to, state: 'never' };
+    return fail('TARGET_UNFIT', `'${file}' does not say of when the mirror is: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Resolves with what is there now; deletions that were held back are told in it. Throws `FILES_ROOT` for a root that is missing or empty: nothing was
+ * touched then; `TARGET_UNFIT`, `LOCKED`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`, `NO_SPACE`, `CANCELLED`: the mirror says that it is not whole.
+ */
+export async function mirrorFiles(options: MirrorOptions): Promise<MirrorReport> {
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  const lock = await holdLock(path.join(options.directory, 'lock'));
+  try {
+    return await new MirrorRun(options).run();
+  } finally {
+    await lock.release();
+  }
+}
+
+class MirrorRun {
+  readonly #options: MirrorOptions;
+  readonly #startedAt = momentFromDate(new Date());
+
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<MirrorReport> {
+    const { directory, target } = this.#options;
+    const { asOf } = await mirrorReport(directory, target);
+    try {
+      return await this.#attempt(asOf);
+    } catch (error) {
+      await this.#remember('failed', asOf, { error: toHoldfastError(error).message });
+      throw error;
+    }
+  }
+
+  async #attempt(asOf: Moment | undefined): Promise<MirrorReport> {
+    const { roots, target, estate, component, directory, signal } = this.#options;
+    for (const root of roots) await requireFilled(root);
+    await requireRsync();
+    if (target.remote) await requireAccess(target.remote);
+    const found = await readMark(target, { estate, component }, directory, signal);
+    const before = found?.asOf ?? asOf;
+    await this.#remember('running', before);
+    await this.#mark('running', before);
+    const done = await this.#copy();
+    const state = done.deletionsHeldBack ? 'held back' : 'complete';
+    await this.#mark(state, this.#startedAt);
+    return await this.#remember(state, this.#startedAt, done);
+  }
+
+  async #copy(): Promise<RsyncDone> {
+    const { target, roots, exclude, maxDelete, signal } = this.#options;
+    const place = `${target.directory}/${TREE}/`;
+    const args = [
+      ...treeOptions(this.#options),
+      // Owners that cannot be given are an error, not a silence.
+      '--super',
+      `--max-delete=${maxDelete}`,
+      ...roots.map((root) => `--exclude=${asPattern(root)}/${OWN_DIRECTORY}`),
+      ...exclude.map((pattern) => `--exclude=${pattern}`),
+      ...(target.remote ? remoteOptions(target.remote) : []),
+    ];
+    const sources = await Promise.all(
+      roots.map(async (root) => ((await stat(root)).isDirectory() ? `${root}/` : root)),
+    );
+    const to = target.remote ? `${target.remote.ssh}:${place}` : place;
+    return await runRsync([...args, '--', ...sources, to], { what: `'${targetText(target)}'`, signal });
+  }
+
+  async #mark(state: MirrorState, asOf: Moment | undefined): Promise<void> {
+    const { target, estate, component, directory, signal } = this.#options;
+    const mark: MirrorMark = { estate, component, state, startedAt: this.#startedAt, ...(asOf && { asOf }) };
+    await writeMark(target, mark, directory, signal);
+  }
+
+  async #remember(
+    state: MirrorState,
+    asOf: Moment | undefined,
+    done: Partial<Pick<RsyncDone, 'files' | 'deleted' | 'transferredBytes'>> & { readonly error?: string } = {},
+  ): Promise<MirrorReport> {
+    const { target, directory } = this.#options;
+    const { files, deleted, transferredBytes, error } = done;
+    const numbers = Object.entries({ files, deleted, transferredBytes }).filter(([, number]) => number !== undefined);
+    const report: MirrorReport = {
+      ...{ to: targetText(target), state, startedAt: this.#startedAt },
+      ...(asOf && { asOf }),
+      ...Object.fromEntries(numbers),
+      ...(error !== undefined && { error }),
+    };
+    await replaceFile(path.join(directory, STATE), `${JSON.stringify(report)}\n`);
+    return report;
+  }
+}
+
+/** A disk that is not mounted must not empty its mirror. Throws `FILES_ROOT`. */
+async function requireFilled(root: string): Promise<void> {
+  try {
+    if (!(await stat(root)).isDirectory()) return;
+    const directory = await opendir(root);
+    const first = await directory.read().finally(() => directory.close());
+    if (first !== null) return;
+  } catch (cause) {
+    fail('FILES_ROOT', `the root '${root}' cannot be mirrored: ${(cause as Error).message}`, { cause });
+  }
+  fail('FILES_ROOT', `the root '${root}' is empty: its mirror is left as it is`, {
+    hint: 'is its disk mounted? A root that is meant to be empty belongs out of the mirror, or gets a file',
+  });
+}
+
+/** A path as a pattern of rsync that means just it. */
+function asPattern(root: string): string {
+  return /[*?[]/.test(root) ? root.replace(/[*?[\\]/g, '\\$&') : root;
+}
