@@ -7,6 +7,7 @@ import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '
 import type { FilesPlan, FilesRestored, WrittenFiles } from '../src/domain/files-restore.ts';
 import type { ComponentIntegrity } from '../src/domain/integrity.ts';
 import type { LoadPlan, LoadResult } from '../src/domain/load.ts';
+import type { MirrorReport } from '../src/domain/mirror.ts';
 import type {
   CatchUpInput,
   LoadDumpInput,
@@ -262,6 +263,8 @@ export interface SnapshotRequest extends DatabaseRequest {
 
 export interface CapturedFiles {
   readonly snapshot: SnapshotSummary;
+  /** The component has a mirror that is to be brought up now. */
+  readonly hasMirror?: true;
   /** In words, what a restore from it will lack; absent when that is nothing. */
   readonly warnings?: readonly string[];
 }
@@ -269,6 +272,8 @@ export interface CapturedFiles {
 export interface FilesActivities {
   /** Hooks, scan, reading, commit. Throws `FILES_ROOT`, `PROCESS_FAILED` for a hook; nothing is committed then. */
   captureFiles(request: SnapshotRequest): Promise<CapturedFiles>;
+  /** Brings the mirror of a component up. Throws `FILES_ROOT`, `TARGET_UNFIT`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`. */
+  mirrorFiles(request: DatabaseRequest): Promise<MirrorReport>;
   /** Which snapshot, and what changes; with `keep` the plan is stored as a record of the run. */
   planFiles(request: { run: string; input: RestoreFilesInput; keep: boolean }): Promise<FilesPlan>;
   /** Throws `PLAN_CHANGED` when it is decided otherwise now, or far more would be taken away. */

@@ -21,7 +21,9 @@ import type { FilesActivities, RestoreEnd, RunOnHost } from './contract.ts';
 import { runActivity } from './lib/activity-runner.ts';
 import type { HostServices } from './lib/host-services.ts';
 
-export function createFilesRestoreActivities(services: HostServices): Omit<FilesActivities, 'captureFiles'> {
+export function createFilesRestoreActivities(
+  services: HostServices,
+): Omit<FilesActivities, 'captureFiles' | 'mirrorFiles'> {
   const { frame } = services;
   const restoring = restoringOf(services);
   return {

@@ -196,8 +196,67 @@ function checkFiles(root: Tree): CrossProblem[] {
     const hooks = isIdle
       ? [{ path: [...path, 'hooks'], about: 'key' as const, message: "expected 'before', 'after' or both" }]
       : [];
-    return [...checkRoots([...path, 'roots'], files.roots), ...hooks];
+    return [
+      ...checkRoots([...path, 'roots'], files.roots),
+      ...hooks,
+      ...checkPull([...path, 'pull'], files),
+      ...checkMirror([...path, 'mirror'], files),
+    ];
   });
+}
+
+function checkPull(path: readonly PropertyKey[], { pull, roots }: Tree): CrossProblem[] {
+  if (pull === undefined || !Array.isArray(roots)) return [];
+  const at = roots.findIndex((root) => typeof root === 'string' && /^\/+$/.test(root));
+  if (at < 0) return [];
+  const message =
+    'expected directories below the root of the other host: its devices and its own state cannot be pulled';
+  return [{ path: [...path.slice(0, -1), 'roots', at], about: 'value', message }];
+}
+
+function checkMirror(path: readonly PropertyKey[], files: Tree): CrossProblem[] {
+  if (files.mirror === undefined) return [];
+  const mirror = tree(files.mirror);
+  const problems: CrossProblem[] = [];
+  if (files.pull !== undefined) {
+    problems.push({
+      path,
+      about: 'key',
+      message: "expected 'pull' or 'mirror', not both: what is pulled lies here already",
+    });
+  }
+  const needs = ['keyFile', 'knownHosts'];
+  if (mirror.ssh !== undefined) {
+    const missing = needs.filter((key) => mirror[key] === undefined);
+    if (missing.length > 0) {
+      const list = missing.map((key) => `'${key}'`).join(' and ');
+      problems.push({ path, about: 'key', message: `expected ${list} beside 'ssh'` });
+    }
+  } else {
+    for (const key of [...needs, 'port', 'rsync'].filter((each) => mirror[each] !== undefined)) {
+      problems.push({
+        path: [...path, key],
+        about: 'key',
+        message: "expected 'ssh' beside it: it is for a host that is reached over SSH",
+      });
+    }
+  }
+  const { directory } = mirror;
+  const inside = Array.isArray(files.roots) && files.roots.some((root) => overlaps(root, directory));
+  if (mirror.ssh === undefined && inside) {
+    problems.push({
+      path: [...path, 'directory'],
+      about: 'value',
+      message: 'expected a directory that is in no root, and has none in it',
+    });
+  }
+  return problems;
+}
+
+function overlaps(root: unknown, directory: unknown): boolean {
+  if (typeof root !== 'string' || typeof directory !== 'string') return false;
+  const [one, other] = [root, directory].map((each) => `${each.replace(/\/+$/, '')}/`) as [string, string];
+  return one.startsWith(other) || other.startsWith(one);
 }
 
 /** What lies in two roots would be captured twice. */

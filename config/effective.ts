@@ -18,9 +18,11 @@ import type {
   KeySettings,
   KmsSettings,
   LogicalSettings,
+  MirrorSettings,
   ReadingSettings,
   RedisService,
   RedisSettings,
+  RemoteSettings,
   RetentionSettings,
   S3Settings,
   SeparateCredentialSettings,
@@ -55,7 +57,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
     }),
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
     redis: mapEntries(content.redis, (key, redis) => effectiveRedis(key, redis, directory)),
-    files: mapEntries(content.files, effectiveFiles),
+    files: mapEntries(content.files, (key, files) => effectiveFiles(key, files, directory)),
     retention: effectiveRetention(content.retention),
     ...(content.verify && { verify: effectiveVerify(content.verify) }),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
@@ -177,8 +179,9 @@ function effectiveRedis(name: string, redis: FileRedis, directory: string): Redi
   });
 }
 
-function effectiveFiles(name: string, files: FileFiles): FilesSettings {
-  const { host, roots, exclude, oneFileSystem, cacheTags, largest, backup, hooks, keep, objective } = files;
+function effectiveFiles(name: string, files: FileFiles, directory: string): FilesSettings {
+  const { host, roots, exclude, oneFileSystem, cacheTags, largest, backup, hooks, keep, objective, pull, mirror } =
+    files;
   const { rate, ...schedules } = backup;
   return defined<FilesSettings>({
     kind: 'files',
@@ -190,8 +193,32 @@ function effectiveFiles(name: string, files: FileFiles): FilesSettings {
     bytesPerSecond: rate && parseBandwidth(rate),
     hooks: hooks && defined({ before: hooks.before, after: hooks.after, withinSeconds: parseDuration(hooks.within) }),
     backup: defined(schedules),
+    pull: pull && effectiveRemote(pull, directory),
+    mirror: mirror && effectiveMirror(mirror, directory),
     keep: keep && { classes: { files: effectiveRules(keep) } },
     objective: effectiveObjective(objective),
+  });
+}
+
+type FileRemote = NonNullable<FileFiles['pull']>;
+
+function effectiveRemote({ timeout, keyFile, knownHosts, ...rest }: FileRemote, directory: string): RemoteSettings {
+  return defined<RemoteSettings>({
+    ...rest,
+    keyFile: path.resolve(directory, keyFile),
+    knownHosts: path.resolve(directory, knownHosts),
+    silenceSeconds: parseDuration(timeout),
+  });
+}
+
+function effectiveMirror(mirror: NonNullable<FileFiles['mirror']>, directory: string): MirrorSettings {
+  const { ssh, port, keyFile = '', knownHosts = '', rsync, timeout, rate, behind, ...rest } = mirror;
+  const there = ssh === undefined ? undefined : { ssh, port, keyFile, knownHosts, rsync, timeout };
+  return defined<MirrorSettings>({
+    ...rest,
+    remote: there && effectiveRemote(there, directory),
+    bytesPerSecond: rate && parseBandwidth(rate),
+    behindSeconds: parseDuration(behind),
   });
 }
 

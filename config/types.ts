@@ -176,6 +176,31 @@ export interface FilesSettings extends AnyComponent {
   readonly bytesPerSecond?: number;
   readonly hooks?: HookSettings;
   readonly backup: Readonly<Partial<Record<'snapshot', string>>>;
+  /** The roots are on this host, and pulled from it. */
+  readonly pull?: RemoteSettings;
+  readonly mirror?: MirrorSettings;
+}
+
+/** A host that is reached over SSH. */
+export interface RemoteSettings {
+  /** `user@host`. */
+  readonly ssh: string;
+  readonly port?: number;
+  /** Absolute paths. */
+  readonly keyFile: string;
+  readonly knownHosts: string;
+  readonly rsync?: string;
+  readonly silenceSeconds: number;
+}
+
+export interface MirrorSettings {
+  /** Absolute. */
+  readonly directory: string;
+  readonly remote?: RemoteSettings;
+  readonly exclude: readonly string[];
+  readonly bytesPerSecond?: number;
+  readonly maxDelete: number;
+  readonly behindSeconds: number;
 }
 
 /** What below a root is left out. */

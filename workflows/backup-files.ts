@@ -1,8 +1,10 @@
-// The way of a snapshot of files (docs/files.md): capture with the hooks around it, committed last, then verify; the files are only read.
+// The way of a snapshot of files (docs/files.md): capture with the hooks around it, committed last, then verify, then the mirror where there is one; the files are only read.
 
+import { isCancellation } from '@temporalio/workflow';
 import type { BackupFilesInput, RunStatus } from '../src/domain/operations.ts';
 import { proveSnapshot } from './lib/committed-snapshot.ts';
-import { operate } from './lib/operate.ts';
+import { errorData } from './lib/failure.ts';
+import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 import { snapshotIdFor } from './lib/snapshot-id.ts';
 
@@ -14,10 +16,41 @@ export async function backupFiles(input: BackupFilesInput): Promise<RunStatus> {
     const { component } = input;
     if (input.reason !== undefined) progress.tell({ reason: input.reason });
     const id = snapshotIdFor(progress.run);
-    const { snapshot, warnings = [] } = await progress.step('capture', () =>
+    const {
+      snapshot,
+      hasMirror,
+      warnings = [],
+    } = await progress.step('capture', () =>
       host.begin.captureFiles({ component, snapshot: id }, `scan and read, snapshot ${id} committed last`),
     );
     progress.tell({ snapshot });
-    return await proveSnapshot({ progress, host, input }, snapshot, warnings);
+    const proven = await proveSnapshot({ progress, host, input }, snapshot, warnings);
+    return hasMirror === true ? `${proven}; ${await bringUpMirror({ progress, host, input })}` : proven;
   });
+}
+
+/** The snapshot is committed and proven: a mirror that is away makes it no worse, and is told. */
+async function bringUpMirror({
+  progress,
+  host,
+  input,
+}: Pick<Conduct<BackupFilesInput>, 'progress' | 'host' | 'input'>): Promise<string> {
+  const { component } = input;
+  try {
+    const mirror = await progress.step('mirror', () => host.begin.mirrorFiles({ component }, 'as the files are now'));
+    progress.tell({ mirror });
+    if (mirror.state !== 'held back') return `mirror ${mirror.to} is up to date`;
+    warn(progress, 'the mirror keeps names that are gone: more than `mirror.maxDelete` would have been deleted');
+    return `mirror ${mirror.to} keeps names that are gone`;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const { message } = errorData(error);
+    warn(progress, `the mirror was not brought up: ${message}`);
+    return 'its mirror was not brought up';
+  }
+}
+
+function warn(progress: Progress, warning: string): void {
+  const { warnings = [] } = (progress.status().data ?? {}) as { readonly warnings?: readonly string[] };
+  progress.tell({ warnings: [...warnings, warning] });
 }

@@ -2,12 +2,47 @@
 
 import { z } from 'zod';
 import { keepRules } from './keep.ts';
-import { duration, flag, mapping, parsed, rate, schedule, size, text } from './values.ts';
+import { remoteAddress, remoteKey, remoteKnownHosts, remotePort, remoteRsync, remoteTimeout } from './remote.ts';
+import { count, duration, flag, mapping, parsed, rate, schedule, size, text } from './values.ts';
 
 const root = () =>
   parsed('an absolute path', (path) => {
     if (!path.startsWith('/')) throw new TypeError('not absolute');
   });
+
+const pull = mapping({
+  ssh: remoteAddress().describe('User and host that the trees are on.'),
+  port: remotePort(),
+  keyFile: remoteKey(),
+  knownHosts: remoteKnownHosts(),
+  rsync: remoteRsync(),
+  timeout: remoteTimeout(),
+});
+
+const mirror = mapping({
+  directory: root().describe(
+    'Directory of its own, empty at first; the trees lie below `tree` in it by their whole paths.',
+  ),
+  ssh: remoteAddress()
+    .optional()
+    .describe('User and host that the directory is on.')
+    .meta({ defaultText: 'it is mounted here' }),
+  port: remotePort(),
+  keyFile: remoteKey().optional().meta({ defaultText: 'needed with `ssh`' }),
+  knownHosts: remoteKnownHosts().optional().meta({ defaultText: 'needed with `ssh`' }),
+  rsync: remoteRsync(),
+  timeout: remoteTimeout(),
+  exclude: z
+    .array(text('a pattern'), { error: 'a list of patterns' })
+    .default([])
+    .describe('What is left out, in the syntax of rsync; the rules for snapshots do not count here.')
+    .meta({ defaultText: 'nothing' }),
+  rate: rate().optional().describe('Most bytes per second.').meta({ defaultText: 'no limit' }),
+  maxDelete: count('a number of names, 0 or more', 0)
+    .default(1000)
+    .describe('More names than that are not deleted in one run; `status` says that they were held back.'),
+  behind: duration().default('1d').describe('A mirror that is older than this is told as late.'),
+});
 
 const hook = (when: string) =>
   z
@@ -49,6 +84,16 @@ export const files = mapping({
   })
     .prefault({})
     .describe('When snapshots are taken, in the time zone of the estate, and how fast.'),
+  pull: pull
+    .optional()
+    .describe(
+      'The roots are on a host without a worker: `host` pulls them over SSH with rsync, and keeps what it pulled.',
+    )
+    .meta({ defaultText: 'the roots are on `host`' }),
+  mirror: mirror
+    .optional()
+    .describe('A copy of the trees as they are, kept up by rsync after each snapshot; no snapshot by itself.')
+    .meta({ defaultText: 'none' }),
   hooks: mapping({
     before: hook(
       'Command that runs before the scan, such as one that takes a volume snapshot; a failure of it fails the backup. Started without a shell.',

@@ -5,6 +5,7 @@ import type { ComponentId } from './component.ts';
 import type { CopyVerified } from './copy-verified.ts';
 import type { Disaster } from './disasters.ts';
 import type { Lsn } from './lsn.ts';
+import type { MirrorReport } from './mirror.ts';
 import type { Moment } from './moment.ts';
 import type { SlotPressure } from './slot-pressure.ts';
 import type { JournalPhase } from './standalone.ts';
@@ -232,6 +233,8 @@ export interface ComponentStatus {
   readonly slot?: SlotPressure;
   /** Whether commits wait for the copies, where `log.synchronous` asks for it; absent when no worker was asked. */
   readonly commits?: CommitsWait;
+  /** Of files that have one, told by the component's own host. */
+  readonly mirror?: MirrorReport & { readonly behindSeconds?: number };
   /** Those that were found; absent when none was and not all could be looked for, which is a finding. */
   readonly restores?: readonly OpenRestore[];
   /** In words, what could not be looked for; absent when `restores` has all. */

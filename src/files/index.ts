@@ -26,16 +26,16 @@ export type {
   RunInPlace,
 } from './in-place/types.ts';
 export { type MirrorOptions, mirrorFiles, mirrorReport } from './mirror/mirror.ts';
-export type { MirrorTarget } from './mirror/target.ts';
+export { type MirrorTarget, readMark } from './mirror/target.ts';
 export { chooseSnapshot } from './plan/choose-snapshot.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { capturePulled } from './pull/capture-pulled.ts';
-export { uncovered, uncoveredAttributes } from './pull/fake-super.ts';
-export { kindOf, type PullOptions, requireAttributes, withPulled } from './pull/pull.ts';
+export { kindOf, requireAttributes } from './pull/pull.ts';
+export { pushCommand } from './pull/push-command.ts';
 export { type BesideOptions, besideState, restoreBeside, undoBeside } from './restore/beside.ts';
 export { type Selection, treePath } from './restore/select.ts';
 export { type WriteTreeOptions, type WrittenTree, writeTree } from './restore/write-tree.ts';
-export { type RemoteHost, remoteOptions, requireAccess, requireRsync } from './rsync/remote.ts';
+export { type RemoteHost, requireAccess, requireRsync } from './rsync/remote.ts';
 export type { ScanRules } from './scan/rules.ts';
 export { Telling } from './told.ts';
 export type { FilesDetails, FilesProgress, FilesSource, Told } from './types.ts';

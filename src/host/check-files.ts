@@ -1,12 +1,21 @@
 // The check of a component of files: every root is there, can be listed, and is not mounted away.
 
 import { opendir, stat } from 'node:fs/promises';
-import type { FilesSettings } from '../../config/index.ts';
+import { type Configuration, type FilesSettings, stateDirectoryOf } from '../../config/index.ts';
 import type { CheckResult } from '../domain/setup-report.ts';
+import { checkMirror, checkPull } from './check-pull.ts';
 
-export async function checkFiles({ roots }: FilesSettings): Promise<CheckResult[]> {
+export async function checkFiles(
+  configuration: Configuration,
+  settings: FilesSettings,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<CheckResult[]> {
+  const { roots, pull, mirror, host } = settings;
+  const stateDirectory = stateDirectoryOf(configuration, host);
+  if (pull) return await checkPull(settings, pull, stateDirectory, signal);
   const looks = await Promise.all(roots.map((root) => checkRoot(root)));
-  return [...looks, whoReads()];
+  const beside = mirror ? await checkMirror(configuration, settings, mirror, signal) : [];
+  return [...looks, whoReads(), ...beside];
 }
 
 async function checkRoot(root: string): Promise<CheckResult> {

@@ -36,7 +36,7 @@ async function ownChecks(
     case 'redis':
       return { checks: await checkRedis(settings) };
     case 'files':
-      return { checks: await checkFiles(settings) };
+      return { checks: await checkFiles(configuration, settings, options.signal) };
   }
 }
 

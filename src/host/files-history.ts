@@ -46,10 +46,13 @@ export async function diffFilesOf(
   { signal = never }: Looking = {},
 ): Promise<FilesDiff> {
   const settings = filesComponent(configuration, request.component);
-  const { roots, rules } = settings;
-  const isHere = settings.host === host;
-  const disk = isHere ? { roots, rules } : { not: `it is on host '${settings.host}', and this is '${host}'` };
+  const disk = diskOf(settings, host);
   return await diffFiles({ ...request, vault, host, timezone: configuration.timezone, disk, signal });
+}
+
+function diskOf({ roots, rules, pull, host }: FilesSettings, here: string) {
+  if (pull) return { not: `it is on '${pull.ssh}', and only its snapshots are here` };
+  return host === here ? { roots, rules } : { not: `it is on host '${host}', and this is '${here}'` };
 }
 
 export interface ExportRequest {

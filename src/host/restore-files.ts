@@ -52,9 +52,10 @@ export async function planFilesRestore(
 ): Promise<FilesPlan> {
   const { configuration, host } = services;
   const { component, to, from, paths, patterns, beside } = input;
-  const { rules } = filesOn(services, component);
+  const { rules, pull } = filesOn(services, component);
   return await planFiles({
     ...{ vault: await services.reading(), run, component, host, rules, signal },
+    ...(pull && { elsewhere: pull }),
     target: parseSnapshotTarget(to, configuration.timezone),
     selection: { ...(paths && { paths }), ...(patterns && { patterns }) },
     ...(from === undefined ? {} : { from }),

@@ -12,6 +12,7 @@ import { type CheckOptions, checkComponent } from './check.ts';
 import { componentStatus } from './component-status.ts';
 import { readCopies } from './copies-report.ts';
 import { diffFilesOf, findFilesOf } from './files-history.ts';
+import { withMirror } from './mirror-status.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { observeHeads } from './put-back.ts';
 import { restoresLeft } from './restores-left.ts';
@@ -59,7 +60,12 @@ export async function openHostService(configuration: Configuration, options: Hos
             host,
             stateDirectory: stateDirectoryOf(configuration, host),
           });
-          return withReception(withHeads(withRestores(status, restores), heads), options.reception?.(each.id) ?? {});
+          const told = withReception(
+            withHeads(withRestores(status, restores), heads),
+            options.reception?.(each.id) ?? {},
+          );
+          const isOwn = each.kind === 'files' && each.host === host;
+          return isOwn ? await withMirror(told, each, stateDirectoryOf(configuration, host)) : told;
         }),
       );
     },

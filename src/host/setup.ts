@@ -64,7 +64,7 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
       .flatMap((database) => databaseSteps(configuration, database, options)),
     ...Object.values(configuration.files)
       .filter(({ host }) => host === options.host)
-      .map((files) => [`${files.id} roots`, () => rootsStep(files)] as const),
+      .map((files) => [`${files.id} roots`, () => rootsStep(configuration, files)] as const),
   ];
   for (const [name, work] of runbook) {
     if (standsOnPlanned(name, steps))
@@ -74,8 +74,8 @@ export async function setUpHost(configuration: Configuration, options: SetUpOpti
   return steps;
 }
 
-async function rootsStep(files: FilesSettings): Promise<Answer> {
-  const bad = (await checkFiles(files)).find(({ ok }) => !ok);
+async function rootsStep(configuration: Configuration, files: FilesSettings): Promise<Answer> {
+  const bad = (await checkFiles(configuration, files)).find(({ ok }) => !ok);
   if (bad !== undefined)
     fail('FILES_ROOT', `${bad.name} ${bad.message}`, bad.hint === undefined ? {} : { hint: bad.hint });
   return ['present', files.roots.join(', ')];

@@ -16,8 +16,10 @@ import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapsh
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
 import { planInPlace } from '../in-place/plan.ts';
+import { pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
+import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
 import type { FilesDetails } from '../types.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
@@ -35,6 +37,8 @@ export interface PlanFilesOptions {
   readonly directory?: string;
   /** Rules of now; in place only. */
   readonly rules: ScanRules;
+  /** The roots are another host's: nothing can be given back there in place. */
+  readonly elsewhere?: RemoteHost;
   readonly signal: AbortSignal;
 }
 
@@ -62,15 +66,27 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
       ...(selection.paths?.length && { paths: selection.paths }),
       ...(selection.patterns?.length && { patterns: selection.patterns }),
     };
-    const rest =
-      directory === undefined
-        ? await inPlace(options, reader, roots)
-        : await beside(options.run, directory, wanted.entries);
+    const rest = await placed(options, reader, wanted);
     const plan = { ...head, ...rest, warnings: [...damage, ...rest.warnings] };
     return { ...plan, digest: digestOf(plan) };
   } finally {
     reader.close();
   }
+}
+
+async function placed(options: PlanFilesOptions, reader: SnapshotReader, { roots, entries }: Wanted): Promise<Placed> {
+  const { directory, elsewhere, run } = options;
+  if (directory === undefined) return elsewhere ? notThere(elsewhere, roots) : await inPlace(options, reader, roots);
+  const plan = await beside(run, directory, entries);
+  if (!elsewhere) return plan;
+  const push = `to bring it back to ${elsewhere.ssh}, look, then do it without --dry-run: ${pushCommand(elsewhere, directory, roots)}`;
+  return { ...plan, warnings: [...plan.warnings, push] };
+}
+
+function notThere(remote: RemoteHost, roots: readonly string[]): Placed {
+  const hint = `restore with \`--beside DIR\`, then look with this, and do it without --dry-run: ${pushCommand(remote, 'DIR', roots)}`;
+  const blocker = new HoldfastError('TARGET_UNFIT', `the roots are on '${remote.ssh}', which has no worker`, { hint });
+  return { mode: 'in place', space: { neededBytes: 0, availableBytes: 0 }, warnings: [], ...blocked([blocker]) };
 }
 
 interface Wanted {

@@ -1,0 +1,71 @@
+// What the status of a component says of its warm mirror: of when it is, whether it is whole, and when that is longer ago than was promised.
+
+import type { FilesSettings } from '../../config/index.ts';
+import type { ComponentStatus, Finding } from '../domain/component-report.ts';
+import { describeSeconds } from '../domain/duration.ts';
+import type { MirrorReport } from '../domain/mirror.ts';
+import { momentFromDate, secondsBetween, shortMoment } from '../domain/moment.ts';
+import { toHoldfastError } from '../errors/index.ts';
+import { mirrorReport } from '../files/index.ts';
+import { mirrorDirectory } from './check-pull.ts';
+import { late } from './snapshot-findings.ts';
+
+/** On the component's own host: only that remembers it. */
+export async function withMirror(
+  status: ComponentStatus,
+  { mirror, name }: Pick<FilesSettings, 'mirror' | 'name'>,
+  stateDirectory: string,
+  now = new Date(),
+): Promise<ComponentStatus> {
+  if (mirror === undefined) return status;
+  try {
+    const report = await mirrorReport(mirrorDirectory(stateDirectory, name), mirror);
+    const behindSeconds = report.asOf && Math.max(0, Math.round(secondsBetween(report.asOf, momentFromDate(now))));
+    const findings = mirrorFindings(report, behindSeconds, mirror.behindSeconds);
+    return joined(
+      { ...status, mirror: { ...report, ...(behindSeconds !== undefined && { behindSeconds }) } },
+      findings,
+    );
+  } catch (error) {
+    const { message, hint } = toHoldfastError(error);
+    return joined(status, [late(`of when the mirror is cannot be told: ${message}`, hint)]);
+  }
+}
+
+function warning(message: string, hint: string): Finding {
+  return { severity: 'warning', message, hint };
+}
+
+function joined(status: ComponentStatus, findings: readonly Finding[]): ComponentStatus {
+  const isLate = findings.some(({ severity }) => severity === 'late');
+  const state = isLate && status.state === 'ok' ? 'late' : status.state;
+  return { ...status, state, findings: [...findings, ...status.findings] };
+}
+
+export function mirrorFindings(
+  { to, state, asOf, error }: MirrorReport,
+  behindSeconds: number | undefined,
+  allowedSeconds: number,
+): Finding[] {
+  const next = 'the next backup of the component brings it up: `holdfast show` of the last one tells what went wrong';
+  if (asOf === undefined || behindSeconds === undefined) {
+    const why = error === undefined ? '' : `: ${error}`;
+    return [late(`the mirror '${to}' has never been whole${why}`, next)];
+  }
+  const since = `it is of ${shortMoment(asOf)}`;
+  if (behindSeconds > allowedSeconds) {
+    const why = error === undefined ? '' : `: ${error}`;
+    return [late(`the mirror '${to}' is ${describeSeconds(behindSeconds)} behind${why}`, next)];
+  }
+  if (state === 'held back') {
+    const hint = 'look at what went; if all of it is meant, raise `mirror.maxDelete` for one run';
+    return [
+      warning(
+        `the mirror '${to}' keeps names that are gone: more than \`mirror.maxDelete\` would have been deleted`,
+        hint,
+      ),
+    ];
+  }
+  if (state === 'failed') return [warning(`the last run of the mirror '${to}' failed, ${since}: ${error ?? ''}`, next)];
+  return [];
+}
