@@ -48,7 +48,7 @@ const MOST_TEXT = 128 * 1024;
 
 /** Reads only. Throws as `chooseSnapshot`, `NOT_FOUND` when nothing in it is wanted. */
 export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
-  const { vault, component, target, from, selection, directory } = options;
+  const { vault, component, target, from, selection } = options;
   const snapshot = await chooseSnapshot(vault, component, target, from);
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
