@@ -49,6 +49,8 @@ export async function hostOf(
     hosts: { here: { site: 'home', stateDirectory: path.join(directory, 'state') } },
     vault: { keys: [{ name: 'host', file: made.keyFile }], copies, commit: vault.policy },
     database: { main: { ...main, log: { withinSeconds: 900, synchronous }, objective: {} } },
+    redis: {},
+    files: {},
   } as unknown as Configuration;
   const running: { stop: AbortController; receivers: RunningReceivers }[] = [];
   const start = () => {
