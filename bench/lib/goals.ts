@@ -7,10 +7,12 @@ export interface Verdict {
   readonly limit: number;
   readonly unit: '×' | 'MiB' | 's' | '%';
   readonly isMet: boolean;
+  /** Which profile and steps say where the time went; absent for what is no time. */
+  readonly of?: string;
 }
 
-export function verdict(goal: string, value: number, limit: number, unit: Verdict['unit']): Verdict {
-  return { goal, value, limit, unit, isMet: value <= limit };
+export function verdict(goal: string, value: number, limit: number, unit: Verdict['unit'], of?: string): Verdict {
+  return { goal, value, limit, unit, isMet: value <= limit, ...(of !== undefined && { of }) };
 }
 
 /** docs/architecture.md: the data path's memory does not grow with the data. */

@@ -36,6 +36,8 @@ export interface Contender {
   command(work: Work, place: Place, moment?: string): Command;
   /** After a restore or a recovery: how its server is asked, and ended. */
   restored(place: Place): Promise<Restored>;
+  /** What its last command says of its own run, in ms; absent: it says nothing. */
+  steps?(place: Place): Promise<Readonly<Record<string, number>>>;
   /** How it takes the log; absent: it does not. */
   log?(place: Place): LogService;
   /** Whatever of it is left in the server, when the round is over. */
@@ -46,8 +48,6 @@ export interface Restored {
   /** For a client: `PGHOST` and the others. */
   readonly environment: Readonly<Record<string, string>>;
   readonly dataDirectory: string;
-  /** What it says of its own run, in ms; absent where it says nothing. */
-  readonly steps?: Readonly<Record<string, number>>;
 }
 
 /** Everything in front of `lsn` was durable in the repository at this time. */

@@ -31,7 +31,7 @@ function faster(own: ContenderResult, peer: ContenderResult): Verdict[] {
     const [ours, theirs] = [own.works[work], peer.works[work]];
     if (ours === undefined || theirs === undefined) return [];
     const ratio = ours.summary.wallS / theirs.summary.wallS;
-    return [verdict(`${workTitles[work]}: wall time, to pgbackrest`, ratio, limits[work], '×')];
+    return [verdict(`${workTitles[work]}: wall time, to pgbackrest`, ratio, limits[work], '×', work)];
   });
 }
 
@@ -53,20 +53,25 @@ function log(own: ContenderResult, peer: ContenderResult | undefined, unburdened
   if (peer !== undefined && own.bursts.length > 0) {
     const ratio = (seconds: (burst: Burst) => number) =>
       median(own.bursts.map(seconds)) / median(peer.bursts.map(seconds));
-    verdicts.push(verdict('burst of log: time until durable, to pgbackrest', ratio(perByte('wallS')), 1, '×'));
-    verdicts.push(verdict('log kept before: time until durable, to pgbackrest', ratio(perByte('backlogS')), 1, '×'));
+    verdicts.push(verdict('burst of log: time until durable, to pgbackrest', ratio(perByte('wallS')), 1, '×', 'burst'));
+    verdicts.push(
+      verdict('log kept before: time until durable, to pgbackrest', ratio(perByte('backlogS')), 1, '×', 'kept'),
+    );
   }
   const lags = own.loads.flatMap(({ lag }) => (lag === undefined ? [] : [lag.p99S]));
-  if (lags.length > 0) verdicts.push(verdict('lag of the log under pgbench, p99', median(lags), LAG_P99_S, 's'));
+  if (lags.length > 0)
+    verdicts.push(verdict('lag of the log under pgbench, p99', median(lags), LAG_P99_S, 's', 'burst'));
   if (peer !== undefined && unburdened.length > 0) {
     const [ours, theirs] = [overheadPercent(own.loads, unburdened), overheadPercent(peer.loads, unburdened)];
-    verdicts.push(verdict("transactions lost to taking the log, at most pgbackrest's", ours, theirs, '%'));
+    verdicts.push(verdict("transactions lost to taking the log, at most pgbackrest's", ours, theirs, '%', 'burst'));
   }
   const { recovery } = own.works;
   const starvedMs = recovery?.steps?.starved;
   if (recovery !== undefined && starvedMs !== undefined) {
     const percent = (starvedMs / 1000 / recovery.summary.wallS) * 100;
-    verdicts.push(verdict('recovery: replay waits for log that is not there', percent, STARVED_PERCENT, '%'));
+    verdicts.push(
+      verdict('recovery: replay waits for log that is not there', percent, STARVED_PERCENT, '%', 'recovery'),
+    );
   }
   return verdicts;
 }

@@ -78,7 +78,7 @@ export async function burstsAndRecovery(
 }
 
 /** There is a commit behind it at once: whoever looks for the end of a moment finds it there. */
-async function momentNow(server: BenchServer): Promise<Moment> {
+export async function momentNow(server: BenchServer): Promise<Moment> {
   const digest = await digestOfSource(server);
   const format = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
   const at = await server.value(`select to_char(clock_timestamp() at time zone 'UTC', ${format})`);
@@ -95,17 +95,12 @@ async function takeKept({ server }: RoundsSetup, { log }: Logging, endLsn: bigin
 }
 
 export async function burstFor(setup: RoundsSetup, at: Logging, number: number) {
-  const { server, peers, scale } = setup;
-  const folder = path.join(setup.work, `burst-${number}`);
-  // What an earlier round was told there is not what this one is.
-  await rm(folder, { recursive: true, force: true });
-  await server.giveDirectory(folder);
-  await writeFile(`${folder}/burst.sql`, burstSql(folder, `burst_${number}`, burstBytes(scale)));
+  const { server, peers } = setup;
+  const { folder, psql } = await prepareBurst(setup, number);
   await server.query('checkpoint');
   await caughtUp(server, [at]);
   await quiet(setup);
-  const psql = `${server.bin('psql')} -X -q -At -v ON_ERROR_STOP=1 -f ${folder}/burst.sql`;
-  const script = `${psql}; until [ -e ${folder}/durable ]; do sleep 0.02; done`;
+  const script = `${psql.join(' ')}; until [ -e ${folder}/durable ]; do sleep 0.02; done`;
   const command = { argv: as(server.user, shell(script)), cwd: '/', env: server.environment };
   const measuring = measure(peers.python.argv[0] as string, command, {
     beside: { server: server.pid, ...at.log.pids() },
@@ -114,6 +109,26 @@ export async function burstFor(setup: RoundsSetup, at: Logging, number: number) 
     burst: { ...seen.figures, measurement },
     endLsn: seen.endLsn,
   }));
+}
+
+async function prepareBurst({ server, work, scale }: RoundsSetup, number: number) {
+  const folder = path.join(work, `burst-${number}`);
+  // What an earlier round was told there is not what this one is.
+  await rm(folder, { recursive: true, force: true });
+  await server.giveDirectory(folder);
+  await writeFile(`${folder}/burst.sql`, burstSql(folder, `burst_${number}`, burstBytes(scale)));
+  const psql = [server.bin('psql'), '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-f', `${folder}/burst.sql`];
+  return { folder, psql };
+}
+
+/** As much log as a burst while nobody takes it; gives its end. */
+export async function keepBurst(setup: RoundsSetup, number: number): Promise<bigint> {
+  const { server } = setup;
+  await server.run((await prepareBurst(setup, number)).psql);
+  const endLsn = lsnValue(parseLsn(await server.value('select pg_current_wal_flush_lsn()')));
+  await server.query('select pg_switch_wal()');
+  await server.query('checkpoint');
+  return endLsn;
 }
 
 /** Batches of rows as somebody loads them, each a transaction, until there is enough log; the server tells where and when it began and ended. */

@@ -23,7 +23,7 @@ export function measured(setup: RoundsSetup, taken: ReadonlyMap<string, Taken>):
     into.measurements.push(measurement);
     into.storedBytes.push((await storedIn(at)) - storedBefore);
     into.command = shown(command, namesOf(setup, at));
-    if (leavesServer(work)) into.steps.push((await contender.restored(place)).steps ?? {});
+    if (work !== 'verify') into.steps.push((await contender.steps?.(place)) ?? {});
     say(`${work.padEnd(11)}  ${contender.name.padEnd(13)}  ${measurement.wallS.toFixed(2)} s`);
   };
 }

@@ -24,10 +24,11 @@ export function renderPostgres(result: PostgresResult): string {
     '## Goals',
     '',
     ...goalTable(judge(result)),
+    ...missedLines(result),
     '## Where the time of Holdfast goes',
     '',
     ...profileLines(result),
-    ...stepTable(result),
+    ...stepTables(result),
     '## Contenders',
     '',
     ...contenders.map((each) => `- **${each.name}** ${each.version}: ${each.options}.`),
@@ -126,20 +127,60 @@ function profileLines({ contenders, profiles, machine }: PostgresResult): string
     const found = own?.works[work];
     return found === undefined ? [] : [{ title: workTitles[work], profile: profiles[work], summary: found.summary }];
   });
-  const burst = { title: 'receiver in a burst', profile: profiles.burst, summary: undefined };
-  return profileTable([...looked, burst], machine.cores);
+  const receiver = (title: string, profile: typeof profiles.burst) => ({ title, profile, summary: undefined });
+  const log = [receiver('receiver in a burst', profiles.burst), receiver('receiver of kept log', profiles.kept)];
+  return profileTable([...looked, ...log], machine.cores);
 }
 
-/** Of a restore: what the workflow's steps take, by the clock. */
-function stepTable({ contenders }: PostgresResult): string[] {
+/** How much of the CPU time is told of a goal that was missed. */
+const TOLD_PARTS = 4;
+
+/** Of each goal of time that was missed, what most of the time was. */
+function missedLines(result: PostgresResult): string[] {
+  const own = result.contenders.find((each) => each.name === 'holdfast');
+  const missed = judge(result).filter((each) => !each.isMet && each.of !== undefined);
+  const lines = missed.flatMap(({ goal, of }) => {
+    const found = own?.works[of as Work];
+    const parts = result.profiles[of as keyof typeof result.profiles]?.parts.slice(0, TOLD_PARTS) ?? [];
+    const cpu = parts.map(({ name, share }) => `${name} ${(share * 100).toFixed(0)} %`).join(', ');
+    const busy =
+      found && `${(found.summary.cpuS / found.summary.wallS).toFixed(2)} of ${result.machine.cores} cores busy`;
+    const steps = Object.entries(found?.steps ?? {})
+      .filter(([name]) => name !== 'starved')
+      .sort(([, one], [, other]) => other - one)
+      .slice(0, TOLD_PARTS)
+      .map(([name, ms]) => `${name} ${(ms / 1000).toFixed(2)} s`);
+    const told = [busy, cpu && `of the CPU time ${cpu}`, steps.length > 0 && `by the clock ${steps.join(', ')}`];
+    const words = told.filter((each) => typeof each === 'string' && each !== '').join('; ');
+    return words === '' ? [] : [`- **${goal}**: ${words}.`];
+  });
+  return lines.length === 0 ? [] : ['Where the time of what was missed went:', '', ...lines, ''];
+}
+
+const STEP_WORDS = {
+  backups:
+    "Steps of a backup in seconds, medians. `start`: Node and the code; `prepare`: questions, facts, the checkpoint, an incremental one's parent; `log`: the wait until the log up to the end of the backup is on the copy; `look again`: the manifest and every pack looked at after the commit.",
+  restores:
+    'Steps of a restore in seconds, medians. `start`: Node and the code; `starved`: of the replay, how long the server waited for a segment that was not fetched yet.',
+} as const;
+
+/** What the steps take, by the clock. */
+function stepTables(result: PostgresResult): string[] {
+  return [
+    ...stepTable(result, ['full', 'incremental'], STEP_WORDS.backups),
+    ...stepTable(result, ['restore', 'recovery'], STEP_WORDS.restores),
+  ];
+}
+
+function stepTable({ contenders }: PostgresResult, works: readonly Work[], words: string): string[] {
   const found = contenders.find((each) => each.name === 'holdfast')?.works;
-  const told = (['restore', 'recovery'] as const).filter((work) => found?.[work]?.steps !== undefined);
+  const told = works.filter((work) => found?.[work]?.steps !== undefined);
   if (told.length === 0) return [];
   const names = Object.keys(found?.[told[0] as Work]?.steps ?? {});
   const row = (name: string) =>
     `| ${name} | ${told.map((work) => ((found?.[work]?.steps?.[name] ?? 0) / 1000).toFixed(2)).join(' | ')} |`;
   return [
-    'Steps of a restore in seconds, medians. `starved`: of the replay, how long the server waited for a segment that was not fetched yet.',
+    words,
     '',
     `| | ${told.map((work) => workTitles[work]).join(' | ')} |`,
     `|---|${told.map(() => '--:').join('|')}|`,

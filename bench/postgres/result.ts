@@ -15,7 +15,7 @@ export interface WorkResult {
   readonly storedBytes: number;
   /** Of a restore: how long its server waited for its `restore_command`; median. */
   readonly waitedS: number;
-  /** Of a restore, as far as it tells: ms of its steps; medians. */
+  /** As far as it tells: ms of its steps; medians. */
   readonly steps?: Readonly<Record<string, number>>;
   readonly measurements: readonly Measurement[];
 }
@@ -32,8 +32,8 @@ export interface Burst {
   readonly measurement: Measurement;
 }
 
-/** `burst`: of the receiver alone, while it takes one. */
-export type Profiles = Readonly<Partial<Record<Work | 'burst', Profile>>>;
+/** Of the receiver alone: `burst` while it takes one, `kept` while it takes what the server had kept. */
+export type Profiles = Readonly<Partial<Record<Work | 'burst' | 'kept', Profile>>>;
 
 /** pgbench at full speed. */
 export interface Load {

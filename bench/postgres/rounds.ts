@@ -43,7 +43,7 @@ export interface Taken {
 export interface TakenWork {
   readonly measurements: Measurement[];
   readonly storedBytes: number[];
-  readonly steps: NonNullable<Restored['steps']>[];
+  readonly steps: Readonly<Record<string, number>>[];
   command: string;
 }
 

@@ -73,12 +73,13 @@ export function holdfastBy(
       return { argv: [...words(operations[work], place), ...to], cwd: '/', env: {} };
     },
     restored: async ({ home }) => {
-      const { connection, ...rest } = JSON.parse(await readFile(path.join(home, 'restored.json'), 'utf8'));
+      const { connection, dataDirectory } = JSON.parse(await readFile(path.join(home, 'restored.json'), 'utf8'));
       const url = new URL(String(connection).replace('@/', '@socket/'));
       const [host = '', port = ''] = ['host', 'port'].map((name) => url.searchParams.get(name) ?? '');
       const PGUSER = decodeURIComponent(url.username);
-      return { ...rest, environment: { PGHOST: host, PGPORT: port, PGUSER, PGDATABASE: DATABASE } };
+      return { dataDirectory, environment: { PGHOST: host, PGPORT: port, PGUSER, PGDATABASE: DATABASE } };
     },
+    steps: async ({ home }) => JSON.parse(await readFile(path.join(home, 'steps.json'), 'utf8')),
     log: (place) => receiving(words(['receive'], place), place),
     leave: async () => {
       await server.query(

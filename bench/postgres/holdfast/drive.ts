@@ -31,4 +31,5 @@ await operation({
   ...{ configuration, database, target, to, incremental },
   arrivals: `${home}/arrivals`,
   report: `${home}/restored.json`,
+  steps: `${home}/steps.json`,
 });

@@ -1,5 +1,6 @@
 // What every operation of the driver is given: the estate of the bench, its vault, and the files by which the bench is told things.
 
+import { writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import type { Configuration, DatabaseSettings } from '../../../config/index.ts';
 import { openConfiguredVault } from '../../../src/host/open-vault.ts';
@@ -15,6 +16,8 @@ export interface Given {
   readonly arrivals: string;
   /** Where a restore writes what it made. */
   readonly report: string;
+  /** Where it is written what took how long. */
+  readonly steps: string;
   /** Of a restore. */
   readonly target: string | undefined;
   readonly to: string | undefined;
@@ -33,5 +36,33 @@ export async function withVault<T>(
     return await use(vault);
   } finally {
     await vault.close();
+  }
+}
+
+/** What took how long, in ms by the clock, one step after the other from the start of the process on. */
+export class Steps {
+  readonly #file: string;
+  readonly #took: Record<string, number> = {};
+  #doneMs = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.done('start');
+  }
+
+  /** Everything since the step before. */
+  done(step: string): void {
+    const nowMs = performance.now();
+    this.#took[step] = (this.#took[step] ?? 0) + Math.round(nowMs - this.#doneMs);
+    this.#doneMs = nowMs;
+  }
+
+  /** Of a step, told otherwise. */
+  note(what: string, ms: number): void {
+    this.#took[what] = ms;
+  }
+
+  async write(): Promise<void> {
+    await writeFile(this.#file, JSON.stringify(this.#took));
   }
 }

@@ -18,30 +18,29 @@ import {
   promote,
   proveRecovery,
 } from '../../../src/postgres/recovery/index.ts';
-import { HOST, logger, type Operation, withVault } from './operation.ts';
+import { HOST, logger, type Operation, Steps, withVault } from './operation.ts';
 
-export const restore: Operation = async ({ configuration, database, target, to = 'latest', report }) =>
+export const restore: Operation = async ({ configuration, database, target, to = 'latest', report, steps: file }) => {
+  const steps = new Steps(file);
   await withVault(configuration, 'restore', async (vault) => {
+    steps.done('open');
     const dataDirectory = target ?? fail('USAGE', 'a restore needs --target');
     const run = `restore-${randomBytes(4).toString('hex')}`;
-    const steps: Record<string, number> = {};
-    const timed = async <T>(step: string, work: () => Promise<T>): Promise<T> => {
-      const startedAt = performance.now();
-      const result = await work();
-      steps[step] = Math.round(performance.now() - startedAt);
-      return result;
-    };
     const url = await resolveSecret(database.url);
     const place = { mode: 'beside', dataDirectory, start: true } as const;
     const asked = { target: parseTarget(to, configuration.timezone), place, run, url };
-    const plan = await timed('plan', () => planRestore({ vault, configuration, database, ...asked }));
+    const plan = await planRestore({ vault, configuration, database, ...asked });
+    steps.done('plan');
     const services = { host: HOST, logger, vault: async () => vault };
-    const step = <T>(name: string, work: (guard: Guard) => Promise<T>) =>
-      timed(name, () => guarded(services, { dataDirectory, run, owner: run, undo: false }, work));
+    const step = async <T>(name: string, work: (guard: Guard) => Promise<T>): Promise<T> => {
+      const result = await guarded(services, { dataDirectory, run, owner: run, undo: false }, work);
+      steps.done(name);
+      return result;
+    };
     await step('prepare', (guard) => prepareWork(plan, guard));
     await step('fetch', (guard) => fetchBase(plan, vault, guard));
     const { waitedMs } = await step('replay', () => awaitTarget(plan, vault, { logger }));
-    steps.starved = waitedMs;
+    steps.note('starved', waitedMs);
     await step('prove', () => proveRecovery(plan));
     await step('promote', async (guard) => {
       await prepareProduction(plan);
@@ -49,5 +48,7 @@ export const restore: Operation = async ({ configuration, database, target, to =
     });
     await step('check', () => checkRecovered(plan));
     const { connection = '' } = await step('finish', (guard) => finishBeside(plan, guard));
-    await writeFile(report, JSON.stringify({ connection, dataDirectory, steps }));
+    await writeFile(report, JSON.stringify({ connection, dataDirectory }));
   });
+  await steps.write();
+};

@@ -125,9 +125,13 @@ describe('the report', () => {
       '| pgbackrest | 500 | 0.50 | 3.0 | 500 |',
       '| pgbackrest | 800 (800–800) | 20.0 % | 0.40 | 5.00 | 6.00 | 300 (3) |',
       '| starved | 0.05 | 0.05 |',
+      '| read | 0.60 | 0.60 |',
+      '- **incremental backup: wall time, to pgbackrest**: 1.00 of 2 cores busy; of the CPU time compression 52 %, SHA-256 17 %; by the clock fetch 0.90 s, read 0.60 s.',
+      '- **log kept before: time until durable, to pgbackrest**: of the CPU time garbage collection 25 %.',
     ]) {
       assert.ok(page.includes(line), `'${line}' is not in:\n${page}`);
     }
+    assert.ok(!page.includes('- **full backup'), 'what is met is not explained');
   });
 
   test('judges nothing without Holdfast, and no time without a peer', () => {
@@ -160,7 +164,7 @@ function contender(name: string, figures: Figures): ContenderResult {
   const peakRssBytes = 100 * 2 ** 20;
   const work = {
     ...{ command: name, summary: { ...summary, peakRssBytes }, storedBytes: megabytes * 1e6, waitedS: 0.1 },
-    ...{ measurements: [measurement], ...(name === 'holdfast' && { steps: { fetch: 900, starved: 50 } }) },
+    ...{ measurements: [measurement], ...(name === 'holdfast' && { steps: { read: 600, fetch: 900, starved: 50 } }) },
   } as unknown as WorkResult;
   const lag = { probes: 300, leftOut: 3, p50S: 0.4, p99S: lagS, greatestS: lagS + 1 };
   return {
@@ -178,10 +182,16 @@ function measured(wallS: number): Load['measurement'] {
 
 function result(...contenders: ContenderResult[]): PostgresResult {
   const machine = { cores: 2, processor: 'p', memoryBytes: 8e9, kernel: 'k', node: 'v24' };
+  const part = (name: string, share: number) => ({ name, share });
+  const profiles = {
+    full: { cpuS: 2, parts: [part('compression', 0.5)] },
+    incremental: { cpuS: 2, parts: [part('compression', 0.52), part('SHA-256', 0.17)] },
+    kept: { cpuS: 2, parts: [part('garbage collection', 0.25)] },
+  };
   const corpus = { seed: '1', scale: 1, documents: 1_750_000, pgbenchScale: 24, sizeBytes: 2e9 };
   return {
     ...{ bench: 'postgres', at: '2026-11-26T07:00:00.000Z', commit: 'abc', machine, version: '18.6', corpus },
-    ...{ rounds: 1, transactions: 20_000, loadS: 15, isNoisy: false, contenders, profiles: {} },
+    ...{ rounds: 1, transactions: 20_000, loadS: 15, isNoisy: false, contenders, profiles },
     unburdened: [{ tps: 1000, measurement: measured(15) }],
   };
 }
