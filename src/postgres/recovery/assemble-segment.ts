@@ -27,12 +27,31 @@ export async function assembleSegment(request: SegmentRequest): Promise<Buffer> 
   const from = segment * BigInt(segmentSizeBytes);
   const end = from + BigInt(segmentSizeBytes);
   const to = request.to === undefined ? end : earlier(request.to, end);
-  const bytes = Buffer.alloc(segmentSizeBytes);
-  for (const part of pathParts(history)) {
+  const parts = pathParts(history).flatMap((part) => {
     const used = usedOf(part, from, to);
-    if (used !== undefined) await fill(bytes, from, request, part.timeline, used);
+    return used === undefined ? [] : [{ timeline: part.timeline, used }];
+  });
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) {
+    const closed = await readClosed(request, only.timeline, from);
+    // What is not wanted of it may not be replayed.
+    if (closed !== undefined) return closed.fill(0, Number(to - from));
   }
+  const bytes = Buffer.alloc(segmentSizeBytes);
+  for (const { timeline, used } of parts) await fill(bytes, from, request, timeline, used);
   return bytes;
+}
+
+/** The bytes of a segment that is there as one object, which is nearly every one: nothing is put together then. */
+async function readClosed(
+  { log, segments, segment, segmentSizeBytes }: SegmentRequest,
+  timeline: number,
+  from: bigint,
+): Promise<Buffer | undefined> {
+  const [object] = segments.get(segmentName(timeline, segment, segmentSizeBytes)) ?? [];
+  if (object?.kind !== 'segment') return undefined;
+  const { header, bytes } = await log.read(object);
+  return lsnValue(header.fromLsn) === from && bytes.length === segmentSizeBytes ? bytes : undefined;
 }
 
 async function fill(

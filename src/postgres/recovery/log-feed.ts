@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { lsnValue, parseSegmentName } from '../../domain/lsn.ts';
 import { historyFileName, parseTimelineHistory, type TimelineHistory } from '../../domain/timeline.ts';
 import { type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { letGo } from '../../vault/index.ts';
 import type { LogCopy, Vault } from '../../vault/types.ts';
 import type { PlannedSegment, RestorePlan } from '../types.ts';
 import { assembleSegment } from './assemble-segment.ts';
@@ -204,6 +205,7 @@ class Feed implements LogFeed {
         ? Buffer.from(await this.fromAny((source) => source.log.readHistory(Number.parseInt(name.slice(0, 8), 16))))
         : await this.fromAny((source) => this.segmentFrom(source, segment));
     await this.put(path.join(this.spool, 'ready', name), bytes);
+    letGo(bytes);
     this.ready.add(name);
   }
 

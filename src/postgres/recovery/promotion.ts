@@ -75,10 +75,14 @@ export async function promote(plan: RestorePlan, options: { readonly signal?: Ab
   }
 }
 
-/** What an attempt that was killed has asked for may be carried out between our look and our own request: what counts is what follows. */
+/**
+ * What an attempt that was killed has asked for may be carried out between our look and our own request: what counts is what follows. A server that
+ * pauses at its target looks for a request once a second (PostgreSQL, `recoveryPausesHere`); the end of the pause wakes it, and is there the same as a promotion.
+ */
 export async function requestPromotion(session: Pick<RecoveredSession, 'query'>): Promise<void> {
   try {
     await session.query('select pg_promote(false)');
+    await session.query('select pg_wal_replay_resume()');
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as { readonly code?: unknown };
     if (code !== NOT_IN_RECOVERY) throw error;

@@ -142,7 +142,14 @@ function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string
     cluster_name: `holdfast ${plan.run}`.slice(0, 60),
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
+    // That a page which the log changes again and again is written once.
+    shared_buffers: `${bufferMegabytes(process.availableMemory())}MB`,
   };
+}
+
+/** A part of the memory that is free: production may be on the same host. What a server takes by itself at the least. */
+export function bufferMegabytes(availableBytes: number): number {
+  return Math.min(1024, Math.max(128, Math.floor(availableBytes / 8 / 2 ** 20)));
 }
 
 const floors: Readonly<Record<string, number>> = { max_connections: 20, max_wal_senders: 10, max_worker_processes: 8 };

@@ -40,6 +40,9 @@ export interface ReplayProgress {
 
 /** A recovery that stands still this long is not slow, it hangs. */
 const replayLimitMs = 7 * 24 * 3_600_000;
+/** A server that was just started has no pid file for a moment; one that ran and has none any more has ended. */
+const startsWithinMs = 30_000;
+const goneAfterMs = 300;
 /** A server that is up but refuses every session this often in a row will go on refusing. */
 const maxRefusals = 100;
 
@@ -79,15 +82,15 @@ async function watch(
 ): Promise<ReplayProgress> {
   let session: RecoveredSession | undefined;
   let hasRun = false;
-  let missing = 0;
+  let seenAt = performance.now();
   let refusals = 0;
   const look = async (): Promise<ReplayProgress | undefined> => {
     const postmaster = await findPostmaster(paths.data);
     const isRunning = postmaster !== undefined;
     hasRun ||= isRunning;
-    missing = isRunning ? 0 : missing + 1;
-    // A server that was just started has no pid file for a moment; one that ended has written why.
-    if (missing > (hasRun ? 2 : 300)) await explainEnd(paths, feed);
+    if (isRunning) seenAt = performance.now();
+    // One that ended has written why.
+    else if (performance.now() - seenAt > (hasRun ? goneAfterMs : startsWithinMs)) await explainEnd(paths, feed);
     // Asked earlier, it would fill its log with refusals.
     if (postmaster?.status === 'ready') {
       session ??= await tryOpenSession(recoveredServer(plan)).catch((error: unknown) => {

@@ -73,13 +73,17 @@ export async function stopServer(request: StopServerRequest): Promise<void> {
   }
 }
 
+/** What is there in no time is seen at once, what takes long is asked for less often. */
+const FIRST_PAUSE_MS = 10;
+const LAST_PAUSE_MS = 100;
+
 /** Waits until a condition holds, the server dies, or the signal fires. */
 export async function until<T>(
   probe: () => Promise<T | undefined>,
-  { signal, limitMs, what, pauseMs = 100 }: { signal?: AbortSignal; limitMs: number; what: string; pauseMs?: number },
+  { signal, limitMs, what }: { signal?: AbortSignal; limitMs: number; what: string },
 ): Promise<T> {
   const giveUpAt = performance.now() + limitMs;
-  for (;;) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LAST_PAUSE_MS, pauseMs * 1.3)) {
     if (signal?.aborted) fail('CANCELLED', `waiting for ${what} was cancelled`);
     const value = await probe();
     if (value !== undefined) return value;

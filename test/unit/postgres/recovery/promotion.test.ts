@@ -14,6 +14,16 @@ test('a server that is promoted by now refuses to be promoted, which is no failu
   await requestPromotion(refusing('55000'));
 });
 
+test('a server that pauses is asked to be promoted before it is told to go on', async () => {
+  const asked: string[] = [];
+  const query = async (sql: string) => {
+    asked.push(sql);
+    return [];
+  };
+  await requestPromotion({ query });
+  assert.deepEqual(asked, ['select pg_promote(false)', 'select pg_wal_replay_resume()']);
+});
+
 test('any other refusal is one', async () => {
   await assert.rejects(requestPromotion(refusing('42501')), { code: 'RECOVERY_FAILED' });
 });
