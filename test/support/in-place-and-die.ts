@@ -45,6 +45,8 @@ const check = async () => {
   if (++counts.steps === at.step) die();
 };
 
+const guard = { check, checkEveryMs: 0 };
+
 if (action === 'restore') {
   const vault = await openFileVault({ keyFile, copies: [{ name: 'local', path: copy, offsite: false }] });
   const reader = await vault.openSnapshot(id);
@@ -53,8 +55,8 @@ if (action === 'restore') {
   };
   const rules = { exclude: [], oneFileSystem: true, cacheTags: true };
   const signal = new AbortController().signal;
-  await restoreInPlace({ reader, root, run, rules, signal, guard: { check }, onProgress });
+  await restoreInPlace({ reader, root, run, rules, signal, guard, onProgress });
   reader.close();
-} else await (action === 'confirm' ? confirmInPlace : rollbackInPlace)({ root, run, guard: { check } });
+} else await (action === 'confirm' ? confirmInPlace : rollbackInPlace)({ root, run, guard });
 process.stdout.write(`${JSON.stringify(counts)}\n`);
 process.exit(0);

@@ -1,7 +1,7 @@
 // Trees that change and are made what they were: a vault, snapshots of roots, and restores of them in place.
 
 import { mkdtempSync, rmdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,6 +9,7 @@ import {
   type ExecuteOptions,
   type InPlacePlan,
   type InPlaceResult,
+  type PlaceGuard,
   type PlanOptions,
   planInPlace,
   restoreInPlace,
@@ -87,11 +88,33 @@ export class InPlaceTrees {
     const roll = dice(seed);
     const root = await this.root(name);
     await churn(root, roll, 60);
+    await makeOneOfEach(join(root, 'each'));
     const id = await this.capture(root);
     const then = await copyTree(root, `${root}.then`);
     await churn(root, roll, 40);
+    await changeOneOfEach(join(root, 'each'));
     return { root, id, then, now: await copyTree(root, `${root}.now`) };
   }
+}
+
+/** Beside what chance does: something for every kind of change. */
+async function makeOneOfEach(directory: string): Promise<void> {
+  for (const name of ['deep/gone', 'to-file', 'created/deep']) await mkdir(join(directory, name), { recursive: true });
+  for (const name of ['replaced', 'settled', 'created/deep/file', 'created/file', 'to-file/in', 'to-directory']) {
+    await writeFile(join(directory, name), `then ${name}`);
+  }
+  await link(join(directory, 'replaced'), join(directory, 'replaced-too'));
+}
+
+async function changeOneOfEach(directory: string): Promise<void> {
+  for (const name of ['created', 'to-file', 'to-directory', 'replaced-too', 'deep']) {
+    await rm(join(directory, name), { recursive: true });
+  }
+  for (const name of ['to-directory', 'removed/deep/empty']) await mkdir(join(directory, name), { recursive: true });
+  for (const name of ['replaced', 'removed/file', 'to-file', 'to-directory/in']) {
+    await writeFile(join(directory, name), `now ${name}`);
+  }
+  await chmod(join(directory, 'settled'), 0o604);
 }
 
 /** Memory, where its file system has all that trees have (attributes of users since Linux 6.6). */
@@ -115,9 +138,10 @@ export async function namesIn(root: string): Promise<string[]> {
 }
 
 /** Throws when it is asked for the n-th time: the run is cut off there. */
-export function cutAt(at: number): { check: () => Promise<void>; readonly asked: number } {
+export function cutAt(at: number): PlaceGuard & { readonly asked: number } {
   let asked = 0;
   return {
+    checkEveryMs: 0,
     check: async () => {
       if (++asked === at) throw new Error('cut off');
     },

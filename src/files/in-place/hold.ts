@@ -10,8 +10,10 @@ import type { Home } from './place.ts';
 export interface PlaceGuard {
   /** Fencing token, written with each line of the journal; a smaller one than the journal's highest is refused. Default: that one. */
   readonly token?: number;
-  /** Asked right before every step that touches the tree or what is kept of it: throws, mostly `FENCED`, when this run may not go on. */
+  /** Asked right before steps that touch the tree or what is kept of it: throws, mostly `FENCED`, when this run may not go on. */
   readonly check?: () => Promise<void>;
+  /** How often at most `check` is asked, which may ask a store; default once a second. Lock and `lost` are asked at every step. */
+  readonly checkEveryMs?: number;
   /** Aborted, with the error to act on, once that is lost: long work between two checks ends then. */
   readonly lost?: AbortSignal;
   /** How long another holder of the lock is waited for; default 30 s: one that was killed a moment ago may still be on its way out. */
@@ -24,26 +26,34 @@ export interface Held {
   readonly lost: AbortSignal;
 }
 
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+/** No rights, marked as immutable, mounted for reading, a mount point itself. */
+const UNFIT = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 const WAIT_MS = 30_000;
+/** A million renames must not be a million questions to a store; whoever is fenced still holds the lock, so that nobody else is at the root meanwhile. */
+const CHECK_EVERY_MS = 1_000;
 
 /** Runs `work` as the only one in this root. Throws `LOCKED` when another process stays in the way, `FENCED` when the lock is lost meanwhile. */
 export async function whileHeld<T>(
   home: Home,
-  { check: also, lost: theirs, waitMs = WAIT_MS }: PlaceGuard,
+  { check: also, checkEveryMs = CHECK_EVERY_MS, lost: theirs, waitMs = WAIT_MS }: PlaceGuard,
   work: (held: Held) => Promise<T>,
 ): Promise<T> {
   const lock = await takeLock(home, waitMs);
   const unlocked = new AbortController();
   void lock.lost.then((error) => unlocked.abort(error));
   const lost = AbortSignal.any([unlocked.signal, ...(theirs === undefined ? [] : [theirs])]);
+  let askedAt = -Infinity;
   const check = async () => {
     lost.throwIfAborted();
-    await also?.();
+    if (!also || performance.now() - askedAt < checkEveryMs) return;
+    await also();
+    askedAt = performance.now();
   };
   try {
     return await work({ check, lost });
   } catch (error) {
-    throw lost.aborted ? lost.reason : error;
+    throw lost.aborted ? lost.reason : told(error, home.root);
   } finally {
     await lock.release();
   }
@@ -67,6 +77,19 @@ function named(error: HoldfastError, shown: string): HoldfastError {
   const file = path.join(shown, 'lock');
   return new HoldfastError('LOCKED', `another process${pid ? ` (${pid})` : ''} holds the lock '${file}'`, {
     details: { path: file, pid },
+    cause: error,
+  });
+}
+
+/** What the system says of a place, as what it means for a restore. */
+function told(error: unknown, root: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof HoldfastError || code === undefined) return error;
+  const hint = 'what was done stays as it is: mend it and go on, or roll back';
+  if (FULL.has(code)) return new HoldfastError('NO_SPACE', `'${root}' is full: ${message}`, { hint, cause: error });
+  if (!UNFIT.has(code)) return error;
+  return new HoldfastError('TARGET_UNFIT', `'${root}' does not let itself be changed: ${message}`, {
+    hint,
     cause: error,
   });
 }

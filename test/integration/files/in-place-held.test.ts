@@ -63,7 +63,7 @@ describe('a restore of files in place, before it touches anything', () => {
       await rename(join(root, '.holdfast'), join(trees.base, 'moved'));
       await symlink(elsewhere, join(root, '.holdfast'));
     };
-    await trees.restore(id, root, 'run', { guard: { check } });
+    await trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
     assert.ok(asked > 3);
     assert.deepEqual(await readdir(elsewhere), []);
     assert.deepEqual((await readdir(join(trees.base, 'moved/run/old'))).sort(), ['a', 'b', 'd']);
@@ -111,8 +111,7 @@ describe('a restore of files in place, before it touches anything', () => {
 
   it('lets no older attempt go on once a newer one has written', async () => {
     const { root, id } = await changed('fenced');
-    const attempt = (token: number, at = -1) =>
-      trees.restore(id, root, 'run', { guard: { token, check: cutAt(at).check } });
+    const attempt = (token: number, at = -1) => trees.restore(id, root, 'run', { guard: { ...cutAt(at), token } });
     await assert.rejects(attempt(5, 4), /cut off/);
     await assert.rejects(attempt(4), { code: 'FENCED' });
     await assert.rejects(rollbackInPlace({ root, run: 'run', guard: { token: 4 } }), { code: 'FENCED' });
@@ -125,6 +124,39 @@ describe('a restore of files in place, before it touches anything', () => {
     // Somebody without a token, at the host itself, is no older attempt.
     assert.equal((await rollbackInPlace({ root, run: 'run' })).phase, 'rolled back');
     assert.deepEqual(await namesIn(root), ['a', 'b', 'd']);
+  });
+
+  it('does not ask its guard more often than it is told, and ends at once when that is lost', async () => {
+    const { root, id } = await changed('seldom');
+    let asked = 0;
+    const check = () => Promise.resolve(void asked++);
+    await trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 600_000 } });
+    assert.equal(asked, 1);
+    const lost = AbortSignal.abort(new Error('somebody has it'));
+    await assert.rejects(rollbackInPlace({ root, run: 'run', guard: { check, lost } }), /somebody has it/);
+    assert.equal((await runsInPlace(root)).get('run')?.phase, 'exchanged');
+    await rollbackInPlace({ root, run: 'run' });
+  });
+
+  it('says of what does not let itself be changed that it is so, and goes on once it does', async () => {
+    const { root, id } = await changed('immutable');
+    execFileSync('mount', ['--bind', join(root, 'b'), join(root, 'b')]);
+    try {
+      await assert.rejects(trees.restore(id, root, 'run'), { code: 'TARGET_UNFIT', message: /mounted at/ });
+    } finally {
+      execFileSync('umount', [join(root, 'b')]);
+    }
+    let asked = 0;
+    const check = async () => {
+      if (++asked === 2) execFileSync('mount', ['--bind', join(root, 'b'), join(root, 'b')]);
+    };
+    const late = trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
+    await assert.rejects(late, { code: 'TARGET_UNFIT', message: /does not let itself be changed: EBUSY/ });
+    execFileSync('umount', [join(root, 'b')]);
+    await trees.restore(id, root, 'run');
+    assert.equal(await readFile(join(root, 'b'), 'utf8'), 'then b');
+    await rollbackInPlace({ root, run: 'run' });
+    assert.equal(await readFile(join(root, 'b'), 'utf8'), 'now b');
   });
 
   it('gives back one snapshot by one run', async () => {

@@ -76,7 +76,7 @@ describe('a restore of files in place, where something is left alone', () => {
       if (++asked === 2) await writeFile(join(root, 'x/y/late.tmp'), 'late');
     };
     const late = { code: 'TARGET_UNFIT', message: /'x\/y\/late.tmp' in it, made meanwhile, is left alone/ };
-    await assert.rejects(trees.restore(id, root, 'late', { rules, guard: { check } }), late);
+    await assert.rejects(trees.restore(id, root, 'late', { rules, guard: { check, checkEveryMs: 0 } }), late);
     await rollbackInPlace({ root, run: 'late' });
     assert.deepEqual(await readdir(join(root, 'x/y')), ['a', 'late.tmp']);
     await rm(join(root, 'x/y/late.tmp'));
@@ -168,7 +168,7 @@ describe('a restore of files in place, where something is left alone', () => {
       await rename(join(root, 'x'), join(root, 'was-x'));
       await symlink(outside, join(root, 'x'));
     };
-    const meanwhile = trees.restore(id, root, 'two', { guard: { check }, selection });
+    const meanwhile = trees.restore(id, root, 'two', { guard: { check, checkEveryMs: 0 }, selection });
     await assert.rejects(meanwhile, { code: 'TARGET_UNFIT', message: /x' is no directory/ });
     assert.ok(isStaged);
     assert.deepEqual(await namesIn(outside), ['y', 'y/precious']);

@@ -161,7 +161,7 @@ describe('what others write after a restore of files in place', () => {
       await write(root, ['a', 'b.new'], 'since');
       await rename(join(root, 'b.new'), join(root, 'b'));
     };
-    await trees.restore(id, root, 'run', { guard: { check } });
+    await trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
     assert.ok(isOver);
     assert.deepEqual(await contents(join(root, '.holdfast/run/old')).then((all) => all.sort()), [
       'now c',
