@@ -70,6 +70,8 @@ class Comparison {
   /** What is created or replaced takes what is below it along. */
   #covering: Subtree | undefined;
   #held: { readonly path: string; readonly why: Hold; readonly isWanted: boolean } | undefined;
+  /** First names of files with several that are left alone: the others are links to what does not come in. */
+  readonly #leftAlone = new Map<string, Hold>();
 
   constructor(options: ChangesOptions, groups: LinkGroups, mounts: Mounts, device: bigint | undefined) {
     this.#options = options;
@@ -145,6 +147,7 @@ class Comparison {
   #leave(path: string, entry: TreeEntry | undefined, why: Hold): true {
     if (entry && why === 'mount') this.#refuseMount(path, belowTop(this.#held?.path ?? path, this.#options.top));
     if (entry && this.#options.takes(entry)) this.#options.onLeftAlone?.(path, why);
+    if (this.#groups.changed.has(path)) this.#leftAlone.set(path, why);
     this.#removed.stay();
     return true;
   }
@@ -199,6 +202,11 @@ class Comparison {
     const base = { path: belowTop(path, top), type, aspects: [], amount: { entries: 1, bytes: sizeBytes } } as const;
     // A root that is not there is made before anything else.
     if (!found && path === top) return takes(entry) ? { ...base, kind: 'settle', aspects: ['time'] } : undefined;
+    const leftAlone = type === 'hardlink' ? this.#leftAlone.get(entry.linkTarget ?? '') : undefined;
+    if (leftAlone !== undefined) {
+      this.#options.onLeftAlone?.(path, leftAlone);
+      return undefined;
+    }
     if (!found) return created(base, entry);
     if (!takes(entry)) return this.#requireWay(path, found);
     const isChanged = this.#groups.changed.get(type === 'hardlink' ? (entry.linkTarget ?? '') : path);

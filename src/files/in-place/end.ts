@@ -47,7 +47,7 @@ async function ended(options: EndOptions, end: End): Promise<EndResult> {
       if (!place) return unknownRun(root, run);
       try {
         const journal = await RunJournal.open(place);
-        journal.writeAs(guard.token, run);
+        journal.writeAs(guard.token, run, held.check);
         await end(place, journal, held);
         await clear(place, journal, held);
         return resultOf(place, journal);
@@ -68,7 +68,6 @@ function unknownRun(root: string, run: string): never {
 
 async function rollBack(place: RunPlace, journal: RunJournal, held: Held): Promise<void> {
   if (journal.phase.startsWith('confirm')) refuse(place, journal, 'what was there before is gone');
-  await held.check();
   await journal.step('rollback', async () => {
     const lacking = new Telling<Lacking>();
     if (journal.hasBegun('exchange')) await undo(place, journal, held, lacking);
@@ -105,7 +104,6 @@ async function confirm(place: RunPlace, journal: RunJournal, held: Held): Promis
   if (phase.startsWith('roll')) refuse(place, journal, 'there is nothing to confirm');
   if (phase !== 'exchanged' && !phase.startsWith('confirm')) refuse(place, journal, 'it has to be done first');
   await requireNoMount(place);
-  await held.check();
   // From here on there is no way back: that it was asked for is on the disk before anything is removed.
   await journal.step('confirm', () => Promise.resolve({ lacking: NOTHING }));
 }

@@ -31,6 +31,7 @@ export type Phase =
 export class RunJournal {
   readonly #file: string;
   #token = 0;
+  #check: () => Promise<void> = () => Promise.resolve();
   #lines: JournalLine[];
 
   private constructor(file: string, lines: JournalLine[]) {
@@ -52,12 +53,13 @@ export class RunJournal {
     );
   }
 
-  /** What is written from now on is written with this token. Throws `FENCED` when a larger one has written already. */
-  writeAs(token: number | undefined, run: string): void {
+  /** What is written from now on is written with this token, after `check` was asked. Throws `FENCED` when a larger one has written already. */
+  writeAs(token: number | undefined, run: string, check: () => Promise<void>): void {
     const highest = this.highestToken;
     if (token !== undefined && token < highest)
       fail('FENCED', `a newer attempt has written into the journal of '${run}'`);
     this.#token = token ?? highest;
+    this.#check = check;
   }
 
   get highestToken(): number {
@@ -101,6 +103,7 @@ export class RunJournal {
   }
 
   async #append(step: Step, state: JournalLine['state'], data: Data | undefined): Promise<void> {
+    await this.#check();
     const line = { at: new Date().toISOString(), token: this.#token, step, state, ...(data && { data }) };
     await appendLine(this.#file, JSON.stringify(line));
     this.#lines = [...this.#lines, line];

@@ -118,14 +118,25 @@ async function* ownedHere(entries: AsyncIterable<TreeEntry>, owners: Owners): As
   }
 }
 
-/** Of a file that is there: no link is followed, and nobody waits for the other end of a pipe. */
+/** Of a file that is there: no link is followed, and nobody waits for the other end of a pipe. What went away has none that anything could be equal to. */
 export async function sha256Of(place: string | Buffer): Promise<string> {
   const hash = createHash('sha256');
-  const handle = openStraight(place, READ);
+  const handle = opened(place);
+  if (handle === undefined) return '';
   try {
     await pipeline(createReadStream('', { fd: handle, autoClose: false }), hash);
   } finally {
     closeSync(handle);
   }
   return hash.digest('hex');
+}
+
+function opened(place: string | Buffer): number | undefined {
+  try {
+    return openStraight(place, READ);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
 }

@@ -99,7 +99,7 @@ class Restore {
     const { run, guard, reader } = this.#options;
     const snapshot = reader.snapshot.id;
     requireOpen(journal, this.#place);
-    journal.writeAs(guard?.token, run);
+    journal.writeAs(guard?.token, run, this.#held.check);
     await this.#check();
     await journal.step('list', async () => ({ ...(await this.#list()), snapshot }), { snapshot });
     const listed = journal.dataOf('list') as unknown as ListData & { readonly snapshot: string };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { confirmInPlace, rollbackInPlace } from '../../../src/files/index.ts';
@@ -200,15 +200,23 @@ describe('a restore of files in place, where something is left alone', () => {
 
   it('tells what is wanted and stays away because a rule leaves out what has its name today', async () => {
     const root = await made('shadowed', ['small', 'cache/data', 'cache/deep/data']);
+    await link(join(root, 'small'), join(root, 'small-too'));
     const id = await trees.capture(root);
+    await rm(join(root, 'small-too'));
     await writeFile(join(root, 'small'), Buffer.alloc(5000));
     await writeFile(join(root, 'cache/CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55');
     await writeFile(join(root, 'cache/data'), 'of today');
     const rules = { ...everything, largestBytes: 4999 };
     const { leftAlone, warnings } = await trees.restore(id, root, 'run', { rules });
     const told = leftAlone.first.map(({ path, why }) => `${path.slice(root.length)} ${why}`);
-    assert.deepEqual(told, ['cache/data cache', 'cache/deep cache', 'cache/deep/data cache', 'small too large']);
-    assert.match(warnings.join('\n'), /4 names are left alone/);
+    assert.deepEqual(told, [
+      'cache/data cache',
+      'cache/deep cache',
+      'cache/deep/data cache',
+      'small too large',
+      'small-too too large',
+    ]);
+    assert.match(warnings.join('\n'), /5 names are left alone/);
     assert.equal((await stat(join(root, 'small'))).size, 5000);
     assert.equal(await readFile(join(root, 'cache/data'), 'utf8'), 'of today');
   });
