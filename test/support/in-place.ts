@@ -1,6 +1,6 @@
 // Trees that change and are made what they were: a vault, snapshots of roots, and restores of them in place.
 
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,6 +135,19 @@ function treesDirectory(): string {
 export async function namesIn(root: string): Promise<string[]> {
   const all = await readdir(root, { recursive: true });
   return all.filter((name) => name !== '.holdfast' && !name.startsWith('.holdfast/')).sort();
+}
+
+/** Does something once, right before the exchange of a run begins. */
+export function onceStaged(root: string, run: string, act: () => void | Promise<void>): PlaceGuard {
+  let isOver = false;
+  return {
+    checkEveryMs: 0,
+    check: async () => {
+      if (isOver || !existsSync(join(root, '.holdfast', run, 'exchange.jsonl'))) return;
+      isOver = true;
+      await act();
+    },
+  };
 }
 
 /** Throws when it is asked for the n-th time: the run is cut off there. */

@@ -12,7 +12,7 @@ import { type Home, openHome } from '../../../src/files/in-place/place.ts';
 import { rollbackInPlace, runsInPlace } from '../../../src/files/index.ts';
 import type { SnapshotId } from '../../../src/vault/index.ts';
 import { copyTree, differences } from '../../support/file-trees.ts';
-import { cutAt, InPlaceTrees, namesIn } from '../../support/in-place.ts';
+import { cutAt, InPlaceTrees, namesIn, onceStaged } from '../../support/in-place.ts';
 
 describe('a restore of files in place, before it touches anything', () => {
   let trees: InPlaceTrees;
@@ -146,13 +146,14 @@ describe('a restore of files in place, before it touches anything', () => {
     } finally {
       execFileSync('umount', [join(root, 'b')]);
     }
-    let asked = 0;
-    const check = async () => {
-      if (++asked === 2) execFileSync('mount', ['--bind', join(root, 'b'), join(root, 'b')]);
-    };
-    const late = trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
-    await assert.rejects(late, { code: 'TARGET_UNFIT', message: /does not let itself be changed: EBUSY/ });
-    execFileSync('umount', [join(root, 'b')]);
+    const mount = () => void execFileSync('mount', ['--bind', join(root, 'b'), join(root, 'b')]);
+    const guard = onceStaged(root, 'run', mount);
+    const late = trees.restore(id, root, 'run', { guard });
+    try {
+      await assert.rejects(late, { code: 'TARGET_UNFIT', message: /does not let itself be changed: EBUSY/ });
+    } finally {
+      execFileSync('umount', [join(root, 'b')]);
+    }
     await trees.restore(id, root, 'run');
     assert.equal(await readFile(join(root, 'b'), 'utf8'), 'then b');
     await rollbackInPlace({ root, run: 'run' });
@@ -162,7 +163,8 @@ describe('a restore of files in place, before it touches anything', () => {
   it('gives back one snapshot by one run', async () => {
     const { root, id } = await changed('same-run');
     const other = await trees.capture(root);
-    await assert.rejects(trees.restore(id, root, 'run', { guard: cutAt(3) }), /cut off/);
+    const guard = onceStaged(root, 'run', () => Promise.reject(new Error('cut off')));
+    await assert.rejects(trees.restore(id, root, 'run', { guard }), /cut off/);
     await assert.rejects(trees.restore(other, root, 'run'), { code: 'PLAN_CHANGED', message: new RegExp(id) });
     await rollbackInPlace({ root, run: 'run' });
   });

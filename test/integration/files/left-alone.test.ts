@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { confirmInPlace, rollbackInPlace } from '../../../src/files/index.ts';
 import { copyTree, differences } from '../../support/file-trees.ts';
-import { everything, InPlaceTrees, namesIn } from '../../support/in-place.ts';
+import { everything, InPlaceTrees, namesIn, onceStaged } from '../../support/in-place.ts';
 
 describe('a restore of files in place, where something is left alone', () => {
   let trees: InPlaceTrees;
@@ -71,12 +71,9 @@ describe('a restore of files in place, where something is left alone', () => {
       assert.equal(await readFile(join(root, 'x/disk/precious'), 'utf8'), 'x');
     });
     await rm(join(root, 'x/y/b.tmp'));
-    let asked = 0;
-    const check = async () => {
-      if (++asked === 2) await writeFile(join(root, 'x/y/late.tmp'), 'late');
-    };
+    const guard = onceStaged(root, 'late', () => writeFile(join(root, 'x/y/late.tmp'), 'late'));
     const late = { code: 'TARGET_UNFIT', message: /'x\/y\/late.tmp' in it, made meanwhile, is left alone/ };
-    await assert.rejects(trees.restore(id, root, 'late', { rules, guard: { check, checkEveryMs: 0 } }), late);
+    await assert.rejects(trees.restore(id, root, 'late', { rules, guard }), late);
     await rollbackInPlace({ root, run: 'late' });
     assert.deepEqual(await readdir(join(root, 'x/y')), ['a', 'late.tmp']);
     await rm(join(root, 'x/y/late.tmp'));
@@ -158,17 +155,12 @@ describe('a restore of files in place, where something is left alone', () => {
     await rm(join(root, 'x'));
     await add(root, ['x/y/']);
     let isStaged = false;
-    const check = async () => {
-      if (isStaged) return;
-      isStaged = await stat(join(root, '.holdfast/two/brought.jsonl')).then(
-        () => true,
-        () => false,
-      );
-      if (!isStaged) return;
+    const guard = onceStaged(root, 'two', async () => {
+      isStaged = true;
       await rename(join(root, 'x'), join(root, 'was-x'));
       await symlink(outside, join(root, 'x'));
-    };
-    const meanwhile = trees.restore(id, root, 'two', { guard: { check, checkEveryMs: 0 }, selection });
+    });
+    const meanwhile = trees.restore(id, root, 'two', { guard, selection });
     await assert.rejects(meanwhile, { code: 'TARGET_UNFIT', message: /x' is no directory/ });
     assert.ok(isStaged);
     assert.deepEqual(await namesIn(outside), ['y', 'y/precious']);
