@@ -99,7 +99,7 @@ async function undo(place: RunPlace, journal: RunJournal, held: Held, lacking: T
   await syncFileSystemOf(rootHandle);
 }
 
-async function confirm(place: RunPlace, journal: RunJournal, held: Held): Promise<void> {
+async function confirm(place: RunPlace, journal: RunJournal): Promise<void> {
   const { phase } = journal;
   if (phase.startsWith('roll')) refuse(place, journal, 'there is nothing to confirm');
   if (phase !== 'exchanged' && !phase.startsWith('confirm')) refuse(place, journal, 'it has to be done first');
