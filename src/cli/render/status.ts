@@ -14,7 +14,7 @@ export function renderStatus(result: Result, now: Date): string[] {
   const rows = table([head, ...components.map((component) => row(component, zone, now))]);
   const lines: string[] = [rows[0] ?? ''];
   for (const [index, component] of components.entries()) {
-    lines.push(rows[index + 1] ?? '', ...disasterLine(component), ...findings(component));
+    lines.push(rows[index + 1] ?? '', ...disasterLine(component), ...mirrorLine(component), ...findings(component));
   }
   lines.push(...copyNotes(components, result.copies ?? []));
   for (const { severity, message, hint } of result.findings ?? [])
@@ -53,6 +53,12 @@ function row(status: ComponentStatus, zone: string, now: Date): string[] {
 function disasterLine({ rpo }: ComponentStatus): string[] {
   const told = (rpo.disasters ?? []).filter(({ database, survivors }) => database === 'lost' || survivors.length === 0);
   return told.length < 2 ? [] : [`    would be lost now: ${told.map(disasterText).join(' · ')}`];
+}
+
+/** Of one that is whole: what is wrong with another is a finding. */
+function mirrorLine({ mirror }: ComponentStatus): string[] {
+  if (mirror?.state !== 'complete' || mirror.behindSeconds === undefined) return [];
+  return [`    mirror ${mirror.to} is ${describeSeconds(mirror.behindSeconds)} behind`];
 }
 
 function disasterText({ kind, lost, database, survivors, nowSeconds }: Disaster): string {

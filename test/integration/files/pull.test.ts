@@ -1,16 +1,20 @@
 // A host without a worker over a real SSH server: what is captured here is what is there, and a pull that was not whole is no snapshot.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { capturePulled, type FilesDetails, type RemoteHost, restoreBeside } from '../../../src/files/index.ts';
-import { setAttribute } from '../../../src/system/index.ts';
+import { uncovered, uncoveredAttributes } from '../../../src/files/pull/fake-super.ts';
+import { foundOf, lstatOf } from '../../../src/files/scan/walk.ts';
+import { removeAttribute, setAttribute } from '../../../src/system/index.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { wholeFile } from '../../support/components.ts';
 import { differences, isRoot, makeAwkwardTree } from '../../support/file-trees.ts';
 import { testSshServer } from '../../support/ssh-server.ts';
 import { snapshotId, type TestVault, testVault } from '../../support/vault.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const component = 'files/elsewhere';
 const ssh = await testSshServer(wholeFile);
@@ -45,16 +49,22 @@ describe('a host that is pulled', () => {
     await test[Symbol.asyncDispose]();
   });
 
-  const capture = (changes: { remote?: Partial<RemoteHost>; roots?: string[] } = {}): Promise<SnapshotOnCopies> =>
+  const capture = (
+    changes: { remote?: Partial<RemoteHost>; roots?: string[]; bytesPerSecond?: number; signal?: AbortSignal } = {},
+  ): Promise<SnapshotOnCopies> =>
     capturePulled({
       vault: test.vault,
       source: {
         roots: changes.roots ?? [source, path.join(ssh.directory, 'one-file')],
         rules: { exclude: ['*.tmp'], oneFileSystem: true, cacheTags: true },
       },
-      pull: { remote: { ...ssh.remote, ...changes.remote }, directory: here('pulled') },
+      pull: {
+        remote: { ...ssh.remote, ...changes.remote },
+        directory: here('pulled'),
+        ...(changes.bytesPerSecond && { bytesPerSecond: changes.bytesPerSecond }),
+      },
       request: { snapshotId: snapshotId(number++), component, class: 'files', host: 'here' },
-      signal: AbortSignal.timeout(600_000),
+      signal: changes.signal ?? AbortSignal.timeout(600_000),
     });
   const giveBack = async ({ id }: SnapshotOnCopies) => {
     const directory = here(`back-${id}`);
@@ -135,6 +145,34 @@ describe('a host that is pulled', () => {
     const open = here('open-key');
     await writeFile(open, await readFile(ssh.remote.keyFile), { mode: 0o644 });
     await assert.rejects(capture({ remote: { keyFile: open } }), { code: 'TARGET_UNFIT', message: /others may read/ });
+  });
+
+  it('goes on after it was cut off in the middle of a file', async () => {
+    await writeFile(at('large-now'), randomBytes(3 * 1024 * 1024));
+    const count = (await test.vault.listSnapshots(component)).length;
+    const stopped = new AbortController();
+    const running = capture({ bytesPerSecond: 256 * 1024, signal: stopped.signal });
+    const partial = here('pulled', 'tree', source);
+    // rsync writes under a passing name until a file is whole.
+    await waitFor('the file to be on its way', async () =>
+      (await readdir(partial)).some((name) => name.startsWith('.large-now.')),
+    );
+    stopped.abort();
+    await assert.rejects(running, { code: 'CANCELLED' });
+    assert.equal((await test.vault.listSnapshots(component)).length, count);
+    const taken = await capture();
+    assert.deepEqual(await differences(source, path.join(await giveBack(taken), source)), []);
+  });
+
+  it('takes no attribute that rsync does not write for what an entry is', () => {
+    const place = path.join(here('pulled', 'tree'), source, 'plain/came');
+    const found = foundOf('plain/came', place, lstatOf(place));
+    assert.deepEqual(uncovered(found, place).type, 'file');
+    setAttribute(place, 'user.rsync.%stat', Buffer.from('1006ab 0,0 0:0'));
+    assert.throws(() => uncovered(found, place), { code: 'BACKUP_INVALID' });
+    removeAttribute(place, 'user.rsync.%stat');
+    const list = { 'user.rsync.%aacl': Buffer.from('short').toString('base64') };
+    assert.throws(() => uncoveredAttributes(list, 0o644), { code: 'BACKUP_INVALID' });
   });
 
   it('does not begin again what a second one is pulling', async () => {

@@ -64,6 +64,32 @@ files:
     });
   });
 
+  test('of files elsewhere says how they are reached, and where a mirror is kept', () => {
+    const text = `${minimal}
+files:
+  www:
+    host: db1
+    roots: [/srv/www]
+    pull: { ssh: backup@www1, keyFile: pull.key, knownHosts: /etc/known, rsync: sudo rsync }
+  uploads:
+    host: db1
+    roots: [/srv/uploads]
+    mirror: { ssh: "m@[::1]", port: 2222, directory: /srv/m, keyFile: m.key, knownHosts: known, rate: 1MB/s, behind: 6h }
+`;
+    const { www, uploads } = parseConfiguration(text, FILE).files;
+    assert.deepEqual(www?.pull, {
+      ...{ ssh: 'backup@www1', keyFile: '/etc/holdfast/pull.key', knownHosts: '/etc/known', rsync: 'sudo rsync' },
+      silenceSeconds: 120,
+    });
+    assert.deepEqual(uploads?.mirror, {
+      ...{ directory: '/srv/m', exclude: [], bytesPerSecond: 1_000_000, maxDelete: 1000, behindSeconds: 6 * 3600 },
+      remote: {
+        ...{ ssh: 'm@[::1]', port: 2222, keyFile: '/etc/holdfast/m.key', knownHosts: '/etc/holdfast/known' },
+        silenceSeconds: 120,
+      },
+    });
+  });
+
   test('of a bucket gets its own defaults: path style with an endpoint, TLS 1.3', () => {
     const text = changed(
       '{ file: copies/local, site: home }',

@@ -299,3 +299,48 @@ describe('a bad file', () => {
     assert.match(problemsOf(`${minimal}approval: *nothing\n`)[0] ?? '', /^10:11: this alias refers to nothing$/);
   });
 });
+
+describe('files that are elsewhere', () => {
+  const problems = (more: string, roots = '[/srv/uploads]') =>
+    problemsOf(`${minimal}\nfiles: { uploads: { host: db1, roots: ${roots}, ${more} } }\n`).join('\n');
+  const key = 'keyFile: k, knownHosts: h';
+
+  for (const [what, more, expected, roots] of [
+    [
+      'an address that is an option',
+      `pull: { ssh: "-oProxyCommand=x@h", ${key} }`,
+      /expected a user and a host, such as/,
+    ],
+    ['an address without a user', `pull: { ssh: www1, ${key} }`, /expected a user and a host, such as/],
+    ['a pull without a key', 'pull: { ssh: b@h, knownHosts: h }', /pull\.keyFile, missing/],
+    [
+      'a pull of everything',
+      `pull: { ssh: b@h, ${key} }`,
+      /expected directories below the root of the other host/,
+      '[/]',
+    ],
+    [
+      'a mirror behind SSH without a key',
+      'mirror: { ssh: b@h, directory: /m }',
+      /expected 'keyFile' and 'knownHosts' beside 'ssh'/,
+    ],
+    ['a key without SSH', 'mirror: { directory: /m, keyFile: k }', /expected 'ssh' beside it/],
+    [
+      'a mirror inside of a root',
+      'mirror: { directory: /srv/uploads/m }',
+      /expected a directory that is in no root, and has none in it/,
+    ],
+    [
+      'a root inside of a mirror',
+      'mirror: { directory: /srv }',
+      /expected a directory that is in no root, and has none in it/,
+    ],
+    [
+      'a mirror of what is pulled',
+      `pull: { ssh: b@h, ${key} }, mirror: { directory: /m }`,
+      /expected 'pull' or 'mirror', not both/,
+    ],
+  ] as const) {
+    test(`are refused with ${what}`, () => assert.match(problems(more, roots), expected));
+  }
+});
