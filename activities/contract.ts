@@ -2,6 +2,7 @@
 
 import type { ComponentId } from '../src/domain/component.ts';
 import type { ComponentStatus, LogOutage, SnapshotSummary } from '../src/domain/component-report.ts';
+import type { ConfigurationDiffReport, ConfigurationDiffRequest } from '../src/domain/configuration-diff.ts';
 import type { CopiesReport } from '../src/domain/copies-report.ts';
 import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '../src/domain/files-history.ts';
 import type { FilesPlan, FilesRestored, WrittenFiles } from '../src/domain/files-restore.ts';
@@ -22,7 +23,13 @@ import type { PartPlan, PartResult, RowSum } from '../src/domain/part.ts';
 import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { RedisGiven, RedisPlan } from '../src/domain/redis-restore.ts';
 import type { HeldLocks, MarkReport, RetentionPlan, SweepReport } from '../src/domain/retention-report.ts';
-import type { PointResult, RecoveryCheck, RestoreResult, StoppedServer } from '../src/domain/run-data.ts';
+import type {
+  PointResult,
+  PushedHistory,
+  RecoveryCheck,
+  RestoreResult,
+  StoppedServer,
+} from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
 import type { SlotPressure } from '../src/domain/slot-pressure.ts';
 import type { DumpedDatabase } from '../src/postgres/logical/types.ts';
@@ -286,6 +293,16 @@ export interface FilesActivities {
   undoFiles(request: RunOnHost): Promise<void>;
 }
 
+export interface CapturedConfiguration extends CapturedFiles {
+  /** How bringing the history to the remote ended; absent without one. */
+  readonly push?: PushedHistory;
+}
+
+export interface ConfigurationActivities {
+  /** Commands, scan, reading, redaction, commit in Git and in the vault, then the push. Throws `FILES_ROOT`, `LOCKED`, `PROGRAM_MISSING`, `BACKUP_INVALID`. */
+  captureConfiguration(request: SnapshotRequest): Promise<CapturedConfiguration>;
+}
+
 export interface RedisActivities {
   /** Receives an RDB, judges it on its way, and commits it. Throws the `REDIS_…` errors, `BACKUP_INVALID`; nothing is committed then. */
   captureRedis(request: SnapshotRequest): Promise<CapturedFiles>;
@@ -349,12 +366,14 @@ export interface HostActivities {
   findFiles(request: FindFilesRequest): Promise<FilesFound>;
   /** Reads two trees, or one and the disk. */
   diffFiles(request: DiffFilesRequest): Promise<FilesDiff>;
+  askConfigurationDiff(request: ConfigurationDiffRequest): Promise<ConfigurationDiffReport>;
 }
 
 /** Everything that runs on the queues of a host. */
 export type AllHostActivities = PostgresActivities &
   RedisActivities &
   FilesActivities &
+  ConfigurationActivities &
   EndActivities &
   VaultActivities &
   HostActivities;

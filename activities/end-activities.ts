@@ -14,6 +14,7 @@ const ends: Readonly<Record<ComponentSettings['kind'], { readonly rollback: End;
   database: { rollback: rollbackDatabase, confirm: confirmDatabase },
   redis: { rollback: endRedisBack, confirm: endRedisConfirmed },
   files: { rollback: endFilesBack, confirm: endFilesConfirmed },
+  configuration: { rollback: endFilesBack, confirm: endFilesConfirmed },
 };
 
 export function createEndActivities(services: HostServices): EndActivities {

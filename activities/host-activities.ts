@@ -22,6 +22,8 @@ export function createHostActivities({ frame, service }: HostServices): HostActi
         report({ note: `${request.one} beside ${request.other}` });
         return await (await service()).diffFiles(request, { signal });
       }),
+    askConfigurationDiff: (request) =>
+      runActivity(frame, async ({ signal }) => await (await service()).configurationDiff(request, signal)),
     checkComponent: ({ component }) =>
       runActivity(frame, async ({ signal, report }) => {
         report({ note: `${component}, end to end` });

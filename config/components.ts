@@ -6,8 +6,8 @@ import type { ComponentSettings, Configuration } from './types.ts';
 
 /** In the order of kinds, then of the file. */
 export function componentsOf(configuration: Configuration): readonly ComponentSettings[] {
-  const { database, redis, files } = configuration;
-  return [database, redis, files].flatMap((kind): ComponentSettings[] => Object.values(kind));
+  const { database, redis, files, configuration: ofHosts } = configuration;
+  return [database, redis, files, ofHosts].flatMap((kind): ComponentSettings[] => Object.values(kind));
 }
 
 /** Throws `UNKNOWN_COMPONENT`. */

@@ -14,7 +14,7 @@ export interface CrossProblem {
 type Tree = Readonly<Record<string, unknown>>;
 
 /** Keys of the file that hold components. */
-const kinds = ['database', 'redis', 'files'] as const;
+const kinds = ['database', 'redis', 'files', 'configuration'] as const;
 
 /** Works on the file as it is, also when other places are wrong, so that all problems are told at once. */
 export function crossCheck(file: unknown): CrossProblem[] {
@@ -27,6 +27,7 @@ export function crossCheck(file: unknown): CrossProblem[] {
     ...checkDatabases(root),
     ...checkRedis(root),
     ...checkFiles(root),
+    ...checkHostConfigurations(root),
     ...checkProtected(root),
   ];
 }
@@ -257,6 +258,20 @@ function overlaps(root: unknown, directory: unknown): boolean {
   if (typeof root !== 'string' || typeof directory !== 'string') return false;
   const [one, other] = [root, directory].map((each) => `${each.replace(/\/+$/, '')}/`) as [string, string];
   return one.startsWith(other) || other.startsWith(one);
+}
+
+function checkHostConfigurations(root: Tree): CrossProblem[] {
+  return entries(root.configuration).flatMap(([name, settings]) => {
+    const path = ['configuration', name];
+    const commands = entries(settings.commands).flatMap(([key, command]) =>
+      checkOneOf([...path, 'commands', key], command, ['run', 'shell']),
+    );
+    const remote = tree(tree(settings.git).remote);
+    const isHttp = typeof remote.url !== 'string' || remote.url.startsWith('http');
+    if (remote.password === undefined || isHttp) return commands;
+    const message = "expected an address that begins with 'https://': no other remote asks for a password";
+    return [...commands, { path: [...path, 'git', 'remote', 'password'], about: 'key' as const, message }];
+  });
 }
 
 /** What lies in two roots would be captured twice. */

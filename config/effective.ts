@@ -10,10 +10,13 @@ import { parseSize } from '../src/domain/size.ts';
 import { absoluteReference } from './references.ts';
 import type { ConfigurationFile } from './schema.ts';
 import type {
+  CommandSettings,
   Configuration,
   CopySettings,
   DatabaseSettings,
   FilesSettings,
+  GitRemoteSettings,
+  HostConfigurationSettings,
   HostSettings,
   KeySettings,
   KmsSettings,
@@ -36,6 +39,7 @@ type FileCopy = ConfigurationFile['vault']['copies'][string];
 type FileDatabase = ConfigurationFile['database'][string];
 type FileRedis = ConfigurationFile['redis'][string];
 type FileFiles = ConfigurationFile['files'][string];
+type FileHostConfiguration = ConfigurationFile['configuration'][string];
 type FileService = NonNullable<FileDatabase['service']>;
 
 /** `file`: absolute path of the configuration file. */
@@ -58,6 +62,7 @@ export function makeEffective(content: ConfigurationFile, file: string): Configu
     database: mapEntries(content.database, (key, database) => effectiveDatabase(key, database, directory)),
     redis: mapEntries(content.redis, (key, redis) => effectiveRedis(key, redis, directory)),
     files: mapEntries(content.files, (key, files) => effectiveFiles(key, files, directory)),
+    configuration: mapEntries(content.configuration, (key, each) => effectiveHostConfiguration(key, each, directory)),
     retention: effectiveRetention(content.retention),
     ...(content.verify && { verify: effectiveVerify(content.verify) }),
     approval: { restoreInPlace: approval.restoreInPlace, withinSeconds: parseDuration(approval.within) },
@@ -219,6 +224,58 @@ function effectiveMirror(mirror: NonNullable<FileFiles['mirror']>, directory: st
     remote: there && effectiveRemote(there, directory),
     bytesPerSecond: rate && parseBandwidth(rate),
     behindSeconds: parseDuration(behind),
+  });
+}
+
+function effectiveHostConfiguration(
+  name: string,
+  settings: FileHostConfiguration,
+  directory: string,
+): HostConfigurationSettings {
+  const { host, paths, exclude, commands, redact, withhold, git, backup, keep, objective } = settings;
+  return defined<HostConfigurationSettings>({
+    kind: 'configuration',
+    id: componentId('configuration', name),
+    name,
+    host,
+    paths: paths.map((each) => path.resolve(each)),
+    rules: { exclude, oneFileSystem: true, cacheTags: true },
+    commands: Object.entries(commands).map(([key, command]) => effectiveCommand(key, command, directory)),
+    redact: redact.map((rule) => defined<HostConfigurationSettings['redact'][number]>(rule)),
+    withhold,
+    largestTextBytes: parseSize(git.largest),
+    remote: git.remote && effectiveGitRemote(git.remote, directory),
+    backup: defined(backup),
+    keep: keep && { classes: { configuration: effectiveRules(keep) } },
+    objective: effectiveObjective(objective),
+  });
+}
+
+function effectiveCommand(
+  name: string,
+  { run, shell, timeout, largest, env, runAs }: FileHostConfiguration['commands'][string],
+  directory: string,
+): CommandSettings {
+  return defined<CommandSettings>({
+    name,
+    argv: run ?? ['/bin/sh', '-c', shell],
+    timeoutSeconds: parseDuration(timeout),
+    largestBytes: parseSize(largest),
+    env: mapValues(env, (reference) => absoluteReference(reference, directory)),
+    runAs,
+  });
+}
+
+function effectiveGitRemote(
+  { password, sshKey, knownHosts, timeout, ...rest }: NonNullable<FileHostConfiguration['git']['remote']>,
+  directory: string,
+): GitRemoteSettings {
+  return defined<GitRemoteSettings>({
+    ...rest,
+    password: password && absoluteReference(password, directory),
+    sshKey: absolute(sshKey, directory),
+    knownHosts: absolute(knownHosts, directory),
+    timeoutSeconds: parseDuration(timeout),
   });
 }
 

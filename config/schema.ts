@@ -2,6 +2,7 @@
 
 import type { z } from 'zod';
 import { zoneOffsetMs } from '../src/domain/moment.ts';
+import { configuration } from './schema/configuration.ts';
 import { database } from './schema/database.ts';
 import { host, site, temporal } from './schema/estate.ts';
 import { files } from './schema/files.ts';
@@ -30,6 +31,9 @@ export const schema = mapping({
   files: named(files, 'trees of files')
     .default({})
     .describe('Trees of files, by name; `files/NAME` on the command line.'),
+  configuration: named(configuration, 'configurations')
+    .default({})
+    .describe('Configuration of hosts, by name; `configuration/NAME` on the command line.'),
   retention: retention.prefault({}).describe('How what `keep` does not keep is deleted.'),
   verify: verify
     .optional()

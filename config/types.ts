@@ -24,6 +24,8 @@ export interface Configuration {
   readonly redis: Readonly<Record<string, RedisSettings>>;
   /** By name; the id is `files/<name>`. */
   readonly files: Readonly<Record<string, FilesSettings>>;
+  /** By name; the id is `configuration/<name>`. */
+  readonly configuration: Readonly<Record<string, HostConfigurationSettings>>;
   readonly retention: RetentionSettings;
   /** Absent: only by command. */
   readonly verify?: VerifySettings;
@@ -134,7 +136,7 @@ export interface ReadingSettings {
 }
 
 /** One protected thing, whatever its kind; `componentsOf` lists all. */
-export type ComponentSettings = DatabaseSettings | RedisSettings | FilesSettings;
+export type ComponentSettings = DatabaseSettings | RedisSettings | FilesSettings | HostConfigurationSettings;
 
 /** What every component has. */
 interface AnyComponent {
@@ -211,6 +213,46 @@ export interface FilesRules {
   readonly cacheTags: boolean;
   /** Default no limit. */
   readonly largestBytes?: number;
+}
+
+/** Files of a host and outputs of commands, with their history in Git. */
+export interface HostConfigurationSettings extends AnyComponent {
+  readonly kind: 'configuration';
+  /** Absolute; those with `*`, `?` or `[` are patterns. */
+  readonly paths: readonly string[];
+  readonly rules: FilesRules;
+  readonly commands: readonly CommandSettings[];
+  readonly redact: readonly RedactionSettings[];
+  /** Lines of a gitignore file, of whole paths. */
+  readonly withhold: readonly string[];
+  readonly largestTextBytes: number;
+  readonly remote?: GitRemoteSettings;
+  readonly backup: Readonly<Partial<Record<'snapshot', string>>>;
+}
+
+export interface CommandSettings {
+  readonly name: string;
+  readonly argv: readonly [string, ...string[]];
+  readonly timeoutSeconds: number;
+  readonly largestBytes: number;
+  readonly env: Readonly<Record<string, SecretReference>>;
+  readonly runAs?: string;
+}
+
+export interface RedactionSettings {
+  readonly pattern: string;
+  readonly files?: readonly string[];
+  readonly kind: string;
+}
+
+export interface GitRemoteSettings {
+  readonly url: string;
+  readonly branch: string;
+  readonly user?: string;
+  readonly password?: SecretReference;
+  readonly sshKey?: string;
+  readonly knownHosts?: string;
+  readonly timeoutSeconds: number;
 }
 
 /** Commands around a snapshot, as words. */

@@ -1,7 +1,8 @@
 // What a configuration may say but a careful person would not: told, never refused.
 
 import { openPermissionsWarning } from './references.ts';
-import type { Configuration, CopySettings, KeySettings } from './types.ts';
+import { secretFiles } from './secret-files.ts';
+import type { Configuration } from './types.ts';
 
 /** One sentence each, with what to do. */
 export async function warningsOf(configuration: Configuration): Promise<string[]> {
@@ -98,8 +99,8 @@ function redisWarnings({ redis }: Configuration): string[] {
   });
 }
 
-function filesWarnings({ files }: Configuration): string[] {
-  return Object.values(files).flatMap(({ id, backup, keep }) => {
+function filesWarnings({ files, configuration }: Configuration): string[] {
+  return [...Object.values(files), ...Object.values(configuration)].flatMap(({ id, backup, keep }) => {
     const warnings: string[] = [];
     if (backup.snapshot === undefined)
       warnings.push(`${id} has no schedule ('backup.snapshot'): snapshots are taken only by hand`);
@@ -110,24 +111,7 @@ function filesWarnings({ files }: Configuration): string[] {
   });
 }
 
-function keyReferences(key: KeySettings): (string | undefined)[] {
-  if ('file' in key) return [`file:${key.file}`];
-  return 'passphrase' in key ? [key.passphrase] : [key.kms.accessKeyId, key.kms.secretAccessKey];
-}
-
-function copyReferences({ s3 }: CopySettings): (string | undefined)[] {
-  const { write, restore, prune } = s3?.credentials ?? {};
-  return [s3, write, restore, prune].flatMap((pair) => [pair?.accessKeyId, pair?.secretAccessKey]);
-}
-
 async function permissionWarnings(configuration: Configuration): Promise<string[]> {
-  const references = [
-    ...configuration.vault.keys.flatMap(keyReferences),
-    ...Object.values(configuration.vault.copies).flatMap(copyReferences),
-    ...Object.values(configuration.database).map(({ url }) => url),
-    ...Object.values(configuration.redis).map(({ url }) => url),
-  ];
-  const files = new Set(references.flatMap((text) => (text?.startsWith('file:') ? [text.slice('file:'.length)] : [])));
-  const warnings = await Promise.all([...files].map(openPermissionsWarning));
+  const warnings = await Promise.all(secretFiles(configuration).map(openPermissionsWarning));
   return warnings.filter((warning) => warning !== undefined);
 }

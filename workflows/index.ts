@@ -1,6 +1,7 @@
 // Every workflow that the control worker runs; the names are what `temporal workflow start --type` takes.
 
 export { applyRetention } from './apply-retention.ts';
+export { backupConfiguration } from './backup-configuration.ts';
 export { backupDatabase } from './backup-database.ts';
 export { backupFiles } from './backup-files.ts';
 export { backupRedis } from './backup-redis.ts';
@@ -11,6 +12,7 @@ export { loadDump } from './load-dump.ts';
 export {
   checkComponent,
   describeEstate,
+  diffConfiguration,
   diffFiles,
   findFiles,
   planFiles,

@@ -1,6 +1,7 @@
 // Questions that only a host with keys can answer, as small workflows that change nothing and keep no record.
 
 import type { ComponentId } from '../src/domain/component.ts';
+import type { ConfigurationDiffReport, ConfigurationDiffRequest } from '../src/domain/configuration-diff.ts';
 import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '../src/domain/files-history.ts';
 import type { FilesPlan } from '../src/domain/files-restore.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
@@ -54,6 +55,14 @@ export async function describeEstate(input: DescribeEstateInput): Promise<unknow
 /** Whether everything that a backup asks for is there; of a database, one segment of the log is closed and waited for on every copy. */
 export async function checkComponent(input: CheckComponentInput): Promise<CheckReport> {
   return answer(input.host, ({ ask }) => ask.checkComponent({ component: input.component }, 'everything end to end'));
+}
+
+/** What differs between two states of a host's configuration; of the host as it is now the commands are run. */
+export async function diffConfiguration(
+  input: ConfigurationDiffRequest & { readonly host: string },
+): Promise<ConfigurationDiffReport> {
+  const { host, component, from, to } = input;
+  return answer(host, ({ ask }) => ask.askConfigurationDiff({ component, from, to }, `compare ${from} with ${to}`));
 }
 
 /** The plan that a restore with the same input would follow; nothing is stored or touched. */

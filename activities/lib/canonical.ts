@@ -5,6 +5,7 @@ import type { ComponentId } from '../../src/domain/component.ts';
 import { workflowIds } from '../../src/domain/ids.ts';
 import type {
   ApplyRetentionInput,
+  BackupConfigurationInput,
   BackupDatabaseInput,
   BackupFilesInput,
   BackupRedisInput,
@@ -25,6 +26,7 @@ export interface InputOf {
   readonly dumpDatabase: DumpDatabaseInput;
   readonly backupRedis: BackupRedisInput;
   readonly backupFiles: BackupFilesInput;
+  readonly backupConfiguration: BackupConfigurationInput;
   readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
@@ -56,6 +58,10 @@ const rules: Rules = {
   dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
   backupRedis: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'rdb' }),
   backupFiles: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'files' }),
+  backupConfiguration: ({ estate, component }) => ({
+    workflowId: workflowIds.backup(estate, component),
+    request: 'configuration',
+  }),
   loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),

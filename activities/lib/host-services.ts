@@ -6,6 +6,7 @@ import type {
   Configuration,
   DatabaseSettings,
   FilesSettings,
+  HostConfigurationSettings,
   RedisSettings,
 } from '../../config/index.ts';
 import { componentOf, resolveSecret } from '../../config/index.ts';
@@ -94,6 +95,11 @@ export function redisOf(services: Here, component: ComponentId): RedisSettings {
 /** Throws as `ownComponent`. */
 export function filesOf(services: Here, component: ComponentId): FilesSettings {
   return ownComponent(services, component, 'files');
+}
+
+/** Throws as `ownComponent`. */
+export function hostConfigurationOf(services: Here, component: ComponentId): HostConfigurationSettings {
+  return ownComponent(services, component, 'configuration');
 }
 
 /** The url holds a password: it goes nowhere but into the engine. Throws `SECRET_UNRESOLVED`. */

@@ -38,6 +38,7 @@ const schemas = {
   dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
   backupRedis: z.object({ ...ofComponent, reason: z.string().optional() }),
   backupFiles: z.object({ ...ofComponent, reason: z.string().optional() }),
+  backupConfiguration: z.object({ ...ofComponent, reason: z.string().optional() }),
   loadDump: z
     .object({
       ...ofComponent,
@@ -261,23 +262,24 @@ function fillComponent(configuration: Configuration, operation: OperationName, i
 }
 
 /** What an operation is for; the others are for every kind. */
-const kindOf: Readonly<Partial<Record<OperationName, ComponentSettings['kind']>>> = {
-  backupDatabase: 'database',
-  dumpDatabase: 'database',
-  loadDump: 'database',
-  shipLog: 'database',
-  restoreDatabase: 'database',
-  restorePart: 'database',
-  backupRedis: 'redis',
-  restoreRedis: 'redis',
-  backupFiles: 'files',
-  restoreFiles: 'files',
+const kindsOf: Readonly<Partial<Record<OperationName, readonly ComponentSettings['kind'][]>>> = {
+  backupDatabase: ['database'],
+  dumpDatabase: ['database'],
+  loadDump: ['database'],
+  shipLog: ['database'],
+  restoreDatabase: ['database'],
+  restorePart: ['database'],
+  backupRedis: ['redis'],
+  restoreRedis: ['redis'],
+  backupFiles: ['files'],
+  restoreFiles: ['files', 'configuration'],
+  backupConfiguration: ['configuration'],
 };
 
 function requireKind(operation: OperationName, { id, kind }: ComponentSettings): void {
-  const wanted = kindOf[operation];
-  if (wanted !== undefined && wanted !== kind) {
-    fail('USAGE', `'${operation}' is for a component of the kind '${wanted}', '${id}' is none`);
+  const wanted = kindsOf[operation];
+  if (wanted !== undefined && !wanted.includes(kind)) {
+    fail('USAGE', `'${operation}' is for a component of the kind '${wanted.join("' or '")}', '${id}' is none`);
   }
 }
 

@@ -1,6 +1,7 @@
 // What a command found or did, as data: the shape that `--json` prints and that programs rely on; keys are only ever added.
 
 import type { ComponentStatus, Finding, SnapshotSummary, WindowSummary } from '../domain/component-report.ts';
+import type { ConfigurationDiffReport } from '../domain/configuration-diff.ts';
 import type { CopyStatus, HeadsReport, SeedPlan } from '../domain/copies-report.ts';
 import type { FilesDiff, FilesExported, FilesFound } from '../domain/files-history.ts';
 import type { FilesPlan, FilesRestored } from '../domain/files-restore.ts';
@@ -19,7 +20,7 @@ import type {
   RetentionPlan,
   SweepReport,
 } from '../domain/retention-report.ts';
-import type { PointResult, RestoreResult, StoppedServer } from '../domain/run-data.ts';
+import type { PointResult, PushedHistory, RestoreResult, StoppedServer } from '../domain/run-data.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
 import type { CheckReport, SetupReport } from '../domain/setup-report.ts';
 import type { RunState } from '../domain/states.ts';
@@ -51,6 +52,8 @@ export interface Result {
   readonly plan?: PlanSummary;
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
+  readonly push?: PushedHistory;
+  readonly diff?: ConfigurationDiffReport;
   readonly restore?: RestoreResult;
   readonly redisPlan?: RedisPlan;
   readonly redisRestored?: RedisRestored;
@@ -132,6 +135,7 @@ export const views = [
   'integrity',
   'repairs',
   'configuration',
+  'configuration diff',
   'several',
   'message',
 ] as const;

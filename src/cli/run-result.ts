@@ -27,6 +27,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
   const {
     snapshot,
     point,
+    push,
     restore,
     redisPlan,
     redisRestored,
@@ -54,6 +55,7 @@ export function runResult(status: RunStatus, handle?: RunHandle): Result {
     ...(plan === undefined ? {} : { plan }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(point === undefined ? {} : { point }),
+    ...(push === undefined ? {} : { push }),
     ...(restore === undefined ? {} : { restore }),
     ...(redisPlan === undefined ? {} : { redisPlan }),
     ...(redisRestored === undefined ? {} : { redisRestored }),

@@ -5,13 +5,13 @@ import path from 'node:path';
 import type { ComponentId } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
-import { captureTree, type FilesDetails, type FilesProgress, straightRoots } from '../files/index.ts';
+import { captureTree, type FilesDetails, type FilesProgress, presentDirectory, straightRoots } from '../files/index.ts';
 import { findProgram, type HeldLock, holdLock } from '../process/index.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotWriter, TreeEntry, Vault } from '../vault/index.ts';
 import { outcomeOf } from './command-outcome.ts';
 import { type RanCommand, runCommands } from './commands.ts';
 import { markerKeyOf } from './marker-key.ts';
-import { BUNDLE, isOwn, KNOWN_SECRETS, knownSecretsOf } from './own-entries.ts';
+import { BUNDLE, isBelowRoot, isOwn, KNOWN_SECRETS, knownSecretsOf } from './own-entries.ts';
 import { addOwnFiles, once, ownEntry } from './own-files.ts';
 import { expandPaths } from './paths.ts';
 import { inWorkDirectory, type Place, preparePlace } from './place.ts';
@@ -155,6 +155,7 @@ class Capture {
     const known = source.commands.flatMap(({ env }) => Object.values(env));
     const remembered = await knownSecretsOf(reader);
     const redactor = new Redactor({ key, rules: source.redact, known, remembered });
+    await this.#addParents(writer, expanded.roots);
     await addOwnFiles(writer, ran, key, this.#started);
     const scratch = await scratchRepository(opened.git, this.#workDirectory, signal);
     const before = opened.main === undefined ? [] : await listTree(scratch, opened.main);
@@ -183,6 +184,15 @@ class Capture {
       secrets: texts.secrets.told,
       withheld: texts.withheld.told,
     };
+  }
+
+  /** A single file comes back into its directory: what that is has to be known. */
+  async #addParents(writer: SnapshotWriter, roots: readonly string[]): Promise<void> {
+    const files = this.#entries.filter(({ path: name, type }) => type !== 'directory' && roots.includes(`/${name}`));
+    const parents = new Set(files.map(({ path: name }) => path.posix.dirname(`/${name}`)));
+    for (const parent of [...parents].sort()) {
+      if (parent !== '/' && !isBelowRoot(parent.slice(1), roots)) await writer.addEntry(await presentDirectory(parent));
+    }
   }
 
   get #bundle(): string {
@@ -242,5 +252,6 @@ async function readableParent(
 }
 
 async function* filesOf(reader: SnapshotReader): AsyncGenerator<readonly TreeEntry[]> {
-  for await (const batch of reader.entryBatches()) yield batch.filter(({ path: name }) => !isOwn(name));
+  const { roots } = reader.snapshot.engine as unknown as ConfigurationDetails;
+  for await (const batch of reader.entryBatches()) yield batch.filter(({ path: name }) => isBelowRoot(name, roots));
 }

@@ -7,10 +7,11 @@ import { pathOfText } from '../domain/path-text.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { differingAspects, presentEntries, type ScanRules, Telling, type Told } from '../files/index.ts';
 import type { SnapshotId, TreeEntry, Vault } from '../vault/index.ts';
-import { isOwn } from './own-entries.ts';
+import { isBelowRoot } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
 import type { Place } from './place.ts';
 import { readSeen, type SeenEntry, writeSeen } from './seen.ts';
+import type { ConfigurationDetails } from './types.ts';
 
 export interface DriftedName {
   /** Absolute. */
@@ -56,7 +57,8 @@ async function seenOf({ vault, place, snapshot }: DriftOptions): Promise<readonl
   const entries: TreeEntry[] = [];
   const reader = await vault.openSnapshot(snapshot);
   try {
-    for await (const entry of reader.entries()) if (!isOwn(entry.path)) entries.push(entry);
+    const { roots } = reader.snapshot.engine as unknown as ConfigurationDetails;
+    for await (const entry of reader.entries()) if (isBelowRoot(entry.path, roots)) entries.push(entry);
   } finally {
     reader.close();
   }

@@ -8,9 +8,11 @@ export {
 } from './capture.ts';
 export { type ConfigurationDiff, type DiffOptions, diffConfiguration } from './diff.ts';
 export { type Drift, type DriftedName, type DriftOptions, driftOf } from './drift.ts';
-export { isPattern } from './paths.ts';
+export { readingInWalkOrder, type SnapshotSource } from './in-walk-order.ts';
+export { existingPaths, isPattern } from './paths.ts';
 export { type Place, placeOf } from './place.ts';
-export { lastPush, type PushOutcome, type Remote } from './repository/push.ts';
+export { placesOf } from './places.ts';
+export { askRemote, lastPush, type PushOutcome, type Remote } from './repository/push.ts';
 export type {
   CommandOutcome,
   CommandSpec,

@@ -13,6 +13,11 @@ export function isOwn(path: string): boolean {
   return path === OWN || path.startsWith(`${OWN}/`);
 }
 
+/** The rest is ours, or a directory that single files lie in. `roots`: absolute. */
+export function isBelowRoot(path: string, roots: readonly string[]): boolean {
+  return roots.some((root) => `/${path}` === root || `/${path}`.startsWith(`${root}/`));
+}
+
 /** The bytes of one of them; undefined when the snapshot has none. Throws what the vault says. */
 export async function readOwn(reader: SnapshotReader, path: string): Promise<Buffer | undefined> {
   for await (const entry of reader.entries()) {

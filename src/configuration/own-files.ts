@@ -5,7 +5,8 @@ import type { RanCommand } from './commands.ts';
 import { COMMANDS, MARKER_KEY, OWN, outputPath } from './own-entries.ts';
 
 export function ownEntry(name: string, at: Date) {
-  return { path: name, mode: 0o600, mtimeSeconds: Math.floor(at.getTime() / 1000) };
+  const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  return { path: name, mode: 0o600, mtimeSeconds: Math.floor(at.getTime() / 1000), ...owner };
 }
 
 export async function addOwnFiles(
@@ -14,7 +15,7 @@ export async function addOwnFiles(
   key: Uint8Array,
   at: Date,
 ): Promise<void> {
-  for (const name of [OWN, COMMANDS]) await writer.addDirectory({ ...ownEntry(name, at), mode: 0o700 });
+  for (const name of [OWN, COMMANDS]) await writer.addEntry({ ...ownEntry(name, at), type: 'directory', mode: 0o700 });
   for (const { spec, output, because } of ran) {
     await writer.addFile(ownEntry(outputPath(spec.name, because === undefined), at), once(output));
   }

@@ -1,6 +1,6 @@
 // The paths of a component, patterns among them, as the roots that are there now.
 
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
 
@@ -25,9 +25,9 @@ export async function expandPaths(paths: readonly string[]): Promise<ExpandedPat
   const missing: string[] = [];
   const unmatched: string[] = [];
   for (const each of paths) {
-    const matches = isPattern(each) ? await matchesOf(each) : (await exists(each)) ? [each] : [];
+    const matches = await existingPaths(each);
     if (matches.length === 0) (isPattern(each) ? unmatched : missing).push(each);
-    for (const match of matches) found.add(path.resolve(match));
+    for (const match of matches) found.add(await straight(path.resolve(match)));
   }
   if (found.size === 0) {
     fail('FILES_ROOT', `none of the paths is there: ${paths.map((each) => `'${each}'`).join(', ')}`, {
@@ -35,6 +35,18 @@ export async function expandPaths(paths: readonly string[]): Promise<ExpandedPat
     });
   }
   return { roots: outermost([...found]), missing, unmatched };
+}
+
+/** A path that is a link to a file stands for that file; one that is a link to a directory has its own name, as of files. */
+async function straight(place: string): Promise<string> {
+  const isLink = (await lstat(place)).isSymbolicLink();
+  return isLink && !(await stat(place)).isDirectory() ? await realpath(place) : place;
+}
+
+/** What a path or a pattern stands for now. Throws `FILES_ROOT` when it cannot be told. */
+export async function existingPaths(each: string): Promise<string[]> {
+  if (isPattern(each)) return await matchesOf(each);
+  return (await exists(each)) ? [each] : [];
 }
 
 /** As a shell does: `*`, `?` and `[…]` within a name, and a leading point only where the pattern has one. */
@@ -74,9 +86,10 @@ function expressionOf(segment: string): RegExp {
   return new RegExp(`^${source}$`, 'u');
 }
 
+/** A link that leads nowhere is nothing. */
 async function exists(place: string): Promise<boolean> {
   try {
-    await lstat(place);
+    await stat(place);
     return true;
   } catch (error) {
     if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return false;

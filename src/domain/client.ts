@@ -2,12 +2,14 @@
 
 import type { ComponentId } from './component.ts';
 import type { ComponentStatus, SnapshotSummary } from './component-report.ts';
+import type { ConfigurationDiffReport, ConfigurationDiffRequest } from './configuration-diff.ts';
 import type { CopiesReport } from './copies-report.ts';
 import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from './files-history.ts';
 import type { FilesPlan } from './files-restore.ts';
 import type { LoadPlan } from './load.ts';
 import type {
   ApplyRetentionInput,
+  BackupConfigurationInput,
   BackupDatabaseInput,
   BackupFilesInput,
   BackupRedisInput,
@@ -49,6 +51,7 @@ export interface HoldfastClient {
   startDump(input: DumpDatabaseInput): Promise<RunHandle>;
   startRedisBackup(input: BackupRedisInput): Promise<RunHandle>;
   startFilesBackup(input: BackupFilesInput): Promise<RunHandle>;
+  startConfigurationBackup(input: BackupConfigurationInput): Promise<RunHandle>;
   startLoad(input: LoadDumpInput): Promise<RunHandle>;
   startPart(input: RestorePartInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;
@@ -112,6 +115,7 @@ export interface HoldfastClient {
   retention(): Promise<RetentionPlan>;
   findFiles(request: FindFilesRequest): Promise<FilesFound>;
   diffFiles(request: DiffFilesRequest): Promise<FilesDiff>;
+  configurationDiff(request: ConfigurationDiffRequest): Promise<ConfigurationDiffReport>;
 
   close(): Promise<void>;
 }
@@ -134,6 +138,8 @@ export interface HostService {
   copies(): Promise<CopiesReport>;
   /** Forces a segment switch and waits until *that* segment is on *every* copy, or `waitSeconds` (default 120) are over. */
   check(component: ComponentId, options?: { waitSeconds?: number; signal?: AbortSignal }): Promise<CheckReport>;
+  /** Two states of a host's configuration compared, without secrets. */
+  configurationDiff(request: ConfigurationDiffRequest, signal?: AbortSignal): Promise<ConfigurationDiffReport>;
   /** What is kept and why, and what `retention apply` would do now. */
   retention(): Promise<RetentionPlan>;
   /** In which snapshots of a component of files a path is. */

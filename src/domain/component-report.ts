@@ -42,8 +42,9 @@ export interface SnapshotSummary {
   readonly facts?: FactsSummary;
   /** Of a snapshot of Redis: what is in it. */
   readonly redis?: RedisSummary;
-  /** Of a snapshot of files: what is in it, and what is not. */
+  /** Of a snapshot of files, or of configuration: what is in it, and what is not. */
   readonly files?: FilesSummary;
+  readonly configuration?: ConfigurationSummary;
   /** Of a logical snapshot: each database with the instant that its dump shows. */
   readonly databases?: readonly { readonly name: string; readonly moment: Moment; readonly bytes: number }[];
 }
@@ -91,6 +92,30 @@ export interface RedisSummary {
   readonly modules?: readonly string[];
   /** Why what was noted is of a part of it only. */
   readonly missing?: string;
+}
+
+/** Of a snapshot of configuration: its commit, its commands, and what was found on the way; no secret is in it. */
+export interface ConfigurationSummary {
+  readonly commit: string;
+  /** Whether the commit was made for this snapshot. */
+  readonly isNew: boolean;
+  /** In words, what changed. */
+  readonly change: string;
+  readonly commands: number;
+  /** `globals: ended with exit status 1`. */
+  readonly failed: Named;
+  /** Paths that are not there. */
+  readonly missing: Named;
+  /** Patterns that match nothing. */
+  readonly unmatched: Named;
+  /** Commands that succeeded and printed nothing. */
+  readonly empty: Named;
+  /** By place, line and kind: what Git did not get. */
+  readonly secrets: Named;
+  /** Files and outputs of which Git has no text, and why. */
+  readonly withheld: Named;
+  /** Why older history could not be gone on with. */
+  readonly begunAnew?: string;
 }
 
 /** Of what could not be had, the first few are named. */
@@ -212,6 +237,22 @@ export interface OpenRestore {
   readonly phase?: JournalPhase;
 }
 
+export type ConfigurationDrift =
+  | {
+      readonly state: 'none' | 'drifted';
+      /** Id of a snapshot. */
+      readonly since: string;
+      readonly names: {
+        readonly count: number;
+        readonly first: readonly { readonly path: string; readonly what: string }[];
+      };
+      /** Files that only reading tells of, beyond what is read for a status. */
+      readonly notRead: number;
+      /** What commands would say now is no part of it. */
+      readonly commands: 'not asked';
+    }
+  | { readonly state: 'unknown'; readonly because: string };
+
 export interface ComponentStatus {
   readonly component: ComponentId;
   readonly host: string;
@@ -235,6 +276,8 @@ export interface ComponentStatus {
   readonly commits?: CommitsWait;
   /** Of files that have one, told by the component's own host. */
   readonly mirror?: MirrorReport & { readonly behindSeconds?: number };
+  /** Of configuration: what is on its host now and not as the newest snapshot has it; absent where only its host could tell, or there is no snapshot. */
+  readonly drift?: ConfigurationDrift;
   /** Those that were found; absent when none was and not all could be looked for, which is a finding. */
   readonly restores?: readonly OpenRestore[];
   /** In words, what could not be looked for; absent when `restores` has all. */

@@ -68,6 +68,7 @@ const runPrefixes = {
   dumpDatabase: 'dump',
   backupRedis: 'backup',
   backupFiles: 'backup',
+  backupConfiguration: 'backup',
   loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',

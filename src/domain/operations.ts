@@ -63,6 +63,11 @@ export interface BackupFilesInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** A snapshot of a host's configuration, committed to its history in Git. */
+export interface BackupConfigurationInput extends OperationInput {
+  readonly reason?: string;
+}
+
 /** A snapshot of a Redis server. */
 export interface BackupRedisInput extends OperationInput {
   readonly reason?: string;
@@ -204,6 +209,7 @@ export interface RunStatus {
     | 'dumpDatabase'
     | 'backupRedis'
     | 'backupFiles'
+    | 'backupConfiguration'
     | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'

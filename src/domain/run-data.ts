@@ -33,6 +33,18 @@ export interface PointResult {
   readonly copies: Readonly<Record<string, 'reached' | 'behind'>>;
 }
 
+/** How bringing the history of a configuration to its remote ended. */
+export interface PushedHistory {
+  readonly state: 'pushed' | 'not pushed';
+  readonly commit: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** In words, why not. */
+  readonly because?: string;
+  /** Commits that the remote lacks, as far as is known. */
+  readonly behind: number;
+}
+
 /** How something restored stands to what was true when it was backed up; `moved on`: as a later moment may. */
 export type FactVerdict = 'equal' | 'moved on' | 'not compared' | 'contradicts';
 
@@ -75,7 +87,7 @@ export interface RestoreResult {
 }
 
 /**
- * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` or `point` (backup), `restore` and `plan` (restore; `plan` as soon as it is
+ * Keys of `RunStatus.data` by operation, all optional until known: `snapshot` or `point` (backup), `push` (of configuration), `restore` and `plan` (restore; `plan` as soon as it is
  * made, so that an approval can show it), `load` and `loadPlan` (loading a dump), `part` and `partPlan` (a table or
  * database of a moment), `copy` and `progress` (catch-up), `held`, `sweep` and `mark` (retention), `integrity` (verification).
  */
@@ -85,6 +97,7 @@ export interface RunData {
   readonly mark?: MarkReport;
   readonly snapshot?: SnapshotSummary;
   readonly point?: PointResult;
+  readonly push?: PushedHistory;
   readonly restore?: RestoreResult;
   readonly redisPlan?: RedisPlan;
   readonly redisRestored?: RedisRestored;

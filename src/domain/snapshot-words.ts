@@ -1,6 +1,7 @@
 // What a run that took a snapshot has to say of it: damaged pages by relation, with the way out, and facts that are missing.
 
 import type {
+  ConfigurationSummary,
   DamagedRelation,
   FactsSummary,
   FilesSummary,
@@ -48,6 +49,28 @@ export function redisWarnings(redis: RedisSummary | undefined): readonly string[
       : [`it holds data of modules, which a server needs to load it: ${modules.join(', ')}`]),
     ...(missing === undefined ? [] : [`what was noted of it is of a part only: ${missing}`]),
   ];
+}
+
+/** What of a configuration is not in a snapshot, or not in Git. Secrets that Git did not get are no warning: it is what redaction is for. */
+export function configurationWarnings(configuration: ConfigurationSummary | undefined): readonly string[] {
+  if (configuration === undefined) return [];
+  const { failed, missing, unmatched, empty, withheld, begunAnew } = configuration;
+  const told: readonly (readonly [string, Named])[] = [
+    ['commands failed', failed],
+    ['paths are not there', missing],
+    ['patterns match nothing', unmatched],
+    ['commands printed nothing', empty],
+  ];
+  const unsettled = withheld.first.filter((each) => each.endsWith('(changed while it was read)'));
+  return [
+    ...told.flatMap(([what, named]) => (named.count === 0 ? [] : [`${what}: ${namedWords(named)}`])),
+    ...(unsettled.length === 0 ? [] : [`Git keeps what it had of ${unsettled.join(', ')}`]),
+    ...(begunAnew === undefined ? [] : [`the history in Git begins anew: ${begunAnew}`]),
+  ];
+}
+
+function namedWords({ count, first }: Named): string {
+  return `${first.join(', ')}${count > first.length ? ` and ${count - first.length} more` : ''}`;
 }
 
 /** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */

@@ -1,7 +1,7 @@
 // Files: trees of this host into the vault and back.
 
 export { type CaptureFilesOptions, captureFiles, captureTree, FILES } from './capture/capture.ts';
-export { type PresentOptions, presentEntries } from './capture/present.ts';
+export { type PresentOptions, presentDirectory, presentEntries } from './capture/present.ts';
 export { straightRoots } from './capture/roots.ts';
 export { type Comparable, differingAspects } from './compare/differences.ts';
 export { type ComparedTree, compareBeside } from './compare/restored.ts';

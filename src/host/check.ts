@@ -3,6 +3,7 @@
 import type { ComponentSettings, Configuration } from '../../config/index.ts';
 import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
 import type { Vault } from '../vault/index.ts';
+import { checkConfiguration } from './check-configuration.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFiles } from './check-files.ts';
 import { checkRedis } from './check-redis.ts';
@@ -37,6 +38,10 @@ async function ownChecks(
       return { checks: await checkRedis(settings) };
     case 'files':
       return { checks: await checkFiles(configuration, settings, options.signal) };
+    case 'configuration': {
+      const signal = options.signal ?? new AbortController().signal;
+      return { checks: await checkConfiguration(configuration, settings, signal) };
+    }
   }
 }
 

@@ -3,8 +3,9 @@
 import type { ComponentId } from '../domain/component.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import { confirmInPlace, type EndResult, rollbackInPlace, runsInPlace, undoBeside } from '../files/index.ts';
-import { type FilesRestoring, filesOn, storedFilesPlan } from './restore-files.ts';
+import { type FilesRestoring, storedFilesPlan } from './restore-files.ts';
 import { type GuardedPlace, leased } from './restore-guard.ts';
+import { treesOn } from './trees.ts';
 
 /** An attempt that was given up learns of it with the next renewal of its lease, and needs a while to leave. */
 export const ZOMBIE_LEAVES_MS = 120_000;
@@ -86,7 +87,7 @@ async function requireRoots(services: FilesRestoring, component: ComponentId, ru
 
 /** Those in which the run has left something: of today's roots, and of those of its plan, where that can be read. */
 async function rootsOf(services: FilesRestoring, component: ComponentId, run: string): Promise<readonly string[]> {
-  const { roots } = filesOn(services, component);
+  const roots = await treesOn(services, component).places();
   const planned = await storedFilesPlan(services, run).catch((error: unknown) => {
     if (isHoldfastError(error)) return { roots: [] };
     throw error;

@@ -1,6 +1,6 @@
 // Giving back files on their own host: the plan is frozen once, each root is touched under its lease, and all of it is looked at again.
 
-import { type Configuration, componentOf, type FilesSettings } from '../../config/index.ts';
+import type { Configuration } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { Named } from '../domain/component-report.ts';
 import type { ChangeCounts, FilesPlan, FilesRestored, WrittenFiles } from '../domain/files-restore.ts';
@@ -20,6 +20,7 @@ import {
 import type { SnapshotId, SnapshotReader, Vault } from '../vault/index.ts';
 import { placeIn, placeOf, ZOMBIE_LEAVES_MS } from './end-files.ts';
 import { type GuardServices, leased } from './restore-guard.ts';
+import { treesOn } from './trees.ts';
 
 export interface FilesRestoring extends GuardServices {
   readonly configuration: Configuration;
@@ -32,18 +33,6 @@ export interface Watching {
   readonly onNote: (words: string) => void;
 }
 
-/** Throws `UNKNOWN_COMPONENT`. */
-export function filesOn(
-  { configuration, host }: Pick<FilesRestoring, 'configuration' | 'host'>,
-  component: ComponentId,
-): FilesSettings {
-  const settings = componentOf(configuration, component);
-  if (settings.kind !== 'files' || settings.host !== host) {
-    fail('UNKNOWN_COMPONENT', `'${component}' is no component of files on host '${host}'`);
-  }
-  return settings;
-}
-
 export async function planFilesRestore(
   services: FilesRestoring,
   run: string,
@@ -52,9 +41,9 @@ export async function planFilesRestore(
 ): Promise<FilesPlan> {
   const { configuration, host } = services;
   const { component, to, from, paths, patterns, beside } = input;
-  const { rules, pull } = filesOn(services, component);
+  const { rules, snapshotsOf, pull } = treesOn(services, component);
   return await planFiles({
-    ...{ vault: await services.reading(), run, component, host, rules, signal },
+    ...{ vault: snapshotsOf(await services.reading()), run, component, host, rules, signal },
     ...(pull && { elsewhere: pull }),
     target: parseSnapshotTarget(to, configuration.timezone),
     selection: { ...(paths && { paths }), ...(patterns && { patterns }) },
@@ -174,7 +163,7 @@ async function inPlace(
   { signal, onNote }: Watching,
 ): Promise<WrittenFiles> {
   const { run, component } = frozen;
-  const { rules } = filesOn(services, component);
+  const { rules } = treesOn(services, component);
   const changes: Record<keyof ChangeCounts, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
   const keptAt: string[] = [];
   const lacking: { count: number; first: string[] } = { count: 0, first: [] };
@@ -205,7 +194,7 @@ async function compareInPlace(
   reader: SnapshotReader,
   signal: AbortSignal,
 ) {
-  const { rules } = filesOn(services, frozen.component);
+  const { rules } = treesOn(services, frozen.component);
   let count = 0;
   const first: string[] = [];
   for (const root of frozen.roots) {
@@ -246,10 +235,10 @@ function selectionOf({ paths, patterns }: Pick<FilesPlan, 'paths' | 'patterns'>)
 
 async function withReader<T>(
   services: FilesRestoring,
-  { snapshot }: FilesPlan,
+  { snapshot, component }: FilesPlan,
   work: (reader: SnapshotReader) => Promise<T>,
 ): Promise<T> {
-  const vault = await services.reading();
+  const vault = treesOn(services, component).snapshotsOf(await services.reading());
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
     return await work(reader);

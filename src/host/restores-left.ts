@@ -1,7 +1,7 @@
 // What restores have left of a component, by its kind: the journals of a database are beside its data, those of files in their roots.
 
 import path from 'node:path';
-import type { ComponentSettings, FilesSettings, RedisSettings } from '../../config/index.ts';
+import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { runsInPlace } from '../files/index.ts';
@@ -9,6 +9,7 @@ import { isLockHeld } from '../process/index.ts';
 import { type LeftRun, openRuns } from '../redis/index.ts';
 import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
 import type { RunRecords } from './run-records.ts';
+import { type TreesSettings, treesOf } from './trees.ts';
 
 interface Asked {
   readonly host: string;
@@ -29,19 +30,27 @@ export async function restoresLeft(
     case 'redis':
       return await openOfRedis(settings, records, asked);
     case 'files':
+    case 'configuration':
       return await openInRoots(settings, records, asked);
   }
 }
 
 /** From another host by the records alone. */
 async function openInRoots(
-  { host, roots }: FilesSettings,
+  settings: TreesSettings,
   records: RunRecords,
   { host: here, now = new Date() }: Asked,
 ): Promise<RestoresLeft> {
+  const { host } = settings;
   if (host !== here) return await openRestores({ host }, records, { host: here });
   const found: OpenRestore[] = [];
   const notKnown: RestoresLeft['notKnown'][number][] = [];
+  const roots = await treesOf(settings)
+    .places()
+    .catch((error: unknown) => {
+      notKnown.push({ of: 'data', what: 'the places of its paths', error: toHoldfastError(error) });
+      return [];
+    });
   for (const root of roots) {
     try {
       found.push(...(await openInRoot(root, now)));

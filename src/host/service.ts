@@ -10,6 +10,8 @@ import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
 import { type CheckOptions, checkComponent } from './check.ts';
 import { componentStatus } from './component-status.ts';
+import { configurationDiff } from './configuration-diff.ts';
+import { withConfiguration } from './configuration-status.ts';
 import { readCopies } from './copies-report.ts';
 import { diffFilesOf, findFilesOf } from './files-history.ts';
 import { withMirror } from './mirror-status.ts';
@@ -64,12 +66,18 @@ export async function openHostService(configuration: Configuration, options: Hos
             withHeads(withRestores(status, restores), heads),
             options.reception?.(each.id) ?? {},
           );
-          const isOwn = each.kind === 'files' && each.host === host;
-          return isOwn ? await withMirror(told, each, stateDirectoryOf(configuration, host)) : told;
+          if (each.host !== host) return told;
+          if (each.kind === 'files') return await withMirror(told, each, stateDirectoryOf(configuration, host));
+          return each.kind === 'configuration' ? await withConfiguration(told, { vault, configuration }, each) : told;
         }),
       );
     },
     check: async (component, check: CheckOptions = {}) => checkComponent(vault, configuration, find(component), check),
+    configurationDiff: async ({ component, ...request }, signal = new AbortController().signal) => {
+      const settings = find(component);
+      if (settings.kind !== 'configuration') fail('UNKNOWN_COMPONENT', `'${component}' is no configuration`);
+      return await configurationDiff({ vault, configuration, host, signal }, settings, request);
+    },
     retention: async () => {
       const asked = await retentionRequest(vault, configuration, { run: 'plan', by: 'plan', host });
       return await vault.retention.plan(asked);

@@ -35,6 +35,7 @@ const promises: { readonly [Kind in ComponentSettings['kind']]: Promises<Kind> }
   },
   redis: { rdb: { what: 'snapshot', run: 'backup', keeps: () => true } },
   files: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
+  configuration: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
 };
 
 export function snapshotFindings(facts: ComponentFacts): Finding[] {

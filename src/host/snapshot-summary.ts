@@ -1,6 +1,14 @@
 // A snapshot as reports and `--json` tell it.
 
-import type { DamageSummary, FilesSummary, Named, RedisSummary, SnapshotSummary } from '../domain/component-report.ts';
+import type { ConfigurationDetails } from '../configuration/index.ts';
+import type {
+  ConfigurationSummary,
+  DamageSummary,
+  FilesSummary,
+  Named,
+  RedisSummary,
+  SnapshotSummary,
+} from '../domain/component-report.ts';
 import type { FilesDetails, Told } from '../files/index.ts';
 import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
@@ -16,6 +24,8 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const facts = summarizeFacts(snapshot.engine.facts);
   const summary = { ...head, ...(facts && { facts }) };
   if (kind === 'files') return { ...summary, files: filesOf(snapshot) };
+  if (kind === 'configuration')
+    return { ...summary, files: filesOf(snapshot), configuration: configurationOf(snapshot) };
   if (kind === 'logical') return { ...summary, databases: databasesOf(snapshot) };
   if (kind !== 'physical') return summary;
   const { startLsn, stopLsn, timeline, capture = 'full', damaged, ...details } = snapshot.engine as PhysicalDetails;
@@ -57,6 +67,27 @@ function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
     leftOut: named(leftOut, ({ path, why }) => `/${path} (${why})`),
     ...(parentUnread !== undefined && { parentUnread }),
   };
+}
+
+function configurationOf({ engine }: SnapshotOnCopies): ConfigurationSummary {
+  const { repository, commands, missing, unmatched, secrets, withheld } = engine as unknown as ConfigurationDetails;
+  const { commit, isNew, summary: change, begunAnew } = repository;
+  const failed = commands.filter(({ state }) => state === 'failed');
+  const empty = commands.filter(({ isEmpty }) => isEmpty);
+  return {
+    ...{ commit, isNew, change, commands: commands.length },
+    failed: named(all(failed), ({ name, because }) => `${name}: ${because}`),
+    missing: named(all(missing), (path) => path),
+    unmatched: named(all(unmatched), (path) => path),
+    empty: named(all(empty), ({ name }) => name),
+    secrets: named(secrets, ({ place, line, kind }) => `/${place}:${line} (${kind})`),
+    withheld: named(withheld, ({ place, why }) => `/${place} (${why})`),
+    ...(begunAnew !== undefined && { begunAnew }),
+  };
+}
+
+function all<Each>(each: readonly Each[]): Told<Each> {
+  return { count: each.length, first: each };
 }
 
 function named<Each>({ count, first }: Told<Each>, words: (each: Each) => string): Named {

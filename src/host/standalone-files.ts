@@ -1,17 +1,19 @@
 // A restore of files in place, ended by the journals in its roots: found, finished, undone or accepted.
 
-import type { FilesSettings } from '../../config/index.ts';
+import type { FilesSettings, HostConfigurationSettings } from '../../config/index.ts';
 import { fail } from '../errors/index.ts';
 import { type Phase, runsInPlace } from '../files/index.ts';
 import { confirmFiles, confirmFilesWords, rollbackFiles, rollbackFilesWords } from './end-files.ts';
 import { loadFilesPlan, writeFiles } from './restore-files.ts';
 import type { Found, JournaledKind } from './standalone-kind.ts';
+import { type TreesSettings, treesOf } from './trees.ts';
 
-export const standaloneFiles: JournaledKind<FilesSettings> = {
+const asFiles: Omit<JournaledKind<TreesSettings>, 'journals'> = {
   operation: 'restoreFiles',
-  async find({ id, roots }) {
+  async find(settings) {
+    const { id } = settings;
     const found = new Map<string, Found>();
-    for (const root of roots) {
+    for (const root of await treesOf(settings).places()) {
       for (const [run, { phase, at }] of await runsInPlace(root)) {
         const told = { run, component: id, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
         const before = found.get(run);
@@ -21,7 +23,6 @@ export const standaloneFiles: JournaledKind<FilesSettings> = {
     }
     return [...found.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
   },
-  journals: ({ roots }) => roots.map((root) => `'${root}/.holdfast'`),
   async rollback(services, { id }, { run }, owner) {
     return { message: rollbackFilesWords(run, await rollbackFiles(services, id, run, owner)) };
   },
@@ -38,6 +39,17 @@ export const standaloneFiles: JournaledKind<FilesSettings> = {
       data: { filesPlan: plan, written },
     };
   },
+};
+
+export const standaloneFiles: JournaledKind<FilesSettings> = {
+  ...asFiles,
+  journals: ({ roots }) => roots.map((root) => `'${root}/.holdfast'`),
+};
+
+/** Of a path that is one file the journal is in its directory. */
+export const standaloneConfiguration: JournaledKind<HostConfigurationSettings> = {
+  ...asFiles,
+  journals: ({ paths }) => paths.map((each) => `'.holdfast' of '${each}' or its directory`),
 };
 
 function isOpen({ phase }: Found): boolean {

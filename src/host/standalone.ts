@@ -11,7 +11,7 @@ import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Vault } from '../vault/types.ts';
 import { openConfiguredVault } from './open-vault.ts';
 import { standaloneDatabase } from './standalone-database.ts';
-import { standaloneFiles } from './standalone-files.ts';
+import { standaloneConfiguration, standaloneFiles } from './standalone-files.ts';
 import type { JournaledKind, StandaloneServices } from './standalone-kind.ts';
 import { standaloneRedis } from './standalone-redis.ts';
 import { thisHost } from './this-host.ts';
@@ -28,7 +28,12 @@ export interface StandaloneOptions {
 
 const kinds: {
   readonly [Kind in ComponentSettings['kind']]: JournaledKind<Extract<ComponentSettings, { kind: Kind }>>;
-} = { database: standaloneDatabase, redis: standaloneRedis, files: standaloneFiles };
+} = {
+  database: standaloneDatabase,
+  redis: standaloneRedis,
+  files: standaloneFiles,
+  configuration: standaloneConfiguration,
+};
 
 /** Its settings and its journals belong together: they are looked up by the same component. */
 function kindOf({ kind }: ComponentSettings): JournaledKind {

@@ -21,6 +21,7 @@ const limits: Readonly<Record<string, string>> = {
   planFiles: '30 minutes',
   findFiles: '30 minutes',
   diffFiles: '30 minutes',
+  diffConfiguration: '30 minutes',
   stopRecovered: '5 minutes',
   // Whoever asks can often read the vault by himself when nobody answers, and waits in silence until then.
   describeEstate: '1 minute',

@@ -45,6 +45,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startDump: start('dumpDatabase'),
     startRedisBackup: start('backupRedis'),
     startFilesBackup: start('backupFiles'),
+    startConfigurationBackup: start('backupConfiguration'),
     startLoad: start('loadDump'),
     startPart: start('restorePart'),
     startRestore: start('restoreDatabase'),
@@ -98,6 +99,10 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     check: wrap((component) => {
       const { host } = shipping(component);
       return askHosts(questions, 'checkComponent', host, { host, component });
+    }),
+    configurationDiff: wrap((request) => {
+      const { host } = componentOf(configuration, request.component);
+      return askHosts(questions, 'diffConfiguration', host, { host, ...request });
     }),
     close: async () => {
       closing.abort();

@@ -6,6 +6,7 @@ import type { ComponentId } from '../domain/component.ts';
 import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
   ApplyRetentionInput,
+  BackupConfigurationInput,
   BackupDatabaseInput,
   BackupFilesInput,
   BackupRedisInput,
@@ -148,6 +149,7 @@ const backupLines: { readonly [Kind in ComponentSettings['kind']]: Lines<Kind> }
   },
   redis: { rdb: (asked) => ({ workflowType: 'backupRedis', input: asked }) },
   files: { snapshot: (asked) => ({ workflowType: 'backupFiles', input: asked }) },
+  configuration: { snapshot: (asked) => ({ workflowType: 'backupConfiguration', input: asked }) },
 };
 
 interface Timed {
@@ -163,6 +165,7 @@ interface Timed {
     | DumpDatabaseInput
     | BackupRedisInput
     | BackupFilesInput
+    | BackupConfigurationInput
     | ApplyRetentionInput
     | VerifySnapshotsInput;
 }

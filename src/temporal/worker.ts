@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { makeTelemetryFilterString, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createConfigurationActivities } from '../../activities/configuration-activities.ts';
 import { createEndActivities } from '../../activities/end-activities.ts';
 import { createFilesActivities } from '../../activities/files-activities.ts';
 import { createHostActivities } from '../../activities/host-activities.ts';
@@ -162,6 +163,7 @@ function hostActivities(services: OpenedHostServices): object {
     ...createPostgresActivities(services),
     ...createRedisActivities(services),
     ...createFilesActivities(services),
+    ...createConfigurationActivities(services),
     ...createEndActivities(services),
     ...createVaultActivities(services),
     ...createHostActivities(services),

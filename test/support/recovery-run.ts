@@ -44,6 +44,7 @@ export function configurationFor(source: RecoverySource): Configuration {
     database: {},
     redis: {},
     files: {},
+    configuration: {},
     retention: { schedule: 'daily 04:00', graceSeconds: 604_800, maximum: { share: 0.35, snapshots: 3 } },
     approval: { restoreInPlace: 'never', withinSeconds: 3600 },
   };

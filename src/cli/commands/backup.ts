@@ -39,6 +39,11 @@ const kinds = {
   logical: { of: 'database', what: 'dump every database', start: (client, input) => client.startDump(input) },
   rdb: { of: 'redis', what: 'take a snapshot', start: (client, input) => client.startRedisBackup(input) },
   files: { of: 'files', what: 'take a snapshot', start: (client, input) => client.startFilesBackup(input) },
+  configuration: {
+    of: 'configuration',
+    what: 'take a snapshot, with its commit in Git',
+    start: (client, input) => client.startConfigurationBackup(input),
+  },
 } as const satisfies Readonly<Record<string, Kind>>;
 const kindNames = Object.keys(kinds) as (keyof typeof kinds)[];
 
@@ -52,7 +57,7 @@ export const backup = defineCommand({
     {
       flags: '--kind <KIND>',
       description:
-        'of a database: physical (a full base backup, the default), incremental (only what changed is read, and laid over the newest base backup, so that the snapshot is whole; captured in full where that cannot be, with the reason), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants); of Redis: rdb; of files: files',
+        'of a database: physical (a full base backup, the default), incremental (only what changed is read, and laid over the newest base backup, so that the snapshot is whole; captured in full where that cannot be, with the reason), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants); of Redis: rdb; of files: files; of configuration: configuration',
     },
   ],
   examples: [
@@ -62,6 +67,7 @@ export const backup = defineCommand({
     'holdfast backup database main --kind point',
     'holdfast backup redis/cache',
     'holdfast backup files/uploads',
+    'holdfast backup configuration/etc',
     'holdfast backup all --detach --json',
   ],
   input: z.object({

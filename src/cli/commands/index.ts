@@ -4,6 +4,7 @@ import type { AnyCommand } from '../define.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { configCheck, configShow } from './config.ts';
+import { configurationDiff } from './configuration.ts';
 import { catchUp, copies, copiesAccept, copiesAdd, copiesRepair } from './copies.ts';
 import { approve, deny } from './decide.ts';
 import { confirm, resume, rollback } from './end-restore.ts';
@@ -61,6 +62,7 @@ export const allCommands: readonly AnyCommand[] = [
   filesFind,
   filesDiff,
   filesExport,
+  configurationDiff,
   configCheck,
   configShow,
   sandboxUpCommand,

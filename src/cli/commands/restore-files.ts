@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { z } from 'zod';
-import type { FilesSettings } from '../../../config/index.ts';
+import type { FilesSettings, HostConfigurationSettings } from '../../../config/index.ts';
 import type { FilesPlan } from '../../domain/files-restore.ts';
 import type { RestoreFilesInput } from '../../domain/operations.ts';
 import { parseSnapshotTarget } from '../../domain/snapshot-target.ts';
@@ -23,10 +23,11 @@ export const filesOptions = {
 };
 
 export const filesFlags: readonly CommandOption[] = [
-  { flags: '--path <PATH...>', description: 'of files: only these, each with what is below it' },
+  { flags: '--path <PATH...>', description: 'of files and configuration: only these, each with what is below it' },
   {
     flags: '--pattern <PATTERN...>',
-    description: "of files: only what matches, in the syntax of .gitignore, such as '*.png' or '/srv/uploads/2026/**'",
+    description:
+      "of files and configuration: only what matches, in the syntax of .gitignore, such as '*.png' or '/srv/uploads/2026/**'",
   },
 ];
 
@@ -50,7 +51,11 @@ const notForFiles = [
   ...['into', 'as', 'replace', 'globals'],
 ] as const;
 
-export async function restoreFiles(typed: Typed, files: FilesSettings, context: Context): Promise<Outcome> {
+export async function restoreFiles(
+  typed: Typed,
+  files: FilesSettings | HostConfigurationSettings,
+  context: Context,
+): Promise<Outcome> {
   const given: Readonly<Record<string, unknown>> = { ...typed };
   const wrong = notForFiles.find((name) => given[name] !== undefined);
   if (wrong !== undefined) fail('USAGE', `'--${wrong}' means nothing for '${files.id}'`);

@@ -81,7 +81,7 @@ export const restore = defineCommand({
     'In place, the plan is shown first and asks for the name of the component; the old data is kept until `holdfast confirm`, and `holdfast rollback` goes back to it.',
     "TARGET is a moment in ISO 8601 (without a zone: the estate's own), lsn:POSITION, xid:NUMBER, name:RESTORE-POINT, latest, or immediate (as soon as consistent); or dump:latest, dump:SNAPSHOT.",
     'With --table or --into one table or one database is brought back into the running server, which goes on meanwhile: the moment is recovered beside, in a throwaway server (in DATA-DIRECTORY.clone, or in --beside DIR) that is removed again.',
-    'Of files, TARGET is a moment (the newest snapshot that was complete by then), latest, or snapshot:ID; what is given back can be narrowed by --path and --pattern. In place, what is taken away or replaced is kept until `holdfast confirm`.',
+    'Of files and of configuration, TARGET is a moment (the newest snapshot that was complete by then), latest, or snapshot:ID; what is given back can be narrowed by --path and --pattern. In place, what is taken away or replaced is kept until `holdfast confirm`.',
     'Of Redis, TARGET is the same. In place means into the stopped server, by its service; with --live the running server takes the data, with --key only the keys that match. What was there is kept until `holdfast confirm`. Keys whose time is over do not come back.',
     'From a dump a database, a schema or a table is loaded into a new database, or into one that has none of it; nothing that is there is changed. The plan tells what it needs and what stays out.',
   ].join('\n'),
@@ -126,6 +126,7 @@ export const restore = defineCommand({
     'holdfast restore files uploads --to latest --beside /srv/look',
     'holdfast restore redis cache --to latest --live',
     "holdfast restore redis cache --to 2026-11-23T05:59:59Z --key 'session:*'",
+    'holdfast restore configuration etc --to latest --path /etc/postgresql',
   ],
   input,
   async run(typed, context) {
@@ -133,7 +134,7 @@ export const restore = defineCommand({
     const component = findComponent(configuration, typed.args);
     if (component.kind === 'redis') return restoreRedis(typed, component, context);
     refuseRedisOptions(typed);
-    if (component.kind === 'files') return restoreFiles(typed, component, context);
+    if (component.kind !== 'database') return restoreFiles(typed, component, context);
     refuseFilesOptions(typed);
     const database = component;
     const { to } = typed;

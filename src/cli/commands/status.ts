@@ -1,6 +1,7 @@
 // `status` and `monitor`: what could be recovered now, from where, and whether that is what was promised.
 
 import { z } from 'zod';
+import { componentsOf } from '../../../config/index.ts';
 import type { Finding } from '../../domain/component-report.ts';
 import type { RunStatus } from '../../domain/operations.ts';
 import type { ScheduleStatus } from '../../domain/schedule-report.ts';
@@ -62,8 +63,9 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 async function readStatus(context: Context): Promise<Outcome> {
-  const { name: estate, timezone, database } = await context.configuration();
-  const ids = Object.values(database).map(({ id }) => id);
+  const configuration = await context.configuration();
+  const { name: estate, timezone } = configuration;
+  const ids = componentsOf(configuration).map(({ id }) => id);
   const [{ value, temporal }, known] = await Promise.all([
     answerFrom(
       context,

@@ -6,6 +6,7 @@ import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
 import { damageWords, NOT_READABLE } from '../../domain/snapshot-words.ts';
 import type { Result } from '../result.ts';
 import { checkLine } from './check.ts';
+import { configurationLines, pushLine } from './configuration.ts';
 import { filesRestoredLines, renderFilesPlan } from './files.ts';
 import { integrityLines } from './integrity.ts';
 import { loadLines, renderLoadPlan } from './load.ts';
@@ -48,6 +49,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   if (part) lines.push(...partLines(part, zone));
   if (load) lines.push(...loadLines(load, zone));
   if (snapshot) lines.push(...snapshotLines(snapshot, zone));
+  if (result.push) lines.push(pushLine(result.push));
   if (point) lines.push(...pointLines(point, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));
   if (progress && progress.objects + progress.remaining > 0)
@@ -92,6 +94,7 @@ function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
     ...factsLines(snapshot.facts),
     ...filesLines(snapshot.files),
     ...redisLines(snapshot.redis),
+    ...configurationLines(snapshot.configuration),
   ];
 }
 

@@ -7,6 +7,7 @@ import type { ScheduleChange, ScheduleStatus } from '../../domain/schedule-repor
 import type { CheckReport } from '../../domain/setup-report.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
+import { configurationDiffLines } from './configuration.ts';
 import { copyLines, seedLines } from './copies.ts';
 import { renderFilesPlan } from './files.ts';
 import { diffLines, exportedLines, foundLines } from './files-history.ts';
@@ -65,6 +66,7 @@ const printers: Readonly<Record<View, Printer>> = {
     ...messageLines(result),
     ...(result.configuration ? [stringify(result.configuration).trimEnd()] : []),
   ],
+  'configuration diff': (result, zone) => configurationDiffLines(result, zone),
   several: (result, zone, _now, followed) =>
     (result.components ?? []).flatMap((one) => renderRun(one as Result, zone, followed)),
   message: (result) => [...messageLines(result), ...sandboxLines(result)],

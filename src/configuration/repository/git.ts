@@ -52,12 +52,17 @@ const ENVIRONMENT = {
 };
 
 export class Git {
-  readonly directory: string;
+  readonly #directory: string | undefined;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(directory: string, signal?: AbortSignal) {
-    this.directory = directory;
+  /** Without a directory only a remote can be asked. */
+  constructor(directory: string | undefined, signal?: AbortSignal) {
+    this.#directory = directory;
     this.#signal = signal;
+  }
+
+  get directory(): string {
+    return this.#directory ?? fail('INTERNAL', 'there is no repository');
   }
 
   /** What it printed, without the last line feed. Throws as `run` does. */
@@ -94,14 +99,15 @@ export class Git {
   }
 
   #args(args: readonly string[]): string[] {
-    return [`--git-dir=${this.directory}`, ...SETTINGS, ...args];
+    const where = this.#directory === undefined ? [] : [`--git-dir=${this.#directory}`];
+    return [...where, ...SETTINGS, ...args];
   }
 
   #options({ env, input, secrets, deadlineMs = DEADLINE_MS, signal = this.#signal, cwd = '/' }: GitOptions) {
     return {
       cwd,
       // No `.netrc` of anybody.
-      env: { ...ENVIRONMENT, HOME: this.directory, ...env },
+      env: { ...ENVIRONMENT, HOME: this.#directory ?? '/nonexistent', ...env },
       deadlineMs,
       ...(input !== undefined && { input }),
       ...(secrets && { secrets }),

@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { redact } from '../../process/index.ts';
+import { processError, redact } from '../../process/index.ts';
 import { type Place, replaceFile } from '../place.ts';
 import { MAIN } from './bundle.ts';
-import type { Git } from './git.ts';
+import { Git } from './git.ts';
 
 export interface Remote {
   /** `https://`, `ssh://`, `user@host:path` or an absolute path; without a password. */
@@ -47,6 +47,20 @@ export async function push(git: Git, place: Place, remote: Remote, now: Date): P
   };
   await replaceFile(place.push, `${JSON.stringify(outcome)}\n`);
   return outcome;
+}
+
+/** Whether the remote answers and lets us read, in words. Throws why not. */
+export async function askRemote(remote: Remote, signal: AbortSignal): Promise<string> {
+  const secrets: string[] = [];
+  const env = await credentialsOf(remote, secrets);
+  const git = new Git(undefined, signal);
+  const asked = await git.try(['ls-remote', '--quiet', remote.url, `refs/heads/${remote.branch}`], {
+    env,
+    secrets,
+    deadlineMs: remote.timeoutMs,
+  });
+  if (asked.exitCode !== 0 || asked.timedOut) throw processError(asked);
+  return asked.stdout === '' ? `answers, and has no branch '${remote.branch}' yet` : 'answers';
 }
 
 /** How the last push ended; undefined when none was made. */

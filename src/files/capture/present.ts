@@ -1,11 +1,13 @@
 // What is on the disk now, as entries that nobody has read: to be compared with a tree.
 
+import { realpath } from 'node:fs/promises';
 import { pathOfText } from '../../domain/path-text.ts';
-import type { TreeEntry } from '../../vault/index.ts';
+import type { BareEntry, TreeEntry } from '../../vault/index.ts';
 import { Owners } from '../owners.ts';
 import type { Unseen } from '../scan/found.ts';
 import type { ScanRules } from '../scan/rules.ts';
 import { scan } from '../scan/scan.ts';
+import { foundOf, lstatOf } from '../scan/walk.ts';
 import { Describer } from './entry-of.ts';
 import { HardLinks } from './hard-links.ts';
 
@@ -34,4 +36,11 @@ export async function* presentEntries({ roots, rules, onUnseen }: PresentOptions
       } else yield { ...(await describer.bare(each, undefined, place)), sizeBytes: 0 };
     }
   }
+}
+
+/** A directory by itself, without what is in it. Throws what the system says. */
+export async function presentDirectory(directory: string): Promise<BareEntry> {
+  const place = await realpath(directory);
+  const found = foundOf(directory.slice(1), place, lstatOf(place));
+  return await new Describer(new Owners(), BigInt(Date.now()) * 1_000_000n).bare(found, undefined, place);
 }

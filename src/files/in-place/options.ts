@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, createReadStream } from 'node:fs';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../errors/index.ts';
 import { isThere, openStraight } from '../../system/index.ts';
@@ -70,7 +71,7 @@ export function comparing(options: InPlaceOptions, root: string): Comparing {
       takes,
       neverCaptured,
       givesOwners: process.geteuid?.() === 0,
-      entries: () => ownedHere(wantedEntries(options.reader, takes), words.owners),
+      entries: () => ownedHere(belowRoot(wantedEntries(options.reader, takes), top), words.owners),
       present: () => whereThere(root, present),
       onLeftAlone: (path, why) => words.leftAlone.add({ path, why }),
     },
@@ -91,15 +92,23 @@ export function counting({ changes, words }: Comparing): ChangesOptions {
 function requiredTop({ reader, root }: InPlaceOptions): string {
   const top = treePath(root);
   const { roots } = reader.snapshot.engine as unknown as FilesDetails;
-  if (roots.some((each) => treePath(each) === top)) return top;
+  if (roots.some((each) => treePath(each) === top) || singleFiles(reader, top).size > 0) return top;
   return fail('TARGET_UNFIT', `the snapshot has no root '${root}'`, {
     hint: `it has: ${roots.join(', ')}`,
   });
 }
 
+/** Roots that lie right in a directory which is none itself: they alone are touched there. */
+function singleFiles({ snapshot }: InPlaceOptions['reader'], top: string): ReadonlySet<string> {
+  const roots = (snapshot.engine as unknown as FilesDetails).roots.map((each) => treePath(each));
+  return new Set(roots.includes(top) ? [] : roots.filter((each) => path.posix.dirname(`/${each}`) === `/${top}`));
+}
+
 /** What today's rules leave out is not seen on the disk, so it must not be brought in either: it would take the place of what was never captured. */
-function takesOf({ rules, selection = {} }: InPlaceOptions, top: string): ChangesOptions['takes'] {
+function takesOf({ reader, rules, selection = {} }: InPlaceOptions, top: string): ChangesOptions['takes'] {
   const selector = new Selector(selection);
+  const single = singleFiles(reader, top);
+  if (single.size > 0) return (entry) => single.has(entry.path) && selector.takes(entry);
   const now = new PathRules(rules.exclude);
   return (entry) =>
     isWithin(entry.path, top) &&
@@ -109,6 +118,11 @@ function takesOf({ rules, selection = {} }: InPlaceOptions, top: string): Change
 
 async function* whereThere(root: string, present: () => AsyncIterable<Present>): AsyncGenerator<Present> {
   if (await isThere(root)) yield* present();
+}
+
+/** Directories above it are on the way to what is wanted, too, and none of this root's. */
+async function* belowRoot(entries: AsyncIterable<TreeEntry>, top: string): AsyncGenerator<TreeEntry> {
+  for await (const entry of entries) if (isWithin(entry.path, top)) yield entry;
 }
 
 async function* ownedHere(entries: AsyncIterable<TreeEntry>, owners: Owners): AsyncGenerator<TreeEntry> {

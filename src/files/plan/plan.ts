@@ -53,7 +53,8 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
     const wanted = await countWanted(reader, selection);
-    const roots = wanted.roots;
+    const isHere = options.directory === undefined && options.elsewhere === undefined;
+    const roots = isHere ? wanted.places : wanted.roots;
     const damage = snapshot.state === 'damaged' ? ['the snapshot lacks what could not be read when it was taken'] : [];
     const head = {
       run: options.run,
@@ -66,7 +67,7 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
       ...(selection.paths?.length && { paths: selection.paths }),
       ...(selection.patterns?.length && { patterns: selection.patterns }),
     };
-    const rest = await placed(options, reader, wanted);
+    const rest = await placed(options, reader, { ...wanted, roots });
     const plan = { ...head, ...rest, warnings: [...damage, ...rest.warnings] };
     return { ...plan, digest: digestOf(plan) };
   } finally {
@@ -91,13 +92,15 @@ function notThere(remote: RemoteHost, roots: readonly string[]): Placed {
 
 interface Wanted {
   readonly roots: readonly string[];
+  /** The directories that these are, or that a root which is one file lies in. */
+  readonly places: readonly string[];
   readonly entries: { files: number; others: number; bytes: number };
 }
 
 async function countWanted(reader: SnapshotReader, selection: Selection): Promise<Wanted> {
   const selector = new Selector(selection);
   const { roots } = reader.snapshot.engine as unknown as FilesDetails;
-  const touched = new Set<string>();
+  const touched = new Map<string, string>();
   const entries = { files: 0, others: 0, bytes: 0 };
   for await (const { path: at, type, sizeBytes } of wantedEntries(reader, (entry) => selector.takes(entry))) {
     if (type === 'file') {
@@ -105,7 +108,9 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
       entries.bytes += sizeBytes;
     } else entries.others++;
     const root = roots.find((each) => isWithin(at, treePath(each)));
-    if (root !== undefined) touched.add(root);
+    if (root === undefined) continue;
+    const isFile = type !== 'directory' && treePath(root) === at;
+    touched.set(root, isFile ? path.posix.dirname(root) : root);
   }
   if (entries.files + entries.others === 0) {
     const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${each}'`).join(', ');
@@ -113,7 +118,7 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
       hint: '`holdfast files find` tells in which snapshots a path is',
     });
   }
-  return { roots: roots.filter((root) => touched.has(root)), entries };
+  return { roots: roots.filter((root) => touched.has(root)), places: [...new Set(touched.values())], entries };
 }
 
 type Placed = Pick<FilesPlan, 'mode' | 'space' | 'warnings'> &
@@ -154,7 +159,8 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
   let bytes = 0;
   let neededBytes = 0;
   let text = 0;
-  for (const root of roots) {
+  blockers.push(...withoutPlace(reader, roots));
+  for (const root of blockers.length > 0 ? [] : roots) {
     try {
       const planned = await planInPlace({ reader, root, rules, selection, run, signal });
       for (const kind of changeKinds) counts[kind] += planned.counts[kind].entries;
@@ -177,6 +183,16 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
     warnings: [...removalWarnings(counts, roots), ...warnings],
     ...blocked([...blockers, ...noRoom(firstRoot, space)]),
   };
+}
+
+/** What is beside the files of a host has no place on it, and of all of a host's files none is made another by renames. */
+function withoutPlace(reader: SnapshotReader, places: readonly string[]): HoldfastError[] {
+  const { roots } = reader.snapshot.engine as unknown as FilesDetails;
+  const hint = 'restore it beside: `--beside DIR`';
+  if (places.length === 0)
+    return [new HoldfastError('TARGET_UNFIT', 'nothing of it has a place on the host', { hint })];
+  if (!places.includes('/') || roots.includes('/')) return [];
+  return [new HoldfastError('TARGET_UNFIT', 'a file that lies in `/` itself is not restored in place', { hint })];
 }
 
 /** What is not in the snapshot goes: that is said, whatever the count. */

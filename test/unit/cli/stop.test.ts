@@ -32,7 +32,13 @@ async function typed(status: RunStatus, components: () => Promise<readonly Compo
   const context = {
     options: {},
     by: 'test',
-    configuration: async () => ({ name: 'acme', database: { main: database }, files: {} }),
+    configuration: async () => ({
+      name: 'acme',
+      database: { main: database },
+      redis: {},
+      files: {},
+      configuration: {},
+    }),
     loaded: async () => ({ digest: 'f' }),
     client: async () => client,
   } as unknown as Context;

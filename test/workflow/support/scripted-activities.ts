@@ -23,6 +23,7 @@ const canonical: Record<OperationName, (input: Input) => string> = {
   backupRedis: (input) => workflowIds.backup(input.estate, input.component),
   restoreRedis: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   backupFiles: (input) => workflowIds.backup(input.estate, input.component),
+  backupConfiguration: (input) => workflowIds.backup(input.estate, input.component),
   restoreFiles: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   dumpDatabase: (input) => workflowIds.dump(input.estate, input.component),
   loadDump: (input) => workflowIds.load(input.estate, input.component),

@@ -1,0 +1,49 @@
+// Components that are given back as trees of files, of whichever kind: where they are on their host, by which rules, and how their snapshots are read.
+
+import {
+  type ComponentSettings,
+  type Configuration,
+  componentOf,
+  type FilesRules,
+  type FilesSettings,
+  type HostConfigurationSettings,
+} from '../../config/index.ts';
+import { placesOf, readingInWalkOrder, type SnapshotSource } from '../configuration/index.ts';
+import type { ComponentId } from '../domain/component.ts';
+import { fail } from '../errors/index.ts';
+
+export type TreesSettings = FilesSettings | HostConfigurationSettings;
+
+export interface Trees {
+  readonly rules: FilesRules;
+  /** Directories in which a restore in place may have left something. Throws what the system says of one that cannot be looked at. */
+  readonly places: () => Promise<readonly string[]>;
+  readonly snapshotsOf: (vault: SnapshotSource) => SnapshotSource;
+  /** Where they are on another host: no restore in place can be there. */
+  readonly pull?: NonNullable<FilesSettings['pull']>;
+}
+
+export function treesOf(settings: TreesSettings): Trees {
+  const { rules } = settings;
+  if (settings.kind === 'configuration') {
+    return { rules, places: () => placesOf(settings.paths), snapshotsOf: readingInWalkOrder };
+  }
+  const { roots, pull } = settings;
+  return { rules, places: () => Promise.resolve(roots), snapshotsOf: (vault) => vault, ...(pull && { pull }) };
+}
+
+/** Throws `UNKNOWN_COMPONENT`. */
+export function treesOn(
+  { configuration, host }: { readonly configuration: Configuration; readonly host: string },
+  component: ComponentId,
+): Trees {
+  const settings = componentOf(configuration, component);
+  if (!isTrees(settings) || settings.host !== host) {
+    fail('UNKNOWN_COMPONENT', `'${component}' is no component of files on host '${host}'`);
+  }
+  return treesOf(settings);
+}
+
+function isTrees(settings: ComponentSettings): settings is TreesSettings {
+  return settings.kind === 'files' || settings.kind === 'configuration';
+}
