@@ -44,6 +44,7 @@ async function backUp(component: 'files/uploads' | 'files/elsewhere' = 'files/up
 before(async () => {
   await mkdir(at('uploads'));
   await makeAwkwardTree(at('uploads'));
+  await mkdir(at('mirror'));
   await mkdir(there);
   await makeAwkwardTree(there);
   await chmod(path.join(there, 'closed'), 0o555);

@@ -84,6 +84,11 @@ class MirrorRun {
     await requireRsync();
     if (target.remote) await requireAccess(target.remote);
     const found = await readMark(target, { estate, component }, directory, signal);
+    if (!found && asOf !== undefined) {
+      fail('TARGET_UNFIT', `the mirror that was in '${targetText(target)}' is not there`, {
+        hint: `is its disk mounted? If it is to begin anew, remove '${path.join(directory, STATE)}' on this host`,
+      });
+    }
     const before = found?.asOf ?? asOf;
     await this.#remember('running', before);
     await this.#mark('running', before);

@@ -103,10 +103,7 @@ async function requireEmpty(target: MirrorTarget, signal: AbortSignal): Promise<
 }
 
 async function namesIn({ directory, remote }: MirrorTarget, signal: AbortSignal): Promise<readonly string[]> {
-  if (!remote) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    return await readdir(directory);
-  }
+  if (!remote) return await namesHere(directory);
   const args = ['--dirs', '--list-only', ...remoteOptions(remote), `${remote.ssh}:${directory}/`];
   try {
     const { stdout } = await runRsync(args, { what: `'${remote.ssh}'`, signal });
@@ -117,6 +114,19 @@ async function namesIn({ directory, remote }: MirrorTarget, signal: AbortSignal)
     return fail('TARGET_UNFIT', `'${directory}' on '${remote.ssh}' cannot be looked at: ${error.message}`, {
       hint: `make it there, for that user alone: mkdir -m 700 ${directory}`,
       cause: error,
+    });
+  }
+}
+
+/** It is not made: where a disk is not mounted, another one would be filled. */
+async function namesHere(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    return fail('TARGET_UNFIT', `'${directory}' cannot be looked at: ${code ?? message}`, {
+      hint: `is its disk mounted? A new one is made by hand: mkdir -m 700 ${directory}`,
+      cause,
     });
   }
 }

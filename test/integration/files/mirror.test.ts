@@ -1,7 +1,20 @@
 // A warm mirror in a directory and behind a real SSH server: what it is of, and everything that must not empty it.
 
 import assert from 'node:assert/strict';
-import { chmod, chown, lchown, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { type MirrorOptions, type MirrorTarget, mirrorFiles, mirrorReport } from '../../../src/files/index.ts';
@@ -30,6 +43,8 @@ describe('a mirror', () => {
 
   it('is what the roots are, says of when, and follows what changes', async () => {
     assert.deepEqual(await mirrorReport(at('state'), target), { to: target.directory, state: 'never' });
+    await assert.rejects(mirror(target), { code: 'TARGET_UNFIT', message: /cannot be looked at: ENOENT/ });
+    await mkdir(target.directory);
     const first = await mirror(target);
     assert.equal(first.state, 'complete');
     assert.deepEqual(await differences(source, copy), []);
@@ -69,6 +84,16 @@ describe('a mirror', () => {
     const after = await mirrorReport(at('state'), target);
     assert.deepEqual([after.state, after.asOf], ['failed', before.asOf]);
     assert.match(after.error ?? '', /is empty/);
+  });
+
+  it('fills no other disk when its own is not mounted', async () => {
+    await rename(target.directory, at('unmounted'));
+    await mkdir(target.directory);
+    await assert.rejects(mirror(target), { code: 'TARGET_UNFIT', message: /is not there/ });
+    assert.deepEqual(await readdir(target.directory), []);
+    await rmdir(target.directory);
+    await rename(at('unmounted'), target.directory);
+    assert.equal((await mirror(target)).state, 'complete');
   });
 
   it('deletes nothing where something else lies, and nothing of another component', async () => {
