@@ -38,8 +38,11 @@ export class InPlaceTrees {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.base, { recursive: true, force: true });
-    await this.test[Symbol.asyncDispose]();
+    try {
+      await rm(this.base, { recursive: true, force: true });
+    } finally {
+      await this.test[Symbol.asyncDispose]();
+    }
   }
 
   /** Path of an empty directory. */
