@@ -12,6 +12,7 @@ import type { MirrorReport } from '../src/domain/mirror.ts';
 import type {
   CatchUpInput,
   LoadDumpInput,
+  RedisKind,
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
@@ -305,7 +306,7 @@ export interface ConfigurationActivities {
 
 export interface RedisActivities {
   /** Receives an RDB, judges it on its way, and commits it. Throws the `REDIS_…` errors, `BACKUP_INVALID`; nothing is committed then. */
-  captureRedis(request: SnapshotRequest): Promise<CapturedFiles>;
+  captureRedis(request: SnapshotRequest & { readonly kind: RedisKind }): Promise<CapturedFiles>;
   /** Which snapshot, where it goes, and what is in the way; with `keep` the plan is stored as a record of the run. */
   planRedis(request: { run: string; input: RestoreRedisInput; keep: boolean }): Promise<RedisPlan>;
   /** Throws `PLAN_CHANGED` when it is decided otherwise now, or the server was started anew. */

@@ -178,11 +178,15 @@ function checkDatabases(root: Tree): CrossProblem[] {
 }
 
 function checkRedis(root: Tree): CrossProblem[] {
-  return entries(root.redis).flatMap(([name, { service, dataDirectory }]) => {
-    if (service === undefined) return [];
+  return entries(root.redis).flatMap(([name, { service, dataDirectory, backup }]) => {
+    const isAlone = tree(backup).aof !== undefined && dataDirectory === undefined;
+    const message = "expected 'dataDirectory' in the component: append-only files are captured from it";
+    const aof = isAlone ? [{ path: ['redis', name, 'backup', 'aof'], about: 'key' as const, message }] : [];
+    if (service === undefined) return aof;
     const path = ['redis', name, 'service'];
     const alone = { path, about: 'key' as const, message: "expected 'dataDirectory' beside 'service'" };
     return [
+      ...aof,
       ...checkOneOf(path, tree(service), ['systemd', 'commands']),
       ...(dataDirectory === undefined ? [alone] : []),
     ];

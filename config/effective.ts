@@ -179,7 +179,9 @@ function effectiveRedis(name: string, redis: FileRedis, directory: string): Redi
     service: service && defined<RedisService>(service),
     way,
     backup: defined(schedules),
-    keep: keep && { classes: { rdb: effectiveRules(keep.rdb) } },
+    keep: keep && {
+      classes: defined({ rdb: effectiveRules(keep.rdb), aof: keep.aof && effectiveRules(keep.aof) }),
+    },
     objective: effectiveObjective(objective),
   });
 }

@@ -162,7 +162,7 @@ export interface RedisSettings extends AnyComponent {
   readonly files: { readonly rdb: string; readonly appendDirectory: string; readonly append: string };
   readonly service?: RedisService;
   readonly way: 'sync' | 'bgsave';
-  readonly backup: Readonly<Partial<Record<'rdb', string>>>;
+  readonly backup: Readonly<Partial<Record<'rdb' | 'aof', string>>>;
 }
 
 export type RedisService =

@@ -11,11 +11,11 @@ const steps = ['capture', 'verify'] as const;
 export async function backupRedis(input: BackupRedisInput): Promise<RunStatus> {
   const progress = new Progress('backupRedis', input?.component, input?.by, steps);
   return operate('backupRedis', progress, input, async ({ input, host }) => {
-    const { component } = input;
+    const { component, kind } = input;
     if (input.reason !== undefined) progress.tell({ reason: input.reason });
     const id = snapshotIdFor(progress.run);
     const { snapshot, warnings = [] } = await progress.step('capture', () =>
-      host.begin.captureRedis({ component, snapshot: id }, `receive and check, snapshot ${id} committed last`),
+      host.begin.captureRedis({ component, snapshot: id, kind }, `read and check, snapshot ${id} committed last`),
     );
     progress.tell({ snapshot });
     return await proveSnapshot({ progress, host, input }, snapshot, warnings);

@@ -56,7 +56,10 @@ const rules: Rules = {
     request: kind,
   }),
   dumpDatabase: ({ estate, component }) => ({ workflowId: workflowIds.dump(estate, component), request: 'logical' }),
-  backupRedis: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'rdb' }),
+  backupRedis: ({ estate, component, kind }) => ({
+    workflowId: workflowIds.backup(estate, component, kind),
+    request: kind,
+  }),
   backupFiles: ({ estate, component }) => ({ workflowId: workflowIds.backup(estate, component), request: 'files' }),
   backupConfiguration: ({ estate, component }) => ({
     workflowId: workflowIds.backup(estate, component),

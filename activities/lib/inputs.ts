@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { anyHost, type ComponentSettings, type Configuration, componentOf, keepsAll } from '../../config/index.ts';
 import { integrityLevels } from '../../src/domain/integrity.ts';
-import { backupKinds } from '../../src/domain/operations.ts';
+import { backupKinds, redisKinds } from '../../src/domain/operations.ts';
 import { parseSnapshotTarget } from '../../src/domain/snapshot-target.ts';
 import { parseTarget } from '../../src/domain/target.ts';
 import { fail } from '../../src/errors/index.ts';
@@ -36,7 +36,11 @@ const schemas = {
     reason: z.string().optional(),
   }),
   dumpDatabase: z.object({ ...ofComponent, reason: z.string().optional() }),
-  backupRedis: z.object({ ...ofComponent, reason: z.string().optional() }),
+  backupRedis: z.object({
+    ...ofComponent,
+    kind: z.enum(redisKinds).default('rdb'),
+    reason: z.string().optional(),
+  }),
   backupFiles: z.object({ ...ofComponent, reason: z.string().optional() }),
   backupConfiguration: z.object({ ...ofComponent, reason: z.string().optional() }),
   loadDump: z

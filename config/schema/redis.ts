@@ -53,6 +53,12 @@ export const redis = mapping({
       .optional()
       .describe('When a snapshot is taken: `daily HH:MM`, `weekly DAY HH:MM`, `every DURATION`; `every 2h` suits most.')
       .meta({ defaultText: 'only by hand' }),
+    aof: schedule()
+      .optional()
+      .describe(
+        'When the append-only files are captured, in the same forms; `every 15min` suits most. Needs `appendonly yes` on the server, and its `dataDirectory` here; with `aof-timestamp-enabled yes` any second can be restored. The worker keeps every file meanwhile, below `.holdfast/aof` in the data directory.',
+      )
+      .meta({ defaultText: 'only by hand' }),
     way: oneOf(['sync', 'bgsave'])
       .default('sync')
       .describe(
@@ -65,6 +71,10 @@ export const redis = mapping({
     rdb: keepRules().describe(
       'How long snapshots are kept: an age, or rules of which any keeps (`age`, `last`, `daily`, `weekly`, `monthly`, `yearly`; days of the estate’s time zone). The example’s would be `30d`.',
     ),
+    aof: keepRules()
+      .optional()
+      .describe('How long captures of append-only files are kept, in the same forms.')
+      .meta({ defaultText: 'every one is kept' }),
   })
     .optional()
     .describe('Retention. Without it nothing is ever deleted.')

@@ -70,7 +70,7 @@ export type RunName =
   | { readonly type: 'id'; readonly id: string };
 
 const WORKFLOW =
-  /^(?:(?:backup|dump|load|incremental|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
+  /^(?:(?:backup|aof|dump|load|incremental|point|ship|restore|rollback|confirm|catch-up|verify)\/|(?:retention|verify)$)/;
 
 export function readRunName(configuration: Configuration, words: readonly string[]): RunName {
   const [first = '', ...more] = words;

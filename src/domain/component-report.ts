@@ -85,6 +85,15 @@ export interface RedisSummary {
   /** Keys by type. */
   readonly types: Readonly<Record<string, number>>;
   readonly sizeBytes: number;
+  /** Of append-only files, whose keys are those of their newest base: which moments can be restored. */
+  readonly window?: {
+    readonly from: Moment;
+    /** Any second of it; otherwise only the beginnings of sets, and the end. */
+    readonly isTimed: boolean;
+    /** It begins where that of the capture before ended. */
+    readonly joins: boolean;
+    readonly gaps: number;
+  };
   /** Server that wrote it. */
   readonly writtenBy: string;
   readonly role: 'primary' | 'replica';

@@ -1,15 +1,15 @@
 // Names that more than one part must agree on: workflow ids, task queues, search attributes, slots. All carry the estate's name.
 
 import type { ComponentId } from './component.ts';
-import type { BackupKind } from './operations.ts';
+import type { BackupKind, RedisKind } from './operations.ts';
 
 /** A run of a workflow as people name it (`restore-3f9a1c2b`), kept in the vault after Temporal has forgotten it. */
 export type RunId = string & { readonly __brand: 'RunId' };
 
 export const workflowIds = {
   /** One of each kind: none waits for another. */
-  backup: (estate: string, component: ComponentId, kind: BackupKind = 'physical') =>
-    `${estate}/${kind === 'physical' ? 'backup' : kind}/${component}`,
+  backup: (estate: string, component: ComponentId, kind: BackupKind | RedisKind = 'physical') =>
+    `${estate}/${kind === 'physical' || kind === 'rdb' ? 'backup' : kind}/${component}`,
   /** Beside the physical backup of the same component: neither waits for the other. */
   dump: (estate: string, component: ComponentId) => `${estate}/dump/${component}`,
   load: (estate: string, component: ComponentId) => `${estate}/load/${component}`,

@@ -68,8 +68,13 @@ export interface BackupConfigurationInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** `rdb`: its data at an instant. `aof`: its append-only files, for any second since the capture before. */
+export const redisKinds = ['rdb', 'aof'] as const;
+export type RedisKind = (typeof redisKinds)[number];
+
 /** A snapshot of a Redis server. */
 export interface BackupRedisInput extends OperationInput {
+  readonly kind: RedisKind;
   readonly reason?: string;
 }
 

@@ -19,7 +19,9 @@ export interface RedisPlan {
   /** As asked, in words: `latest`, `time 2026-11-23T05:59:59Z`, `snapshot …`. */
   readonly requested: string;
   readonly snapshot: ChosenSnapshot;
-  /** What the snapshot holds, and which server wrote it. */
+  /** Of append-only files: everything up to the end of this second; absent: everything. */
+  readonly moment?: Moment;
+  /** What the snapshot holds (of append-only files, what its newest base does), and which server wrote it. */
   readonly keys: number;
   readonly sizeBytes: number;
   readonly writtenBy: string;

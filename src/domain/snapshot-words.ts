@@ -40,10 +40,27 @@ export function damageWords({ kind, name, of, database, part, path, blocks, more
   return `damaged pages: ${what}${whose}${where}${fork}, block${all === ranges[0] && !all.includes(' ') ? '' : 's'} ${all}`;
 }
 
+/** Moments that cannot be restored. */
+function windowWarnings(window: RedisSummary['window']): readonly string[] {
+  if (window === undefined) return [];
+  const { isTimed, gaps } = window;
+  return [
+    ...(isTimed
+      ? []
+      : [
+          'the server notes no times in its append-only files (`aof-timestamp-enabled yes`): only the beginnings of sets and the end can be restored',
+        ]),
+    ...(gaps === 0
+      ? []
+      : [`${gaps} rewrites went by unseen, because no worker was there: moments in between cannot be restored`]),
+  ];
+}
+
 /** What a restore from it will need, or cannot be compared with. */
 export function redisWarnings(redis: RedisSummary | undefined): readonly string[] {
-  const { modules, missing } = redis ?? {};
+  const { modules, missing, window } = redis ?? {};
   return [
+    ...windowWarnings(window),
     ...(modules === undefined
       ? []
       : [`it holds data of modules, which a server needs to load it: ${modules.join(', ')}`]),

@@ -6,9 +6,7 @@ import type { RestoreRedisInput } from '../domain/operations.ts';
 import type { RedisPlan } from '../domain/redis-restore.ts';
 import { describeSnapshotTarget, parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
-import { chooseSnapshot } from '../files/index.ts';
-import { planRedis } from '../redis/index.ts';
-import type { SnapshotId, SnapshotOnCopies } from '../vault/index.ts';
+import { chooseRedis, planRedis } from '../redis/index.ts';
 import { journalPlaces, type RedisRestoring, redisOn, serverOf } from './redis-places.ts';
 
 export async function planRedisRestore(
@@ -21,10 +19,9 @@ export async function planRedisRestore(
   const settings = redisOn(services, component);
   const vault = await services.reading();
   const target = parseSnapshotTarget(to, configuration.timezone);
-  const chosen = await chooseSnapshot(vault, component, target, from);
-  const snapshot = (await vault.findSnapshot(component, chosen.id as SnapshotId)) as SnapshotOnCopies;
+  const picked = await chooseRedis(vault, component, target, from);
   return await planRedis({
-    ...{ run, component, host, chosen, snapshot },
+    ...{ run, component, host, ...picked },
     requested: describeSnapshotTarget(target),
     ...(await serverOf(settings)),
     target: targetOf(settings, input),

@@ -13,6 +13,7 @@ import type { RedisWay } from '../domain/redis-restore.ts';
 import { fail } from '../errors/index.ts';
 import { run as runProgram } from '../process/index.ts';
 import {
+  type AppendOnlyPlace,
   type CaptureServer,
   type InPlace,
   isListOfKeys,
@@ -48,6 +49,16 @@ export function redisOn({ configuration, host }: Here, component: ComponentId): 
 export async function serverOf({ url, caFile, programs }: RedisSettings): Promise<CaptureServer> {
   const source = { url: await resolveSecret(url), ...(caFile === undefined ? {} : { caFile }) };
   return { source, ...(programs === undefined ? {} : { programs }) };
+}
+
+/** Throws `REDIS_UNFIT` where the data directory is not configured. */
+export function appendOnlyOf({ id, dataDirectory, files }: RedisSettings): AppendOnlyPlace {
+  if (dataDirectory === undefined) {
+    fail('REDIS_UNFIT', `'${id}' has no 'dataDirectory' in the configuration`, {
+      hint: 'append-only files are captured from it: name it there',
+    });
+  }
+  return { dataDirectory, appendDirectory: files.appendDirectory, appendFile: files.append };
 }
 
 /** Directories of runs: beside the data, and, of restores into the running server, in the state directory. */

@@ -82,9 +82,9 @@ function proofOf({ keys, expired, samples, hasCompared }: Comparison): RedisGive
   return { keys, expired, samples, hasCompared };
 }
 
-async function storedSnapshot(services: RedisRestoring, { component, snapshot }: RedisPlan) {
+async function storedSnapshot(services: RedisRestoring, { component, snapshot, moment }: RedisPlan) {
   const vault = await services.reading();
   const found = await vault.findSnapshot(component, snapshot.id as SnapshotId);
   if (found === undefined) fail('NO_SNAPSHOT', `snapshot '${snapshot.id}' of '${component}' is not there any more`);
-  return { vault, snapshot: found, from: snapshot.copy };
+  return { vault, snapshot: found, from: snapshot.copy, ...(moment === undefined ? {} : { moment }) };
 }

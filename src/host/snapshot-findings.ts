@@ -33,7 +33,10 @@ const promises: { readonly [Kind in ComponentSettings['kind']]: Promises<Kind> }
     incremental: { what: 'incremental backup', run: 'incremental', keeps: isBase, orPoint: true },
     logical: { what: 'dump', run: 'dump', keeps: (snapshot) => !isBase(snapshot) },
   },
-  redis: { rdb: { what: 'snapshot', run: 'backup', keeps: () => true } },
+  redis: {
+    rdb: { what: 'snapshot', run: 'backup', keeps: ({ kind }) => kind === 'rdb' },
+    aof: { what: 'capture of append-only files', run: 'aof', keeps: ({ kind }) => kind === 'aof' },
+  },
   files: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
   configuration: { snapshot: { what: 'snapshot', run: 'backup', keeps: () => true } },
 };

@@ -13,14 +13,14 @@ import type { FilesDetails, Told } from '../files/index.ts';
 import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
-import type { RdbDetails } from '../redis/index.ts';
+import { type AofDetails, hasTimes, storedDetails, windowFrom } from '../redis/index.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
 
 export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
   const { id, component, kind, from, to, state, statistics, copies } = snapshot;
   const bytes = { read: statistics.readBytes, new: statistics.newBytes, stored: statistics.storedBytes };
   const head = { id, component, kind, from, to, state, bytes, copies };
-  if (kind === 'rdb') return { ...head, redis: redisOf(snapshot) };
+  if (kind === 'rdb' || kind === 'aof') return { ...head, redis: redisOf(snapshot) };
   const facts = summarizeFacts(snapshot.engine.facts);
   const summary = { ...head, ...(facts && { facts }) };
   if (kind === 'files') return { ...summary, files: filesOf(snapshot) };
@@ -42,15 +42,27 @@ export function summarizeSnapshot(snapshot: SnapshotOnCopies): SnapshotSummary {
 /** A summary goes through histories and lists. */
 const MOST_NAMES = 5;
 
-function redisOf({ engine }: SnapshotOnCopies): RedisSummary {
-  const { facts, server, sizeBytes } = engine as unknown as RdbDetails;
+function redisOf(snapshot: SnapshotOnCopies): RedisSummary {
+  const { facts, server, sizeBytes } = storedDetails(snapshot);
   const { keys, types, modules, missing, databases } = facts;
   return {
     ...{ keys, types, sizeBytes, role: server.role },
     persistent: databases.reduce((sum, { persistent }) => sum + persistent, 0),
     writtenBy: `${server.flavour} ${server.version}`,
+    ...(snapshot.kind === 'aof' && { window: windowOf(snapshot) }),
     ...(modules.length === 0 ? {} : { modules }),
     ...(missing === undefined ? {} : { missing }),
+  };
+}
+
+function windowOf({ engine, to }: SnapshotOnCopies): NonNullable<RedisSummary['window']> {
+  const details = engine as unknown as AofDetails;
+  const gaps = details.sets.filter(({ follows }, index) => index > 0 && !follows).length;
+  return {
+    from: windowFrom(details) ?? to,
+    isTimed: hasTimes(details),
+    joins: details.sets[0]?.follows === true,
+    gaps,
   };
 }
 

@@ -1,8 +1,12 @@
 // Redis and Valkey: data of running servers into the vault and back.
 
+export { type CaptureAofOptions, captureAof } from './aof/capture-aof.ts';
+export { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from './aof/details.ts';
+export { type AppendOnlyPlace, runKeeper } from './aof/keeper.ts';
 export { type CaptureRdbOptions, captureRdb } from './capture/capture-rdb.ts';
 export { parseAddress, RedisConnection } from './connection/index.ts';
 export { identify, requireStandalone, type ServerIdentity } from './identity.ts';
+export { type ChosenRedis, chooseRedis } from './plan/choose.ts';
 export { type PlanRedisOptions, planRedis } from './plan/plan.ts';
 export { overBy, type RdbFacts } from './rdb/index.ts';
 export {
@@ -13,7 +17,7 @@ export {
   stopBeside,
   undoBeside,
 } from './restore/beside.ts';
-export { rdbDetails } from './restore/fetch.ts';
+export { storedDetails } from './restore/fetch.ts';
 export {
   confirmInPlace,
   type DataLayout,

@@ -147,7 +147,10 @@ const backupLines: { readonly [Kind in ComponentSettings['kind']]: Lines<Kind> }
     incremental: (asked) => ({ workflowType: 'backupDatabase', input: { ...asked, kind: 'incremental' } }),
     logical: (asked) => ({ workflowType: 'dumpDatabase', input: asked }),
   },
-  redis: { rdb: (asked) => ({ workflowType: 'backupRedis', input: asked }) },
+  redis: {
+    rdb: (asked) => ({ workflowType: 'backupRedis', input: { ...asked, kind: 'rdb' } }),
+    aof: (asked) => ({ workflowType: 'backupRedis', input: { ...asked, kind: 'aof' } }),
+  },
   files: { snapshot: (asked) => ({ workflowType: 'backupFiles', input: asked }) },
   configuration: { snapshot: (asked) => ({ workflowType: 'backupConfiguration', input: asked }) },
 };

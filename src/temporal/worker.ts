@@ -15,6 +15,7 @@ import { createRunActivities } from '../../activities/run-activities.ts';
 import { createVaultActivities } from '../../activities/vault-activities.ts';
 import type { Configuration } from '../../config/index.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
+import { runKeepers } from './aof-keepers.ts';
 import { awaitRun } from './await-run.ts';
 import { serverAddress, unreachable } from './connection.ts';
 import { createHostServices, type OpenedHostServices } from './host-services.ts';
@@ -150,9 +151,10 @@ async function serveOnce(
       shipped: Object.keys(configuration.database).length,
     });
     const running = runWorkerGroup(workers, signal);
+    const keepers = runKeepers(configuration, hosts, { logger, signal });
     logger.info({ hosts, address, namespace }, 'the worker listens on its queues');
     onReady?.();
-    await Promise.all([running, ensureShipping(client, configuration, hosts, logger, signal)]);
+    await Promise.all([running, keepers, ensureShipping(client, configuration, hosts, logger, signal)]);
   } finally {
     await connection.close();
   }

@@ -37,7 +37,7 @@ export async function redisEstate(t: Scope, settings: readonly string[] = []): P
     for (const end of ends) await end();
   });
   const address = await testTemporal(t);
-  const server = await testRedis(t, { settings });
+  const server = await testRedis(t, { kind: 'redis8', settings });
   await server.cli('ACL', 'SETUSER', 'holdfast', 'on', `>${PASSWORD}`, 'allkeys', 'allchannels', '+@all');
   const directory = await temporaryDirectory(t);
   const configuration = await writeConfiguration(directory, address, server);
@@ -91,8 +91,8 @@ redis:
     programs: ${programs}
     dataDirectory: ${dataDirectory}
     service: { commands: { start: "${startCommand}", stop: "${program('cli')} -s ${socket} shutdown save" } }
-    backup: { rdb: "every 2h" }
-    keep: { rdb: 30d }
+    backup: { rdb: "every 2h", aof: "every 15min" }
+    keep: { rdb: 30d, aof: 7d }
     objective: { rpo: 2h }
 `;
   await writeFile(file, text);

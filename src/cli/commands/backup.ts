@@ -37,7 +37,16 @@ const kinds = {
     start: (client, input) => client.startBackup({ ...input, kind: 'point' }),
   },
   logical: { of: 'database', what: 'dump every database', start: (client, input) => client.startDump(input) },
-  rdb: { of: 'redis', what: 'take a snapshot', start: (client, input) => client.startRedisBackup(input) },
+  rdb: {
+    of: 'redis',
+    what: 'take a snapshot',
+    start: (client, input) => client.startRedisBackup({ ...input, kind: 'rdb' }),
+  },
+  aof: {
+    of: 'redis',
+    what: 'capture the append-only files',
+    start: (client, input) => client.startRedisBackup({ ...input, kind: 'aof' }),
+  },
   files: { of: 'files', what: 'take a snapshot', start: (client, input) => client.startFilesBackup(input) },
   configuration: {
     of: 'configuration',
@@ -57,7 +66,7 @@ export const backup = defineCommand({
     {
       flags: '--kind <KIND>',
       description:
-        'of a database: physical (a full base backup, the default), incremental (only what changed is read, and laid over the newest base backup, so that the snapshot is whole; captured in full where that cannot be, with the reason), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants); of Redis: rdb; of files: files; of configuration: configuration',
+        'of a database: physical (a full base backup, the default), incremental (only what changed is read, and laid over the newest base backup, so that the snapshot is whole; captured in full where that cannot be, with the reason), logical (pg_dump of every database, and the globals), or point (no snapshot: the log is closed now, and shown to follow on a base backup without a gap on the copies that the policy wants); of Redis: rdb (its data now, the default), or aof (its append-only files); of files: files; of configuration: configuration',
     },
   ],
   examples: [

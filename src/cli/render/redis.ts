@@ -87,8 +87,18 @@ export function redisRestoredLines(restored: RedisRestored, state: string, zone:
 
 export function redisLines(redis: SnapshotSummary['redis']): string[] {
   if (redis === undefined) return [];
-  const { keys, persistent, types, writtenBy, role } = redis;
+  const { keys, persistent, types, writtenBy, role, window } = redis;
   const kinds = Object.entries(types).map(([type, count]) => `${count} ${type}`);
   const list = kinds.length === 0 ? '' : ` (${kinds.join(', ')})`;
-  return [`  ${counted(keys, 'key')}${list}, ${persistent} never expire; from the ${role}, ${writtenBy}`];
+  const since = window === undefined ? [] : [windowText(window)];
+  return [
+    ...since,
+    `  ${counted(keys, 'key')}${window === undefined ? '' : ' in the newest base'}${list}, ${persistent} never expire; from the ${role}, ${writtenBy}`,
+  ];
+}
+
+function windowText({ from, isTimed, joins }: NonNullable<NonNullable<SnapshotSummary['redis']>['window']>): string {
+  const which = isTimed ? 'any second' : 'the beginnings of its sets, and its end,';
+  const before = joins ? '; it joins the capture before' : '';
+  return `  ${which} since ${from} can be restored${before}`;
 }

@@ -5,6 +5,7 @@ import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
+import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
 import { bytesText } from '../../domain/size.ts';
 import { HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
@@ -15,12 +16,12 @@ import { identify, requireStandalone, type ServerIdentity } from '../identity.ts
 import { overBy } from '../rdb/index.ts';
 import { isOwn } from '../restore/beside.ts';
 import { serverIn } from '../restore/directory-in-use.ts';
-import { rdbDetails } from '../restore/fetch.ts';
+import type { StoredDetails } from '../restore/fetch.ts';
+import { storedDetails } from '../restore/fetch.ts';
 import { requireLiveFit } from '../restore/live-server.ts';
 import { requireReadable } from '../restore/readable.ts';
 import { openRuns } from '../restore/runs-left.ts';
 import { findTools } from '../tools.ts';
-import type { RdbDetails } from '../types.ts';
 
 export interface PlanRedisOptions {
   readonly run: string;
@@ -30,6 +31,9 @@ export interface PlanRedisOptions {
   readonly requested: string;
   readonly chosen: ChosenSnapshot;
   readonly snapshot: SnapshotOnCopies;
+  readonly moment?: Moment;
+  /** Of the choice. */
+  readonly warnings: readonly string[];
   readonly source: RedisSource;
   readonly programs?: string;
   readonly target:
@@ -51,7 +55,7 @@ type Part = Partial<RedisPlan> & Pick<RedisPlan, 'mode' | 'warnings'> & { readon
 /** Reads only. What is in the way is told with all the rest. Throws `NO_SNAPSHOT` for a snapshot of another kind. */
 export async function planRedis(options: PlanRedisOptions): Promise<RedisPlan> {
   const { run, component, host, requested, chosen, snapshot, programs } = options;
-  const details = rdbDetails(snapshot);
+  const details = storedDetails(snapshot);
   const { facts, server, sizeBytes } = details;
   const { problems, warnings, ...part } = await partFor(options, details);
   const tools = await problemsOf(findTools(server, programs === undefined ? {} : { programs }));
@@ -61,13 +65,14 @@ export async function planRedis(options: PlanRedisOptions): Promise<RedisPlan> {
     writtenBy: `${server.flavour} ${server.version}`,
     over: overBy(facts, Date.now() / 1000),
     ...part,
-    warnings: [...dataWarnings(details), ...warnings],
+    ...(options.moment === undefined ? {} : { moment: options.moment }),
+    warnings: [...options.warnings, ...dataWarnings(details), ...warnings],
     ...blocked([...tools, ...problems]),
   };
   return { ...plan, digest: digestOf(plan) };
 }
 
-async function partFor(options: PlanRedisOptions, details: RdbDetails): Promise<Part> {
+async function partFor(options: PlanRedisOptions, details: StoredDetails): Promise<Part> {
   const { target } = options;
   switch (target.type) {
     case 'beside':
@@ -91,7 +96,7 @@ async function partFor(options: PlanRedisOptions, details: RdbDetails): Promise<
 async function beside(
   { directory, start }: Extract<PlanRedisOptions['target'], { type: 'beside' }>,
   { snapshot }: PlanRedisOptions,
-  { sizeBytes }: RdbDetails,
+  { sizeBytes }: StoredDetails,
 ): Promise<Part> {
   const space = { neededBytes: sizeBytes, availableBytes: await freeFor(directory) };
   const names = (await isThere(directory)) ? await readdir(directory) : [];
@@ -115,7 +120,7 @@ async function beside(
 async function intoStopped(
   { dataDirectory, appendDirectory, hasService }: Extract<PlanRedisOptions['target'], { type: 'stopped' }>,
   options: PlanRedisOptions,
-  details: RdbDetails,
+  details: StoredDetails,
 ): Promise<Part> {
   if (dataDirectory === undefined) {
     const missing = new HoldfastError(
@@ -152,7 +157,7 @@ async function intoStopped(
 
 async function intoRunning(
   { source, runs, run }: PlanRedisOptions,
-  details: RdbDetails,
+  details: StoredDetails,
   requireFit: (connection: RedisConnection) => Promise<ServerIdentity>,
 ): Promise<Part> {
   const problems = await openProblems(runs, run);
@@ -201,7 +206,7 @@ async function openProblems(directory: string, own: string): Promise<HoldfastErr
     });
 }
 
-function dataWarnings({ facts }: RdbDetails): string[] {
+function dataWarnings({ facts }: StoredDetails): string[] {
   const { modules, missing } = facts;
   return [
     ...(modules.length === 0
@@ -245,7 +250,7 @@ async function freeFor(place: string): Promise<number> {
 }
 
 function digestOf(plan: Omit<RedisPlan, 'digest'>): string {
-  const { component, host, mode, way, snapshot, directory, start, pattern, server } = plan;
-  const decided = [component, host, mode, way, snapshot.id, directory, start, pattern, server?.runId];
+  const { component, host, mode, way, snapshot, directory, start, pattern, server, moment } = plan;
+  const decided = [component, host, mode, way, snapshot.id, directory, start, pattern, server?.runId, moment];
   return createHash('sha256').update(JSON.stringify(decided)).digest('hex').slice(0, 16);
 }

@@ -3,6 +3,7 @@
 import { chmod, chown, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Moment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
 import { findUser, identify, type ProcessIdentity, start, stopByPid } from '../../process/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
@@ -13,12 +14,13 @@ import { proveRdb } from '../throwaway/prove.ts';
 import { harmlessConfiguration, lastLines, ready } from '../throwaway/server.ts';
 import { findTools, type RedisTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
-import { fetchRdb, rdbDetails } from './fetch.ts';
+import { fetchRdb, storedDetails } from './fetch.ts';
 
 export interface RestoreBesideOptions {
   readonly vault: Vault;
   readonly snapshot: SnapshotOnCopies;
   readonly from?: string;
+  readonly moment?: Moment;
   /** Absolute; empty, absent, or of an earlier attempt at the same snapshot. */
   readonly directory: string;
   readonly programs?: string;
@@ -47,7 +49,7 @@ const POLL_MS = 50;
 /** Throws `TARGET_UNFIT`, `NO_SPACE`, `TOOL_VERSION`, `BACKUP_INVALID`, `RECOVERY_FAILED`, `CHECK_FAILED`. */
 export async function restoreBeside(options: RestoreBesideOptions): Promise<RestoredBeside> {
   const { snapshot, directory, signal, programs, runAs } = options;
-  const { server, facts } = rdbDetails(snapshot);
+  const { server } = storedDetails(snapshot);
   const tools = await findTools(server, programs === undefined ? {} : { programs });
   const socket = path.join(directory, SOCKET);
   if (options.start) requireShort(socket);
@@ -56,7 +58,7 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
   await writeFile(path.join(directory, markOf(snapshot.id)), '');
-  await fetchRdb(options, { directory, signal, ...(owner && { owner }), ...told(options) });
+  const facts = await fetchRdb(options, { directory, tools, signal, ...(owner && { owner }), ...told(options) });
   const comparison = await proveRdb({ tools, directory, facts, signal });
   const configuration = path.join(directory, CONFIGURATION);
   const databases = Math.max(0, ...facts.databases.map(({ number }) => number + 1));

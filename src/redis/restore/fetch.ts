@@ -2,47 +2,80 @@
 
 import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import type { Moment } from '../../domain/moment.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotOnCopies, TreeEntry, Vault } from '../../vault/types.ts';
-import { RDB, RDB_FILE, type RdbDetails } from '../types.ts';
+import { type AofDetails, type ChosenPart, choosePart } from '../aof/details.ts';
+import { recoverRdb } from '../aof/recover.ts';
+import type { RdbFacts } from '../rdb/index.ts';
+import type { RedisTools } from '../tools.ts';
+import { AOF, type CapturedServer, RDB, RDB_FILE, type RdbDetails } from '../types.ts';
 
 export interface StoredRdb {
   readonly vault: Vault;
   readonly snapshot: SnapshotOnCopies;
   /** Preferred copy. */
   readonly from?: string;
+  /** Of append-only files: everything up to the end of this second; absent: everything. */
+  readonly moment?: Moment;
 }
 
 export interface FetchTarget {
   /** Absolute; exists. The file is `dump.rdb` below it. */
   readonly directory: string;
+  readonly tools: RedisTools;
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly onProgress?: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** Throws `NO_SNAPSHOT` for a snapshot of anything else. */
-export function rdbDetails(snapshot: SnapshotOnCopies): RdbDetails {
-  if (snapshot.kind !== RDB) {
-    fail(
-      'NO_SNAPSHOT',
-      `snapshot ${snapshot.id} of '${snapshot.component}' is of kind '${snapshot.kind}', not '${RDB}'`,
-      {
-        hint: `\`holdfast list ${snapshot.component}\` shows the kinds of its snapshots`,
-      },
-    );
-  }
-  return snapshot.engine as unknown as RdbDetails;
+/** What any snapshot of Redis says of itself. `facts`: of append-only files those of the newest base, because the commands behind it are not counted. */
+export interface StoredDetails {
+  readonly server: CapturedServer;
+  readonly facts: RdbFacts;
+  readonly sizeBytes: number;
 }
 
-/** What is right there already is kept. Throws `NO_SPACE`, and as `restoreFiles` does. */
-export async function fetchRdb({ vault, snapshot, from }: StoredRdb, target: FetchTarget): Promise<void> {
-  const { directory, owner, onProgress, signal } = target;
-  const { sizeBytes } = rdbDetails(snapshot);
+/** Throws `NO_SNAPSHOT` for a snapshot of anything else. */
+export function storedDetails(snapshot: SnapshotOnCopies): StoredDetails {
+  if (snapshot.kind === RDB) return snapshot.engine as unknown as RdbDetails;
+  if (snapshot.kind === AOF) {
+    const { server, sizeBytes, sets } = snapshot.engine as unknown as AofDetails;
+    return { server, sizeBytes, facts: sets.at(-1)?.base.facts ?? unknownFacts };
+  }
+  return fail(
+    'NO_SNAPSHOT',
+    `snapshot ${snapshot.id} of '${snapshot.component}' is of kind '${snapshot.kind}', not of Redis`,
+    {
+      hint: `\`holdfast list ${snapshot.component}\` shows the kinds of its snapshots`,
+    },
+  );
+}
+
+const unknownFacts: RdbFacts = {
+  ...{ format: { magic: 'unknown', version: 0 }, keys: 0, databases: [], types: {}, functions: 0 },
+  ...{ modules: [], expiring: [], samples: [], missing: 'the base is no RDB' },
+};
+
+/**
+ * Brings `dump.rdb` into the directory: an RDB as it was captured, or one that is made of append-only files. Gives what is in it. What is
+ * right there already is kept. Throws `NO_SPACE`, `TARGET_OUTSIDE`, and as `restoreFiles` does.
+ */
+export async function fetchRdb(stored: StoredRdb, target: FetchTarget): Promise<RdbFacts> {
+  const { vault, snapshot, from } = stored;
+  const { directory, owner, onProgress, signal, tools } = target;
+  const { sizeBytes, facts } = storedDetails(snapshot);
   await requireSpace(directory, sizeBytes);
   const reader = await vault.openSnapshot(snapshot.id, from);
   try {
+    if (snapshot.kind === AOF) {
+      return await recoverRdb({
+        ...{ reader, tools, directory, signal },
+        part: partOf(stored),
+        ...(owner && { owner }),
+      });
+    }
     const entry = await rdbEntry(reader.entries(), snapshot.id);
     await reader.restoreFiles([{ entry }], {
       directory,
@@ -50,9 +83,17 @@ export async function fetchRdb({ vault, snapshot, from }: StoredRdb, target: Fet
       ...(owner && { owner }),
       ...(onProgress && { onProgress: ({ bytes }: { bytes: number }) => onProgress(bytes) }),
     });
+    return facts;
   } finally {
     reader.close();
   }
+}
+
+function partOf({ snapshot, moment }: StoredRdb): ChosenPart {
+  const part = choosePart(snapshot.engine as unknown as AofDetails, moment);
+  return (
+    part ?? fail('TARGET_OUTSIDE', `snapshot ${snapshot.id} has nothing of ${moment}: it lies before it, or in a gap`)
+  );
 }
 
 async function rdbEntry(entries: AsyncIterable<TreeEntry>, id: string): Promise<TreeEntry> {

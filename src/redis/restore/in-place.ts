@@ -2,6 +2,7 @@
 
 import { chown, link, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Moment } from '../../domain/moment.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { holdLock } from '../../process/index.ts';
 import { isThere, syncDirectory, syncFileSystemOf } from '../../system/index.ts';
@@ -12,7 +13,7 @@ import { findTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
 import { requireUnused } from './directory-in-use.ts';
 import { type ExchangedName, exchange, undoExchange } from './exchange.ts';
-import { fetchRdb, rdbDetails } from './fetch.ts';
+import { fetchRdb, storedDetails } from './fetch.ts';
 import { RestoreJournal } from './journal.ts';
 
 type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback';
@@ -49,6 +50,7 @@ export interface RestoreInPlaceOptions extends InPlace {
   readonly vault: Vault;
   readonly snapshot: SnapshotOnCopies;
   readonly from?: string;
+  readonly moment?: Moment;
   readonly programs?: string;
   readonly onProgress?: (words: string) => void;
 }
@@ -143,7 +145,7 @@ async function requireNoOther({ dataDirectory, run }: InPlace): Promise<void> {
 
 async function stage(options: RestoreInPlaceOptions, journal: RestoreJournal<Step>): Promise<void> {
   const { snapshot, dataDirectory, layout, programs, signal, onProgress } = options;
-  const { server, facts } = rdbDetails(snapshot);
+  const { server } = storedDetails(snapshot);
   const tools = await findTools(server, programs === undefined ? {} : { programs });
   const directory = path.join(runDirectory(options), 'new');
   await journal.step('stage', async () => {
@@ -151,7 +153,7 @@ async function stage(options: RestoreInPlaceOptions, journal: RestoreJournal<Ste
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const { uid, gid, mode } = await stat(dataDirectory);
     const owner = { uid, gid };
-    await fetchRdb(options, { directory, owner, signal });
+    const facts = await fetchRdb(options, { directory, tools, owner, signal });
     const comparison = await proveRdb({ tools, directory, facts, signal });
     if (layout.rdbFile !== RDB_FILE) {
       await link(path.join(directory, RDB_FILE), path.join(directory, layout.rdbFile)).catch(unlessThere);

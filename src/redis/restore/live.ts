@@ -2,6 +2,7 @@
 
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { Moment } from '../../domain/moment.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { type HeldLock, holdLock } from '../../process/index.ts';
 import { syncDirectory } from '../../system/index.ts';
@@ -12,7 +13,7 @@ import { type Comparison, compareWithFacts } from '../throwaway/compare.ts';
 import { proveRdb, requireSame } from '../throwaway/prove.ts';
 import { findTools, type RedisTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
-import { fetchRdb, rdbDetails } from './fetch.ts';
+import { fetchRdb, storedDetails } from './fetch.ts';
 import { RestoreJournal } from './journal.ts';
 import { keepData, paused, replaceData, requireLiveFit } from './live-server.ts';
 import { requireReadable } from './readable.ts';
@@ -33,6 +34,7 @@ export interface RestoreLiveOptions extends LivePlace {
   readonly vault: Vault;
   readonly snapshot: SnapshotOnCopies;
   readonly from?: string;
+  readonly moment?: Moment;
   /** Run id of the server that the plan saw. */
   readonly runId: string;
   readonly onProgress?: (words: string) => void;
@@ -85,12 +87,10 @@ async function locked<T>(
 class LiveRestore {
   readonly #options: RestoreLiveOptions;
   readonly #journal: RestoreJournal<Step>;
-  readonly #facts: RdbFacts;
 
   constructor(options: RestoreLiveOptions, journal: RestoreJournal<Step>) {
     this.#options = options;
     this.#journal = journal;
-    this.#facts = rdbDetails(options.snapshot).facts;
   }
 
   async run(): Promise<Comparison> {
@@ -114,7 +114,7 @@ class LiveRestore {
     const connection = await RedisConnection.open(this.#options.source);
     try {
       const identity = await requireLiveFit(connection);
-      requireReadable(identity, rdbDetails(this.#options.snapshot));
+      requireReadable(identity, storedDetails(this.#options.snapshot));
       const { runId } = identity;
       if (runId !== this.#options.runId) {
         fail('REDIS_IDENTITY', `'${connection.where}' was started anew since the plan was made, or is another server`);
@@ -127,7 +127,7 @@ class LiveRestore {
   /** Programs that read the snapshot; the server must not be older than what wrote it. */
   async #tools(): Promise<RedisTools> {
     const { snapshot, programs } = this.#options;
-    const { server } = rdbDetails(snapshot);
+    const { server } = storedDetails(snapshot);
     return await findTools(server, programs === undefined ? {} : { programs });
   }
 
@@ -136,8 +136,9 @@ class LiveRestore {
     const place = path.join(directory, 'new');
     await this.#journal.step('prepare', async () => {
       await mkdir(place, { recursive: true, mode: 0o700 });
-      await fetchRdb(this.#options, { directory: place, signal });
-      await proveRdb({ tools, directory: place, facts: this.#facts, signal });
+      const facts = await fetchRdb(this.#options, { directory: place, tools, signal });
+      await proveRdb({ tools, directory: place, facts, signal });
+      return { facts };
     });
   }
 
@@ -154,7 +155,9 @@ class LiveRestore {
       }
       await check?.();
       await this.#journal.step('replace', () => replaceData(connection, path.join(directory, 'new', RDB_FILE), signal));
-      const comparison = await compareWithFacts(connection, this.#facts, { isFresh: false });
+      const comparison = await compareWithFacts(connection, this.#journal.dataOf('prepare')?.facts as RdbFacts, {
+        isFresh: false,
+      });
       requireSame(comparison);
       await this.#journal.step('verify', async () => ({ keys: comparison.keys }));
       return comparison;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Moment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
 import { holdLock } from '../../process/index.ts';
 import { syncDirectory } from '../../system/index.ts';
@@ -13,7 +14,7 @@ import { identify, requireStandalone } from '../identity.ts';
 import type { Comparison } from '../throwaway/compare.ts';
 import { proveRdb } from '../throwaway/prove.ts';
 import { findTools } from '../tools.ts';
-import { fetchRdb, rdbDetails } from './fetch.ts';
+import { fetchRdb, storedDetails } from './fetch.ts';
 import { RestoreJournal } from './journal.ts';
 import type { LivePlace } from './live.ts';
 import { type KeyValue, matchingKeys, valuesOf } from './matching-keys.ts';
@@ -25,6 +26,7 @@ export interface RestoreKeysOptions extends LivePlace {
   readonly vault: Vault;
   readonly snapshot: SnapshotOnCopies;
   readonly from?: string;
+  readonly moment?: Moment;
   /** As SCAN takes it. */
   readonly pattern: string;
 }
@@ -122,7 +124,7 @@ async function withServer<T>(
 async function list(options: RestoreKeysOptions, journal: RestoreJournal<Step>): Promise<KeysPlan> {
   await journal.step('list', async () => {
     const { directory, snapshot, programs, signal, source } = options;
-    const { server, facts } = rdbDetails(snapshot);
+    const { server, facts } = storedDetails(snapshot);
     const tools = await findTools(server, programs === undefined ? {} : { programs });
     const place = path.join(directory, 'new');
     await mkdir(place, { recursive: true, mode: 0o700 });
@@ -131,8 +133,8 @@ async function list(options: RestoreKeysOptions, journal: RestoreJournal<Step>):
       const identity = await identify(target);
       requireStandalone(identity, target.where);
       requireReadable(identity, { server, facts });
-      await fetchRdb(options, { directory: place, signal });
-      return await proveRdb({ tools, directory: place, facts, signal }, async ({ connection }) => {
+      const fetched = await fetchRdb(options, { directory: place, tools, signal });
+      return await proveRdb({ tools, directory: place, facts: fetched, signal }, async ({ connection }) => {
         await writeList(connection, target, options, counts);
       });
     });

@@ -3,7 +3,7 @@
 import { fail } from '../../errors/index.ts';
 import type { ServerIdentity } from '../identity.ts';
 import { isOlder } from '../tools.ts';
-import type { RdbDetails } from '../types.ts';
+import type { StoredDetails } from './fetch.ts';
 
 /** The last format that both have in common: Redis 7.2, where Valkey began. */
 const LAST_COMMON_FORMAT = 11;
@@ -11,7 +11,7 @@ const LAST_COMMON_FORMAT = 11;
 /** Throws `REDIS_UNFIT`. */
 export function requireReadable(
   { flavour, version }: Pick<ServerIdentity, 'flavour' | 'version'>,
-  { server, facts }: Pick<RdbDetails, 'server' | 'facts'>,
+  { server, facts }: Pick<StoredDetails, 'server' | 'facts'>,
 ): void {
   const isSameKind = flavour === server.flavour;
   const isReadable = isSameKind ? !isOlder(version, server.version) : facts.format.version <= LAST_COMMON_FORMAT;

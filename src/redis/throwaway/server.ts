@@ -80,6 +80,8 @@ export function harmlessConfiguration(options: {
     'logfile ""',
     'maxmemory 0',
     'stop-writes-on-bgsave-error no',
+    'repl-diskless-sync yes',
+    'repl-diskless-sync-delay 0',
     ...(appendOnly === undefined
       ? ['appendonly no']
       : [

@@ -16,8 +16,9 @@ import { wholeFile } from '../../support/components.ts';
 import { texts } from '../../support/estate-texts.ts';
 import { contentOf, fillRich } from '../../support/redis-data.ts';
 import { PASSWORD, redisEstate } from '../../support/redis-estate.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
-const estate = await redisEstate(wholeFile, ['save 3600 1']);
+const estate = await redisEstate(wholeFile, ['appendonly yes', 'aof-timestamp-enabled yes']);
 const { server, client } = estate;
 // A restore into the stopped server starts one that is not a child of ours.
 wholeFile.after(async () => {
@@ -61,7 +62,7 @@ async function end(what: 'rollback' | 'confirm', restore: string): Promise<void>
 
 test('the check tells that everything is there; a snapshot is taken, kept on every copy, listed with its keys, and shown', async () => {
   const connection = await server.connect();
-  await fillRich(connection, 'redis7');
+  await fillRich(connection, 'redis8');
   connection.close();
   before = await content();
   const report = await client.check('redis/cache');
@@ -69,14 +70,18 @@ test('the check tells that everything is there; a snapshot is taken, kept on eve
     [report.ok, report.checks.map(({ name }) => name)],
     [true, ['copy local', 'copy eu', 'server', 'programs', 'permission']],
   );
-  const status = await ended(await client.startRedisBackup(estate.input));
+  const status = await ended(await client.startRedisBackup({ ...estate.input, kind: 'rdb' }));
   assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
   const snapshot = status.data?.snapshot as SnapshotSummary;
   assert.deepEqual([snapshot.kind, snapshot.copies], ['rdb', { local: 'present', eu: 'present' }]);
   assert.equal(snapshot.redis?.keys, before.length - 1);
   assert.deepEqual(await client.snapshots('redis/cache'), [snapshot]);
+  const captured = await ended(await client.startRedisBackup({ ...estate.input, kind: 'aof' }));
+  assert.equal(captured.state, 'completed', JSON.stringify(captured, undefined, 1));
+  const redis = (captured.data?.snapshot as SnapshotSummary | undefined)?.redis;
+  assert.deepEqual([redis?.window?.isTimed, redis?.window?.joins, redis?.window?.gaps], [true, false, 0]);
   const [component] = await client.components();
-  assert.deepEqual([component?.component, component?.window?.snapshots], ['redis/cache', 1]);
+  assert.deepEqual([component?.component, component?.window?.snapshots], ['redis/cache', 2]);
   assert.deepEqual(
     component?.findings.filter(({ severity }) => severity === 'late'),
     [],
@@ -104,7 +109,7 @@ test('beside: started on a socket with the same content, and stopped again', asy
 test('live: by the plan that was shown, waited for a word, rolled back', async () => {
   const after = await change();
   const plan = await client.planRedis(asked({ live: true }));
-  assert.deepEqual([plan.way, plan.blockers, plan.server?.version], ['live', undefined, '7.0.15']);
+  assert.deepEqual([plan.way, plan.blockers, plan.server?.version], ['live', undefined, '8.0.2']);
   const wrong = await ended(await client.startRedisRestore(asked({ live: true, planDigest: 'f'.repeat(16) })));
   assert.deepEqual([wrong.state, wrong.error?.code], ['refused', 'PLAN_CHANGED']);
   const restored = await complete({ live: true, planDigest: plan.digest });
@@ -129,7 +134,7 @@ test('by pattern: only the keys that match, confirmed', async () => {
 test('into the stopped server by its service, and back', async () => {
   const after = await change();
   const plan = await client.planRedis(asked({}));
-  assert.deepEqual([plan.way, plan.isAppendOnly, plan.blockers], ['stopped', false, undefined]);
+  assert.deepEqual([plan.way, plan.isAppendOnly, plan.blockers], ['stopped', true, undefined]);
   const restored = await complete({});
   assert.deepEqual(await content(), before);
   // By its journal alone, as a person does it without Temporal.
@@ -143,6 +148,27 @@ test('into the stopped server by its service, and back', async () => {
   assert.equal((await alone.rollback(restored.run)).state, 'completed');
   await alone.close();
   assert.deepEqual(await content(), after);
+});
+
+test('to a second between two captures, although a rewrite came after it; what was not captured is refused', async () => {
+  const wanted = await content();
+  const second = Math.floor(Date.now() / 1000);
+  await waitFor('the next second', () => Math.floor(Date.now() / 1000) > second + 1);
+  await server.cli('FLUSHALL');
+  await server.cli('BGREWRITEAOF');
+  await waitFor('the rewrite to end', async () =>
+    /aof_rewrite_in_progress:0/.test(await server.cli('INFO', 'persistence')),
+  );
+  const captured = await ended(await client.startRedisBackup({ ...estate.input, kind: 'aof' }));
+  assert.equal(captured.state, 'completed', JSON.stringify(captured, undefined, 1));
+  const to = new Date((second + 1) * 1000).toISOString();
+  const plan = await client.planRedis(asked({ to, live: true }));
+  assert.deepEqual([plan.snapshot.skewSeconds, plan.warnings], [0, []]);
+  const restored = await complete({ to, live: true });
+  assert.deepEqual(await content(), wanted);
+  await end('confirm', restored.run);
+  const early = await ended(await client.startRedisRestore(asked({ to: '2020-01-01T00:00:00Z', live: true })));
+  assert.deepEqual([early.state, early.error?.code], ['refused', 'TARGET_OUTSIDE']);
 });
 
 test('no history holds the password of the server', async () => {

@@ -1,0 +1,108 @@
+// Which snapshot serves a moment, of either kind: the one that comes nearest to it without going beyond, and the copy that it is read from.
+
+import type { ComponentId } from '../../domain/component.ts';
+import type { ChosenSnapshot } from '../../domain/files-restore.ts';
+import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
+import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { fail } from '../../errors/index.ts';
+import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from '../aof/details.ts';
+import { AOF } from '../types.ts';
+
+export interface ChosenRedis {
+  readonly snapshot: SnapshotOnCopies;
+  /** `to`: what the restore comes to. */
+  readonly chosen: ChosenSnapshot;
+  /** Where only a part of it is wanted. */
+  readonly moment?: Moment;
+  readonly warnings: readonly string[];
+}
+
+/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, `OBJECT_MISSING` when no copy that answers has it. */
+export async function chooseRedis(
+  vault: Pick<Vault, 'listSnapshots'>,
+  component: ComponentId,
+  target: SnapshotTarget,
+  from?: string,
+): Promise<ChosenRedis> {
+  const snapshots = await vault.listSnapshots(component);
+  const [newest] = snapshots;
+  if (newest === undefined) {
+    fail('NO_SNAPSHOT', `there is no snapshot of '${component}'`, {
+      hint: `take one: \`holdfast backup ${component}\``,
+    });
+  }
+  if (target.type === 'latest') return whole(newest, from);
+  if (target.type === 'time') return ofMoment(snapshots, target.moment, from);
+  const found = snapshots.find(({ id }) => id === target.id);
+  if (found !== undefined) return whole(found, from);
+  return fail('NOT_FOUND', `there is no snapshot '${target.id}'`, { hint: '`holdfast list` shows them' });
+}
+
+function whole(snapshot: SnapshotOnCopies, from: string | undefined): ChosenRedis {
+  const { id, from: begun, to, state } = snapshot;
+  return { snapshot, chosen: { id, from: begun, to, state, copy: copyOf(snapshot, from) }, warnings: [] };
+}
+
+function ofMoment(snapshots: readonly SnapshotOnCopies[], moment: Moment, from: string | undefined): ChosenRedis {
+  const all = snapshots.flatMap((snapshot) => {
+    const reached = reachedIn(snapshot, moment);
+    return reached === undefined ? [] : [{ snapshot, reached }];
+  });
+  const best = all.reduce<(typeof all)[number] | undefined>(
+    (found, each) => (found === undefined || each.reached > found.reached ? each : found),
+    undefined,
+  );
+  if (best === undefined) outside(snapshots, moment);
+  const { snapshot, reached } = best;
+  const made = whole(snapshot, from);
+  const isPart = snapshot.kind === AOF && snapshot.to > moment;
+  return {
+    snapshot,
+    chosen: { ...made.chosen, to: reached, skewSeconds: Math.floor(secondsBetween(reached, moment)) },
+    ...(isPart && { moment }),
+    warnings: warningsOf(snapshots, snapshot, moment),
+  };
+}
+
+/** Undefined: nothing of it is as early, or the moment is in a gap. */
+function reachedIn({ kind, to, engine }: SnapshotOnCopies, moment: Moment): Moment | undefined {
+  if (to <= moment) return to;
+  if (kind !== AOF) return undefined;
+  const part = choosePart(engine as unknown as AofDetails, moment);
+  return part && momentOf(part, to);
+}
+
+function warningsOf(
+  snapshots: readonly SnapshotOnCopies[],
+  chosen: SnapshotOnCopies,
+  moment: Moment,
+): readonly string[] {
+  const over = snapshots.findLast(({ kind, to }) => kind === AOF && to > moment) ?? chosen;
+  if (over.kind !== AOF || over.to <= moment) return [];
+  const details = over.engine as unknown as AofDetails;
+  if (hasTimes(details)) return [];
+  return [
+    'the server notes no times in its append-only files, so nothing nearer can be had: with `aof-timestamp-enabled yes` any second could be restored',
+  ];
+}
+
+function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never {
+  const begins = snapshots.map(({ kind, to, engine }) =>
+    kind === AOF ? (windowFrom(engine as unknown as AofDetails) ?? to) : to,
+  );
+  const oldest = begins.sort()[0] as Moment;
+  return fail('TARGET_OUTSIDE', `nothing of ${moment} was captured`, {
+    hint: `the oldest moment is ${shortMoment(oldest)}: \`--to ${oldest}\``,
+  });
+}
+
+function copyOf({ id, copies }: SnapshotOnCopies, preferred: string | undefined): string {
+  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
+  if (preferred !== undefined && present.includes(preferred)) return preferred;
+  const away = Object.keys(copies).filter((copy) => copies[copy] === 'away');
+  return (
+    present[0] ??
+    fail('OBJECT_MISSING', `no copy that answers has snapshot '${id}'`, { hint: `away: ${away.join(', ') || 'none'}` })
+  );
+}
