@@ -16,7 +16,7 @@ import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapsh
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
 import { planInPlace } from '../in-place/plan.ts';
-import { pushCommand } from '../pull/push-command.ts';
+import { type GivenBack, pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { RemoteHost } from '../rsync/remote.ts';
@@ -76,16 +76,19 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
 }
 
 async function placed(options: PlanFilesOptions, reader: SnapshotReader, { roots, entries }: Wanted): Promise<Placed> {
-  const { directory, elsewhere, run } = options;
-  if (directory === undefined) return elsewhere ? notThere(elsewhere, roots) : await inPlace(options, reader, roots);
+  const { directory, elsewhere, run, selection } = options;
+  if (directory === undefined)
+    return elsewhere
+      ? notThere(elsewhere, { directory: 'DIR', roots, selection })
+      : await inPlace(options, reader, roots);
   const plan = await beside(run, directory, entries);
   if (!elsewhere) return plan;
-  const push = `to bring it back to ${elsewhere.ssh}, look, then do it without --dry-run: ${pushCommand(elsewhere, directory, roots)}`;
+  const push = `to bring it back to ${elsewhere.ssh}, look, then do it without --dry-run: ${pushCommand(elsewhere, { directory, roots, selection })}`;
   return { ...plan, warnings: [...plan.warnings, push] };
 }
 
-function notThere(remote: RemoteHost, roots: readonly string[]): Placed {
-  const hint = `restore with \`--beside DIR\`, then look with this, and do it without --dry-run: ${pushCommand(remote, 'DIR', roots)}`;
+function notThere(remote: RemoteHost, given: GivenBack): Placed {
+  const hint = `restore with \`--beside DIR\`, then look with this, and do it without --dry-run: ${pushCommand(remote, given)}`;
   const blocker = new HoldfastError('TARGET_UNFIT', `the roots are on '${remote.ssh}', which has no worker`, { hint });
   return { mode: 'in place', space: { neededBytes: 0, availableBytes: 0 }, warnings: [], ...blocked([blocker]) };
 }
