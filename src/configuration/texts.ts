@@ -59,6 +59,7 @@ class TextsOfCapture {
   readonly #askedFor: ReturnType<typeof ignore>;
   readonly #secretNames = ignore({ ignorecase: true }).add([...SECRET_NAMES]);
   readonly #hashes = new Map<string, string | undefined>();
+  readonly #read = new Map<string, Buffer | 'too large' | 'other'>();
   #bytes = 0;
 
   constructor(request: TextsRequest) {
@@ -69,34 +70,60 @@ class TextsOfCapture {
   async make(): Promise<Texts> {
     const entries = [...this.#request.entries].sort((a, b) => (comesBefore(a.path, b.path) ? -1 : 1));
     for (const { path, type, sha256 } of entries) if (type === 'file') this.#hashes.set(path, sha256);
-    for (const entry of entries) await this.#plan(entry);
+    await this.#readAll(entries);
+    for (const entry of entries) this.#plan(entry);
     for (const ran of this.#request.ran) this.#planOutput(ran);
     const files = this.#redacted();
     const metadata = { path: METADATA, kind: 'text', content: this.#metadata.join('') } as const;
     return { files: [...files, metadata], kept: this.#kept, secrets: this.#secrets, withheld: this.#withheld };
   }
 
-  async #plan(entry: TreeEntry): Promise<void> {
+  /** Before anything is written: what is found in the last text may stand in the name of the first. */
+  async #readAll(entries: readonly TreeEntry[]): Promise<void> {
+    const originals: Original[] = [];
+    const learn = (place: string, bytes: Buffer, path?: string) => {
+      const text = bytes.length > ALL_TEXTS_BYTES ? undefined : textOfBytes(bytes);
+      if (text !== undefined) originals.push({ place, text, ...(path !== undefined && { path }) });
+    };
+    for (const entry of entries) {
+      const { path, type } = entry;
+      if ((type !== 'file' && type !== 'hardlink') || this.#reasonByName(entry) !== undefined) continue;
+      const read = await readAsCaptured(path, this.#hashOf(entry), this.#request.source.largestTextBytes);
+      this.#read.set(path, read);
+      if (typeof read !== 'string') learn(path, read, path);
+    }
+    for (const { spec, output } of this.#request.ran) learn(`${OUTPUTS}${spec.name}`, output);
+    this.#request.redactor.learn(originals);
+  }
+
+  #hashOf({ type, sha256, linkTarget }: TreeEntry): string | undefined {
+    return type === 'file' ? sha256 : this.#hashes.get(linkTarget ?? '');
+  }
+
+  #plan(entry: TreeEntry): void {
     const { redactor } = this.#request;
     if (entry.type === 'hardlink' && !this.#hashes.has(entry.linkTarget ?? '')) return;
     const shown = redactor.words(entry.path, 'names');
     this.#metadata.push(metadataLine(entry, shown));
     if (entry.type !== 'file' && entry.type !== 'symlink' && entry.type !== 'hardlink') return;
     const path = `${FILES}${shown}`;
-    if (!isFitForGit(path)) return this.#withheld.add({ place: shown, why: 'name that Git cannot hold' });
-    if (entry.type === 'symlink') {
+    if (!isFitForGit(path)) this.#withheld.add({ place: shown, why: 'name that Git cannot hold' });
+    else if (entry.type !== 'symlink') this.#planFile(entry, path, shown);
+    else {
       const text = redactor.words(entry.linkTarget ?? '', shown);
       this.#planned.push({ path, kind: 'link', content: { text } });
-      return;
     }
-    const sha256 = entry.type === 'file' ? entry.sha256 : this.#hashes.get(entry.linkTarget ?? '');
+  }
+
+  #planFile(entry: TreeEntry, path: string, shown: string): void {
     const kind = (entry.mode & 0o111) === 0 ? 'text' : 'program';
+    const digest = this.#hashOf(entry) ?? '';
     const why = this.#reasonByName(entry);
-    if (why !== undefined) return this.#withhold({ path, kind, shown, why, digest: sha256 ?? '' });
-    const read = await readAsCaptured(entry.path, sha256, this.#request.source.largestTextBytes);
-    if (read === 'other') return this.#keep(path, shown, 'changed while it was read');
-    if (read === 'too large') return this.#withhold({ path, kind, shown, why: read, digest: sha256 ?? '' });
-    this.#planText({ path, kind, shown, bytes: read, treePath: entry.path });
+    const read = this.#read.get(entry.path) ?? 'other';
+    if (why !== undefined) this.#withhold({ path, kind, shown, why, digest });
+    else if (read === 'other') this.#keep(path, shown, 'changed while it was read');
+    else if (read === 'too large') this.#withhold({ path, kind, shown, why: read, digest });
+    else this.#planText({ path, kind, shown, bytes: read, treePath: entry.path });
   }
 
   #planOutput({ spec, output, because }: TextsRequest['ran'][number]): void {

@@ -2,13 +2,15 @@
 
 import type { Span } from './span.ts';
 
-const WORD = /[A-Za-z0-9+/_=-]{24,}/g;
+const WORD = /[A-Za-z0-9+/_-]{24,}={0,2}/g;
+const PAIRS = 14;
 /** Public by their nature, and random-looking. */
 const PUBLIC =
-  /-----BEGIN (?:TRUSTED |X509 )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL|DH PARAMETERS|EC PARAMETERS|CERTIFICATE REQUEST)-----[A-Za-z0-9+/=\s]*-----END|\bAAAA(?:B3Nza|C3Nza|E2Vj|G[A-Za-z0-9+/]{3})[A-Za-z0-9+/=]+/g;
+  /-----BEGIN (?:TRUSTED |X509 )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|X509 CRL|DH PARAMETERS|EC PARAMETERS|CERTIFICATE REQUEST)-----[A-Za-z0-9+/=\s]*-----END|-----BEGIN PGP (?:PUBLIC KEY BLOCK|SIGNATURE)-----[A-Za-z0-9+/=\s:.()_-]*?-----END|\bAAAA(?:B3Nza|C3Nza|E2Vj|G[A-Za-z0-9+/]{3})[A-Za-z0-9+/=]+/g;
 /** Of random base64, two neighbours are of different classes in 64 of 100 places; of words and paths, in far fewer than 40. */
 const CHANGES = 0.4;
 const DIGITS = 2;
+const OTHER = 3;
 
 export function randomWords(text: string): Span[] {
   const open = [...text.matchAll(PUBLIC)].map((match) => [match.index, match.index + match[0].length] as const);
@@ -28,19 +30,24 @@ export function randomWords(text: string): Span[] {
 function looksRandom(word: string): boolean {
   const counts = [0, 0, 0, 0];
   let changes = 0;
-  let before = -1;
+  let pairs = 0;
+  let before = OTHER;
   for (let at = 0; at < word.length; at++) {
     const kind = classOf(word.charCodeAt(at));
     counts[kind] = (counts[kind] as number) + 1;
-    if (before !== -1 && kind !== before) changes++;
+    // What joins words is no sign of anything.
+    if (kind !== OTHER && before !== OTHER) {
+      pairs++;
+      if (kind !== before) changes++;
+    }
     before = kind;
   }
   const [lower = 0, upper = 0, digits = 0] = counts;
-  return lower > 0 && upper > 0 && digits >= DIGITS && changes / (word.length - 1) >= CHANGES;
+  return lower > 0 && upper > 0 && digits >= DIGITS && pairs >= PAIRS && changes / pairs >= CHANGES;
 }
 
 function classOf(code: number): number {
   if (code >= 0x61 && code <= 0x7a) return 0;
   if (code >= 0x41 && code <= 0x5a) return 1;
-  return code >= 0x30 && code <= 0x39 ? 2 : 3;
+  return code >= 0x30 && code <= 0x39 ? 2 : OTHER;
 }

@@ -11,7 +11,10 @@ import { UserRules } from './user-rules.ts';
 /** Shorter ones, and those of one kind of character alone, are ordinary words too often to be taken out everywhere. */
 const EVERYWHERE_LENGTH = 8;
 const EVERYWHERE_KINDS = 2;
-const CHARACTER_KINDS = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^A-Za-z0-9]/];
+/** A capital at its beginning does not make a word anything else. */
+const CHARACTER_KINDS = [/[a-z]/, /.[A-Z]/s, /[0-9]/, /[^A-Za-z0-9._-]/];
+/** A reference, a comment, a placeholder, a sentence. */
+const NO_SECRET = /^[#$<({%]|(?:\S+\s+){6}/;
 /** Of a key of many lines, each line is a secret by itself. */
 const LINE_LENGTH = 24;
 const PLAIN_PATH = /^\/[a-z0-9._@-]+(?:\/[a-z0-9._@-]+)+$/;
@@ -59,12 +62,16 @@ export class Redactor {
   readonly #rules: UserRules;
   readonly #known: readonly string[];
   #remembered: readonly string[];
+  /** Everything that is taken out of other places, in the order in which it is. */
+  #everywhere: readonly string[];
+  readonly #found = new Map<string, { readonly text: string; readonly spans: readonly Span[] | string }>();
 
   constructor({ key, rules, known = [], remembered = [] }: RedactorOptions) {
     this.#key = key;
     this.#rules = new UserRules(rules);
     this.#known = known.filter((value) => value !== '');
     this.#remembered = remembered;
+    this.#everywhere = longestFirst([...this.#known, ...remembered]);
   }
 
   /** What later looks should remember: secrets in clear, for the vault alone. */
@@ -72,23 +79,28 @@ export class Redactor {
     return this.#remembered;
   }
 
-  /** All texts of one snapshot together: what is a secret in one of them is one in all. */
-  redact(originals: readonly Original[]): (Redacted | TooLong)[] {
-    const found = originals.map((original) => this.#find(original));
-    const fresh = valuesOf(originals, found);
+  /** All texts of one snapshot, before anything of it is written: what is a secret in one of them is one in all, and in names. */
+  learn(originals: readonly Original[]): void {
+    const fresh = valuesOf(
+      originals,
+      originals.map((original) => this.#find(original)),
+    );
     this.#remembered = [...new Set([...fresh, ...this.#remembered])].slice(0, MOST_REMEMBERED);
-    const everywhere = longestFirst([...this.#known, ...this.#remembered]);
-    return originals.map((original, number) => {
-      const spans = found[number] as readonly Span[] | string;
+    this.#everywhere = longestFirst([...this.#known, ...this.#remembered]);
+  }
+
+  redact(originals: readonly Original[]): (Redacted | TooLong)[] {
+    this.learn(originals);
+    return originals.map((original) => {
+      const spans = this.#find(original);
       if (typeof spans === 'string') return { place: original.place, tooLong: spans };
-      return this.#write(original, merged([...spans, ...occurrences(original.text, everywhere)]));
+      return this.#write(original, merged([...spans, ...occurrences(original.text, this.#everywhere)]));
     });
   }
 
   /** A name, a target of a link, words of a program: one short text by itself, with what was found in others until now. */
   words(text: string, place: string): string {
-    const elsewhere = longestFirst([...this.#known, ...this.#remembered]);
-    const spans = [...knownForms(text), ...namedValues(text), ...occurrences(text, elsewhere)];
+    const spans = [...knownForms(text), ...namedValues(text), ...occurrences(text, this.#everywhere)];
     return this.#write({ place, text }, merged(spans)).text;
   }
 
@@ -97,10 +109,18 @@ export class Redactor {
     return createHmac('sha256', this.#key).update(`${place}\0`).update(value).digest('hex').slice(0, DIGITS);
   }
 
-  #find({ text, path }: Original): readonly Span[] | string {
+  /** Once for each text: a pattern may take its time. */
+  #find({ place, text, path }: Original): readonly Span[] | string {
+    const name = path ?? place;
+    const known = this.#found.get(name);
+    if (known?.text === text) return known.spans;
     const own = this.#rules.find(text, path);
-    if ('tooLong' in own) return own.tooLong;
-    return merged([...own.spans, ...knownForms(text), ...namedValues(text), ...randomWords(text)]);
+    const spans =
+      'tooLong' in own
+        ? own.tooLong
+        : merged([...own.spans, ...knownForms(text), ...namedValues(text), ...randomWords(text)]);
+    this.#found.set(name, { text, spans });
+    return spans;
   }
 
   #write({ text, place }: Original, spans: readonly Span[]): Redacted {
@@ -152,7 +172,7 @@ function piecesOf(value: string): readonly string[] {
 }
 
 function isTelling(value: string): boolean {
-  if (value.length < EVERYWHERE_LENGTH || PLAIN_PATH.test(value)) return false;
+  if (value.length < EVERYWHERE_LENGTH || PLAIN_PATH.test(value) || NO_SECRET.test(value)) return false;
   return CHARACTER_KINDS.filter((kind) => kind.test(value)).length >= EVERYWHERE_KINDS;
 }
 

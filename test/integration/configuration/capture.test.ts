@@ -79,6 +79,9 @@ describe('configuration', () => {
     await writeFile(at('a name\twith -> odd\nthings \u00e4'), 'odd\n');
     await writeFile(Buffer.concat([Buffer.from(at('bytes-')), Buffer.of(0xff)]), 'bytes\n');
     await symlink('hosts', at('link'));
+    // What is a secret in another file is one in a name, and in where a link leads.
+    await writeFile(at('app/named-tr0ub4dor&3'), 'harmless\n');
+    await symlink('/srv/tr0ub4dor&3', at('app/a-link'));
     await mkdir(at('.git'));
     await writeFile(at('.git/config'), '[user]\n');
     test = await testVault();

@@ -44,6 +44,14 @@ describe('the looks of redaction', () => {
       'https://example.org:8080/path',
     ].join('\n');
     assert.equal(textOf(kept).text, kept);
+    const names = [
+      'mozilla/DigiCert_TLS_ECC_P384_Root_G5',
+      'RateLimitIntervalSec=30s DefaultTimeoutStartSec=90s',
+      'NewCenturySchlbk-BoldItalic=21',
+    ];
+    assert.equal(textOf(names.join('\n')).text, names.join('\n'));
+    const pgp = `-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: 1\n\nmQINBGPL0BUBEADmW5NdOOHwPIJlgPu6JDcKw/NZJPR8lsD3K87ZM18gzyQZJD+w\n=ns1G\n-----END PGP PUBLIC KEY BLOCK-----\n`;
+    assert.equal(textOf(pgp).text, pgp);
     const certificate = `-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\n-----END CERTIFICATE-----\n`;
     assert.equal(textOf(certificate).text, certificate);
   });
