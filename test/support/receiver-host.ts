@@ -41,7 +41,15 @@ export async function hostOf(
     vault.copies.map(({ name, offsite }) => [name, { file: made.path(name), site: 'home', medium: 'disk', offsite }]),
   );
   const how = { backup: {}, reading: { way: 'auto' } };
-  const main = { id: COMPONENT, name: 'main', host: 'here', url: `file:${url}`, dataDirectory, ...how };
+  const main = {
+    kind: 'database',
+    id: COMPONENT,
+    name: 'main',
+    host: 'here',
+    url: `file:${url}`,
+    dataDirectory,
+    ...how,
+  };
   const configuration = {
     name: 'acme',
     timezone: 'UTC',
@@ -51,6 +59,7 @@ export async function hostOf(
     database: { main: { ...main, log: { withinSeconds: 900, synchronous }, objective: {} } },
     redis: {},
     files: {},
+    configuration: {},
   } as unknown as Configuration;
   const running: { stop: AbortController; receivers: RunningReceivers }[] = [];
   const start = () => {
