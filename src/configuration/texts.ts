@@ -87,9 +87,11 @@ class TextsOfCapture {
     };
     for (const entry of entries) {
       const { path, type } = entry;
-      if ((type !== 'file' && type !== 'hardlink') || this.#reasonByName(entry) !== undefined) continue;
+      const why = this.#reasonByName(entry);
+      if ((type !== 'file' && type !== 'hardlink') || why === 'too large') continue;
       const read = await readAsCaptured(path, this.#hashOf(entry), this.#request.source.largestTextBytes);
-      this.#read.set(path, read);
+      // Of one that is withheld nothing is shown, and what is in it is a secret elsewhere.
+      if (why === undefined) this.#read.set(path, read);
       if (typeof read !== 'string') learn(path, read, path);
     }
     for (const { spec, output } of this.#request.ran) learn(`${OUTPUTS}${spec.name}`, output);
@@ -177,9 +179,9 @@ class TextsOfCapture {
   }
 
   #reasonByName({ path, sizeBytes }: TreeEntry): Why | undefined {
+    if (sizeBytes > this.#request.source.largestTextBytes) return 'too large';
     if (this.#askedFor.ignores(path)) return 'asked for';
-    if (this.#secretNames.ignores(path)) return 'name of a secret file';
-    return sizeBytes > this.#request.source.largestTextBytes ? 'too large' : undefined;
+    return this.#secretNames.ignores(path) ? 'name of a secret file' : undefined;
   }
 
   /** `digest`: of the content; it shows in no other form than keyed. */

@@ -199,7 +199,8 @@ export const PLANTED: readonly Planted[] = [
     ['retrying with correct horse battery now'],
     ['correct horse battery'],
   ),
-  plant('a file of passwords', 'home/.pgpass', ['db:5432:*:app:pgpass-plain'], ['pgpass-plain']),
+  plant('a file of passwords', 'home/.pgpass', ['db:5432:*:app:pgpass-pl4in'], ['pgpass-pl4in']),
+  plant('a secret of a file that is withheld', 'app/pg.log', ['no login with pgpass-pl4in today'], ['pgpass-pl4in']),
   plant('a file of hashes', 'shadow', ['root:*:19000:0:99999:7:::', 'x:shadow-plain:1::::::'], ['shadow-plain']),
 ];
 

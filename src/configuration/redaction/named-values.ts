@@ -44,7 +44,11 @@ const NAMED_ELEMENT = new RegExp(
 );
 const DOCKER_AUTH = /"auth"[ \t]*:[ \t]*(?<secret>"[^"\n]*")/dg;
 
+/** A line of libpq's password file, whatever the file is called. */
+const PASSWORD_FILE = /^[^\s:#]{1,255}:(?:\d{1,5}|\*):[^\s:]{1,255}:[^\s:]{1,255}:(?<secret>\S+)$/dgm;
+
 const PLAIN: readonly RegExp[] = [
+  PASSWORD_FILE,
   FIRST_WORD,
   OF_MACHINE,
   OPTION,
