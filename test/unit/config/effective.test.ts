@@ -1,8 +1,9 @@
 // What a good file comes to: every default, absolute paths, units as numbers, and a digest of its content.
 
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { describe, test } from 'node:test';
-import { parseConfiguration } from '../../../config/index.ts';
+import { parseConfiguration, secretFiles } from '../../../config/index.ts';
 import { changed, FILE, minimal } from '../../support/configuration.ts';
 
 describe('a good file', () => {
@@ -62,6 +63,71 @@ files:
       keep: { classes: { files: { ageSeconds: 90 * 86_400 } } },
       objective: { rpoSeconds: 3600 },
     });
+  });
+
+  test('of a host says what is run, what is kept from Git, and where the history goes', () => {
+    const text = `${minimal}
+configuration:
+  etc:
+    host: db1
+    paths: [/etc/, '/srv/*/app.conf']
+    commands:
+      globals: { run: [pg_dumpall, --globals-only], timeout: 30s, env: { PGPASSWORD: file:pg.secret }, runAs: postgres }
+      packages: { shell: dpkg-query --show }
+    redact: [ { pattern: 'licence (\\S+)' } ]
+    git: { remote: { url: 'https://git.invalid/etc.git', user: robot, password: file:git.secret } }
+    backup: { snapshot: daily 01:00 }
+    keep: 365d
+`;
+    const configuration = parseConfiguration(text, FILE);
+    const directory = path.dirname(FILE);
+    const command = { timeoutSeconds: 60, largestBytes: 4 * 1024 ** 2, env: {} };
+    assert.deepEqual(configuration.configuration.etc, {
+      kind: 'configuration',
+      id: 'configuration/etc',
+      name: 'etc',
+      host: 'db1',
+      paths: ['/etc', '/srv/*/app.conf'],
+      rules: { exclude: [], oneFileSystem: true, cacheTags: true },
+      commands: [
+        {
+          ...{ ...command, name: 'globals', argv: ['pg_dumpall', '--globals-only'], timeoutSeconds: 30 },
+          ...{ env: { PGPASSWORD: `file:${directory}/pg.secret` }, runAs: 'postgres' },
+        },
+        { ...command, name: 'packages', argv: ['/bin/sh', '-c', 'dpkg-query --show'] },
+      ],
+      redact: [{ pattern: 'licence (\\S+)', kind: 'secret' }],
+      withhold: [],
+      largestTextBytes: 1024 ** 2,
+      remote: {
+        ...{ url: 'https://git.invalid/etc.git', branch: 'main', user: 'robot', timeoutSeconds: 120 },
+        password: `file:${directory}/git.secret`,
+      },
+      backup: { snapshot: 'daily 01:00' },
+      keep: { classes: { configuration: { ageSeconds: 365 * 86_400 } } },
+      objective: {},
+    });
+    const secret = secretFiles(configuration);
+    for (const file of ['pg.secret', 'git.secret']) assert.ok(secret.includes(`${directory}/${file}`), file);
+  });
+
+  test('of a host refuses what cannot be meant', () => {
+    const problems = (lines: string) => {
+      try {
+        parseConfiguration(`${minimal}\nconfiguration:\n  etc:\n    host: db1\n${lines}`, FILE);
+      } catch (error) {
+        return String(error);
+      }
+      return '';
+    };
+    const paths = '    paths: [/etc]\n';
+    assert.match(problems('    paths: [/]\n'), /expected an absolute path or pattern below/);
+    assert.match(problems(`${paths}    commands: { a: { run: [x], shell: x } }\n`), /exactly one of 'run', 'shell'/);
+    assert.match(problems(`${paths}    redact: [ { pattern: '(' } ]\n`), /expected a regular expression/);
+    const remote = (fields: string) => `${paths}    git: { remote: { ${fields} } }\n`;
+    assert.match(problems(remote('url: "https://me:s3cret@git.invalid/x"')), /without a password/);
+    assert.match(problems(remote('url: /srv/x.git, password: env:TOKEN')), /no other remote asks for a password/);
+    assert.equal(problems(paths), '');
   });
 
   test('of files elsewhere says how they are reached, and where a mirror is kept', () => {
