@@ -11,7 +11,7 @@ import {
 import type { ComponentId } from '../domain/component.ts';
 import type { RedisWay } from '../domain/redis-restore.ts';
 import { fail } from '../errors/index.ts';
-import { run as runProgram } from '../process/index.ts';
+import { run as runProgram, tryRun } from '../process/index.ts';
 import {
   type AppendOnlyPlace,
   type CaptureServer,
@@ -126,7 +126,9 @@ function serviceOf(settings: RedisSettings): ServerService | undefined {
   const act = async (word: 'start' | 'stop') => {
     const options = { deadlineMs: SERVICE_LIMIT_MS };
     if ('systemd' in service) await runProgram('systemctl', [word, service.systemd], options);
-    else await runProgram('sh', ['-c', service.commands[word]], options);
+    else if (word === 'start') await runProgram('sh', ['-c', service.commands.start], options);
+    // It may fail because nothing runs: whether something does, the directory tells.
+    else await tryRun('sh', ['-c', service.commands.stop], options);
   };
   return {
     stop: () => act('stop'),

@@ -1,8 +1,12 @@
 // Whether a server works in a data directory: servers make it their working directory, which the kernel tells.
 
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
 
+/** After its manager said that it has stopped. */
+const END_LIMIT_MS = 60_000;
+const POLL_MS = 100;
 const SERVER = /^(redis|valkey)-server/;
 
 /** Process id of a server that works there. Throws `TARGET_UNFIT` when there is a server of which it cannot be told. */
@@ -25,6 +29,14 @@ export async function serverIn(directory: string): Promise<number | undefined> {
     if (place === real) return Number(name);
   }
   return undefined;
+}
+
+/** Waits for a server that was told to end. Throws `TARGET_UNFIT` when it stays. */
+export async function untilUnused(directory: string): Promise<void> {
+  for (const giveUpAt = performance.now() + END_LIMIT_MS; performance.now() < giveUpAt; await sleep(POLL_MS)) {
+    if ((await serverIn(directory)) === undefined) return;
+  }
+  await requireUnused(directory);
 }
 
 /** Throws `TARGET_UNFIT`. */

@@ -11,7 +11,7 @@ import type { Comparison } from '../throwaway/compare.ts';
 import { proveRdb } from '../throwaway/prove.ts';
 import { findTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
-import { requireUnused } from './directory-in-use.ts';
+import { requireUnused, untilUnused } from './directory-in-use.ts';
 import { type ExchangedName, exchange, undoExchange } from './exchange.ts';
 import { fetchRdb, storedDetails } from './fetch.ts';
 import { RestoreJournal } from './journal.ts';
@@ -190,8 +190,7 @@ async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<S
   onProgress?.('exchanging the data directory');
   await check?.();
   await journal.step('stop', async () => {
-    await service?.stop();
-    await requireUnused(dataDirectory);
+    await stopped(service, dataDirectory);
   });
   await journal.step('exchange', async () => {
     await check?.();
@@ -202,13 +201,19 @@ async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<S
   await journal.step('start', async () => await service?.start());
 }
 
+/** What its manager says is not believed: the directory tells. */
+async function stopped(service: ServerService | undefined, dataDirectory: string): Promise<void> {
+  await service?.stop();
+  if (service === undefined) await requireUnused(dataDirectory);
+  else await untilUnused(dataDirectory);
+}
+
 async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<void> {
   const staged = journal.dataOf('stage') as unknown as Staged | undefined;
   const { service, dataDirectory, check } = place;
   if (staged === undefined || !journal.hasBegun('stop')) return;
   await check?.();
-  await service?.stop();
-  await requireUnused(dataDirectory);
+  await stopped(service, dataDirectory);
   if (journal.hasBegun('exchange')) await undoExchange(placeOf(place, staged));
   await service?.start();
 }

@@ -9,9 +9,12 @@ import type { RunHandle } from '../../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../../src/domain/component-report.ts';
 import type { RestoreRedisInput } from '../../../src/domain/operations.ts';
 import type { RedisRestored } from '../../../src/domain/redis-restore.ts';
+import { openConfiguredVault } from '../../../src/host/open-vault.ts';
+import { inPlaceOf } from '../../../src/host/redis-places.ts';
 import { openStandaloneRestores } from '../../../src/host/standalone.ts';
 import { run } from '../../../src/process/index.ts';
 import { RedisConnection } from '../../../src/redis/connection/index.ts';
+import { restoreInPlace } from '../../../src/redis/index.ts';
 import { wholeFile } from '../../support/components.ts';
 import { texts } from '../../support/estate-texts.ts';
 import { contentOf, fillRich } from '../../support/redis-data.ts';
@@ -147,6 +150,35 @@ test('into the stopped server by its service, and back', async () => {
   assert.deepEqual(phases.sort(), ['confirmed', 'rolled back', 'swapped']);
   assert.equal((await alone.rollback(restored.run)).state, 'completed');
   await alone.close();
+  assert.deepEqual(await content(), after);
+});
+
+test('a server that does not come back with the data is given its own back, although its stop command fails when nothing runs', async () => {
+  const after = await content();
+  const settings = estate.configuration.redis.cache;
+  const place = await inPlaceOf(
+    settings!,
+    'restore-0000000f',
+    { directory: server.dataDirectory, isAppendOnly: true },
+    new AbortController().signal,
+  );
+  let starts = 0;
+  const service = {
+    stop: () => place.service!.stop(),
+    start: async () => {
+      starts++;
+      if (starts === 1) throw new Error('the unit failed');
+      await place.service!.start();
+    },
+  };
+  const vault = await openConfiguredVault(estate.configuration, { host: 'here', logger: pino({ level: 'silent' }) });
+  const [snapshot] = await vault.listSnapshots('redis/cache');
+  const { programs } = server;
+  await assert.rejects(restoreInPlace({ ...place, service, vault, snapshot: snapshot!, programs }), {
+    code: 'ROLLED_BACK',
+    message: /the unit failed/,
+  });
+  await vault.close();
   assert.deepEqual(await content(), after);
 });
 
