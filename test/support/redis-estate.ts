@@ -56,6 +56,8 @@ export async function redisEstate(t: Scope, settings: readonly string[] = []): P
   ends.push(
     () => connection.close(),
     () => client.close(),
+    // A restore into the stopped server starts one that is not a child of ours.
+    async () => void (await server.cli('SHUTDOWN', 'NOSAVE').catch(() => undefined)),
   );
   const { name, digest } = configuration;
   const input = { estate: name, component: 'redis/cache', host: 'here', digest, by: 'test@here' } as const;

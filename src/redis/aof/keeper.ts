@@ -92,7 +92,15 @@ export async function keptSets(place: AppendOnlyPlace): Promise<readonly KeptSet
     const set = await readSet(path.join(root, id), id);
     if (set !== undefined) sets.push(set);
   }
-  return sets.sort((a, b) => (a.writtenNs < b.writtenNs ? -1 : 1));
+  return sets.sort(inOrder);
+}
+
+/** Two that share a file follow each other by number: the server writes on in it while they are looked at, so its time tells nothing. */
+function inOrder(a: KeptSet, b: KeptSet): number {
+  const ofB = new Set(b.inodes.values());
+  const isShared = [...a.inodes.values()].some((inode) => ofB.has(inode));
+  if (isShared) return a.base.sequence - b.base.sequence;
+  return a.writtenNs < b.writtenNs ? -1 : 1;
 }
 
 /** Undefined: its base never got its name, so it is none. */

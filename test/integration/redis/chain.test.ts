@@ -23,11 +23,6 @@ import { waitFor } from '../../support/wait-for.ts';
 
 const estate = await redisEstate(wholeFile, ['appendonly yes', 'aof-timestamp-enabled yes']);
 const { server, client } = estate;
-// A restore into the stopped server starts one that is not a child of ours.
-wholeFile.after(async () => {
-  await server.cli('SHUTDOWN', 'NOSAVE').catch(() => undefined);
-});
-
 const ended = (handle: RunHandle) => client.follow(handle, () => undefined);
 const asked = (more: Partial<RestoreRedisInput>): RestoreRedisInput => ({
   ...{ ...estate.input, to: 'latest', approval: 'never', approveWithinSeconds: 600 },
