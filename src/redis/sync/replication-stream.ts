@@ -80,6 +80,7 @@ async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
     fail('REDIS_UNFIT', `'${incoming.where}' answers a synchronisation with '${answer.slice(0, 80)}'`);
   }
   const header = await incoming.line();
+  incoming.showLife();
   const begun = { replicationId, offset: Number(offset), close: () => incoming.close() };
   const [, mark] = /^\$EOF:(.{40})$/.exec(header) ?? [];
   if (mark !== undefined) return { ...begun, form: 'mark', bytes: incoming.untilMark(Buffer.from(mark, 'latin1')) };
@@ -97,7 +98,7 @@ class Incoming {
   readonly #socket: net.Socket;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #signal: AbortSignal | undefined;
-  readonly #alive: NodeJS.Timeout;
+  #alive: NodeJS.Timeout | undefined;
   readonly #stop = (): void => void this.#socket.destroy();
   #rest = Buffer.alloc(0);
   #problem: HoldfastError | undefined;
@@ -112,7 +113,11 @@ class Incoming {
       socket.destroy();
     });
     signal?.addEventListener('abort', this.#stop, { once: true });
-    this.#alive = setInterval(() => socket.write('\n'), SIGN_OF_LIFE_MS);
+  }
+
+  /** Not before the transfer has begun: a server waits until nothing came for `repl-diskless-sync-delay`, and would wait for ever. */
+  showLife(): void {
+    this.#alive = setInterval(() => this.#socket.write('\n'), SIGN_OF_LIFE_MS);
   }
 
   write(bytes: Buffer): void {

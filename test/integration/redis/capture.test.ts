@@ -76,6 +76,13 @@ for (const kind of redisKinds) {
   });
 }
 
+test('a server that waits for further replicas before it begins, as it does unless it is told otherwise, is waited for', async (t) => {
+  const server = await testRedis(t, { settings: ['repl-diskless-sync yes', 'repl-diskless-sync-delay 3'] });
+  const { take } = await redisSetting(t);
+  await server.cli('SET', 'one', '1');
+  assert.equal(detailsOf(await take(server, 1)).facts.keys, 1);
+});
+
 test('a capture beside fast writers is of one instant', async (t) => {
   const server = await testRedis(t);
   const { vault, take } = await redisSetting(t);
