@@ -29,7 +29,8 @@ export interface HeldLock {
 /**
  * Takes the exclusive lock on a file, which is created when needed (its directory must exist). Another holder is not waited for, one who
  * only looks (`isLockHeld`) is. Throws `LOCKED`, with the holder's process id where it is known. The lock ends with this process, also by
- * SIGKILL, and is advisory: it keeps out only those who ask. The file stays; its content names the last holder, for people.
+ * SIGKILL, and is advisory: it keeps out only those who ask. The file stays; its content names the last holder, for people, where it could be
+ * written: on a full or read-only disk the lock is held without, and whoever goes back there gets his turn.
  */
 export async function holdLock(path: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<HeldLock> {
   for (const giveUpAt = performance.now() + lookMs; ; await sleep(20)) {
@@ -67,7 +68,9 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 async function heldBy(holder: RunningProcess, path: string): Promise<HeldLock> {
-  await writeFile(path, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`);
+  const note = `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`;
+  // Nothing depends on the note, and a throw from here would leave the lock with a child that nobody ends.
+  await writeFile(path, note).catch(() => {});
   let isReleased = false;
   const lost = new Promise<HoldfastError>((resolve) => {
     void holder.finished.then(() => {

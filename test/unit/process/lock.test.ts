@@ -48,6 +48,21 @@ test('a lock has one holder, and the second one is told who that is', async (t) 
   await again.release();
 });
 
+test('a lock whose holder cannot be written down is held, and given back, like any other', async (t) => {
+  // No write into a directory succeeds, whoever the user is; it can be locked all the same.
+  const place = await temporaryDirectory(t);
+  const lock = await holdLock(place);
+  assert.equal(await isLockHeld(place), true);
+  await assert.rejects(holdLock(place), (error) => {
+    assert.ok(isHoldfastError(error, 'LOCKED'));
+    assert.equal(error.message, `another process holds the lock '${place}'`);
+    return true;
+  });
+  await lock.release();
+  assert.equal(await isLockHeld(place), false);
+  await (await holdLock(place)).release();
+});
+
 test('other programs that use flock see the lock', async (t) => {
   const file = path.join(await temporaryDirectory(t), 'lock');
   const lock = await holdLock(file);
