@@ -3,6 +3,7 @@
 import type { ComponentId } from '../domain/component.ts';
 import { fail } from '../errors/index.ts';
 import { manifestKeys } from './commit.ts';
+import { Contents } from './contents.ts';
 import type { VaultCore } from './core.ts';
 import { parseManifestKey } from './layout.ts';
 import { openManifest } from './manifest.ts';
@@ -20,12 +21,12 @@ export async function verifyCopy(core: VaultCore, component: ComponentId, id: Sn
   // A reader that may ask other copies would call a broken copy good.
   const alone = [copy];
   await requireWhole(core, component, manifest.body, copy);
-  let files = 0;
+  const contents = new Contents();
   const reader = await openReader(core, manifest, alone);
   try {
-    for await (const entry of reader.entries()) if (entry.type === 'file') files += 1;
+    for await (const entry of reader.entries()) contents.add(entry);
   } finally {
     reader.close();
   }
-  if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${id}' on '${name}' holds no file`);
+  contents.require(manifest.header, `snapshot '${id}' on '${name}'`);
 }

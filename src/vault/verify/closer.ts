@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import { type IntegrityLevel, isAtLeast } from '../../domain/integrity.ts';
 import type { Verdict } from '../../domain/states.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
+import { Contents } from '../contents.ts';
 import type { Copy } from '../copies.ts';
 import type { VaultCore } from '../core.ts';
 import type { Generation } from '../generation.ts';
@@ -135,14 +136,13 @@ export class Closer {
     const parts = await openParts(this.#core, manifest, [this.#copy]);
     const reader = readerOf(manifest, parts);
     try {
-      let files = 0;
+      const contents = new Contents();
       for await (const entry of reader.entries()) {
         this.#signal?.throwIfAborted();
-        if (entry.type !== 'file') continue;
-        files += 1;
-        sourceOf(parts.index, entry);
+        contents.add(entry);
+        if (entry.type === 'file') sourceOf(parts.index, entry);
       }
-      if (files === 0) fail('OBJECT_DAMAGED', `snapshot '${manifest.header.id}' holds no file`);
+      contents.require(manifest.header, `snapshot '${manifest.header.id}'`);
       this.#goodBodies.add(body);
     } finally {
       reader.close();

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { COMPONENT, seededBytes, takeSnapshot, testVault } from '../../support/vault.ts';
+import { COMPONENT, request, seededBytes, TO, takeSnapshot, testVault } from '../../support/vault.ts';
+import { verify } from '../../support/verify.ts';
 
 const files = { 'base/1/1259': seededBytes('relation', 400_000), PG_VERSION: Buffer.from('17\n') };
 
@@ -24,6 +25,35 @@ describe('one copy of a snapshot', () => {
   it('is good when it holds everything itself', async () => {
     await using test = await broken(manifest, async () => {});
     for (const copy of ['local', 'eu']) await test.vault.verifyCopy(COMPONENT, test.id, copy);
+  });
+
+  it('is good when it is a tree of files without a file, as a drained spool is', async () => {
+    await using test = await testVault({ copies: ['local'], policy: { copies: 1, offsite: 0 } });
+    const { id } = await takeSnapshot(test.vault, {}, 1, { kind: 'files' });
+    await test.vault.verifyCopy(COMPONENT, id, 'local');
+    const { copies } = await verify(test.vault, 'decrypted');
+    assert.equal(copies[0]?.snapshots[0]?.state, 'good');
+  });
+
+  it('is damaged when it is a database without a file, or holds nothing', async () => {
+    await using test = await testVault({ copies: ['local'], policy: { copies: 1, offsite: 0 } });
+    const { id } = await takeSnapshot(test.vault, {});
+    const writer = await test.vault.writeSnapshot(request(2, { kind: 'files' }));
+    const empty = await writer.commit({ to: TO, state: 'clean', engine: {} });
+    for (const [each, words] of [
+      [id, 'no file'],
+      [empty.id, 'nothing'],
+    ] as const) {
+      await assert.rejects(test.vault.verifyCopy(COMPONENT, each, 'local'), {
+        code: 'OBJECT_DAMAGED',
+        message: `snapshot '${each}' on 'local' holds ${words}`,
+      });
+    }
+    const { copies } = await verify(test.vault, 'decrypted');
+    assert.deepEqual(
+      copies[0]?.snapshots.map(({ state }) => state),
+      ['damaged', 'damaged'],
+    );
   });
 
   const harms = {
