@@ -288,10 +288,10 @@ export interface FilesActivities {
   recheckFiles(request: { run: string; input: RestoreFilesInput }): Promise<void>;
   /** Beside, or in place with what was there kept. Throws `TARGET_UNFIT`, `NO_SPACE`, `LOCKED` and what the vault says. */
   restoreFiles(request: FilesStep): Promise<WrittenFiles>;
-  /** Looks at every entry once more. Throws `RECOVERY_MISMATCH` for a difference beside; in place others may have written meanwhile. */
-  compareFiles(request: FilesStep): Promise<FilesRestored['compared']>;
+  /** Looks at every entry once more; `lacking`: how many properties could not be given, which may differ. Beside, it is finished then. Throws `RECOVERY_MISMATCH` for a difference beside; in place others may have written meanwhile. */
+  compareFiles(request: FilesStep & { readonly lacking?: number }): Promise<FilesRestored['compared']>;
   /** As it was before, whatever was done. */
-  undoFiles(request: RunOnHost): Promise<void>;
+  undoFiles(request: FilesStep): Promise<void>;
 }
 
 export interface CapturedConfiguration extends CapturedFiles {
@@ -329,6 +329,8 @@ export interface FilesStep extends DatabaseRequest {
   readonly run: string;
   /** Digest of the plan that is carried out; the stored plan must have it. */
   readonly planDigest: string;
+  /** Beside: where. What was begun can be undone while no store answers. */
+  readonly directory?: string;
 }
 
 export interface RetentionRun {

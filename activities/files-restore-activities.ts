@@ -35,7 +35,9 @@ export function createFilesRestoreActivities(
     recheckFiles: ({ run, input }) =>
       runActivity(frame, async ({ signal }) => {
         const shown = await storedFilesPlan(restoring, run);
-        requireSamePlan(shown, await planFilesRestore(restoring, run, input, signal));
+        // A snapshot that was taken meanwhile is not what was shown.
+        const asShown = { ...input, to: `snapshot:${shown.snapshot.id}` };
+        requireSamePlan(shown, await planFilesRestore(restoring, run, asShown, signal));
       }),
     restoreFiles: (request) =>
       runActivity(frame, async ({ signal, report }) => {
@@ -45,9 +47,11 @@ export function createFilesRestoreActivities(
     compareFiles: (request) =>
       runActivity(frame, async ({ signal, report }) => {
         report({ note: 'comparing what is there with the snapshot' });
-        return await compareFiles(restoring, await loadFilesPlan(restoring, request), signal);
+        const { lacking } = request;
+        const frozen = await loadFilesPlan(restoring, request);
+        return await compareFiles(restoring, frozen, { signal, ...(lacking !== undefined && { lacking }) });
       }),
-    undoFiles: ({ component, run }) => runActivity(frame, () => undoFiles(restoring, component, run)),
+    undoFiles: (request) => runActivity(frame, () => undoFiles(restoring, request)),
   };
 }
 

@@ -24,7 +24,9 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
     const plan = await makePlan(conduct);
     if (inPlace) await askApproval(conduct, approval, plan);
     const { component, digest: planDigest } = plan;
-    const restore: FilesStep = { component, run: progress.run, planDigest };
+    const { directory } = plan;
+    const beside = directory === undefined ? {} : { directory };
+    const restore: FilesStep = { component, run: progress.run, planDigest, ...beside };
 
     const step = inPlace ? 'exchange' : 'write';
     saga.before(step, () => host.undo.undoFiles(restore, 'as it was before'));
@@ -33,7 +35,7 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
     );
     const writtenMs = Date.now();
     const compared = await progress.step('compare', () =>
-      host.recover.compareFiles(restore, 'every entry beside the snapshot'),
+      host.recover.compareFiles({ ...restore, lacking: written.lacking.count }, 'every entry beside the snapshot'),
     );
     saga.keep();
     const now = Date.now();

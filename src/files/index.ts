@@ -32,7 +32,7 @@ export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { capturePulled } from './pull/capture-pulled.ts';
 export { kindOf, requireAttributes } from './pull/pull.ts';
 export { pushCommand } from './pull/push-command.ts';
-export { type BesideOptions, besideState, restoreBeside, undoBeside } from './restore/beside.ts';
+export { type BesideOptions, besideState, finishBeside, restoreBeside, undoBeside } from './restore/beside.ts';
 export { type Selection, treePath } from './restore/select.ts';
 export { type WriteTreeOptions, type WrittenTree, writeTree } from './restore/write-tree.ts';
 export { type RemoteHost, requireAccess, requireRsync } from './rsync/remote.ts';

@@ -1,8 +1,15 @@
 // The ends of a restore of files in place, by the journals in its roots; a stumbling store must not keep anybody from going back.
 
 import type { ComponentId } from '../domain/component.ts';
-import { fail, isHoldfastError } from '../errors/index.ts';
-import { confirmInPlace, type EndResult, rollbackInPlace, runsInPlace, undoBeside } from '../files/index.ts';
+import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
+import {
+  confirmInPlace,
+  type EndResult,
+  type Phase,
+  rollbackInPlace,
+  runsInPlace,
+  undoBeside,
+} from '../files/index.ts';
 import { type FilesRestoring, storedFilesPlan } from './restore-files.ts';
 import { type GuardedPlace, leased } from './restore-guard.ts';
 import { treesOn } from './trees.ts';
@@ -31,25 +38,48 @@ export async function rollbackFiles(
   run: string,
   owner = `rollback of ${run}`,
 ): Promise<EndedFiles> {
-  const roots = await requireRoots(services, component, run);
-  return await eachRoot(services, [...roots].reverse(), run, owner, true, rollbackInPlace);
+  const { begun } = await requireRoots(services, component, run);
+  return await eachRoot(services, [...begun].reverse(), run, owner, true, rollbackInPlace);
 }
 
-/** Throws `NOT_FOUND` for a run that has nothing in any root, and as `confirmInPlace`. */
+/**
+ * Throws `NOT_FOUND` for a run that has nothing in any root, `JOURNAL_STATE` before anything is removed when not all of its roots are done, and as
+ * `confirmInPlace`.
+ */
 export async function confirmFiles(services: FilesRestoring, component: ComponentId, run: string): Promise<EndedFiles> {
-  const roots = await requireRoots(services, component, run);
-  return await eachRoot(services, roots, run, `confirm of ${run}`, false, confirmInPlace);
+  const { begun, missing } = await requireRoots(services, component, run);
+  const undone = missing.map((root) => `'${root}' was not begun`);
+  for (const root of begun) {
+    const phase = (await runsInPlace(root)).get(run)?.phase;
+    if (!isDone(phase)) undone.push(`'${root}' is ${phase ?? 'not known'}`);
+  }
+  if (undone.length > 0) {
+    fail('JOURNAL_STATE', `'${run}' is not done in all of its roots: ${undone.join(', ')}`, {
+      hint: `\`holdfast rollback ${run}\` brings back what was there in all of them`,
+    });
+  }
+  return await eachRoot(services, begun, run, `confirm of ${run}`, false, confirmInPlace);
 }
 
-/** As it was before, whatever was done, and nothing where nothing was. */
-export async function undoFiles(services: FilesRestoring, component: ComponentId, run: string): Promise<void> {
-  const { directory } = await storedFilesPlan(services, run);
+function isDone(phase: Phase | undefined): boolean {
+  return phase === 'exchanged' || phase === 'confirming' || phase === 'confirmed';
+}
+
+export interface BegunFiles {
+  readonly component: ComponentId;
+  readonly run: string;
+  /** Absent: in place. */
+  readonly directory?: string;
+}
+
+/** As it was before, whatever was done, and nothing where nothing was: by the mark beside, or the journals in place, and no store is needed. */
+export async function undoFiles(services: FilesRestoring, { component, run, directory }: BegunFiles): Promise<void> {
   if (directory !== undefined) {
     await leased(services, placeOf(directory, run, run, true), () => undoBeside(directory, run));
     return;
   }
-  const roots = await rootsOf(services, component, run);
-  await eachRoot(services, [...roots].reverse(), run, run, true, rollbackInPlace);
+  const { begun } = await rootsOf(services, component, run);
+  await eachRoot(services, [...begun].reverse(), run, run, true, rollbackInPlace);
 }
 
 export function rollbackFilesWords(run: string, { roots, written }: EndedFiles): string {
@@ -79,20 +109,33 @@ async function eachRoot(
   return { roots, written };
 }
 
-async function requireRoots(services: FilesRestoring, component: ComponentId, run: string): Promise<readonly string[]> {
+interface RunRoots {
+  /** Those in which the run has left something. */
+  readonly begun: readonly string[];
+  /** Those of its plan in which it has not. */
+  readonly missing: readonly string[];
+  /** Why the plan could not be read; then nothing is known to be missing. */
+  readonly unread?: HoldfastError;
+}
+
+async function requireRoots(services: FilesRestoring, component: ComponentId, run: string): Promise<RunRoots> {
   const roots = await rootsOf(services, component, run);
-  if (roots.length > 0) return roots;
+  if (roots.begun.length > 0) return roots;
+  const { unread } = roots;
+  if (unread !== undefined && unread.code !== 'NOT_FOUND') throw unread;
   return fail('NOT_FOUND', `'${run}' has nothing in the roots of '${component}'`, { hint: 'see `holdfast history`' });
 }
 
-/** Those in which the run has left something: of today's roots, and of those of its plan, where that can be read. */
-async function rootsOf(services: FilesRestoring, component: ComponentId, run: string): Promise<readonly string[]> {
+/** Of today's roots, and of those of its plan, where that can be read. */
+async function rootsOf(services: FilesRestoring, component: ComponentId, run: string): Promise<RunRoots> {
   const roots = await treesOn(services, component).places();
-  const planned = await storedFilesPlan(services, run).catch((error: unknown) => {
-    if (isHoldfastError(error)) return { roots: [] };
-    throw error;
-  });
-  const found: string[] = [];
-  for (const root of new Set([...roots, ...planned.roots])) if ((await runsInPlace(root)).has(run)) found.push(root);
-  return found;
+  const planned = await storedFilesPlan(services, run).catch((error: unknown) => toHoldfastError(error));
+  const ofPlan = planned instanceof HoldfastError ? [] : planned.roots;
+  const begun: string[] = [];
+  const missing: string[] = [];
+  for (const root of new Set([...roots, ...ofPlan])) {
+    if ((await runsInPlace(root)).has(run)) begun.push(root);
+    else if (ofPlan.includes(root)) missing.push(root);
+  }
+  return { begun, missing, ...(planned instanceof HoldfastError && { unread: planned }) };
 }

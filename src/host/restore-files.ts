@@ -10,6 +10,7 @@ import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import {
   compareBeside,
+  finishBeside,
   planFiles,
   planInPlace,
   restoreBeside,
@@ -128,12 +129,12 @@ export async function writeFiles(
 export async function compareFiles(
   services: FilesRestoring,
   frozen: FilesPlan,
-  signal: AbortSignal,
+  { signal, lacking = 0 }: { readonly signal: AbortSignal; readonly lacking?: number },
 ): Promise<FilesRestored['compared']> {
   return await withReader(services, frozen, (reader) =>
     frozen.directory === undefined
       ? compareInPlace(services, frozen, reader, signal)
-      : requireEqual(reader, frozen.directory, selectionOf(frozen)),
+      : finishEqual(reader, frozen, frozen.directory, lacking),
   );
 }
 
@@ -210,8 +211,11 @@ async function compareInPlace(
 
 const MOST_TOLD = 5;
 
-async function requireEqual(reader: SnapshotReader, directory: string, selection: Selection) {
-  const { entries, differing } = await compareBeside(reader, directory, selection);
+/** `lacking`: properties that could not be given and were told; without any, none may differ. */
+async function finishEqual(reader: SnapshotReader, frozen: FilesPlan, directory: string, lacking: number) {
+  const compared = await compareBeside(reader, directory, selectionOf(frozen));
+  const { entries, notGiven } = compared;
+  const differing = compared.differing.count > 0 || lacking > 0 ? compared.differing : notGiven;
   if (entries === 0) fail('RECOVERY_MISMATCH', 'nothing could be compared: the snapshot has no entry that was wanted');
   if (differing.count > 0) {
     fail(
@@ -219,6 +223,7 @@ async function requireEqual(reader: SnapshotReader, directory: string, selection
       `${differing.count} entries are not what the snapshot has: ${differing.first.slice(0, MOST_TOLD).join(', ')}`,
     );
   }
+  await finishBeside(directory, frozen.run);
   return { entries, differing: { count: 0, first: [] } };
 }
 

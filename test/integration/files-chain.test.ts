@@ -1,7 +1,7 @@
 // Files through Temporal on real components: captured, listed, given back beside and in place, rolled back, confirmed; an estate without a database.
 
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { pino } from 'pino';
@@ -156,6 +156,18 @@ test('without Temporal: undone by the journals in the roots, and a run that nobo
   } finally {
     await alone.close();
   }
+});
+
+test('what is not done in every root is not confirmed, and nothing of it is removed', async () => {
+  const status = await approved(await client.startFilesRestore(restoring));
+  const { keptAt = [] } = (status.data?.filesRestored ?? {}) as FilesRestored;
+  const other = at('more', '.holdfast');
+  await rename(other, at('put-away'));
+  const confirmed = await ended(await client.startConfirm({ ...input, run: status.run }));
+  assert.deepEqual([confirmed.state, confirmed.error?.code], ['refused', 'JOURNAL_STATE']);
+  await stat(keptAt.find((kept) => kept.startsWith(at('uploads'))) as string);
+  await rename(at('put-away'), other);
+  assert.equal((await ended(await client.startRollback({ ...input, run: status.run }))).state, 'completed');
 });
 
 test('in place again, and confirmed: what was kept is gone', async () => {

@@ -26,7 +26,13 @@ test('the plan comes first, then the exchange, then a look at all of it', async 
 });
 
 test('a difference that is found afterwards undoes it', async (t) => {
-  const { calls, activities } = script({
+  const { calls, requests, activities } = script({
+    planFiles: ({ run }: { run: string }) => ({
+      ...filesPlan,
+      run,
+      component: 'files/uploads',
+      directory: '/srv/look',
+    }),
     compareFiles: () => {
       throw failure('RECOVERY_MISMATCH', '1 entries are not what the snapshot has');
     },
@@ -38,6 +44,7 @@ test('a difference that is found afterwards undoes it', async (t) => {
   assert.equal(type, 'ROLLED_BACK');
   assert.equal(causeCode(status), 'RECOVERY_MISMATCH');
   assert.deepEqual(calls.slice(-2), ['undoFiles', 'putRunRecord']);
+  assert.equal((requests.undoFiles?.[0] as { directory?: string }).directory, '/srv/look');
 });
 
 test('what is in the way, and a plan that is not the one that was shown, refuse it before anything is touched', async (t) => {

@@ -4,6 +4,7 @@ import { pathOfText } from '../../domain/path-text.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
 import { comparableOf, typeOf } from '../in-place/change.ts';
 import { Owners } from '../owners.ts';
+import { UNFINISHED } from '../restore/beside.ts';
 import { type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
@@ -16,6 +17,8 @@ export interface ComparedTree {
   readonly entries: number;
   /** In words. */
   readonly differing: Told<string>;
+  /** The same of what a user or a file system may not allow: owners, attributes, devices. */
+  readonly notGiven: Told<string>;
 }
 
 const everything = { exclude: [], oneFileSystem: false, cacheTags: false } as const;
@@ -33,11 +36,12 @@ export async function compareBeside(
   const owners = new Owners();
   const givesOwners = process.geteuid?.() === 0;
   const differing = new Telling<string>();
+  const notGiven = new Telling<string>();
   let entries = 0;
   const wanted = wantedEntries(reader, (entry) => selector.takes(entry));
   for await (const { path, one: entry, other: found } of sideBySide(wanted, foundBelow(directory))) {
     if (entry) entries++;
-    if (!found) differing.add(`/${path} is missing`);
+    if (!found) (entry?.type === 'device' ? notGiven : differing).add(`/${path} is missing`);
     else if (!entry) {
       // Directories on the way to a root are nobody's entries.
       if (found.type !== 'directory') differing.add(`/${path} is not in the snapshot`);
@@ -47,10 +51,11 @@ export async function compareBeside(
       const aspects = differingAspects({ ...entry, ...owner }, present).filter(
         (aspect) => aspect !== 'content?' && (aspect !== 'owner' || givesOwners),
       );
-      if (aspects.length > 0) differing.add(`/${path} differs in ${aspects.join(', ')}`);
+      const isNotGiven = aspects.every((aspect) => aspect === 'attributes' || aspect === 'owner');
+      if (aspects.length > 0) (isNotGiven ? notGiven : differing).add(`/${path} differs in ${aspects.join(', ')}`);
     }
   }
-  return { entries, differing: differing.told };
+  return { entries, differing: differing.told, notGiven: notGiven.told };
 }
 
 /** A hard link is a file with more names than one. */
@@ -64,7 +69,8 @@ async function* foundBelow(directory: string): AsyncGenerator<Found> {
   for await (const { found, unseen } of scan({ roots: [directory], rules: everything })) {
     for (const { path, code } of unseen) throw Object.assign(new Error(`'/${path}' cannot be looked at`), { code });
     for (const each of found) {
-      if (each.path !== top) yield { ...each, path: each.path.slice(top.length + 1) };
+      if (each.path !== top && each.path !== `${top}/${UNFINISHED}`)
+        yield { ...each, path: each.path.slice(top.length + 1) };
     }
   }
 }

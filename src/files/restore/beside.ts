@@ -43,14 +43,19 @@ export interface BesideOptions {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when everything is on the disk and the mark is gone. May be called again after it was killed. Throws `TARGET_UNFIT` and as `writeTree`. */
+/** Resolves when everything is on the disk; the mark stays until `finishBeside`. May be called again after it was killed. Throws `TARGET_UNFIT` and as `writeTree`. */
 export async function restoreBeside(options: BesideOptions): Promise<WrittenTree> {
   const { reader, directory, run, selection, signal, onProgress } = options;
   await claim(directory, run);
-  const written = await writeTree({ reader, directory, selection, signal, ...(onProgress && { onProgress }) });
+  return await writeTree({ reader, directory, selection, signal, ...(onProgress && { onProgress }) });
+}
+
+/** It was looked at and is whole: from now on nothing removes it. Does nothing to what is finished, or another's. */
+export async function finishBeside(directory: string, run: string): Promise<void> {
+  const found = await besideState(directory);
+  if (found.state !== 'unfinished' || found.run !== run) return;
   await rm(path.join(directory, UNFINISHED));
   await syncDirectory(directory);
-  return written;
 }
 
 /** What this run has begun there is removed, and the directory where it made that too. Does nothing to what another has, or is finished. */

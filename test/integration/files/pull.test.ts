@@ -5,7 +5,13 @@ import { randomBytes } from 'node:crypto';
 import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { capturePulled, type FilesDetails, type RemoteHost, restoreBeside } from '../../../src/files/index.ts';
+import {
+  capturePulled,
+  type FilesDetails,
+  finishBeside,
+  type RemoteHost,
+  restoreBeside,
+} from '../../../src/files/index.ts';
 import { uncovered, uncoveredAttributes } from '../../../src/files/pull/fake-super.ts';
 import { foundOf, lstatOf } from '../../../src/files/scan/walk.ts';
 import { removeAttribute, setAttribute } from '../../../src/system/index.ts';
@@ -77,6 +83,7 @@ describe('a host that is pulled', () => {
         selection: {},
         signal: AbortSignal.timeout(600_000),
       });
+      await finishBeside(directory, 'restore-00000001');
     } finally {
       reader.close();
     }
