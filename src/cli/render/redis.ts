@@ -40,7 +40,8 @@ function placeLines({ mode, way, directory, host, start, server, pattern, isAppe
   const where = server === undefined ? '' : `${server.where}, version ${server.version}`;
   if (way === 'stopped') {
     const files = isAppendOnly ? ' with append-only files of the same data' : '';
-    return [`      in ${directory} on ${host}${files}; what was there is kept until you confirm`];
+    const place = directory ?? 'its data directory, which the configuration does not name,';
+    return [`      in ${place} on ${host}${files}; what was there is kept until you confirm`];
   }
   if (way === 'keys') {
     return [
