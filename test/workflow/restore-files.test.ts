@@ -44,7 +44,8 @@ test('a difference that is found afterwards undoes it', async (t) => {
   assert.equal(type, 'ROLLED_BACK');
   assert.equal(causeCode(status), 'RECOVERY_MISMATCH');
   assert.deepEqual(calls.slice(-2), ['undoFiles', 'putRunRecord']);
-  assert.equal((requests.undoFiles?.[0] as { directory?: string }).directory, '/srv/look');
+  const [undone] = (requests.undoFiles ?? []) as { directory?: string }[];
+  assert.equal(undone?.directory, '/srv/look');
 });
 
 test('what is in the way, and a plan that is not the one that was shown, refuse it before anything is touched', async (t) => {
