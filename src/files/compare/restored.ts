@@ -66,7 +66,7 @@ function isSameLink(entry: TreeEntry, found: Found): boolean {
 
 async function* foundBelow(directory: string): AsyncGenerator<Found> {
   const top = treePath(directory);
-  for await (const { found, unseen } of scan({ roots: [directory], rules: everything })) {
+  for await (const { found, unseen } of scan({ roots: [directory], rules: everything, seesAll: true })) {
     for (const { path, code } of unseen) throw Object.assign(new Error(`'/${path}' cannot be looked at`), { code });
     for (const each of found) {
       if (each.path !== top && each.path !== `${top}/${UNFINISHED}`)

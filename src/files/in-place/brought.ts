@@ -67,7 +67,7 @@ export async function* foundIn(place: RunPlace, part: Part): AsyncGenerator<Foun
   const root = `/proc/self/fd/${handle}/.`;
   try {
     const rules = { exclude: [], oneFileSystem: true, cacheTags: false };
-    for await (const { found, unseen } of scan({ roots: [root], rules })) {
+    for await (const { found, unseen } of scan({ roots: [root], rules, seesAll: true })) {
       const [first] = unseen;
       if (first)
         fail(

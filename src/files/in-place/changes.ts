@@ -21,8 +21,8 @@ export interface ChangesOptions {
   readonly top: string;
   /** Absolute, without links. */
   readonly root: string;
-  /** Wanted entries of the root and below, with the directories that they are in, in walk order, owners as this host has them. */
-  readonly entries: () => AsyncIterable<TreeEntry>;
+  /** Wanted entries of the root and below, with the directories that they are in, in walk order, owners as this host has them; `onLeftOut` is told those that are asked for, and have names that today's rules leave out. */
+  readonly entries: (onLeftOut?: (path: string, why: Hold) => void) => AsyncIterable<TreeEntry>;
   /** What is there; nothing where the root is not. */
   readonly present: () => AsyncIterable<Present>;
   /** Whether the name itself is wanted, not only on the way to others. */
@@ -33,7 +33,7 @@ export interface ChangesOptions {
   readonly givesOwners: boolean;
   /** SHA-256 of a file that is there, lower-case hexadecimal: no change is `compare` then. */
   readonly hash?: (place: string | Buffer) => Promise<string>;
-  /** An entry that is wanted and stays away, because what is there is left alone. */
+  /** An entry that is wanted and stays away, because what has its name is left alone, or would be. */
   readonly onLeftAlone?: (path: string, why: Hold) => void;
   /** Each name of either. */
   readonly onPair?: (entry: TreeEntry | undefined, present: Present | undefined) => void;
@@ -43,7 +43,7 @@ export interface ChangesOptions {
 export async function* changesOf(options: ChangesOptions): AsyncGenerator<Change> {
   const mounts = await Mounts.below(options.root);
   const comparison = new Comparison(options, await linkGroups(options), mounts, await ownDevice(options.root));
-  for await (const { path, one, other } of sideBySide(options.entries(), options.present())) {
+  for await (const { path, one, other } of sideBySide(options.entries(comparison.leaveOut), options.present())) {
     options.onPair?.(one, other);
     for (const change of await comparison.take(path, one, other)) yield change;
   }
@@ -73,6 +73,9 @@ class Comparison {
   /** First names of files with several that are left alone: the others are links to what does not come in. */
   readonly #leftAlone = new Map<string, Hold>();
 
+  /** The first. */
+  #leftOut: string | undefined;
+
   constructor(options: ChangesOptions, groups: LinkGroups, mounts: Mounts, device: bigint | undefined) {
     this.#options = options;
     this.#groups = groups;
@@ -80,6 +83,12 @@ class Comparison {
     this.#device = device;
     this.#directories = new OpenDirectories(device);
   }
+
+  /** Of an entry that is asked for, and does not come by. */
+  readonly leaveOut = (path: string, why: Hold): void => {
+    this.#leftOut ??= path;
+    this.#options.onLeftAlone?.(path, why);
+  };
 
   async take(path: string, entry: TreeEntry | undefined, present: Present | undefined): Promise<readonly Change[]> {
     if (this.#covering?.isAround(path)) {
@@ -196,7 +205,7 @@ class Comparison {
 
   async #changeOf(path: string, entry: TreeEntry | undefined, found: Found | undefined): Promise<Change | undefined> {
     const { top, takes } = this.#options;
-    if (path === top) requireDirectory(path, entry, found);
+    if (path === top) requireDirectory(path, entry, found, this.#leftOut);
     if (!entry) return found && this.#removal(path, found);
     const { type, sizeBytes } = entry;
     const base = { path: belowTop(path, top), type, aspects: [], amount: { entries: 1, bytes: sizeBytes } } as const;
@@ -256,8 +265,19 @@ class Comparison {
 }
 
 /** The root itself is never taken away, and nothing can be kept beside a file. */
-function requireDirectory(path: string, entry: TreeEntry | undefined, found: Found | undefined): void {
+function requireDirectory(
+  path: string,
+  entry: TreeEntry | undefined,
+  found: Found | undefined,
+  leftOut: string | undefined,
+): void {
   if (entry?.type === 'directory' && (!found || found.type === 'directory')) return;
+  // Nothing comes by: all that is asked for has been looked at by now.
+  if (!entry && leftOut !== undefined) {
+    fail('TARGET_UNFIT', `today's rules leave out all that is to be given back in '/${path}', such as '/${leftOut}'`, {
+      hint: 'restore it beside: `--beside DIR`; nothing was touched',
+    });
+  }
   const what = entry ? 'is not a directory, now or in the snapshot' : 'is not in the snapshot';
   fail('TARGET_UNFIT', `'/${path}' ${what}: it cannot be given back in place`, {
     hint: 'restore it beside; nothing was touched',

@@ -9,7 +9,7 @@ import { isThere, openStraight } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
 import { Owners } from '../owners.ts';
 import { isWithin, Selector, treePath, wantedEntries } from '../restore/select.ts';
-import { PathRules } from '../scan/rules.ts';
+import { PathRules, whyLeftOut } from '../scan/rules.ts';
 import { Telling } from '../told.ts';
 import type { FilesDetails } from '../types.ts';
 import { belowTop } from './change.ts';
@@ -43,7 +43,7 @@ export interface Comparing {
 export function comparing(options: InPlaceOptions, root: string): Comparing {
   const top = requiredTop(options);
   const details = options.reader.snapshot.engine as unknown as FilesDetails;
-  const takes = takesOf(options, top);
+  const { takes, leavesOut } = wantedOf(options, top);
   const neverCaptured = new NeverCaptured(details);
   const words: Words = {
     leftAlone: new Telling(),
@@ -71,7 +71,12 @@ export function comparing(options: InPlaceOptions, root: string): Comparing {
       takes,
       neverCaptured,
       givesOwners: process.geteuid?.() === 0,
-      entries: () => ownedHere(belowRoot(wantedEntries(options.reader, takes), top), words.owners),
+      entries: (onLeftOut) => {
+        const tell = ({ path, type }: Named) => {
+          if (onLeftOut && leavesOut({ path, type })) onLeftOut(path, whyLeftOut(belowTop(path, top)));
+        };
+        return ownedHere(belowRoot(wantedEntries(options.reader, takes, tell), top), words.owners);
+      },
       present: () => whereThere(root, present),
       onLeftAlone: (path, why) => words.leftAlone.add({ path, why }),
     },
@@ -104,16 +109,25 @@ function singleFiles({ snapshot }: InPlaceOptions['reader'], top: string): Reado
   return new Set(roots.includes(top) ? [] : roots.filter((each) => path.posix.dirname(`/${each}`) === `/${top}`));
 }
 
+type Named = Pick<TreeEntry, 'path' | 'type'>;
+
+interface WantedNames {
+  readonly takes: ChangesOptions['takes'];
+  /** Asked for, and left out by today's rules. */
+  readonly leavesOut: (entry: Named) => boolean;
+}
+
 /** What today's rules leave out is not seen on the disk, so it must not be brought in either: it would take the place of what was never captured. */
-function takesOf({ reader, rules, selection = {} }: InPlaceOptions, top: string): ChangesOptions['takes'] {
+function wantedOf({ reader, rules, selection = {} }: InPlaceOptions, top: string): WantedNames {
   const selector = new Selector(selection);
   const single = singleFiles(reader, top);
-  if (single.size > 0) return (entry) => single.has(entry.path) && selector.takes(entry);
+  if (single.size > 0) {
+    return { takes: (entry) => single.has(entry.path) && selector.takes(entry), leavesOut: () => false };
+  }
   const now = new PathRules(rules.exclude);
-  return (entry) =>
-    isWithin(entry.path, top) &&
-    selector.takes(entry) &&
-    !(entry.path !== top && isLeftOut(now, belowTop(entry.path, top), entry.type === 'directory'));
+  const isAsked = (entry: Named) => isWithin(entry.path, top) && selector.takes(entry);
+  const isOut = ({ path, type }: Named) => path !== top && isLeftOut(now, belowTop(path, top), type === 'directory');
+  return { takes: (entry) => isAsked(entry) && !isOut(entry), leavesOut: (entry) => isAsked(entry) && isOut(entry) };
 }
 
 async function* whereThere(root: string, present: () => AsyncIterable<Present>): AsyncGenerator<Present> {

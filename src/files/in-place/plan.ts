@@ -17,6 +17,7 @@ import type { InPlacePlan, PlanOptions } from './types.ts';
 /** Room for lists, journal and directories on the way. */
 const MARGIN_BYTES = 16 * 1024 * 1024;
 const SHOWN_OWNERS = 10;
+const SHOWN_NAMES = 5;
 
 /**
  * Reads names, not files, and touches nothing; may be called any number of times, also while a run is under way. Throws `TARGET_UNFIT`: another run of this root has not ended,
@@ -74,7 +75,7 @@ export function warningsOf({ words, changes }: Comparing, sums: Sums, root: stri
       remove.entries * 2 > present && remove.entries > 1,
       `more than half of '${root}' is taken away: ${remove.entries} names`,
     ],
-    [wanted === 0, `nothing of what is to be given back is in the snapshot`],
+    [wanted === 0 && leftAlone.told.count === 0, `nothing of what is to be given back is in the snapshot`],
     [
       missing.length > 0,
       `nobody here has the name of these owners, who are known by their numbers then: ${missing.slice(0, SHOWN_OWNERS).join(', ')}${missing.length > SHOWN_OWNERS ? ' ...' : ''}`,
@@ -86,11 +87,17 @@ export function warningsOf({ words, changes }: Comparing, sums: Sums, root: stri
     ],
     [
       leftAlone.told.count > 0,
-      `${leftAlone.told.count} names are left alone, because rules leave out what has them today`,
+      `${leftAlone.told.count} names are left alone, because rules leave out what has them today: ${namesOf(leftAlone.told.first)}; \`--beside DIR\` gives them back`,
     ],
     [gone.told.count > 0, `${gone.told.count} directories went away while they were looked at`],
   ];
   return told.filter(([holds]) => holds).map(([, words]) => words);
+}
+
+/** The first of them. */
+export function namesOf(named: readonly { readonly path: string }[]): string {
+  const shown = named.slice(0, SHOWN_NAMES).map(({ path: each }) => `'/${each}'`);
+  return `${shown.join(', ')}${named.length > SHOWN_NAMES ? ' ...' : ''}`;
 }
 
 function spaceWarnings({ neededBytes: needed, availableBytes: free }: InPlacePlan['space'], root: string): string[] {

@@ -3,7 +3,7 @@
 import { fail } from '../../errors/index.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found, FoundBatch, LeftOut, Unseen } from '../scan/found.ts';
-import { PathRules, type ScanRules } from '../scan/rules.ts';
+import { PathRules, type ScanRules, whyLeftOut } from '../scan/rules.ts';
 import { scan } from '../scan/scan.ts';
 import type { FilesDetails } from '../types.ts';
 import { walkKey } from '../walk-order.ts';
@@ -57,7 +57,7 @@ export async function* presentOf(
       left = undefined;
       if (present.found && leavesOut(before, belowTop(path, top), present.found.type === 'directory')) {
         left = path;
-        yield { path, held: 'excluded' };
+        yield { path, held: whyLeftOut(belowTop(path, top)) };
       } else yield { ...present, path, ...(present.found && { found: { ...present.found, path } }) };
     }
   }

@@ -15,7 +15,8 @@ import { bytesText } from '../../domain/size.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
-import { planInPlace } from '../in-place/plan.ts';
+import { namesOf, planInPlace } from '../in-place/plan.ts';
+import type { InPlacePlan } from '../in-place/types.ts';
 import { type GivenBack, pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
@@ -162,10 +163,12 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
   let bytes = 0;
   let neededBytes = 0;
   let text = 0;
+  const all: InPlacePlan[] = [];
   blockers.push(...withoutPlace(reader, roots));
   for (const root of blockers.length > 0 ? [] : roots) {
     try {
       const planned = await planInPlace({ reader, root, rules, selection, run, signal });
+      all.push(planned);
       for (const kind of changeKinds) counts[kind] += planned.counts[kind].entries;
       bytes += planned.counts.create.bytes + planned.counts.replace.bytes;
       neededBytes += planned.space.neededBytes;
@@ -184,8 +187,16 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
   return {
     ...{ mode: 'in place', changes: { counts, bytes, first }, space },
     warnings: [...removalWarnings(counts, roots), ...warnings],
-    ...blocked([...blockers, ...noRoom(firstRoot, space)]),
+    ...blocked([...blockers, ...nothingToDo(all, selection), ...noRoom(firstRoot, space)]),
   };
+}
+
+/** What was asked for by name and is left alone must not look like what was given back. */
+function nothingToDo(plans: readonly InPlacePlan[], selection: Selection): HoldfastError[] {
+  const left = plans.flatMap(({ leftAlone }) => leftAlone.first);
+  if (new Selector(selection).isAll || left.length === 0 || plans.some(({ count }) => count > 0)) return [];
+  const message = `nothing is to be done in place but for what today's rules leave out: ${namesOf(left)}`;
+  return [new HoldfastError('TARGET_UNFIT', message, { hint: 'restore it beside: `--beside DIR`' })];
 }
 
 /** What is beside the files of a host has no place on it, and of all of a host's files none is made another by renames. */

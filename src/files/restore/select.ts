@@ -52,9 +52,13 @@ export function treePath(path: string): string {
 
 /**
  * The wanted entries in their order, and in front of them the directories that they are in. A hard link to a file that is not wanted becomes that file, and further links to it links to the first: what is
- * wanted stands by itself.
+ * wanted stands by itself. `onOther` gets each that is not wanted, once.
  */
-export async function* wantedEntries(source: EntrySource, takes: (entry: Named) => boolean): AsyncGenerator<TreeEntry> {
+export async function* wantedEntries(
+  source: EntrySource,
+  takes: (entry: Named) => boolean,
+  onOther?: (entry: Named) => void,
+): AsyncGenerator<TreeEntry> {
   const leaders = await leadersToReplace(source, takes);
   const files = new Map<string, TreeEntry>();
   const replaced = new Map<string, string>();
@@ -63,6 +67,7 @@ export async function* wantedEntries(source: EntrySource, takes: (entry: Named) 
     if (leaders.has(entry.path)) files.set(entry.path, entry);
     while (way.length > 0 && !isWithin(entry.path, (way.at(-1) as TreeEntry).path)) way.pop();
     if (!takes(entry)) {
+      onOther?.(entry);
       if (entry.type === 'directory') way.push(entry);
       continue;
     }

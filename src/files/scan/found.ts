@@ -30,10 +30,10 @@ export interface Unseen {
   readonly code: string;
 }
 
-/** A name that was left out, and why; `excluded`, by a pattern, only where that was asked for. */
+/** A name that was left out, and why; `excluded`, by a pattern, only where that was asked for; `of Holdfast` never of what the root itself has of that name. */
 export interface LeftOut {
   readonly path: string;
-  readonly why: 'mount' | 'cache' | 'too large' | 'socket' | 'excluded';
+  readonly why: 'mount' | 'cache' | 'too large' | 'socket' | 'excluded' | 'of Holdfast';
 }
 
 export interface FoundBatch {

@@ -14,7 +14,7 @@ export interface ScanRules {
   readonly largestBytes?: number;
 }
 
-/** Of Holdfast, in a root: what a restore in place keeps until it is confirmed. */
+/** Of Holdfast: what a restore in place keeps until it is confirmed. In a root, and deeper in it where another component has one there. */
 export const OWN_DIRECTORY = '.holdfast';
 
 export const CACHE_TAG = 'CACHEDIR.TAG';
@@ -29,7 +29,12 @@ export class PathRules {
 
   /** `path` below its root; asked for a directory before anything in it, and for nothing in one that is left out. */
   leavesOut(path: string, isDirectory: boolean): boolean {
-    if (path === OWN_DIRECTORY) return true;
+    if (path === OWN_DIRECTORY || (isDirectory && path.endsWith(`/${OWN_DIRECTORY}`))) return true;
     return this.#patterns?.ignores(isDirectory ? `${path}/` : path) ?? false;
   }
+}
+
+/** Why a name is left out that `PathRules` leave out. */
+export function whyLeftOut(path: string): 'excluded' | 'of Holdfast' {
+  return path.split('/').includes(OWN_DIRECTORY) ? 'of Holdfast' : 'excluded';
 }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { bytesOfText, pathOfText, textOfPath } from '../../domain/path-text.ts';
 import type { Found, FoundBatch, FoundType, LeftOut, Unseen } from './found.ts';
-import { CACHE_SIGNATURE, CACHE_TAG, OWN_DIRECTORY, PathRules, type ScanRules } from './rules.ts';
+import { CACHE_SIGNATURE, CACHE_TAG, OWN_DIRECTORY, PathRules, type ScanRules, whyLeftOut } from './rules.ts';
 
 export interface WalkRequest {
   /** Absolute, in walk order, none inside of another. */
@@ -21,6 +21,8 @@ export interface WalkRequest {
   readonly rules: ScanRules;
   /** Whether names that patterns leave out are told too. */
   readonly tellsExcluded?: boolean;
+  /** No name is left out, not ours either: of trees that a restore has made. */
+  readonly seesAll?: boolean;
   /** Path below the one root of a directory with which the walk begins; patterns are those of the root. */
   readonly below?: string;
 }
@@ -86,14 +88,20 @@ class Walk {
   readonly #paths: PathRules;
   readonly #collected: Collected;
   readonly #tellsExcluded: boolean;
+  readonly #seesAll: boolean;
   readonly #below: string;
 
-  constructor(root: string, { rules, tellsExcluded = false, below = '' }: WalkRequest, collected: Collected) {
+  constructor(
+    root: string,
+    { rules, tellsExcluded = false, seesAll = false, below = '' }: WalkRequest,
+    collected: Collected,
+  ) {
     this.#root = root;
     this.#rules = rules;
     this.#paths = new PathRules(rules.exclude);
     this.#collected = collected;
     this.#tellsExcluded = tellsExcluded;
+    this.#seesAll = seesAll;
     this.#below = below;
   }
 
@@ -197,8 +205,8 @@ class Walk {
     const where = below(place, name);
     try {
       const info = lstatOf(where);
-      if (this.#paths.leavesOut(relative, info.isDirectory())) {
-        if (this.#tellsExcluded && relative !== OWN_DIRECTORY) this.#collected.leaveOut(at, 'excluded');
+      if (!this.#seesAll && this.#paths.leavesOut(relative, info.isDirectory())) {
+        this.#tellLeftOut(at, relative);
         return undefined;
       }
       return this.#note(at, where, info) ? info : undefined;
@@ -207,6 +215,11 @@ class Walk {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#collected.unseen(at, error);
       return undefined;
     }
+  }
+
+  #tellLeftOut(at: string, relative: string): void {
+    const why = whyLeftOut(relative);
+    if (relative !== OWN_DIRECTORY && (why === 'of Holdfast' || this.#tellsExcluded)) this.#collected.leaveOut(at, why);
   }
 
   #note(at: string, where: string | Buffer, info: Info): boolean {

@@ -5,7 +5,16 @@ import { execFileSync } from 'node:child_process';
 import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { confirmInPlace, rollbackInPlace } from '../../../src/files/index.ts';
+import type { ComponentId } from '../../../src/domain/component.ts';
+import {
+  compareBeside,
+  confirmInPlace,
+  type FilesDetails,
+  planFiles,
+  restoreBeside,
+  rollbackInPlace,
+} from '../../../src/files/index.ts';
+import type { SnapshotId } from '../../../src/vault/index.ts';
 import { copyTree, differences } from '../../support/file-trees.ts';
 import { everything, InPlaceTrees, namesIn, onceStaged } from '../../support/in-place.ts';
 
@@ -35,6 +44,17 @@ describe('a restore of files in place, where something is left alone', () => {
       await use();
     } finally {
       execFileSync('umount', [place]);
+    }
+  };
+  const captured = async (id: SnapshotId): Promise<{ names: string[]; leftOut: string[] }> => {
+    const reader = await trees.test.vault.openSnapshot(id);
+    try {
+      const { leftOut } = reader.snapshot.engine as unknown as FilesDetails;
+      const names: string[] = [];
+      for await (const { path } of reader.entries()) names.push(`/${path}`);
+      return { names, leftOut: leftOut.first.map(({ path, why }) => `/${path} ${why}`) };
+    } finally {
+      reader.close();
     }
   };
   const inMemory = ['-t', 'tmpfs', 'tmpfs'];
@@ -211,6 +231,80 @@ describe('a restore of files in place, where something is left alone', () => {
     assert.match(warnings.join('\n'), /5 names are left alone/);
     assert.equal((await stat(join(root, 'small'))).size, 5000);
     assert.equal(await readFile(join(root, 'cache/data'), 'utf8'), 'of today');
+  });
+
+  it('tells what the snapshot has under names that rules leave out by now, and the way to have it', async () => {
+    const root = await made('ruled-later', ['videos/a.mp4', 'videos/b.mp4', 'text']);
+    await link(join(root, 'videos/b.mp4'), join(root, 'videos/b-too'));
+    const id = await trees.capture(root);
+    for (const name of ['videos/a.mp4', 'videos/b.mp4', 'text']) await rm(join(root, name));
+    const rules = { ...everything, exclude: ['*.mp4'] };
+    const { leftAlone, warnings, counts } = await trees.plan(id, root, { rules });
+    const told = leftAlone.first.map(({ path, why }) => `${path.slice(root.length)} ${why}`);
+    assert.deepEqual(told, ['videos/a.mp4 excluded', 'videos/b.mp4 excluded']);
+    assert.equal(leftAlone.count, 2);
+    assert.equal(counts.create.entries, 1);
+    assert.match(warnings.join('\n'), /2 names are left alone.*videos\/a.mp4', .*`--beside DIR` gives them back/);
+    const selection = { paths: [join(root, 'videos/a.mp4')] };
+    const out = { code: 'TARGET_UNFIT', message: /rules leave out all that is to be given back/, hint: /--beside DIR/ };
+    await assert.rejects(trees.plan(id, root, { rules, selection }), out);
+    const blockersOf = async (name: string) => {
+      const request = { vault: trees.test.vault, run: 'run', component: 'files/uploads' as ComponentId, host: 'here' };
+      const wanted = { target: { type: 'snapshot', id }, selection: { paths: [join(root, name)] } } as const;
+      return (await planFiles({ ...request, ...wanted, rules, signal: trees.signal })).blockers;
+    };
+    assert.match(JSON.stringify(await blockersOf('videos/a.mp4')), /leave out all.*--beside DIR/);
+    assert.equal(await blockersOf('text'), undefined);
+    await rm(root, { recursive: true });
+    assert.match(JSON.stringify(await blockersOf('videos/a.mp4')), /nothing is to be done.*a.mp4.*--beside DIR/);
+    assert.equal(await blockersOf('text'), undefined);
+  });
+
+  it('holds what another restore keeps deeper in the root, which no snapshot has', async () => {
+    const root = await made('around', ['inner/file', 'gone-by-then/file']);
+    const inner = join(root, 'inner');
+    const ofRoot = await trees.capture(root);
+    await rm(join(root, 'gone-by-then'), { recursive: true });
+    const ofInner = await trees.capture(inner);
+    await add(root, ['inner/file'], 'of today');
+    await trees.restore(ofInner, inner, 'inside');
+    await add(root, ['later/file', 'later/.holdfast/run/old/precious', 'later/deep/.holdfast'], 'precious');
+    const later = await trees.capture(root);
+    const { names, leftOut } = await captured(later);
+    assert.deepEqual(leftOut, [`${inner}/.holdfast of Holdfast`, `${root}/later/.holdfast of Holdfast`]);
+    assert.ok(
+      names.includes(`${root}/later/deep/.holdfast`) && !names.some((each) => /holdfast\//.test(each)),
+      'names',
+    );
+    await trees.restore(ofRoot, root, 'outside');
+    await confirmInPlace({ root, run: 'outside' });
+    assert.equal(await readFile(join(root, 'later/.holdfast/run/old/precious'), 'utf8'), 'precious');
+    assert.deepEqual(await readdir(join(root, 'later')), ['.holdfast']);
+    await rollbackInPlace({ root: inner, run: 'inside' });
+    assert.equal(await readFile(join(inner, 'file'), 'utf8'), 'of today');
+  });
+
+  it('keeps what came to lie under our name in what it brought in, and compares it in a tree beside', async () => {
+    const root = await made('brought', ['inner/file']);
+    const id = await trees.capture(root);
+    await rm(join(root, 'inner'), { recursive: true });
+    await trees.restore(id, root, 'run');
+    await add(root, ['inner/.holdfast/other/old/precious']);
+    const ofOther = await trees.capture(join(root, 'inner/.holdfast/other'));
+    const { written } = await rollbackInPlace({ root, run: 'run' });
+    assert.deepEqual(written?.files.first, ['inner/.holdfast/other/old/precious']);
+    const reader = await trees.test.vault.openSnapshot(ofOther);
+    const directory = join(trees.base, 'brought-beside');
+    try {
+      await restoreBeside({ reader, directory, run: 'run', selection: {}, signal: trees.signal });
+      const { differing } = await compareBeside(reader, directory, {});
+      assert.deepEqual(
+        differing.first.filter((each) => /holdfast\//.test(each)),
+        [],
+      );
+    } finally {
+      reader.close();
+    }
   });
 
   it('refuses a root that the snapshot does not have, or that is a file', async () => {
