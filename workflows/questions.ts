@@ -79,8 +79,8 @@ export async function planPart(input: RestorePartInput): Promise<PartPlan> {
 
 /** The same for files. */
 export async function planFiles(input: RestoreFilesInput): Promise<FilesPlan> {
-  return answer(input.host, ({ plan }, run) =>
-    plan.planFiles({ run, input, keep: false }, `resolve ${input.to}, compare with what is there`),
+  return answer(input.host, ({ survey }, run) =>
+    survey.planFiles({ run, input, keep: false }, `resolve ${input.to}, compare with what is there`),
   );
 }
 

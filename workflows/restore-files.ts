@@ -47,7 +47,7 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
 
 async function makePlan({ input, progress, host }: Restoring): Promise<FilesPlan> {
   const plan = await progress.step('plan', () =>
-    host.plan.planFiles({ run: progress.run, input, keep: true }, `resolve ${input.to}, compare with what is there`),
+    host.survey.planFiles({ run: progress.run, input, keep: true }, `resolve ${input.to}, compare with what is there`),
   );
   progress.tell({ filesPlan: plan });
   if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
@@ -66,7 +66,7 @@ async function askApproval({ input, progress, host }: Restoring, approval: Appro
   await progress.step('approve', async () => {
     const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
     progress.tell({ approval: decision });
-    await host.plan.recheckFiles({ run: progress.run, input }, 'the plan still holds');
+    await host.survey.recheckFiles({ run: progress.run, input }, 'the plan still holds');
   });
 }
 

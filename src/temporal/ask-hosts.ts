@@ -18,7 +18,8 @@ const limits: Readonly<Record<string, string>> = {
   planRestore: '30 minutes',
   checkComponent: '10 minutes',
   planRedis: '5 minutes',
-  planFiles: '30 minutes',
+  // Shorter than in a restore, which needs no question first (`--yes`): it goes on when whoever asked is gone, in the way of a restore.
+  planFiles: '4 hours',
   findFiles: '30 minutes',
   diffFiles: '30 minutes',
   diffConfiguration: '30 minutes',

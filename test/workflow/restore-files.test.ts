@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunStatus } from '../../src/domain/operations.ts';
+import { messages, type RunStatus } from '../../src/domain/operations.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { causeCode, failureOf } from './support/closing.ts';
 import { failure, filesPlan, script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
@@ -23,6 +24,24 @@ test('the plan comes first, then the exchange, then a look at all of it', async 
   assert.equal(status.state, 'completed');
   assert.deepEqual(calls, ['resolveOperation', 'planFiles', 'restoreFiles', 'compareFiles', 'putRunRecord']);
   assert.match(status.message, /kept until `holdfast confirm restore-/);
+});
+
+test('planning a tree has hours, also when it is done again after the approval', async (t) => {
+  const { activities } = script({ recheckFiles: () => undefined });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const input = request(estate.name, { approval: 'always' });
+  const handle = await estate.start('restoreFiles', `${estate.name}/restore/files/uploads`, input);
+  await waitFor('the plan to wait', async () => (await estate.status(handle)).state === 'waiting');
+  await handle.executeUpdate(messages.approve, { args: [{ planDigest: filesPlan.digest, by: 'test' }] });
+  assert.equal(((await handle.result()) as RunStatus).state, 'completed');
+  const { events } = await handle.fetchHistory();
+  const scheduled = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: each }) => each ?? []);
+  const hoursOf = (name: string) => {
+    const limit = scheduled.find(({ activityType }) => activityType?.name === name)?.startToCloseTimeout;
+    return Number(limit?.seconds) / 3600;
+  };
+  assert.deepEqual([hoursOf('planFiles'), hoursOf('recheckFiles'), hoursOf('resolveOperation')], [12, 12, 0.5]);
 });
 
 test('a difference that is found afterwards undoes it', async (t) => {

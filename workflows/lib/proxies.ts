@@ -31,6 +31,8 @@ const limits = {
   question: { ceiling: '5 minutes', attempts: 3, patienceMs: minuteMs },
   /** The first look, before anything is touched: better refused than late. */
   first: { ceiling: '30 minutes', attempts: 5, patienceMs: 5 * minuteMs },
+  /** The same look at trees of files: whole trees are read, of the snapshot and of the disk, more than once; what is too slow once is too slow each time. */
+  survey: { ceiling: '12 hours', attempts: 5, patienceMs: 5 * minuteMs },
   /** Work that comes before that look: as soon refused when nobody is there, but it may take long. */
   begin: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs },
   /** Bulk work; outages of stores and restarts of workers are sat out. */
@@ -130,6 +132,8 @@ export interface HostCalls {
   readonly look: Calls<AllHostActivities>;
   readonly begin: Calls<AllHostActivities>;
   readonly plan: Calls<AllHostActivities>;
+  /** As `plan`, where whole trees of files are read for it. */
+  readonly survey: Calls<AllHostActivities>;
   readonly ask: Calls<AllHostActivities>;
   readonly patient: Calls<AllHostActivities>;
 }
@@ -147,6 +151,7 @@ export function hostCalls(estate: string, host: string, on: OnWaiting): HostCall
     look: calls(work, limits.first, on),
     begin: calls(work, limits.begin, on),
     plan: calls(recover, limits.first, on),
+    survey: calls(recover, limits.survey, on),
     ask: calls(ship, limits.question, on),
     patient: calls(work, limits.patient, on),
   };
