@@ -4,6 +4,7 @@ import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Named } from './component-report.ts';
 import type { Moment } from './moment.ts';
+import type { SpaceSummary } from './plan-summary.ts';
 
 /** `compare`: size and time are the same and the file was touched since, so that only reading it tells. */
 export const changeKinds = ['create', 'replace', 'remove', 'settle', 'compare'] as const;
@@ -55,7 +56,7 @@ export interface FilesPlan {
     readonly bytes: number;
     readonly first: readonly PlannedChange[];
   };
-  readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  readonly space: SpaceSummary;
   readonly warnings: readonly string[];
   /** What must be out of the way before this can be done; absent when nothing is. */
   readonly blockers?: readonly ErrorData[];

@@ -63,7 +63,7 @@ export interface PlanSummary {
 export interface SpaceSummary {
   readonly neededBytes: number;
   readonly availableBytes: number;
-  /** Other file systems than that of the data directory, where linked places are. */
+  /** Other file systems than that of the data directory, where linked places are; of files, than that of the first root. */
   readonly elsewhere?: readonly {
     readonly directory: string;
     readonly neededBytes: number;

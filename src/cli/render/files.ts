@@ -38,6 +38,8 @@ export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'fe
   ];
   if (changes) lines.push(...changeLines(changes, list));
   lines.push(`      needs ${bytesText(space.neededBytes)}, ${bytesText(space.availableBytes)} are free`);
+  for (const { directory, neededBytes, availableBytes } of space.elsewhere ?? [])
+    lines.push(`      and ${bytesText(neededBytes)} in ${directory}, ${bytesText(availableBytes)} are free there`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
   for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
   lines.push(`      digest ${plan.digest}`);

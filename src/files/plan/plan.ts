@@ -1,7 +1,6 @@
 // What giving back files would do: the snapshot, the place, what changes there, the room it takes, and what is in the way.
 
 import { createHash } from 'node:crypto';
-import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
 import {
@@ -11,7 +10,6 @@ import {
   type FilesPlan,
   type PlannedChange,
 } from '../../domain/files-restore.ts';
-import { bytesText } from '../../domain/size.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -24,6 +22,7 @@ import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
 import type { FilesDetails } from '../types.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
+import { Room } from './room.ts';
 
 export interface PlanFilesOptions {
   readonly vault: Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
@@ -76,13 +75,14 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
   }
 }
 
-async function placed(options: PlanFilesOptions, reader: SnapshotReader, { roots, entries }: Wanted): Promise<Placed> {
+async function placed(options: PlanFilesOptions, reader: SnapshotReader, wanted: Wanted): Promise<Placed> {
+  const { roots } = wanted;
   const { directory, elsewhere, run, selection } = options;
   if (directory === undefined)
     return elsewhere
       ? notThere(elsewhere, { directory: 'DIR', roots, selection })
       : await inPlace(options, reader, roots);
-  const plan = await beside(run, directory, entries);
+  const plan = await beside(run, directory, wanted);
   if (!elsewhere) return plan;
   const push = `to bring it back to ${elsewhere.ssh}, look, then do it without --dry-run: ${pushCommand(elsewhere, { directory, roots, selection })}`;
   return { ...plan, warnings: [...plan.warnings, push] };
@@ -99,6 +99,8 @@ interface Wanted {
   /** The directories that these are, or that a root which is one file lies in. */
   readonly places: readonly string[];
   readonly entries: { files: number; others: number; bytes: number };
+  /** Of `entries`, in files with holes. */
+  readonly sparseBytes: number;
 }
 
 async function countWanted(reader: SnapshotReader, selection: Selection): Promise<Wanted> {
@@ -106,10 +108,12 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
   const { roots } = reader.snapshot.engine as unknown as FilesDetails;
   const touched = new Map<string, string>();
   const entries = { files: 0, others: 0, bytes: 0 };
-  for await (const { path: at, type, sizeBytes } of wantedEntries(reader, (entry) => selector.takes(entry))) {
+  let sparseBytes = 0;
+  for await (const { path: at, type, sizeBytes, holes } of wantedEntries(reader, (entry) => selector.takes(entry))) {
     if (type === 'file') {
       entries.files++;
       entries.bytes += sizeBytes;
+      if (holes) sparseBytes += sizeBytes;
     } else entries.others++;
     const root = roots.find((each) => isWithin(at, treePath(each)));
     if (root === undefined) continue;
@@ -122,13 +126,14 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
       hint: '`holdfast files find` tells in which snapshots a path is',
     });
   }
-  return { roots: roots.filter((root) => touched.has(root)), places: [...new Set(touched.values())], entries };
+  const places = [...new Set(touched.values())];
+  return { roots: roots.filter((root) => touched.has(root)), places, entries, sparseBytes };
 }
 
 type Placed = Pick<FilesPlan, 'mode' | 'space' | 'warnings'> &
   Partial<Pick<FilesPlan, 'directory' | 'changes' | 'blockers'>>;
 
-async function beside(run: string, directory: string, entries: Wanted['entries']): Promise<Placed> {
+async function beside(run: string, directory: string, { entries, sparseBytes }: Wanted): Promise<Placed> {
   const blockers: HoldfastError[] = [];
   const found = await besideState(directory);
   if (found.state === 'occupied') {
@@ -144,13 +149,14 @@ async function beside(run: string, directory: string, entries: Wanted['entries']
       }),
     );
   }
-  const space = { neededBytes: entries.bytes, availableBytes: await freeFor(directory) };
+  const room = new Room();
+  await room.need(directory, entries.bytes - sparseBytes, sparseBytes);
   return {
     mode: 'beside',
     directory,
-    space,
-    warnings: [],
-    ...blocked([...blockers, ...noRoom(directory, space)]),
+    space: room.space,
+    warnings: room.warnings,
+    ...blocked([...blockers, ...room.blockers]),
   };
 }
 
@@ -161,17 +167,18 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
   const blockers: HoldfastError[] = [];
   const warnings: string[] = [];
   let bytes = 0;
-  let neededBytes = 0;
+  const room = new Room();
   let text = 0;
   const all: InPlacePlan[] = [];
   blockers.push(...withoutPlace(reader, roots));
   for (const root of blockers.length > 0 ? [] : roots) {
     try {
+      await room.need(root, 0);
       const planned = await planInPlace({ reader, root, rules, selection, run, signal });
       all.push(planned);
       for (const kind of changeKinds) counts[kind] += planned.counts[kind].entries;
       bytes += planned.counts.create.bytes + planned.counts.replace.bytes;
-      neededBytes += planned.space.neededBytes;
+      await room.need(root, planned.space.neededBytes);
       warnings.push(...planned.warnings);
       for (const { kind, type, aspects, path: below } of planned.changes) {
         const at = below === '' ? root : path.posix.join(root, below);
@@ -182,12 +189,10 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
       blockers.push(toHoldfastError(error));
     }
   }
-  const [firstRoot = '/'] = roots;
-  const space = { neededBytes, availableBytes: await freeFor(firstRoot) };
   return {
-    ...{ mode: 'in place', changes: { counts, bytes, first }, space },
+    ...{ mode: 'in place', changes: { counts, bytes, first }, space: room.space },
     warnings: [...removalWarnings(counts, roots), ...warnings],
-    ...blocked([...blockers, ...nothingToDo(all, selection), ...noRoom(firstRoot, space)]),
+    ...blocked([...blockers, ...nothingToDo(all, selection), ...room.blockers]),
   };
 }
 
@@ -217,28 +222,8 @@ function removalWarnings({ remove }: ChangeCounts, roots: readonly string[]): st
   return [`${names} taken away from ${roots.join(', ')}, and kept until \`confirm\``];
 }
 
-function noRoom(where: string, { neededBytes, availableBytes }: FilesPlan['space']): HoldfastError[] {
-  if (neededBytes <= availableBytes) return [];
-  const message = `${bytesText(neededBytes)} are needed for '${where}', ${bytesText(availableBytes)} are free`;
-  return [new HoldfastError('NO_SPACE', message)];
-}
-
 function blocked(blockers: readonly HoldfastError[]): Pick<FilesPlan, 'blockers'> {
   return blockers.length === 0 ? {} : { blockers: blockers.map((each) => each.toJSON()) };
-}
-
-/** Of the file system that the place is on, or will be. */
-async function freeFor(place: string): Promise<number> {
-  for (let at = path.resolve(place); ; at = path.dirname(at)) {
-    try {
-      await stat(at);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || at === '/') throw error;
-      continue;
-    }
-    const { bavail, bsize } = await statfs(at);
-    return bavail * bsize;
-  }
 }
 
 /** What was decided, not what the disk happens to be: files go on changing while somebody reads the plan, and all that is taken away is kept. */
