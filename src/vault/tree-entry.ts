@@ -27,7 +27,8 @@ export function parseTreeEntry(line: string, what: string): TreeEntry {
   return fail('OBJECT_DAMAGED', `${what} has a line that is no entry`);
 }
 
-function isEntry(value: unknown): value is TreeEntry {
+/** What is no entry here must not be written either. */
+export function isEntry(value: unknown): value is TreeEntry {
   if (typeof value !== 'object' || value === null) return false;
   const entry = value as Readonly<Record<string, unknown>>;
   return (

@@ -1,10 +1,11 @@
 // The tree of a snapshot while it is written: entries in the order they were given, each as soon as its chunks are known.
 
 import { createHash } from 'node:crypto';
+import { fail } from '../errors/index.ts';
 import type { ChunkPipeline } from './chunk-pipeline.ts';
 import type { GearTable } from './chunker.ts';
 import { type ChunkOwner, StreamCutter } from './stream-cutter.ts';
-import { lineOf } from './tree-entry.ts';
+import { isEntry, lineOf } from './tree-entry.ts';
 import type { TreeEntry } from './types.ts';
 
 /** An entry of which everything but some chunk ids may be known. */
@@ -36,6 +37,8 @@ export class TreeWriter {
   #lines: string[] = [];
   #bytes = 0;
   #added = 0;
+  /** An entry that no reader would take: nothing is written from there on. */
+  #refused: string | undefined;
   /** Lines are cut in their order, whoever flushes. */
   #pushing: Promise<void> = Promise.resolve();
 
@@ -58,8 +61,9 @@ export class TreeWriter {
     if (++this.#added % FLUSH_ENTRIES === 0) await this.flush();
   }
 
-  /** Takes note of the entries that are complete now. */
+  /** Takes note of the entries that are complete now. Does not throw, as it is called from callbacks: `flush` does. */
   settle(): void {
+    if (this.#refused !== undefined) return;
     let done = 0;
     for (const { entry: told, kept = [], chunks, waiting, line } of this.#queue) {
       if (told === undefined || waiting > 0) break;
@@ -70,13 +74,20 @@ export class TreeWriter {
       }
       const entry = typeof told === 'function' ? told() : told;
       if (!entry) continue;
-      this.#lines.push(JSON.stringify(entry.type === 'file' ? { ...entry, chunks: [...kept, ...chunks] } : entry));
+      const whole = entry.type === 'file' ? { ...entry, chunks: [...kept, ...chunks] } : entry;
+      if (!isEntry(whole)) {
+        this.#refused = entry.path;
+        break;
+      }
+      this.#lines.push(JSON.stringify(whole));
     }
     if (done > 0) this.#queue.splice(0, done);
   }
 
+  /** Throws `INTERNAL` for an entry that a reader would refuse: a snapshot that has it could never be read. */
   async flush(): Promise<void> {
     this.settle();
+    if (this.#refused !== undefined) fail('INTERNAL', `'${this.#refused}' would be no entry of a tree`);
     if (this.#lines.length === 0) return this.#pushing;
     const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     this.#lines = [];

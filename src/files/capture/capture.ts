@@ -187,7 +187,13 @@ class Capture {
       this.#requireNotCancelled();
       this.#noteScanned(batch);
       for (const found of batch.found) {
-        const file = await this.#add(this.#asThere(found));
+        const there = this.#asThere(found);
+        // The scan leaves sockets out, but knows none of another host.
+        if (there.type === 'socket') {
+          this.#leftOut.add({ path: there.path, why: 'socket' });
+          continue;
+        }
+        const file = await this.#add(there);
         if (file) yield file;
       }
       onProgress?.({ files: this.#files, bytes: this.#sizeBytes, readBytes: this.#readBytes });

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
@@ -180,6 +182,24 @@ describe('a host that is pulled', () => {
     removeAttribute(place, 'user.rsync.%stat');
     const list = { 'user.rsync.%aacl': Buffer.from('short').toString('base64') };
     assert.throws(() => uncoveredAttributes(list, 0o644), { code: 'BACKUP_INVALID' });
+  });
+
+  it('leaves a socket out and tells it, as a host with a worker does', async () => {
+    const directory = path.join(ssh.directory, 'run');
+    await mkdir(directory);
+    await writeFile(path.join(directory, 'kept'), 'beside it');
+    const server = createServer().listen(path.join(directory, 'socket'));
+    try {
+      await once(server, 'listening');
+      const taken = await capture({ roots: [directory] });
+      const { leftOut } = taken.engine as unknown as FilesDetails;
+      const told = { path: path.join(directory, 'socket').slice(1), why: 'socket' };
+      assert.deepEqual([taken.state, leftOut.count, leftOut.first], ['clean', 1, [told]]);
+      const back = path.join(await giveBack(taken), directory);
+      assert.deepEqual(await readdir(back), ['kept']);
+    } finally {
+      server.close();
+    }
   });
 
   it('does not begin again what a second one is pulling', async () => {

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Moment } from '../../../src/domain/moment.ts';
+import type { BareEntry } from '../../../src/vault/index.ts';
 import { blockable } from '../../support/blockable-store.ts';
 import {
   COMPONENT,
@@ -131,6 +132,25 @@ describe('snapshots', () => {
     assert.deepEqual((await test.vault.listSnapshots())[0]?.copies, { local: 'present', eu: 'absent' });
     await test.vault.catchUp('eu');
     assert.deepEqual((await test.vault.listSnapshots())[0]?.copies, { local: 'present', eu: 'present' });
+  });
+
+  it('commits no entry that a reader would refuse, whenever it is known', async () => {
+    await using test = await testVault();
+    const entry = { path: 'srv/socket', type: 'socket', mode: 0o755, mtimeSeconds: 1 } as unknown as BareEntry;
+    for (const [number, added] of [
+      entry,
+      () => entry,
+      { ...entry, type: undefined } as unknown as BareEntry,
+    ].entries()) {
+      const writer = await test.vault.writeSnapshot(request(number + 1));
+      await writer.addEntry(added);
+      await assert.rejects(writer.commit({ to: TO, state: 'clean', engine: {} }), {
+        code: 'INTERNAL',
+        message: /'srv\/socket' would be no entry/,
+      });
+      await writer.abandon();
+    }
+    assert.deepEqual(await test.vault.listSnapshots(COMPONENT), []);
   });
 
   it('refuses to commit what ends before it starts', async () => {
