@@ -277,11 +277,16 @@ export interface CapturedFiles {
   readonly warnings?: readonly string[];
 }
 
+export interface MirrorRequest extends DatabaseRequest {
+  /** The snapshot of the same run has far fewer files than the one before: nothing is deleted. */
+  readonly farFewer?: true;
+}
+
 export interface FilesActivities {
   /** Hooks, scan, reading, commit. Throws `FILES_ROOT`, `PROCESS_FAILED` for a hook; nothing is committed then. */
   captureFiles(request: SnapshotRequest): Promise<CapturedFiles>;
   /** Brings the mirror of a component up. Throws `FILES_ROOT`, `TARGET_UNFIT`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`. */
-  mirrorFiles(request: DatabaseRequest): Promise<MirrorReport>;
+  mirrorFiles(request: MirrorRequest): Promise<MirrorReport>;
   /** Which snapshot, and what changes; with `keep` the plan is stored as a record of the run. */
   planFiles(request: { run: string; input: RestoreFilesInput; keep: boolean }): Promise<FilesPlan>;
   /** Throws `PLAN_CHANGED` when it is decided otherwise now, or far more would be taken away. */

@@ -38,7 +38,7 @@ export function createFilesActivities(services: HostServices): FilesActivities {
           ...(warnings.length === 0 ? {} : { warnings }),
         };
       }),
-    mirrorFiles: ({ component }) =>
+    mirrorFiles: ({ component, farFewer = false }) =>
       runActivity(frame, async ({ signal, report }) => {
         const { roots, rules, mirror, name } = filesOf(services, component);
         if (mirror === undefined) return fail('CONFIG_INVALID', `'${component}' has no mirror`);
@@ -47,6 +47,7 @@ export function createFilesActivities(services: HostServices): FilesActivities {
         return await mirrorFiles({
           ...{ ...limits, estate: configuration.name, component, roots, oneFileSystem: rules.oneFileSystem, signal },
           target: { directory, ...(remote && { remote }) },
+          farFewer,
           directory: mirrorDirectory(stateDirectoryOf(configuration, host), name),
         });
       }),

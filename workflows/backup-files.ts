@@ -1,7 +1,9 @@
 // The way of a snapshot of files (docs/files.md): capture with the hooks around it, committed last, then verify, then the mirror where there is one; the files are only read.
 
 import { isCancellation } from '@temporalio/workflow';
+import { heldWords } from '../src/domain/mirror.ts';
 import type { BackupFilesInput, RunStatus } from '../src/domain/operations.ts';
+import { hasFarFewer } from '../src/domain/snapshot-words.ts';
 import { proveSnapshot } from './lib/committed-snapshot.ts';
 import { errorData } from './lib/failure.ts';
 import { type Conduct, operate } from './lib/operate.ts';
@@ -25,22 +27,25 @@ export async function backupFiles(input: BackupFilesInput): Promise<RunStatus> {
     );
     progress.tell({ snapshot });
     const proven = await proveSnapshot({ progress, host, input }, snapshot, warnings);
-    return hasMirror === true ? `${proven}; ${await bringUpMirror({ progress, host, input })}` : proven;
+    if (hasMirror !== true) return proven;
+    const farFewer = snapshot.files !== undefined && hasFarFewer(snapshot.files);
+    return `${proven}; ${await bringUpMirror({ progress, host, input }, farFewer)}`;
   });
 }
 
 /** The snapshot is committed and proven: a mirror that is away makes it no worse, and is told. */
-async function bringUpMirror({
-  progress,
-  host,
-  input,
-}: Pick<Conduct<BackupFilesInput>, 'progress' | 'host' | 'input'>): Promise<string> {
+async function bringUpMirror(
+  { progress, host, input }: Pick<Conduct<BackupFilesInput>, 'progress' | 'host' | 'input'>,
+  farFewer: boolean,
+): Promise<string> {
   const { component } = input;
   try {
-    const mirror = await progress.step('mirror', () => host.begin.mirrorFiles({ component }, 'as the files are now'));
+    const mirror = await progress.step('mirror', () =>
+      host.begin.mirrorFiles({ component, ...(farFewer && { farFewer }) }, 'as the files are now'),
+    );
     progress.tell({ mirror });
     if (mirror.state !== 'held back') return `mirror ${mirror.to} is up to date`;
-    warn(progress, 'the mirror keeps names that are gone: more than `mirror.maxDelete` would have been deleted');
+    warn(progress, `the mirror keeps names that are gone: ${heldWords(mirror.heldBecause)}`);
     return `mirror ${mirror.to} keeps names that are gone`;
   } catch (error) {
     if (isCancellation(error)) throw error;

@@ -40,7 +40,9 @@ const mirror = mapping({
   rate: rate().optional().describe('Most bytes per second.').meta({ defaultText: 'no limit' }),
   maxDelete: count('a number of names, 0 or more', 0)
     .default(1000)
-    .describe('More names than that are not deleted in one run; `status` says that they were held back.'),
+    .describe(
+      'Where more names than that are gone, none is deleted in that run; `status` says that they were held back.',
+    ),
   behind: duration().default('1d').describe('A mirror that is older than this is told as late.'),
 });
 

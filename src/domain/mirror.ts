@@ -6,6 +6,15 @@ import type { Moment } from './moment.ts';
 export const mirrorStates = ['running', 'complete', 'held back', 'failed'] as const;
 export type MirrorState = (typeof mirrorStates)[number];
 
+/** `too many`: more than `mirror.maxDelete`. `far fewer`: below half of the files were there, as where a disk went away. */
+export type HeldBecause = 'too many' | 'far fewer';
+
+/** Why names that are gone are kept. */
+export function heldWords(because: HeldBecause | undefined): string {
+  if (because === 'far fewer') return 'far fewer files are in the roots than before';
+  return 'more than `mirror.maxDelete` would have been deleted';
+}
+
 export interface MirrorReport {
   /** Directory, with `user@host:` in front where it is another host's. */
   readonly to: string;
@@ -18,5 +27,8 @@ export interface MirrorReport {
   readonly files?: number;
   readonly deleted?: number;
   readonly transferredBytes?: number;
+  readonly heldBecause?: HeldBecause;
+  /** Of the last run that deleted everything it had to: far fewer hold deletions back, until they are there again. */
+  readonly regularFiles?: number;
   readonly error?: string;
 }

@@ -90,14 +90,18 @@ function namedWords({ count, first }: Named): string {
   return `${first.join(', ')}${count > first.length ? ` and ${count - first.length} more` : ''}`;
 }
 
+/** Below half of the files that the snapshot before had: a disk may have gone away. */
+export function hasFarFewer({ files, filesBefore = 0 }: Pick<FilesSummary, 'files' | 'filesBefore'>): boolean {
+  return files * 2 < filesBefore;
+}
+
 /** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */
 export function filesWarnings(files: FilesSummary | undefined): readonly string[] {
   if (files === undefined) return [];
-  const { filesBefore = 0, parentUnread } = files;
-  const fewer =
-    files.files * 2 < filesBefore
-      ? [`only ${files.files} files, where the snapshot before had ${filesBefore}: is all of it there?`]
-      : [];
+  const { filesBefore, parentUnread } = files;
+  const fewer = hasFarFewer(files)
+    ? [`only ${files.files} files, where the snapshot before had ${filesBefore}: is all of it there?`]
+    : [];
   const told: readonly (readonly [string, Named])[] = [
     ['could not be read and are not in the snapshot', files.unseen],
     ['changed again and again while they were read, and are of no single moment', files.torn],

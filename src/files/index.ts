@@ -25,7 +25,7 @@ export type {
   PlanOptions,
   RunInPlace,
 } from './in-place/types.ts';
-export { type MirrorOptions, mirrorFiles, mirrorReport } from './mirror/mirror.ts';
+export { type MirrorOptions, mirrorFiles, mirrorMemory, mirrorReport } from './mirror/mirror.ts';
 export { type MirrorTarget, readMark } from './mirror/target.ts';
 export { chooseSnapshot } from './plan/choose-snapshot.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';

@@ -3,10 +3,10 @@
 import type { FilesSettings } from '../../config/index.ts';
 import type { ComponentStatus, Finding } from '../domain/component-report.ts';
 import { describeSeconds } from '../domain/duration.ts';
-import type { MirrorReport } from '../domain/mirror.ts';
+import { heldWords, type MirrorReport } from '../domain/mirror.ts';
 import { momentFromDate, secondsBetween, shortMoment } from '../domain/moment.ts';
 import { toHoldfastError } from '../errors/index.ts';
-import { mirrorReport } from '../files/index.ts';
+import { mirrorMemory, mirrorReport } from '../files/index.ts';
 import { mirrorDirectory } from './check-pull.ts';
 import { late } from './snapshot-findings.ts';
 
@@ -19,9 +19,10 @@ export async function withMirror(
 ): Promise<ComponentStatus> {
   if (mirror === undefined) return status;
   try {
-    const report = await mirrorReport(mirrorDirectory(stateDirectory, name), mirror);
+    const directory = mirrorDirectory(stateDirectory, name);
+    const report = await mirrorReport(directory, mirror);
     const behindSeconds = report.asOf && Math.max(0, Math.round(secondsBetween(report.asOf, momentFromDate(now))));
-    const findings = mirrorFindings(report, behindSeconds, mirror.behindSeconds);
+    const findings = mirrorFindings(report, behindSeconds, mirror.behindSeconds, mirrorMemory(directory));
     return joined(
       { ...status, mirror: { ...report, ...(behindSeconds !== undefined && { behindSeconds }) } },
       findings,
@@ -43,9 +44,10 @@ function joined(status: ComponentStatus, findings: readonly Finding[]): Componen
 }
 
 export function mirrorFindings(
-  { to, state, asOf, error }: MirrorReport,
+  { to, state, asOf, error, heldBecause }: MirrorReport,
   behindSeconds: number | undefined,
   allowedSeconds: number,
+  memory: string,
 ): Finding[] {
   const next = 'the next backup of the component brings it up: `holdfast show` of the last one tells what went wrong';
   if (asOf === undefined || behindSeconds === undefined) {
@@ -58,13 +60,11 @@ export function mirrorFindings(
     return [late(`the mirror '${to}' is ${describeSeconds(behindSeconds)} behind${why}`, next)];
   }
   if (state === 'held back') {
-    const hint = 'look at what went; if all of it is meant, raise `mirror.maxDelete` for one run';
-    return [
-      warning(
-        `the mirror '${to}' keeps names that are gone: more than \`mirror.maxDelete\` would have been deleted`,
-        hint,
-      ),
-    ];
+    const hint =
+      heldBecause === 'far fewer'
+        ? `are all disks mounted? If so few are meant, remove '${memory}' on the component's host: the next run goes by what it finds`
+        : 'look at what went; if all of it is meant, raise `mirror.maxDelete` for one run';
+    return [warning(`the mirror '${to}' keeps names that are gone: ${heldWords(heldBecause)}`, hint)];
   }
   if (state === 'failed') return [warning(`the last run of the mirror '${to}' failed, ${since}: ${error ?? ''}`, next)];
   return [];

@@ -109,6 +109,19 @@ test('a mirror follows each snapshot, and status tells of when it is and what it
   assert.equal((status.data?.mirror as MirrorReport | undefined)?.state, 'held back');
   const { findings } = await statusOf('files/uploads');
   assert.ok(findings.some(({ message }) => /keeps names that are gone/.test(message)));
+  // A disk that went away but for a stray file; this host remembers nothing of the mirror, so that only the snapshot tells.
+  const [memory = ''] = (await readdir(directory, { recursive: true })).filter((name) =>
+    /mirror.*\/state\.json$/.test(name),
+  );
+  await rm(at(memory));
+  await rename(at('uploads'), at('unmounted'));
+  await mkdir(at('uploads'));
+  await writeFile(at('uploads', 'app.pid'), '1');
+  const { status: fewer } = await backUp();
+  assert.equal((fewer.data?.mirror as MirrorReport | undefined)?.heldBecause, 'far fewer');
+  assert.match(JSON.stringify(fewer.data?.warnings), /keeps names that are gone: far fewer files/);
+  await rm(at('uploads'), { recursive: true });
+  await rename(at('unmounted'), at('uploads'));
   // The snapshot is whole all the same, and the run says that its mirror is not.
   await rename(at('mirror', 'holdfast-mirror.json'), at('mark'));
   const { status: away } = await backUp();

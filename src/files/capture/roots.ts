@@ -59,7 +59,8 @@ export async function requireFilled(
   }
 }
 
-async function isEmpty(root: string): Promise<boolean> {
+/** But for what is ours. */
+export async function isEmpty(root: string): Promise<boolean> {
   if (!(await stat(root)).isDirectory()) return false;
   return (await readdir(root)).every((name) => name === OWN_DIRECTORY);
 }

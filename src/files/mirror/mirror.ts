@@ -1,11 +1,12 @@
 // A warm mirror: the trees as they are now, somewhere else, by rsync; nothing of it is a snapshot, and it always says of when it is.
 
-import { mkdir, opendir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { MirrorReport, MirrorState } from '../../domain/mirror.ts';
+import type { HeldBecause, MirrorReport, MirrorState } from '../../domain/mirror.ts';
 import { type Moment, momentFromDate } from '../../domain/moment.ts';
-import { fail, toHoldfastError } from '../../errors/index.ts';
+import { fail, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { holdLock } from '../../process/index.ts';
+import { isEmpty } from '../capture/roots.ts';
 import { remoteOptions, requireAccess, requireRsync } from '../rsync/remote.ts';
 import { type RsyncDone, runRsync } from '../rsync/run-rsync.ts';
 import { type TreeOptions, treeOptions } from '../rsync/tree-options.ts';
@@ -20,21 +21,30 @@ export interface MirrorOptions extends TreeOptions {
   readonly target: MirrorTarget;
   /** In rsync's own syntax. */
   readonly exclude: readonly string[];
-  /** More deletions in one run than this are held back, and told. */
+  /** More names than this are not deleted in one run: all of them are kept then, and that is told. */
   readonly maxDelete: number;
+  /** The roots were seen to have far fewer files than before: nothing is deleted. */
+  readonly farFewer?: boolean;
   /** Of the host: where it is remembered of when the mirror is. */
   readonly directory: string;
   readonly signal: AbortSignal;
 }
 
 const STATE = 'state.json';
+/** Below this part of the files that were there, a disk may have gone away; the backup warns by the same. */
+const FAR_FEWER = 0.5;
 /** Of the trees, by their whole paths, in the target. */
 const TREE = 'tree';
+
+/** What a run is judged by: without it the next one goes by what it finds. */
+export function mirrorMemory(directory: string): string {
+  return path.join(directory, STATE);
+}
 
 /** What this host remembers; a mirror that it knows nothing of is `never`. Throws `TARGET_UNFIT` for a memory that cannot be read. */
 export async function mirrorReport(directory: string, target: MirrorTarget): Promise<MirrorReport> {
   const to = targetText(target);
-  const file = path.join(directory, STATE);
+  const file = mirrorMemory(directory);
   try {
     const report = JSON.parse(await readFile(file, 'utf8')) as MirrorReport;
     // What was remembered of another place says nothing of this one.
@@ -62,6 +72,8 @@ export async function mirrorFiles(options: MirrorOptions): Promise<MirrorReport>
 class MirrorRun {
   readonly #options: MirrorOptions;
   readonly #startedAt = momentFromDate(new Date());
+  /** Of the last run that deleted everything it had to; carried on until there is another. */
+  #regularFiles: number | undefined;
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -69,7 +81,8 @@ class MirrorRun {
 
   async run(): Promise<MirrorReport> {
     const { directory, target } = this.#options;
-    const { asOf } = await mirrorReport(directory, target);
+    const { asOf, regularFiles } = await mirrorReport(directory, target);
+    this.#regularFiles = regularFiles;
     try {
       return await this.#attempt(asOf);
     } catch (error) {
@@ -86,22 +99,45 @@ class MirrorRun {
     const found = await readMark(target, { estate, component }, directory, signal);
     if (!found && asOf !== undefined) {
       fail('TARGET_UNFIT', `the mirror that was in '${targetText(target)}' is not there`, {
-        hint: `is its disk mounted? If it is to begin anew, remove '${path.join(directory, STATE)}' on this host`,
+        hint: `is its disk mounted? If it is to begin anew, remove '${mirrorMemory(directory)}' on this host`,
       });
     }
     const before = found?.asOf ?? asOf;
     await this.#remember('running', before);
     await this.#mark('running', before);
-    const done = await this.#copy();
+    const held = found && (await this.#held());
+    const done = await this.#copy(held ? 0 : this.#options.maxDelete);
     const state = done.deletionsHeldBack ? 'held back' : 'complete';
+    if (state === 'complete') this.#regularFiles = done.regularFiles;
     await this.#mark(state, this.#startedAt);
-    return await this.#remember(state, this.#startedAt, done);
+    const because = state === 'held back' && { heldBecause: held ?? 'too many' };
+    return await this.#remember(state, this.#startedAt, { ...done, ...because });
   }
 
-  async #copy(): Promise<RsyncDone> {
-    const { target, roots, exclude, maxDelete, signal } = this.#options;
+  /** Looks before anything is deleted: rsync by itself deletes up to its limit, with every run again. */
+  async #held(): Promise<HeldBecause | undefined> {
+    const { maxDelete, farFewer } = this.#options;
+    if (farFewer) return 'far fewer';
+    const wanted = await this.#look(maxDelete);
+    if (wanted.regularFiles < (this.#regularFiles ?? 0) * FAR_FEWER) return 'far fewer';
+    return wanted.deletionsHeldBack ? 'too many' : undefined;
+  }
+
+  async #look(maxDelete: number): Promise<RsyncDone> {
+    try {
+      return await this.#copy(maxDelete, ['--dry-run']);
+    } catch (error) {
+      // What can be read is brought all the same.
+      if (isHoldfastError(error, 'RSYNC_INCOMPLETE')) await this.#copy(0);
+      throw error;
+    }
+  }
+
+  async #copy(maxDelete: number, how: readonly string[] = []): Promise<RsyncDone> {
+    const { target, roots, exclude, signal } = this.#options;
     const place = `${target.directory}/${TREE}/`;
     const args = [
+      ...how,
       ...treeOptions(this.#options),
       // Owners that cannot be given are an error, not a silence.
       '--super',
@@ -126,18 +162,23 @@ class MirrorRun {
   async #remember(
     state: MirrorState,
     asOf: Moment | undefined,
-    done: Partial<Pick<RsyncDone, 'files' | 'deleted' | 'transferredBytes'>> & { readonly error?: string } = {},
+    done: Partial<Pick<RsyncDone, 'files' | 'deleted' | 'transferredBytes'>> &
+      Pick<MirrorReport, 'error' | 'heldBecause'> = {},
   ): Promise<MirrorReport> {
     const { target, directory } = this.#options;
-    const { files, deleted, transferredBytes, error } = done;
-    const numbers = Object.entries({ files, deleted, transferredBytes }).filter(([, number]) => number !== undefined);
+    const { files, deleted, transferredBytes, error, heldBecause } = done;
+    const regularFiles = this.#regularFiles;
+    const numbers = Object.entries({ files, deleted, transferredBytes, regularFiles }).filter(
+      ([, number]) => number !== undefined,
+    );
     const report: MirrorReport = {
       ...{ to: targetText(target), state, startedAt: this.#startedAt },
       ...(asOf && { asOf }),
       ...Object.fromEntries(numbers),
+      ...(heldBecause && { heldBecause }),
       ...(error !== undefined && { error }),
     };
-    await replaceFile(path.join(directory, STATE), `${JSON.stringify(report)}\n`);
+    await replaceFile(mirrorMemory(directory), `${JSON.stringify(report)}\n`);
     return report;
   }
 }
@@ -145,10 +186,7 @@ class MirrorRun {
 /** A disk that is not mounted must not empty its mirror. Throws `FILES_ROOT`. */
 async function requireFilled(root: string): Promise<void> {
   try {
-    if (!(await stat(root)).isDirectory()) return;
-    const directory = await opendir(root);
-    const first = await directory.read().finally(() => directory.close());
-    if (first !== null) return;
+    if (!(await isEmpty(root))) return;
   } catch (cause) {
     fail('FILES_ROOT', `the root '${root}' cannot be mirrored: ${(cause as Error).message}`, { cause });
   }

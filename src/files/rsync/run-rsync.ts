@@ -8,6 +8,8 @@ export interface RsyncDone {
   readonly vanished: boolean;
   readonly deletionsHeldBack: boolean;
   readonly files: number;
+  /** Of the files, without directories and the like. */
+  readonly regularFiles: number;
   readonly deleted: number;
   /** Content that travelled, and everything that came over the line. */
   readonly transferredBytes: number;
@@ -34,12 +36,13 @@ export async function runRsync(args: readonly string[], { what, signal }: RsyncO
   const { exitCode, stdout } = result;
   const isOver = exitCode === status.done || exitCode === status.vanished || exitCode === status.maxDelete;
   if (!isOver || result.isCanceled || result.overflowed) throw judged(result, what);
-  const number = (label: string) =>
-    Number(new RegExp(`^${label}: ([\\d,]+)`, 'm').exec(stdout)?.[1]?.replaceAll(',', '') ?? 0);
+  const number = (label: string, before = '') =>
+    Number(new RegExp(`^${label}: ${before}([\\d,]+)`, 'm').exec(stdout)?.[1]?.replaceAll(',', '') ?? 0);
   return {
     vanished: exitCode === status.vanished,
     deletionsHeldBack: exitCode === status.maxDelete,
     files: number('Number of files'),
+    regularFiles: number('Number of files', '[\\d,]+ \\(reg: '),
     deleted: number('Number of deleted files'),
     transferredBytes: number('Total transferred file size'),
     receivedBytes: number('Total bytes received'),

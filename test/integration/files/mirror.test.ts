@@ -17,7 +17,13 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { type MirrorOptions, type MirrorTarget, mirrorFiles, mirrorReport } from '../../../src/files/index.ts';
+import {
+  type MirrorOptions,
+  type MirrorTarget,
+  mirrorFiles,
+  mirrorMemory,
+  mirrorReport,
+} from '../../../src/files/index.ts';
 import { findUser } from '../../../src/process/index.ts';
 import { wholeFile } from '../../support/components.ts';
 import { differences, isRoot, makeAwkwardTree } from '../../support/file-trees.ts';
@@ -63,8 +69,12 @@ describe('a mirror', () => {
 
   it('holds back more deletions than are allowed, and says so until they are', async () => {
     await rm(path.join(source, 'plain/deep'), { recursive: true });
-    const held = await mirror(target);
-    assert.equal(held.state, 'held back');
+    const before = await readdir(copy, { recursive: true });
+    for (const time of ['once', 'again']) {
+      const held = await mirror(target);
+      assert.deepEqual([held.state, held.heldBecause, held.deleted], ['held back', 'too many', 0], time);
+      assert.deepEqual(await readdir(copy, { recursive: true }), before, time);
+    }
     assert.equal((await mark(target.directory)).state, 'held back');
     assert.notDeepEqual(await differences(source, copy), []);
     const done = await mirror(target, { maxDelete: 100 });
@@ -121,6 +131,49 @@ describe('a mirror', () => {
     assert.equal((await mirrorReport(at('state'), target)).state, 'failed');
     assert.equal((await mirror(target)).state, 'complete');
     assert.deepEqual(await differences(source, copy), []);
+  });
+});
+
+describe('a mirror of a disk that went away', () => {
+  const disk = at('disk');
+  const names = ['1', '2', '3', '4', '5'];
+  const target = { directory: at('mirror-of-disk') };
+  const copy = path.join(target.directory, 'tree', disk);
+  const memory = at('disk-state');
+  const bringUp = (changes: Partial<MirrorOptions> = {}) =>
+    mirror(target, { roots: [disk], directory: memory, maxDelete: 1000, ...changes });
+  const told = ({ state, heldBecause, deleted }: Awaited<ReturnType<typeof bringUp>>) => [state, heldBecause, deleted];
+
+  it('keeps everything, with every run, though a stray file lies at the mount point', async () => {
+    await mkdir(disk);
+    await mkdir(target.directory);
+    for (const name of names) await writeFile(path.join(disk, name), name);
+    assert.equal((await bringUp()).state, 'complete');
+    await rename(disk, at('unmounted-disk'));
+    await mkdir(path.join(disk, '.holdfast'), { recursive: true });
+    await assert.rejects(bringUp(), { code: 'FILES_ROOT', message: /is empty/ });
+    await writeFile(path.join(disk, 'app.pid'), '1');
+    for (const _ of ['once', 'again']) assert.deepEqual(told(await bringUp()), ['held back', 'far fewer', 0]);
+    assert.deepEqual(await readdir(copy), [...names, 'app.pid']);
+    await rm(disk, { recursive: true });
+    await rename(at('unmounted-disk'), disk);
+    assert.deepEqual(told(await bringUp()), ['complete', undefined, 1]);
+    assert.deepEqual(await differences(disk, copy), []);
+  });
+
+  it('deletes nothing when the snapshot of the run saw far fewer files, whatever is remembered', async () => {
+    await rm(path.join(disk, '5'));
+    assert.deepEqual(told(await bringUp({ farFewer: true })), ['held back', 'far fewer', 0]);
+    assert.deepEqual(await readdir(copy), names);
+    assert.deepEqual(told(await bringUp()), ['complete', undefined, 1]);
+  });
+
+  it('goes by what it finds where somebody said that so few are meant', async () => {
+    for (const name of ['2', '3', '4']) await rm(path.join(disk, name));
+    assert.deepEqual(told(await bringUp()), ['held back', 'far fewer', 0]);
+    await rm(mirrorMemory(memory));
+    assert.deepEqual(told(await bringUp()), ['complete', undefined, 3]);
+    assert.deepEqual(await differences(disk, copy), []);
   });
 });
 
