@@ -84,6 +84,7 @@ function tellResult(
     ...{ compared, timingsMs },
   };
   const told = [
+    ...(written.warnings ?? []),
     ...(written.lacking.count === 0
       ? []
       : [`${written.lacking.count} properties could not be given: ${written.lacking.first.join(', ')}`]),

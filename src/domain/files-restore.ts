@@ -81,10 +81,15 @@ export interface FilesRestored {
   readonly keptAt?: readonly string[];
   /** Properties that this user or file system did not allow. */
   readonly lacking: Named;
+  /** In place: what was left as it is, and what else was met, a sentence each. */
+  readonly warnings?: readonly string[];
   /** Read again afterwards, entry by entry, against the snapshot. */
   readonly compared: { readonly entries: number; readonly differing: Named };
   readonly timingsMs: { readonly restore: number; readonly compare: number; readonly total: number };
 }
 
 /** What is known when everything is written; the workflow adds id, snapshot and times. */
-export type WrittenFiles = Pick<FilesRestored, 'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking'>;
+export type WrittenFiles = Pick<
+  FilesRestored,
+  'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking' | 'warnings'
+>;

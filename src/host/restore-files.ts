@@ -167,6 +167,7 @@ async function inPlace(
   const { rules } = treesOn(services, component);
   const changes: Record<keyof ChangeCounts, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
   const keptAt: string[] = [];
+  const warnings: string[] = [];
   const lacking: { count: number; first: string[] } = { count: 0, first: [] };
   let bytes = 0;
   for (const root of frozen.roots) {
@@ -180,12 +181,19 @@ async function inPlace(
     for (const kind of Object.keys(changes) as (keyof ChangeCounts)[]) changes[kind] += done.counts[kind].entries;
     bytes += done.counts.create.bytes + done.counts.replace.bytes;
     keptAt.push(done.kept);
+    warnings.push(...done.warnings, ...leftSince(root, done.changedSince));
     const words = inWords(done.lacking);
     lacking.count += words.count;
     lacking.first.push(...words.first);
   }
   const files = changes.create + changes.replace;
-  return { files, others: changes.settle, bytes, changes, keptAt, lacking };
+  return { files, others: changes.settle, bytes, changes, keptAt, lacking, ...(warnings.length > 0 && { warnings }) };
+}
+
+function leftSince(root: string, { count, first }: Told<string>): string[] {
+  if (count === 0) return [];
+  const shown = first.slice(0, MOST_TOLD).map((below) => `'${root}/${below}'`);
+  return [`${count} names were written to meanwhile, and are left as they are: ${shown.join(', ')}`];
 }
 
 /** Others write there too: what differs by now is told, not judged. */

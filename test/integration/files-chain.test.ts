@@ -1,7 +1,9 @@
 // Files through Temporal on real components: captured, listed, given back beside and in place, rolled back, confirmed; an estate without a database.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { pino } from 'pino';
@@ -159,8 +161,14 @@ test('without Temporal: undone by the journals in the roots, and a run that nobo
 });
 
 test('what is not done in every root is not confirmed, and nothing of it is removed', async () => {
+  await rm(at('uploads', 'plain', 'small'));
+  const inTheWay = createServer().listen(at('uploads', 'plain', 'small'));
+  await once(inTheWay, 'listening');
   const status = await approved(await client.startFilesRestore(restoring));
-  const { keptAt = [] } = (status.data?.filesRestored ?? {}) as FilesRestored;
+  inTheWay.close();
+  const { keptAt = [], warnings = [] } = (status.data?.filesRestored ?? {}) as FilesRestored;
+  assert.match(warnings.join('\n'), /1 names are left alone.*plain\/small/);
+  assert.match(JSON.stringify(status.data?.warnings), /1 names are left alone/);
   const other = at('more', '.holdfast');
   await rename(other, at('put-away'));
   const confirmed = await ended(await client.startConfirm({ ...input, run: status.run }));
