@@ -52,10 +52,14 @@ const rule = mapping({
   kind: text('a word').default('secret').describe('Word for it in the marker.'),
 });
 
-const remoteExpected = 'the address of a repository without a password in it';
+const remoteExpected = 'the address of a repository without a password or token in it';
 const remote = mapping({
   url: parsed(remoteExpected, (value) => {
-    if (/:\/\/[^/@]*:[^/@]*@/.test(value) || !/^(?:https?:\/\/|ssh:\/\/|\/|[\w.-]+@[\w.-]+:)/.test(value)) {
+    if (
+      /:\/\/[^/@]*:[^/@]*@/.test(value) ||
+      /^https?:\/\/[^/]*@/.test(value) ||
+      !/^(?:https?:\/\/|ssh:\/\/|\/|[\w.-]+@[\w.-]+:)/.test(value)
+    ) {
       throw new TypeError('a password, or nothing that is known');
     }
   }).describe('Repository that `main` is pushed to: `https://…`, `ssh://…`, `user@host:path`, or an absolute path.'),

@@ -231,24 +231,24 @@ class Capture {
   }
 }
 
-/** The newest one of the class, if its tree can be read to its end: a damaged one must not stand in the way of a good one. */
+/** The newest one of the class whose tree can be read to its end: a damaged one must not stand in the way of a good one, and what was known to be a secret must not be forgotten with it. */
 async function readableParent(
   vault: Vault,
   snapshots: readonly SnapshotOnCopies[],
   ofClass: string,
 ): Promise<SnapshotReader | undefined> {
-  const parent = snapshots.find((each) => each.class === ofClass);
-  if (!parent) return undefined;
-  let reader: SnapshotReader | undefined;
-  try {
-    reader = await vault.openSnapshot(parent.id);
-    for await (const _ of reader.entryBatches());
-    return reader;
-  } catch (error) {
-    reader?.close();
-    if (isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'NOT_FOUND')) return undefined;
-    throw error;
+  for (const { id } of snapshots.filter((each) => each.class === ofClass)) {
+    let reader: SnapshotReader | undefined;
+    try {
+      reader = await vault.openSnapshot(id);
+      for await (const _ of reader.entryBatches());
+      return reader;
+    } catch (error) {
+      reader?.close();
+      if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'NOT_FOUND')) throw error;
+    }
   }
+  return undefined;
 }
 
 async function* filesOf(reader: SnapshotReader): AsyncGenerator<readonly TreeEntry[]> {

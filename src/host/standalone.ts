@@ -129,8 +129,19 @@ class Standalone implements StandaloneRestores {
   }
 
   async #find(run: string): Promise<OwnRestore> {
-    const own = (await this.#all()).find(({ found }) => found.run === run);
-    if (own !== undefined) return own;
+    const unseen: HoldfastError[] = [];
+    for (const settings of componentsOf(this.#configuration)) {
+      if (settings.host !== this.#services.host) continue;
+      try {
+        const found = (await kindOf(settings).find(settings, this.#services)).find((each) => each.run === run);
+        if (found !== undefined) return { settings, found };
+      } catch (error) {
+        // What cannot be looked at of one component must not stand in the way of another.
+        unseen.push(toHoldfastError(error));
+      }
+    }
+    const [first] = unseen;
+    if (first !== undefined) throw first;
     const journals = componentsOf(this.#configuration).flatMap((settings) =>
       kindOf(settings).journals(settings, this.#services),
     );

@@ -140,22 +140,24 @@ function openOwn(name: NameIn, shown: string): number | undefined {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ENOTDIR' || code === 'ELOOP') refuse(shown, 'is no directory', cause);
+    if (code === 'ENOTDIR' || code === 'ELOOP') refuse(shown, 'is no directory', { cause });
     throw cause;
   }
 }
 
 function requireOwn(handle: number, around: number, shown: string): void {
   const { uid, mode } = fstatSync(handle);
-  if (uid !== process.geteuid?.()) refuse(shown, `belongs to another user (${uid})`);
+  if (uid !== process.geteuid?.()) {
+    refuse(shown, `belongs to another user (${uid})`, { hint: 'run this as that user: what a restore keeps may lie in it' });
+  }
   if ((mode & 0o777) !== 0o700) refuse(shown, `has mode ${(mode & 0o777).toString(8)} instead of 700`);
   if (mountOf(handle) !== mountOf(around)) refuse(shown, 'is on another file system');
 }
 
-function refuse(shown: string, what: string, cause?: unknown): never {
+function refuse(shown: string, what: string, why: { readonly cause?: unknown; readonly hint?: string } = {}): never {
   fail('TARGET_UNFIT', `'${shown}' ${what}: it must be a directory of ours that nobody else may look into`, {
     hint: 'find out who made it and move it away; nothing was touched',
-    cause,
+    ...why,
   });
 }
 

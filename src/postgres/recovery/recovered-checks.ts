@@ -47,6 +47,8 @@ export async function runChecks(
   onStep?.('comparing with the facts of the backup, and reading the roots of all indexes');
   // Those wait for the disk while the other counts; neither takes a transaction number.
   const roots = checkIndexRoots(server, names);
+  // It is awaited below: until then nobody would hear of a failure, and the process would end.
+  roots.catch(() => undefined);
   try {
     if (facts) checks.push(...(await compareRecoveredFacts(server, facts, names, signal)));
     for (const name of names) checks.push(await readDatabase(server, name));

@@ -8,7 +8,7 @@ import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
 import { bytesText } from '../../domain/size.ts';
-import { HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { isThere } from '../../system/index.ts';
 import type { SnapshotOnCopies } from '../../vault/types.ts';
 import { RedisConnection, type RedisSource } from '../connection/index.ts';
@@ -86,6 +86,11 @@ async function partFor(options: PlanRedisOptions, details: StoredDetails): Promi
       const part = await intoRunning(options, details, async (connection) => {
         const identity = await identify(connection);
         requireStandalone(identity, connection.where);
+        if (identity.role === 'replica') {
+          fail('REDIS_UNFIT', `'${connection.where}' is a replica: what is written there is lost`, {
+            hint: 'give the keys back to the primary: its replicas follow it',
+          });
+        }
         return identity;
       });
       return { ...part, way: 'keys', pattern };
@@ -140,11 +145,11 @@ async function intoStopped(
     ...noRoom(dataDirectory, space),
   ];
   if (identity !== undefined) problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
-  if (!hasService && (await serverIn(dataDirectory)) !== undefined) {
+  if (!hasService && (identity !== undefined || (await serverIn(dataDirectory)) !== undefined)) {
     problems.push(
       new HoldfastError(
         'TARGET_UNFIT',
-        `a server works in '${dataDirectory}', and the configuration has no 'service'`,
+        `a server works in '${dataDirectory}', or answers for it, and the configuration has no 'service'`,
         {
           hint: 'stop it first, name its service, or restore with `--live`',
         },

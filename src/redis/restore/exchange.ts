@@ -38,7 +38,8 @@ export async function exchange({ root, staged, kept, names }: ExchangePlace): Pr
 export async function undoExchange({ root, staged, kept, names }: ExchangePlace): Promise<void> {
   for (const { name, comesIn } of names) {
     const isKept = await isThere(path.join(kept, name));
-    const isIn = comesIn ? !(await isThere(path.join(staged, name))) : isKept;
+    // What has the name of something that is kept came later, also where a server was started in between.
+    const isIn = isKept || (comesIn && !(await isThere(path.join(staged, name))));
     if (isIn && (await isThere(path.join(root, name)))) await move(root, staged, name);
   }
   await syncAll(root, staged);

@@ -92,7 +92,8 @@ export async function rollbackInPlace(place: InPlace): Promise<void> {
 export async function confirmInPlace(place: InPlace): Promise<void> {
   await locked(place, async (journal) => {
     if (journal.hasBegun('rollback')) fail('JOURNAL_STATE', 'this restore was rolled back, or is about to be');
-    if (!journal.isDone('exchange')) fail('JOURNAL_STATE', 'this restore did not come to its end');
+    // Until the server was started, nothing has shown that the new data can take the place of the old.
+    if (!journal.isDone('start')) fail('JOURNAL_STATE', 'this restore did not come to its end');
     await journal.step('confirm', async () => {
       for (const name of ['old', 'new'])
         await rm(path.join(runDirectory(place), name), { recursive: true, force: true });

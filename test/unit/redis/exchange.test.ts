@@ -82,3 +82,12 @@ test('what a server made meanwhile is kept, whichever way it goes on', async (t)
   assert.deepEqual([found['root/aof'], found['root/rdb']], ['old', 'old']);
   assert.ok(Object.values(found).includes('made by a server that was started'));
 });
+
+test('what a server wrote that was started between the two halves of an exchange is put aside, and the old is back', async (t) => {
+  const place = await stoppedAfter(t, 2);
+  await writeFile(path.join(place.root, 'rdb'), 'empty');
+  await undoExchange(place);
+  const found = await contentOf(place);
+  assert.deepEqual([found['root/rdb'], found['root/aof'], found['staged/rdb']], ['old', 'old', 'come']);
+  assert.ok(Object.entries(found).some(([name, text]) => name.startsWith('staged/rdb') && text === 'empty'));
+});

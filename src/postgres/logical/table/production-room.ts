@@ -50,7 +50,9 @@ const sharesSql = `select coalesce(t.spcname, d.spcname)::text as space, sum(hea
 const serverSql = `select (select spcname from pg_database join pg_tablespace s on s.oid = dattablespace
     where datname = current_database())::text as "ownSpace",
   (pg_size_bytes(current_setting('max_wal_size')))::text as "logLimit",
-  exists (select from pg_replication_slots where slot_type = 'logical') as "holdsLog",
+  exists (select from pg_replication_slots) as "holdsLog",
+  (select case when setting::bigint >= 0 then pg_size_bytes(current_setting('max_slot_wal_keep_size')) end
+    from pg_settings where name = 'max_slot_wal_keep_size')::text as "slotLimit",
   (select setting from pg_settings where name = 'data_directory') as "dataDirectory", current_setting('port')::int as port,
   (select json_object_agg(spcname, pg_tablespace_location(oid)) from pg_tablespace) as locations`;
 
@@ -58,6 +60,8 @@ interface Server extends Record<string, unknown> {
   readonly ownSpace: string;
   readonly logLimit: string;
   readonly holdsLog: boolean;
+  /** `null`: a slot keeps whatever its reader has not taken. */
+  readonly slotLimit: string | null;
   /** `null`: the role may not see it. */
   readonly dataDirectory: string | null;
   readonly port: number;
@@ -115,8 +119,14 @@ function neededFor({ way, size, isRewritten }: RoomRequest, server: Server, shar
       add(space, todayTotal === 0 ? 0 : Math.round((totalBytes * (Number(heap) + Number(indexes))) / todayTotal));
     logBytes = today + today + totalBytes;
   } else add(way === 'into' ? 'pg_default' : server.ownSpace, totalBytes * times);
-  // Log that no checkpoint needs any more is recycled, unless a slot holds it until the transaction has ended.
-  return { spaces, logBytes: server.holdsLog ? logBytes : Math.min(logBytes, 2 * Number(server.logLimit)) };
+  return { spaces, logBytes: Math.min(logBytes, mostLog(server)) };
+}
+
+/** Log that no checkpoint needs any more is recycled, unless a slot holds it: until a transaction has ended, or until a receiver behind a slow store has taken it. */
+function mostLog({ holdsLog, slotLimit, logLimit }: Server): number {
+  const withoutSlots = 2 * Number(logLimit);
+  if (!holdsLog) return withoutSlots;
+  return slotLimit === null ? Number.POSITIVE_INFINITY : Math.max(withoutSlots, Number(slotLimit));
 }
 
 /** The data directory, where it is on this host and proves to be the one of the server that was asked. */
