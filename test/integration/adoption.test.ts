@@ -34,13 +34,14 @@ async function unprepared(t: TestContext, major: number) {
     ]),
   );
   const main = {
-    ...{ id: COMPONENT, name: 'main', host: 'here', url: await reference('url', url) },
+    ...{ kind: 'database', id: COMPONENT, name: 'main', host: 'here', url: await reference('url', url) },
     ...{ backup: {}, reading: { way: 'auto' } },
   };
   const configuration = {
     ...{ name: 'acme', timezone: 'UTC', sites: { home: {} } },
     hosts: { here: { site: 'home', stateDirectory: path.join(directory, 'state') } },
     vault: { keys: [{ name: 'host', file: made.keyFile }], copies, commit: made.vault.policy },
+    ...{ redis: {}, files: {}, configuration: {} },
     database: { main: { ...main, dataDirectory: server.dataDirectory, log: { withinSeconds: 900 }, objective: {} } },
   } as unknown as Configuration;
   const setUp = (options: { admin?: SecretReference; isAgreed?: boolean; dryRun?: boolean }) =>

@@ -17,10 +17,14 @@ const file = seededBytes('relation', 40 * PAGE);
 const overlays = { [NAME]: somePages(file, 'new', 8, 3) };
 const damaged = { code: 'OBJECT_DAMAGED' };
 
-/** A snapshot whose only file is that entry; nothing is compared when it is taken over. */
+/** A snapshot whose only file is that entry, written as if it had been read so: what is no entry a writer would refuse. */
 async function takeForged(test: TestVault, number: number, entry: TreeEntry): Promise<SnapshotId> {
+  const [newest] = await test.vault.listSnapshots();
+  const [read] = (await entriesOf(test.vault, newest?.id as SnapshotId)).values();
+  const [line] = Object.getOwnPropertySymbols(read as TreeEntry);
+  const forged = Object.defineProperty({ ...entry }, line as symbol, { value: JSON.stringify(entry) });
   const writer = await test.vault.writeSnapshot(request(number));
-  assert.ok(writer.addUnchanged(entry));
+  assert.ok(await writer.addUnchanged(forged));
   return (await writer.commit({ to: TO, state: 'clean', engine: {} })).id;
 }
 

@@ -143,7 +143,8 @@ function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string
     max_wal_size: '4GB',
     checkpoint_timeout: '15min',
     // That a page which the log changes again and again is written once.
-    shared_buffers: `${bufferMegabytes(process.availableMemory())}MB`,
+    // In pages of 8 KiB.
+    shared_buffers: `${bufferMegabytes(process.availableMemory()) * 128}`,
   };
 }
 
