@@ -291,6 +291,8 @@ test('a restore in place that is confirmed keeps nothing of the old data, and a 
 
 test('a standby beside follows the primary by a slot of its own until `stop` ends both', async () => {
   const directory = path.join(path.dirname(estate.postgres.dataDirectory), 'standby');
+  // The backup of the new timeline, which the restore has begun, brings its log into the vault.
+  completed(await ended(await estate.client.startBackup({ ...estate.input, kind: 'physical' })));
   const target = restoreTo('latest', { beside: { directory, start: true, standby: true } });
   const plan = await estate.client.plan(target);
   const handle = await estate.client.startRestore(target);
