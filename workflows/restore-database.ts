@@ -26,9 +26,10 @@ export async function restoreDatabase(input: RestoreDatabaseInput): Promise<RunS
   const approval = new Approval(progress);
   const runbook = async (conduct: Restoring) => {
     const plan = await makePlan(conduct);
-    if (inPlace) await askApproval(conduct, approval, plan);
     const { component, workDirectory, digest: planDigest } = plan;
     const restore: RestoreRequest = { component, run: progress.run, workDirectory, planDigest };
+    if (inPlace)
+      await approval.ask(conduct, plan, () => conduct.host.plan.recheckPlan(restore, 'the plan still holds'));
     const built = await buildRecovered(conduct, restore, { standby: conduct.input.beside?.standby === true });
     return inPlace ? await replace(conduct, restore, plan, built) : await leaveBeside(conduct, restore, plan, built);
   };
@@ -45,20 +46,6 @@ async function makePlan({ input, progress, host }: Restoring): Promise<PlanSumma
     fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
   }
   return plan;
-}
-
-async function askApproval({ input, progress, host }: Restoring, approval: Approval, plan: PlanSummary): Promise<void> {
-  if (input.approval === 'never') {
-    progress.skip('approve', 'the policy asks nobody');
-    return;
-  }
-  const { component, workDirectory, digest: planDigest } = plan;
-  await progress.step('approve', async () => {
-    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
-    progress.tell({ approval: decision });
-    const { run } = progress;
-    await host.plan.recheckPlan({ component, run, workDirectory, planDigest }, 'the plan still holds');
-  });
 }
 
 async function replace(conduct: Restoring, restore: RestoreRequest, plan: PlanSummary, built: Built): Promise<string> {

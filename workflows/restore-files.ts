@@ -3,8 +3,7 @@
 import type { FilesStep } from '../activities/contract.ts';
 import type { FilesPlan, FilesRestored, WrittenFiles } from '../src/domain/files-restore.ts';
 import type { RestoreFilesInput, RunStatus } from '../src/domain/operations.ts';
-import { fail, fromErrorData } from '../src/errors/index.ts';
-import { Approval } from './lib/approval.ts';
+import { Approval, requireAsShown } from './lib/approval.ts';
 import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
@@ -22,7 +21,11 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
     const startedMs = Date.now();
     const { saga, host } = conduct;
     const plan = await makePlan(conduct);
-    if (inPlace) await askApproval(conduct, approval, plan);
+    if (inPlace) {
+      await approval.ask(conduct, plan, () =>
+        conduct.host.survey.recheckFiles({ run: progress.run, input: conduct.input }, 'the plan still holds'),
+      );
+    }
     const { component, digest: planDigest } = plan;
     const { directory } = plan;
     const beside = directory === undefined ? {} : { directory };
@@ -50,24 +53,8 @@ async function makePlan({ input, progress, host }: Restoring): Promise<FilesPlan
     host.survey.planFiles({ run: progress.run, input, keep: true }, `resolve ${input.to}, compare with what is there`),
   );
   progress.tell({ filesPlan: plan });
-  if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
-    fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
-  }
-  const [blocker] = plan.blockers ?? [];
-  if (blocker !== undefined) throw fromErrorData(blocker);
+  requireAsShown(input, plan);
   return plan;
-}
-
-async function askApproval({ input, progress, host }: Restoring, approval: Approval, plan: FilesPlan): Promise<void> {
-  if (input.approval === 'never') {
-    progress.skip('approve', 'the policy asks nobody');
-    return;
-  }
-  await progress.step('approve', async () => {
-    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
-    progress.tell({ approval: decision });
-    await host.survey.recheckFiles({ run: progress.run, input }, 'the plan still holds');
-  });
 }
 
 function tellResult(

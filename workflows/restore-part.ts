@@ -3,8 +3,7 @@
 import type { PartStep, PlacedPart, PlacePart, RestoreRequest } from '../activities/contract.ts';
 import type { RestorePartInput, RunStatus } from '../src/domain/operations.ts';
 import type { PartPlan, PartResult } from '../src/domain/part.ts';
-import { fail } from '../src/errors/index.ts';
-import { Approval } from './lib/approval.ts';
+import { Approval, requireAsShown } from './lib/approval.ts';
 import { buildingSteps, buildRecovered } from './lib/build-recovered.ts';
 import { always, type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
@@ -20,7 +19,14 @@ export async function restorePart(input: RestorePartInput): Promise<RunStatus> {
   return operate('restorePart', progress, input, async (conduct) => {
     const { saga, host } = conduct;
     const plan = await makePlan(conduct);
-    if (isReplace) await askApproval(conduct, approval, plan);
+    if (isReplace) {
+      await approval.ask(conduct, plan, () =>
+        conduct.host.plan.recheckPart(
+          { run: progress.run, input: conduct.input, digest: plan.digest },
+          'the plan still holds',
+        ),
+      );
+    }
     const { component, workDirectory, digest: planDigest } = plan.recovery;
     const restore: RestoreRequest = { component, run: progress.run, workDirectory, planDigest };
     const { database, production } = plan;
@@ -55,24 +61,8 @@ async function makePlan({ input, progress, host }: Conducting): Promise<PartPlan
     host.plan.planPart({ run: progress.run, input, keep: true }, `resolve ${input.to}, look at production`),
   );
   progress.tell({ partPlan: plan });
-  if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
-    fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
-  }
-  const [blocker] = plan.blockers ?? [];
-  if (blocker !== undefined) fail(blocker.code, blocker.message, { hint: blocker.hint });
+  requireAsShown(input, plan);
   return plan;
-}
-
-async function askApproval({ input, progress, host }: Conducting, approval: Approval, plan: PartPlan): Promise<void> {
-  if (input.approval === 'never') {
-    progress.skip('approve', 'the policy asks nobody');
-    return;
-  }
-  await progress.step('approve', async () => {
-    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
-    progress.tell({ approval: decision });
-    await host.plan.recheckPart({ run: progress.run, input, digest: plan.digest }, 'the plan still holds');
-  });
 }
 
 function tellResult({ progress }: Conducting, plan: PartPlan, placed: PlacedPart): void {

@@ -3,8 +3,7 @@
 import type { RedisStep } from '../activities/contract.ts';
 import type { RestoreRedisInput, RunStatus } from '../src/domain/operations.ts';
 import type { RedisPlan, RedisRestored } from '../src/domain/redis-restore.ts';
-import { fail, fromErrorData } from '../src/errors/index.ts';
-import { Approval } from './lib/approval.ts';
+import { Approval, requireAsShown } from './lib/approval.ts';
 import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
 
@@ -21,7 +20,11 @@ export async function restoreRedis(input: RestoreRedisInput): Promise<RunStatus>
     const startedMs = Date.now();
     const { saga, host } = conduct;
     const plan = await makePlan(conduct);
-    if (inPlace) await askApproval(conduct, approval, plan);
+    if (inPlace) {
+      await approval.ask(conduct, plan, () =>
+        conduct.host.plan.recheckRedis({ run: progress.run, input: conduct.input }, 'the plan still holds'),
+      );
+    }
     const { component, digest: planDigest } = plan;
     const restore: RedisStep = { component, run: progress.run, planDigest };
     saga.before('restore', () => host.undo.undoRedis({ component, run: progress.run }, 'as it was before'));
@@ -42,24 +45,8 @@ async function makePlan({ input, progress, host }: Restoring): Promise<RedisPlan
     host.plan.planRedis({ run: progress.run, input, keep: true }, `resolve ${input.to}, look at the server`),
   );
   progress.tell({ redisPlan: plan, ...(plan.warnings.length === 0 ? {} : { warnings: plan.warnings }) });
-  if (input.planDigest !== undefined && input.planDigest !== plan.digest) {
-    fail('PLAN_CHANGED', `the plan now has digest '${plan.digest}', not '${input.planDigest}' as shown`);
-  }
-  const [blocker] = plan.blockers ?? [];
-  if (blocker !== undefined) throw fromErrorData(blocker);
+  requireAsShown(input, plan);
   return plan;
-}
-
-async function askApproval({ input, progress, host }: Restoring, approval: Approval, plan: RedisPlan): Promise<void> {
-  if (input.approval === 'never') {
-    progress.skip('approve', 'the policy asks nobody');
-    return;
-  }
-  await progress.step('approve', async () => {
-    const decision = await approval.wait(progress, plan, input.approveWithinSeconds);
-    progress.tell({ approval: decision });
-    await host.plan.recheckRedis({ run: progress.run, input }, 'the plan still holds');
-  });
 }
 
 function wordsOf({ way }: RedisPlan): string {

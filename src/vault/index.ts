@@ -18,5 +18,6 @@ export {
   SHORTEST_GRACE_SECONDS,
   type VaultRetention,
 } from './retention/index.ts';
+export { servingCopy } from './serving-copy.ts';
 export type * from './types.ts';
 export { standingProofs } from './verify/proofs.ts';

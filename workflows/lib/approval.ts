@@ -3,7 +3,8 @@
 import { ApplicationFailure, condition, defineUpdate, setHandler } from '@temporalio/workflow';
 import { type ApprovalUpdate, messages, type RunStatus } from '../../src/domain/operations.ts';
 import type { PlanSummary } from '../../src/domain/plan-summary.ts';
-import { type ErrorCode, fail, HoldfastError } from '../../src/errors/index.ts';
+import { type ErrorCode, type ErrorData, fail, fromErrorData, HoldfastError } from '../../src/errors/index.ts';
+import type { Conduct } from './operate.ts';
 import type { Progress } from './progress.ts';
 
 const approveUpdate = defineUpdate<RunStatus, [ApprovalUpdate]>(messages.approve);
@@ -14,6 +15,24 @@ export interface Decision {
   readonly approved: boolean;
   readonly by: string;
   readonly at: string;
+}
+
+/** What every input says of who must agree. */
+interface Asked {
+  readonly approval: 'never' | 'always';
+  readonly approveWithinSeconds: number;
+}
+
+/** Throws `PLAN_CHANGED` when a person was shown another one, and what is in the way of this one. */
+export function requireAsShown(
+  { planDigest }: { readonly planDigest?: string },
+  { digest, blockers }: { readonly digest: string; readonly blockers?: readonly ErrorData[] },
+): void {
+  if (planDigest !== undefined && planDigest !== digest) {
+    fail('PLAN_CHANGED', `the plan now has digest '${digest}', not '${planDigest}' as shown`);
+  }
+  const [blocker] = blockers ?? [];
+  if (blocker !== undefined) throw fromErrorData(blocker);
 }
 
 export class Approval {
@@ -36,6 +55,23 @@ export class Approval {
     const options = { validator: (update: ApprovalUpdate) => this.#validate(update) };
     setHandler(approveUpdate, decide(true), { ...options, description: 'approve the plan that is shown' });
     setHandler(denyUpdate, decide(false), { ...options, description: 'refuse the plan that is shown' });
+  }
+
+  /** The step `approve`: skipped where the policy asks nobody; `recheck` throws when the plan does not hold any more by then. */
+  async ask(
+    { input, progress }: Pick<Conduct<Asked>, 'input' | 'progress'>,
+    plan: Pick<PlanSummary, 'digest'>,
+    recheck: () => Promise<unknown>,
+  ): Promise<void> {
+    if (input.approval === 'never') {
+      progress.skip('approve', 'the policy asks nobody');
+      return;
+    }
+    await progress.step('approve', async () => {
+      const decision = await this.wait(progress, plan, input.approveWithinSeconds);
+      progress.tell({ approval: decision });
+      await recheck();
+    });
   }
 
   /**

@@ -5,7 +5,7 @@ import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
 import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import type { SnapshotOnCopies, Vault } from '../../vault/index.ts';
+import { type SnapshotOnCopies, servingCopy, type Vault } from '../../vault/index.ts';
 
 /** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, `OBJECT_MISSING` when no copy that answers has it. */
 export async function chooseSnapshot(
@@ -21,7 +21,7 @@ export async function chooseSnapshot(
     });
   }
   const found = pick(snapshots, target);
-  const copy = copyOf(found, from);
+  const copy = servingCopy(found, from);
   const { id, from: begun, to, state } = found;
   const skew = target.type === 'time' ? { skewSeconds: Math.round(secondsBetween(to, target.moment)) } : {};
   return { id, from: begun, to, state, copy, ...skew };
@@ -43,14 +43,4 @@ function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never 
   return fail('TARGET_OUTSIDE', `no snapshot was complete at ${moment}`, {
     hint: `the oldest is ${oldest.id}, complete at ${shortMoment(oldest.to)}: \`--to ${oldest.to}\``,
   });
-}
-
-function copyOf({ id, copies }: SnapshotOnCopies, preferred: string | undefined): string {
-  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
-  if (preferred !== undefined && present.includes(preferred)) return preferred;
-  const away = Object.keys(copies).filter((copy) => copies[copy] === 'away');
-  return (
-    present[0] ??
-    fail('OBJECT_MISSING', `no copy that answers has snapshot '${id}'`, { hint: `away: ${away.join(', ') || 'none'}` })
-  );
 }

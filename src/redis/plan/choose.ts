@@ -5,7 +5,7 @@ import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
 import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { type SnapshotOnCopies, servingCopy, type Vault } from '../../vault/index.ts';
 import { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from '../aof/details.ts';
 import { AOF } from '../types.ts';
 
@@ -41,7 +41,7 @@ export async function chooseRedis(
 
 function whole(snapshot: SnapshotOnCopies, from: string | undefined): ChosenRedis {
   const { id, from: begun, to, state } = snapshot;
-  return { snapshot, chosen: { id, from: begun, to, state, copy: copyOf(snapshot, from) }, warnings: [] };
+  return { snapshot, chosen: { id, from: begun, to, state, copy: servingCopy(snapshot, from) }, warnings: [] };
 }
 
 function ofMoment(snapshots: readonly SnapshotOnCopies[], moment: Moment, from: string | undefined): ChosenRedis {
@@ -95,14 +95,4 @@ function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never 
   return fail('TARGET_OUTSIDE', `nothing of ${moment} was captured`, {
     hint: `the oldest moment is ${shortMoment(oldest)}: \`--to ${oldest}\``,
   });
-}
-
-function copyOf({ id, copies }: SnapshotOnCopies, preferred: string | undefined): string {
-  const present = Object.keys(copies).filter((copy) => copies[copy] === 'present');
-  if (preferred !== undefined && present.includes(preferred)) return preferred;
-  const away = Object.keys(copies).filter((copy) => copies[copy] === 'away');
-  return (
-    present[0] ??
-    fail('OBJECT_MISSING', `no copy that answers has snapshot '${id}'`, { hint: `away: ${away.join(', ') || 'none'}` })
-  );
 }
