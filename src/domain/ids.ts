@@ -89,6 +89,11 @@ export function isRunName(text: string): boolean {
   return runName.test(text);
 }
 
+/** Whether a workflow of this type answers with a `RunStatus`. */
+export function isOperation(type: string): type is keyof typeof runPrefixes {
+  return Object.hasOwn(runPrefixes, type);
+}
+
 /**
  * The id of a run as people name it, from its workflow type and Temporal's first run id of the chain. The last digits are taken:
  * the first ones of a version 7 UUID are a clock, which two runs of one minute share.

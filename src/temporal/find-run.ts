@@ -3,8 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { isRunName } from '../domain/ids.ts';
-import { isOperation } from './run-status.ts';
+import { isOperation, isRunName } from '../domain/ids.ts';
 
 /** The list of runs follows the runs with a delay; a run that was just started may not be in it yet. */
 const listDelayMs = 3_000;

@@ -4,12 +4,12 @@ import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@tempo
 import type { Configuration } from '../../config/index.ts';
 import type { RunHandle } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
-import { runId } from '../domain/ids.ts';
+import { isOperation, runId } from '../domain/ids.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import { findRun, listRuns, quoted } from './find-run.ts';
-import { closedStatus, firstRunId, isOperation, outline, queryStatus, withPendingActivities } from './run-status.ts';
+import { closedStatus, firstRunId, outline, queryStatus, withPendingActivities } from './run-status.ts';
 
 /** What runs now is told as well as it can be told at once: a list is not held up by one run that nobody answers for. */
 const runningPatienceMs = 4_000;

@@ -11,28 +11,9 @@ import {
 } from '@temporalio/client';
 import { defaultPayloadConverter, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import type { ActivityProgress } from '../../activities/lib/activity-runner.ts';
-import { runId } from '../domain/ids.ts';
+import { isOperation, runId } from '../domain/ids.ts';
 import { messages, type RunStatus } from '../domain/operations.ts';
 import { type ErrorCode, HoldfastError, isErrorCode } from '../errors/index.ts';
-
-/** Operations whose workflows answer with a `RunStatus`. */
-const operations = [
-  'backupDatabase',
-  'dumpDatabase',
-  'loadDump',
-  'shipLog',
-  'restoreDatabase',
-  'restorePart',
-  'rollbackRestore',
-  'confirmRestore',
-  'catchUpCopy',
-  'applyRetention',
-  'verifySnapshots',
-] as const;
-
-export function isOperation(type: string): type is RunStatus['operation'] {
-  return (operations as readonly string[]).includes(type);
-}
 
 /** A worker that is there answers at once; one that is busy replaying takes a while. */
 const queryDeadlineMs = 10_000;
@@ -97,7 +78,7 @@ export function endedAbruptly(status: RunStatus): boolean {
 }
 
 function abruptError(type: string, cause: unknown): HoldfastError {
-  const restoring = type === 'restoreDatabase' || type === 'rollbackRestore';
+  const restoring = ['restoreDatabase', 'restoreFiles', 'restoreRedis', 'rollbackRestore'].includes(type);
   const hint = restoring
     ? 'the journal beside the data knows how far it was: on the host of the data, `holdfast resume RUN --standalone` goes on, `holdfast rollback RUN` goes back'
     : type === 'restorePart'

@@ -3,7 +3,7 @@
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
 import { type ComponentSettings, type Configuration, componentsOf, retentionHost } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
-import { runId, scheduleIds, taskQueues } from '../domain/ids.ts';
+import { isOperation, runId, scheduleIds, taskQueues } from '../domain/ids.ts';
 import type {
   ApplyRetentionInput,
   BackupConfigurationInput,
@@ -16,7 +16,6 @@ import type {
 } from '../domain/operations.ts';
 import { parseSchedule } from '../domain/schedule.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
-import { isOperation } from './run-status.ts';
 
 /** A worker that was down longer than this makes one backup when it is back, not all that were missed. */
 const catchupWindowMs = 6 * 3_600_000;
