@@ -12,11 +12,20 @@ export function machineLines({ cores, processor, memoryBytes, kernel }: Machine,
   return [`${cores} cores (${processor}), ${gigabytes(memoryBytes)} GB of memory, ${kernel}; commit ${commit}.`];
 }
 
-/** `shares`: what others used of the machine, of every measurement. */
-export function noiseLine(shares: readonly number[], isNoisy: boolean): string {
-  const percent = `${Math.round(Math.max(0, ...shares) * 100)} %`;
-  if (!isNoisy) return `A quiet run: others used at most ${percent} of the machine during any command.\n`;
-  return `**Not a quiet run**: others used up to ${percent} of the machine (more than ${NOISY_SHARE * 100} %); not to be kept.\n`;
+/** Of everything that was measured. */
+export function noiseLine(summaries: readonly Pick<Summary, 'foreignShare' | 'setAside'>[], isNoisy = false): string {
+  const share = Math.max(0, ...summaries.map(({ foreignShare }) => foreignShare));
+  const percent = `${Math.round(share * 100)} %`;
+  const limit = `${NOISY_SHARE * 100} %`;
+  if (isNoisy || share > NOISY_SHARE) {
+    return `**Not a quiet run**: others used up to ${percent} of the machine (more than ${limit}); not to be kept.\n`;
+  }
+  const aside = summaries.reduce((sum, { setAside }) => sum + setAside, 0);
+  const more =
+    aside === 0
+      ? ''
+      : ` ${aside} measurements in which others used more than ${limit} do not count; more rounds took their place.`;
+  return `A quiet run: others used at most ${percent} of the machine during any command that counts.${more}\n`;
 }
 
 /** As `8.09 (7.63–8.95)`. */

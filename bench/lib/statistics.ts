@@ -14,8 +14,20 @@ export interface Summary {
   /** Of what worked for it beside it: the server, the log on its way. */
   readonly besideS: number;
   readonly peakRssBytes: number;
-  /** Share of the machine that others used meanwhile, 0–1, of the noisiest measurement. */
+  /** Share of the machine that others used meanwhile, 0–1, of the noisiest measurement that counts. */
   readonly foreignShare: number;
+  /** Noisy measurements that do not count, because as many quiet ones as were wanted are there. */
+  readonly setAside: number;
+}
+
+/** Share of the machine that others used meanwhile, 0–1. */
+export function foreignShareOf({ foreignCpuS, wallS }: Measurement, cores: number): number {
+  return foreignCpuS / (wallS * cores);
+}
+
+/** Those that met no more noise than `NOISY_SHARE`. What a command took has no say in it. */
+export function quietOnes(measurements: readonly Measurement[], cores: number): Measurement[] {
+  return measurements.filter((each) => foreignShareOf(each, cores) <= NOISY_SHARE);
 }
 
 export function median(values: readonly number[]): number {
@@ -33,17 +45,23 @@ export function percentile(values: readonly number[], share: number): number {
   return found;
 }
 
-/** Medians, each of its own; memory is the greatest of all rounds, because a limit must hold always. */
-export function summarize(measurements: readonly Measurement[], cores: number): Summary {
-  const walls = measurements.map((each) => each.wallS);
+/**
+ * Medians, each of its own; memory is the greatest of all rounds, because a limit must hold always. Where there are `wanted`
+ * quiet measurements, time is told by the quiet ones alone.
+ */
+export function summarize(measurements: readonly Measurement[], cores: number, wanted = measurements.length): Summary {
+  const quiet = quietOnes(measurements, cores);
+  const counted = quiet.length >= wanted ? quiet : measurements;
+  const walls = counted.map((each) => each.wallS);
   return {
-    rounds: measurements.length,
+    rounds: counted.length,
     wallS: median(walls),
     wallSpreadS: [Math.min(...walls), Math.max(...walls)],
-    cpuS: median(measurements.map(cpuS)),
-    userS: median(measurements.map((each) => each.userS)),
-    besideS: median(measurements.map(besideS)),
+    cpuS: median(counted.map(cpuS)),
+    userS: median(counted.map((each) => each.userS)),
+    besideS: median(counted.map(besideS)),
     peakRssBytes: Math.max(...measurements.map((each) => each.peakRssBytes)),
-    foreignShare: Math.max(...measurements.map((each) => each.foreignCpuS / (each.wallS * cores))),
+    foreignShare: Math.max(...counted.map((each) => foreignShareOf(each, cores))),
+    setAside: measurements.length - counted.length,
   };
 }

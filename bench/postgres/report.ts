@@ -14,7 +14,10 @@ export function renderPostgres(result: PostgresResult): string {
   return [
     `# PostgreSQL beside its peers, ${result.at.slice(0, 10)}`,
     '',
-    noiseLine(sharesOf(contenders, unburdened, machine.cores), result.isNoisy),
+    noiseLine(
+      sharesOf(contenders, unburdened, machine.cores).map((foreignShare) => ({ foreignShare, setAside: 0 })),
+      result.isNoisy,
+    ),
     `PostgreSQL ${result.version}, ${gigabytes(corpus.sizeBytes)} GB: ${corpus.documents} documents and pgbench's tables of scale ${corpus.pgbenchScale} (seed ${corpus.seed}, scale ${corpus.scale}), page checksums on; medians of ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds, without PostgreSQL's own processes. "Incremental": after ${result.transactions} transactions of pgbench. Every restored server was asked for every row and compared with the source. Only ratios within this page say anything.`,
     '',
     ...machineLines(machine, result.commit),

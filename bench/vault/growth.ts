@@ -9,7 +9,8 @@ import { describeCommit, describeMachine, type Machine } from '../lib/machine.ts
 import { type Measurement, measure } from '../lib/measure.ts';
 import { ensurePeers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
-import { machineLines } from '../lib/report.ts';
+import { machineLines, noiseLine } from '../lib/report.ts';
+import { inRounds } from '../lib/rounds.ts';
 import { NOISY_SHARE, type Summary, summarize } from '../lib/statistics.ts';
 import { requireSameTree } from '../lib/trees.ts';
 import { makeWorkDirectory } from '../lib/work-directory.ts';
@@ -65,7 +66,7 @@ async function runStep(
   options.say(`writing ${plan.files.length} files, ${(plan.sizeBytes / 1e9).toFixed(2)} GB, to ${source}`);
   writeCorpus(plan, source);
   const taken: Record<Grown, Measurement[]> = { first: [], unchanged: [], restore: [], check: [] };
-  for (let round = 0; round < options.rounds; round++) {
+  const doRound = async (round: number) => {
     const place = await makePlace(contender, source, path.join(folder, `round-${round}`));
     for (const each of grown) {
       await settle(python, 2 * plan.sizeBytes);
@@ -75,9 +76,11 @@ async function runStep(
     }
     await requireSameTree(source, place.target);
     await rm(path.dirname(place.target), { recursive: true });
-  }
+  };
+  const { cores } = describeMachine();
+  await inRounds(options.rounds, cores, doRound, () => Object.values(taken));
   await rm(folder, { recursive: true });
-  const of = (each: Grown) => summarize(taken[each], describeMachine().cores);
+  const of = (each: Grown) => summarize(taken[each], cores, options.rounds);
   const summaries = { first: of('first'), unchanged: of('unchanged'), restore: of('restore'), check: of('check') };
   return { factor, files: plan.files.length, sizeBytes: plan.sizeBytes, works: summaries };
 }
@@ -117,7 +120,7 @@ export function renderGrowth(result: GrowthResult): string {
   return [
     `# The vault as data grows, ${result.at.slice(0, 10)}`,
     '',
-    result.isNoisy ? '**Not a quiet run**; not to be kept.\n' : 'A quiet run.\n',
+    noiseLine(result.steps.flatMap((step) => grown.map((each) => step.works[each]))),
     ...machineLines(result.machine, result.commit),
     '',
     '| data | work | wall s | s per GB | CPU s | peak RSS MB |',

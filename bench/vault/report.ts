@@ -2,6 +2,7 @@
 
 import { goalTable } from '../lib/goals.ts';
 import { figures, gigabytes, machineLines, noiseLine, profileTable } from '../lib/report.ts';
+import type { Summary } from '../lib/statistics.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import { judge } from './goals.ts';
 import type { VaultResult } from './result.ts';
@@ -11,8 +12,8 @@ export function renderVault(result: VaultResult): string {
   return [
     `# Vault beside its peers, ${result.at.slice(0, 10)}`,
     '',
-    noiseLine(sharesOf(result), result.isNoisy),
-    `${gigabytes(corpus.sizeBytes)} GB in ${corpus.files} files (seed ${corpus.seed}, scale ${corpus.scale}); medians of ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds. "Some changed": 1 % of the files, and 1 MB inserted into the front of the largest. Every restored tree was compared with the original. Only ratios within this page say anything.`,
+    noiseLine(summariesOf(result), result.isNoisy),
+    `${gigabytes(corpus.sizeBytes)} GB in ${corpus.files} files (seed ${corpus.seed}, scale ${corpus.scale}); medians of at least ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds. "Some changed": 1 % of the files, and 1 MB inserted into the front of the largest. Every restored tree was compared with the original. Only ratios within this page say anything.`,
     '',
     ...machineLines(result.machine, result.commit),
     '',
@@ -41,8 +42,8 @@ export function renderVault(result: VaultResult): string {
   ].join('\n');
 }
 
-function sharesOf({ contenders }: VaultResult): number[] {
-  return contenders.flatMap((each) => works.map((work) => each.works[work].summary.foreignShare));
+function summariesOf({ contenders }: VaultResult): Summary[] {
+  return contenders.flatMap((each) => works.map((work) => each.works[work].summary));
 }
 
 function profiles({ profiles, contenders, machine }: VaultResult): string[] {

@@ -10,6 +10,7 @@ import { repositoryRoot } from '../lib/machine.ts';
 import { type Measurement, measure } from '../lib/measure.ts';
 import type { Peers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
+import { inRounds } from '../lib/rounds.ts';
 import { median, summarize } from '../lib/statistics.ts';
 import { forgetTree, requireSameTree, sizeOfTree } from '../lib/trees.ts';
 import { type Contender, type Place, type Work, works } from './contender.ts';
@@ -35,12 +36,13 @@ interface Taken {
 
 export async function runRounds(setup: RoundsSetup): Promise<ContenderResult[]> {
   const taken = new Map(setup.contenders.map((contender) => [contender, emptyTaken()]));
-  for (let round = 0; round < setup.rounds; round++) await runRound(setup, round, taken);
+  const measurements = () => [...taken.values()].flatMap((of) => works.map((work) => of[work].measurements));
+  await inRounds(setup.rounds, setup.cores, (round) => runRound(setup, round, taken), measurements);
   const results: ContenderResult[] = [];
-  for (const [contender, works] of taken) {
+  for (const [contender, done] of taken) {
     const { name, version, options } = contender;
     const syncs = await syncsOfFirst(setup, contender);
-    results.push({ name, version, options, works: summarizeWorks(works, setup.cores), syncs });
+    results.push({ name, version, options, works: summarizeWorks(done, setup), syncs });
   }
   return results;
 }
@@ -50,10 +52,10 @@ function emptyTaken(): Record<Work, Taken> {
   return { first: none(), unchanged: none(), changed: none(), restore: none(), check: none() };
 }
 
-function summarizeWorks(taken: Record<Work, Taken>, cores: number): Record<Work, WorkResult> {
+function summarizeWorks(taken: Record<Work, Taken>, { cores, rounds }: RoundsSetup): Record<Work, WorkResult> {
   const of = (work: Work): WorkResult => {
     const { measurements, storedBytes, command } = taken[work];
-    return { command, measurements, summary: summarize(measurements, cores), storedBytes: median(storedBytes) };
+    return { command, measurements, summary: summarize(measurements, cores, rounds), storedBytes: median(storedBytes) };
   };
   return {
     first: of('first'),

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { as, type Command, shell, shown } from '../../../bench/lib/command.ts';
 import { countInSummary } from '../../../bench/lib/fsyncs.ts';
 import { besideS, cpuS, type Measurement, measure } from '../../../bench/lib/measure.ts';
+import { inRounds } from '../../../bench/lib/rounds.ts';
 import { median, percentile, summarize } from '../../../bench/lib/statistics.ts';
 import { makeWorkDirectory } from '../../../bench/lib/work-directory.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -94,11 +95,12 @@ describe('a measured command', () => {
   });
 });
 
+const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
+  const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0 };
+  return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0, ...beside };
+};
+
 test('several measurements give medians, the greatest memory, and the noisiest moment', () => {
-  const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
-    const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0 };
-    return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0, ...beside };
-  };
   assert.deepEqual(summarize([one(3, 10, 0), one(1, 30, 0.5), one(2, 20, 0)], 2), {
     rounds: 3,
     wallS: 2,
@@ -108,8 +110,33 @@ test('several measurements give medians, the greatest memory, and the noisiest m
     besideS: 3,
     peakRssBytes: 30,
     foreignShare: 0.25,
+    setAside: 0,
   });
   assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test('noisy measurements do not count once there are enough quiet ones, but their memory does', () => {
+  const measurements = [one(1, 90, 0.5), one(2, 20, 0.1), one(3, 10, 0)];
+  const { rounds, wallS, peakRssBytes, foreignShare, setAside } = summarize(measurements, 2, 2);
+  const expected = { rounds: 2, wallS: 2.5, peakRssBytes: 90, foreignShare: 0.025, setAside: 1 };
+  assert.deepEqual({ rounds, wallS, peakRssBytes, foreignShare, setAside }, expected);
+  const tooFew = summarize(measurements, 2, 3);
+  assert.deepEqual([tooFew.rounds, tooFew.foreignShare, tooFew.setAside], [3, 0.25, 0]);
+});
+
+test('rounds go on while noise has spoilt one of them, and not for ever', async () => {
+  const playing = async (noisy: (round: number) => boolean) => {
+    const taken: Measurement[][] = [[], []];
+    const doRound = (round: number) => {
+      taken[0]?.push(one(1, 1, 0));
+      taken[1]?.push(one(1, 1, noisy(round) ? 0.5 : 0));
+      return Promise.resolve();
+    };
+    return await inRounds(3, 2, doRound, () => taken);
+  };
+  assert.equal(await playing(() => false), 3);
+  assert.equal(await playing((round) => round === 1), 4);
+  assert.equal(await playing(() => true), 6);
 });
 
 test('a percentile is the smallest value that so many do not exceed', () => {

@@ -95,6 +95,7 @@ function contender(name: string, wallS: number, mebibytes: number): ContenderRes
     besideS: 0,
     peakRssBytes,
     foreignShare: 0.01,
+    setAside: 0,
   };
   const work = { command: name, summary, storedBytes: 100_000_000, measurements: [] } as unknown as WorkResult;
   const works = { first: work, unchanged: work, changed: work, restore: work, check: work };
