@@ -78,6 +78,11 @@ def tree_s(pid):
     return sum(user for user, _ in used), sum(system for _, system in used)
 
 
+def kernel_s():
+    """CPU seconds of the kernel's own threads, children of kthreadd: they write to the disk what any process has left in memory."""
+    return sum(sum(used_s(pid)) for pid in children(2))
+
+
 def busy_s():
     """CPU seconds that all processes, the kernel and other guests took since boot."""
     with open("/proc/stat") as stat:
@@ -140,7 +145,7 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     load = os.getloadavg()[0]
     others = {name: sum(tree_s(pid)) for name, pid in beside.items()}
-    busy, before = busy_s(), sum(os.times()[:2])
+    busy, kernel, before = busy_s(), kernel_s(), sum(os.times()[:2])
     started = time.monotonic()
     # Its output is a diagnosis, not a result.
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
@@ -153,13 +158,15 @@ def main():
     user, system = times.children_user + left_user, times.children_system + left_system
     others = {name: max(0.0, sum(tree_s(pid)) - others[name]) for name, pid in beside.items()}
     own = times.user + times.system - before + user + system + sum(others.values())
+    kernel = max(0.0, kernel_s() - kernel)
     json.dump(
         {
             "wallS": ended - started,
             "userS": user,
             "systemS": system,
             "peakRssBytes": sampler.peak if leave else max(sampler.peak, largest_peak()),
-            "foreignCpuS": max(0.0, busy_s() - busy - own),
+            "foreignCpuS": max(0.0, busy_s() - busy - own - kernel),
+            "kernelCpuS": kernel,
             "loadBefore": load,
             "besideCpuS": others,
             "waitedS": sampler.waited,

@@ -12,8 +12,10 @@ export interface Measurement {
   readonly systemS: number;
   /** Greatest sum over the processes at one instant (20 ms apart), at least the greatest single process's; without PostgreSQL's own. */
   readonly peakRssBytes: number;
-  /** CPU seconds of everybody else while it ran: the measure of noise. */
+  /** CPU seconds of all other processes, of interrupts and of other guests while it ran: the measure of noise. */
   readonly foreignCpuS: number;
+  /** Of the kernel's own threads: nearly all of it writes to the disk what the command has left in memory. */
+  readonly kernelCpuS: number;
   /** Load average of the last minute before it started. */
   readonly loadBefore: number;
   /** CPU seconds of processes that worked for it beside it, by name. */

@@ -1,31 +1,44 @@
 // Whether a restored tree is the original: names, bytes, modes, times of files.
 
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../src/errors/index.ts';
 import { run } from '../../src/process/index.ts';
 import { interrupted } from './interrupt.ts';
 
+/** Files read at once, each whole unless it is large. */
+const AT_ONCE = 16;
+const LARGE_BYTES = 2 ** 20;
+
 /** One line a file or directory, sorted. */
 async function describeTree(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const lines: string[] = [];
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const full = path.join(entry.parentPath, entry.name);
-    const name = path.relative(root, full);
-    if (!entry.isFile()) lines.push(`${name} ${entry.isDirectory() ? 'directory' : 'other'}`);
-    else {
-      const { mode, mtimeMs, size } = await lstat(full);
-      const digest = createHash('sha256');
-      await pipeline(createReadStream(full), digest);
-      lines.push(
-        `${name} ${(mode & 0o7777).toString(8)} ${Math.floor(mtimeMs / 1000)} ${size} ${digest.digest('hex')}`,
-      );
+  let next = 0;
+  const describe = async () => {
+    for (let entry = entries[next++]; entry !== undefined; entry = entries[next++]) {
+      const full = path.join(entry.parentPath, entry.name);
+      const name = path.relative(root, full);
+      if (!entry.isFile()) lines.push(`${name} ${entry.isDirectory() ? 'directory' : 'other'}`);
+      else {
+        const { mode, mtimeMs, size } = await lstat(full);
+        const mtime = Math.floor(mtimeMs / 1000);
+        lines.push(`${name} ${(mode & 0o7777).toString(8)} ${mtime} ${size} ${await digestOf(full, size)}`);
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, describe));
   return lines.sort();
+}
+
+async function digestOf(file: string, sizeBytes: number): Promise<string> {
+  if (sizeBytes <= LARGE_BYTES) return hash('sha256', await readFile(file), 'hex');
+  const digest = createHash('sha256');
+  await pipeline(createReadStream(file, { highWaterMark: LARGE_BYTES }), digest);
+  return digest.digest('hex');
 }
 
 /** Throws `CHECK_FAILED`, with the first difference: a restore that is not the original is no result, however fast. */

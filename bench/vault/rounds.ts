@@ -81,7 +81,7 @@ async function runRound(
       const [place, of] = [places.get(contender) as Place, taken.get(contender) as Record<Work, Taken>];
       await takeOne(setup, contender, work, place, of[work]);
       const wall = of[work].measurements.at(-1)?.wallS.toFixed(2);
-      setup.say(`round ${round + 1}/${setup.rounds}  ${work.padEnd(9)}  ${contender.name.padEnd(8)}  ${wall} s`);
+      setup.say(`round ${round + 1}  ${work.padEnd(9)}  ${contender.name.padEnd(8)}  ${wall} s`);
     }
   }
   revertCorpus(setup.plan, setup.source);

@@ -96,7 +96,7 @@ describe('a measured command', () => {
 });
 
 const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
-  const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0 };
+  const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0, kernelCpuS: 0 };
   return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0, ...beside };
 };
 
