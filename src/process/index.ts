@@ -15,3 +15,4 @@ export type {
   RunOptions,
   StartOptions,
 } from './types.ts';
+export { findWorkers, type Workers, worksIn } from './works-in.ts';

@@ -241,7 +241,7 @@ test('a dump that waits for a lock and is cancelled ends with its program and le
   const taking = take(2, { signal: stop.signal });
   taking.catch(() => undefined); // awaited below
   await waitFor('pg_dump to wait for the table', () => waiting(server));
-  const commands = await commandLines();
+  const commands = await ownCommandLines();
   assert.ok(commands.some((command) => command.includes('pg_dump') && command.includes(spoolDirectory)));
   assert.ok(!commands.some((command) => command.includes(superuserPassword)));
   stop.abort();
@@ -261,8 +261,29 @@ async function blockTable(server: ScratchPostgres, table: string): Promise<() =>
 
 /** Of all processes of this machine, as anybody who is logged in can read them. */
 async function commandLines(): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  return await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return await Promise.all((await processIds()).map(commandLineOf));
+}
+
+/** Of what was started below this process: other tests show their passwords to helpers of their own. */
+async function ownCommandLines(): Promise<string[]> {
+  const pids = await processIds();
+  const parents = new Map(await Promise.all(pids.map(async (pid) => [pid, await parentOf(pid)] as const)));
+  const isOwn = (pid: string | undefined): boolean =>
+    pid !== undefined && (pid === String(process.pid) || isOwn(parents.get(pid)));
+  return await Promise.all(pids.filter((pid) => isOwn(parents.get(pid))).map(commandLineOf));
+}
+
+async function processIds(): Promise<string[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+}
+
+async function commandLineOf(pid: string): Promise<string> {
+  return await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+}
+
+async function parentOf(pid: string): Promise<string | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return /^PPid:\s*(\d+)$/m.exec(status)?.[1];
 }
 
 async function waiting(server: ScratchPostgres): Promise<boolean> {

@@ -36,14 +36,15 @@ export async function testEstate(
   options: { approval?: 'always' | 'never'; major?: number } = {},
 ): Promise<TestEstate> {
   const { major, approval = 'never' } = options;
-  const postgres = await testPostgres(t, major === undefined ? {} : { major });
-  const runAs = postgres.runAs === undefined ? '' : `, runAs: ${postgres.runAs}`;
-  const estate = await openEstate(t, { approval, host: runAs, secrets: { 'database-url': postgres.url } }, () =>
-    databaseText(postgres),
-  );
+  let postgres: PostgresServer | undefined;
+  const estate = await openEstate(t, { approval }, async () => {
+    postgres = await testPostgres(t, major === undefined ? {} : { major });
+    const host = postgres.runAs === undefined ? '' : `, runAs: ${postgres.runAs}`;
+    return { components: databaseText(postgres), host, secrets: { 'database-url': postgres.url } };
+  });
   const { name, digest } = estate.configuration;
   const input = { estate: name, component: 'database/main', host: 'here', digest, by: 'test@here' } as const;
-  return { ...estate, postgres, input };
+  return { ...estate, postgres: postgres as PostgresServer, input };
 }
 
 function databaseText({ dataDirectory }: PostgresServer): string {
@@ -59,17 +60,26 @@ function databaseText({ dataDirectory }: PostgresServer): string {
 
 interface EstateOptions {
   readonly approval?: 'always' | 'never';
-  /** More of the host, as YAML that begins with a comma. */
-  readonly host?: string;
   /** Files below `secrets/`, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** `components`: what is protected, as YAML, in an estate of this directory. */
+/** What an estate protects. */
+interface Protected {
+  /** As YAML. */
+  readonly components: string;
+  /** More of the host, as YAML that begins with a comma. */
+  readonly host?: string;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** What remains to be done once no worker runs any more. */
+  readonly end?: () => Promise<void>;
+}
+
+/** `protect`: makes what is protected, in an estate of this directory; as YAML where there is nothing more to say. */
 export async function openEstate(
   t: Scope,
-  options: EstateOptions,
-  components: (directory: string) => string,
+  { approval = 'never', secrets = {} }: EstateOptions,
+  protect: (directory: string) => string | Promise<Protected>,
 ): Promise<OpenEstate> {
   const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' });
   // Hooks run in the order they were given: the worker ends before the servers it talks to.
@@ -79,7 +89,10 @@ export async function openEstate(
   });
   const address = await testTemporal(t);
   const directory = await temporaryDirectory(t);
-  const configuration = await writeConfiguration(directory, address, options, components(directory));
+  const made = await protect(directory);
+  const given: Protected = typeof made === 'string' ? { components: made } : made;
+  const text = configurationText(address, approval, given);
+  const configuration = await writeConfiguration(directory, text, { ...secrets, ...given.secrets });
   const vault = await createVault(await vaultOptions(configuration, { host: 'here', logger }));
   await vault.close();
   const stop = new AbortController();
@@ -95,22 +108,13 @@ export async function openEstate(
   ends.push(
     () => connection.close(),
     () => client.close(),
+    async () => await given.end?.(),
   );
   return { configuration, client, temporal: new TemporalClient({ connection }), directory };
 }
 
-async function writeConfiguration(
-  directory: string,
-  address: string,
-  { approval = 'never', host = '', secrets = {} }: EstateOptions,
-  components: string,
-): Promise<Configuration> {
-  const file = path.join(directory, 'holdfast.yaml');
-  await mkdir(path.join(directory, 'secrets'), { mode: 0o700 });
-  await generateKeyFile(path.join(directory, 'secrets', 'vault.key'));
-  for (const [name, secret] of Object.entries(secrets))
-    await writeFile(path.join(directory, 'secrets', name), secret, { mode: 0o600 });
-  const text = `name: t${randomUUID().slice(0, 8)}
+function configurationText(address: string, approval: string, { components, host = '' }: Protected): string {
+  return `name: t${randomUUID().slice(0, 8)}
 timezone: UTC
 temporal: { address: "${address}" }
 sites: { home: {}, dr: {} }
@@ -123,6 +127,18 @@ vault:
   commit: { copies: 2, offsite: 1 }
 approval: { restoreInPlace: ${approval} }
 ${components}`;
+}
+
+async function writeConfiguration(
+  directory: string,
+  text: string,
+  secrets: Readonly<Record<string, string>>,
+): Promise<Configuration> {
+  const file = path.join(directory, 'holdfast.yaml');
+  await mkdir(path.join(directory, 'secrets'), { mode: 0o700 });
+  await generateKeyFile(path.join(directory, 'secrets', 'vault.key'));
+  for (const [name, secret] of Object.entries(secrets))
+    await writeFile(path.join(directory, 'secrets', name), secret, { mode: 0o600 });
   await writeFile(file, text);
   for (const copy of ['local', 'eu']) await mkdir(path.join(directory, 'copies', copy), { recursive: true });
   return parseConfiguration(text, file);

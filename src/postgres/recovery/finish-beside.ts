@@ -5,14 +5,15 @@ import path from 'node:path';
 import type { StoppedServer } from '../../domain/run-data.ts';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
+import { openWhenReady } from './await-server.ts';
 import { readControlData } from './control-data.ts';
 import { exists, ifAbsent, linkTo, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { asideSettings, enterQuarantine, quarantinePort, quote } from './quarantine.ts';
 import { readPromoted, stopRecovered } from './recovered-place.ts';
-import { type RecoveredServer, tryOpenSession } from './recovered-session.ts';
-import { startServer, stopServer, until } from './recovery-server.ts';
+import type { RecoveredServer } from './recovered-session.ts';
+import { startServer, stopServer } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface FinishedBeside {
@@ -91,7 +92,8 @@ async function startBeside(plan: RestorePlan, paths: RestorePaths, dataDirectory
     await startServer({ binDirectory, dataDirectory, configFile, logFile: paths.log, ...user });
   }
   const server: RecoveredServer = { socketDirectory: paths.socket, port: quarantinePort, roles };
-  const session = await until(() => tryOpenSession(server), { limitMs: startLimitMs, what: 'the recovered server' });
+  const place = { dataDirectory, logFile: paths.log };
+  const session = await openWhenReady(server, { ...place, what: 'the recovered server', limitMs: startLimitMs });
   await session.close();
   return connectionString(server, session.role);
 }

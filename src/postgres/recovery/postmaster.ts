@@ -1,9 +1,9 @@
 // Whether a server runs on a data directory, found by its own pid file and checked against the process itself.
 
-import { readlink, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { identify, type ProcessIdentity } from '../../process/index.ts';
-import { ifAbsent, readIfThere } from './durable-files.ts';
+import { fail } from '../../errors/index.ts';
+import { identify, type ProcessIdentity, worksIn } from '../../process/index.ts';
+import { readIfThere } from './durable-files.ts';
 
 export interface Postmaster {
   readonly identity: ProcessIdentity;
@@ -13,7 +13,10 @@ export interface Postmaster {
   readonly status: string;
 }
 
-/** `undefined` when no server runs there: no file, or the process of that number is none of this directory. */
+/**
+ * `undefined` when no server runs there: no file, or the process of that number is none of this directory, in which a
+ * postmaster works. Throws `TARGET_UNFIT` when the kernel does not let us see where it works.
+ */
 export async function findPostmaster(dataDirectory: string): Promise<Postmaster | undefined> {
   const text = await readIfThere(path.join(dataDirectory, 'postmaster.pid'));
   if (text === undefined) return undefined;
@@ -21,15 +24,13 @@ export async function findPostmaster(dataDirectory: string): Promise<Postmaster 
   const number = Number(pid);
   if (!Number.isInteger(number) || number <= 0) return undefined;
   const identity = await identify(number);
-  if (identity === undefined || !(await worksIn(number, dataDirectory))) return undefined;
+  if (identity === undefined) return undefined;
+  const isOurs = await worksIn(number, dataDirectory);
+  if (isOurs === undefined) {
+    fail('TARGET_UNFIT', `whether process ${number} is the server of '${dataDirectory}' cannot be told`, {
+      hint: 'run the worker as root or as the user of the server',
+    });
+  }
+  if (!isOurs) return undefined;
   return { identity, port: Number(port), socketDirectory: socketDirectory || undefined, status: (status ?? '').trim() };
-}
-
-/** A postmaster works in its data directory; the link follows a rename of it. */
-async function worksIn(pid: number, dataDirectory: string): Promise<boolean> {
-  const [works, real] = await Promise.all([
-    readlink(`/proc/${pid}/cwd`).catch(ifAbsent(undefined)),
-    realpath(dataDirectory),
-  ]);
-  return works === real;
 }

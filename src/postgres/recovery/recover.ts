@@ -2,12 +2,11 @@
 
 import type { Logger } from 'pino';
 import { type Lsn, parseLsn } from '../../domain/lsn.ts';
-import { fail } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
+import { explainEnd, Presence } from './await-server.ts';
 import { type LogFeed, startLogFeed } from './log-feed.ts';
 import type { RestorePaths } from './paths.ts';
-import { findPostmaster } from './postmaster.ts';
 import {
   announcePromotion,
   currentTimeline,
@@ -18,7 +17,7 @@ import {
   wasPromoted,
 } from './recovered-place.ts';
 import { type RecoveredSession, tryOpenSession } from './recovered-session.ts';
-import { logTail, until } from './recovery-server.ts';
+import { until } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface RecoverOptions {
@@ -40,9 +39,6 @@ export interface ReplayProgress {
 
 /** A recovery that stands still this long is not slow, it hangs. */
 const replayLimitMs = 7 * 24 * 3_600_000;
-/** A server that was just started has no pid file for a moment; one that ran and has none any more has ended. */
-const startsWithinMs = 30_000;
-const goneAfterMs = 300;
 /** A server that is up but refuses every session this often in a row will go on refusing. */
 const maxRefusals = 100;
 
@@ -81,16 +77,11 @@ async function watch(
   { signal, onProgress }: RecoverOptions,
 ): Promise<ReplayProgress> {
   let session: RecoveredSession | undefined;
-  let hasRun = false;
-  let seenAt = performance.now();
+  const presence = new Presence(paths.data);
   let refusals = 0;
   const look = async (): Promise<ReplayProgress | undefined> => {
-    const postmaster = await findPostmaster(paths.data);
-    const isRunning = postmaster !== undefined;
-    hasRun ||= isRunning;
-    if (isRunning) seenAt = performance.now();
-    // One that ended has written why.
-    else if (performance.now() - seenAt > (hasRun ? goneAfterMs : startsWithinMs)) await explainEnd(paths, feed);
+    const { postmaster, hasEnded } = await presence.look();
+    if (hasEnded) await explainEnd('the recovering server', paths.log, feed.failure);
     // Asked earlier, it would fill its log with refusals.
     if (postmaster?.status === 'ready') {
       session ??= await tryOpenSession(recoveredServer(plan)).catch((error: unknown) => {
@@ -144,19 +135,4 @@ async function replayState(session: RecoveredSession): Promise<ReplayState> {
            case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() end as pause`);
   const { recovering = true, lsn, pause } = row ?? {};
   return { recovering, lsn: lsn ? parseLsn(lsn) : undefined, pause: pause ?? '' };
-}
-
-/** What it says to those who connect too early is not why it ended. */
-const refusal = /the database system is/;
-
-async function explainEnd(paths: RestorePaths, feed: LogFeed): Promise<never> {
-  const tail = await logTail(paths.log);
-  const fatal =
-    tail.split('\n').findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
-  const cause = feed.failure;
-  const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
-  return fail('RECOVERY_FAILED', `the recovering server ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`, {
-    ...(cause === undefined ? {} : { cause }),
-    details: { log: tail.split('\n').slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
-  });
 }

@@ -4,14 +4,15 @@ import path from 'node:path';
 import { historyFileName, parseTimelineHistory } from '../../domain/timeline.ts';
 import { fail } from '../../errors/index.ts';
 import type { RestorePlan } from '../types.ts';
+import { openWhenReady } from './await-server.ts';
 import { readControlData } from './control-data.ts';
 import { exists, ownerFor, readIfThere, writeDurably } from './durable-files.ts';
 import { isFetched } from './fetch.ts';
 import type { RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { enterQuarantine, quarantinePort } from './quarantine.ts';
-import { openSession, type RecoveredServer, type RecoveredSession, tryOpenSession } from './recovered-session.ts';
-import { startServer, stopServer, until } from './recovery-server.ts';
+import { openSession, type RecoveredServer, type RecoveredSession } from './recovered-session.ts';
+import { startServer, stopServer } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
 
 /** What the file says when the recovered server was promoted; from then on it is never started for recovery again. */
@@ -83,9 +84,17 @@ export async function openRecovered(plan: RestorePlan): Promise<RecoveredSession
   if (!(await wasPromoted(paths))) return openSession(recoveredServer(plan));
   if (!(await isFilled(paths)))
     fail('JOURNAL_STATE', `run '${plan.run}' is finished: its server is not in '${paths.data}'`);
-  await startRecovery(plan);
-  const open = () => tryOpenSession(recoveredServer(plan));
-  return until(open, { limitMs: restartLimitMs, what: 'the recovered server' });
+  const { started } = await startRecovery(plan);
+  const place = { dataDirectory: paths.data, logFile: paths.log };
+  const awaited = { ...place, what: 'the recovered server', limitMs: restartLimitMs, hasRun: !started };
+  try {
+    return await openWhenReady(recoveredServer(plan), awaited);
+  } catch (error) {
+    // One that was found may have been on its way out.
+    if (started || (await findPostmaster(paths.data)) !== undefined) throw error;
+    await startRecovery(plan);
+    return await openWhenReady(recoveredServer(plan), { ...awaited, hasRun: false });
+  }
 }
 
 /** The timeline that the promoted server writes; the control file names it only after the next checkpoint. */

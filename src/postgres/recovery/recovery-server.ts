@@ -4,9 +4,10 @@ import { access, open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
-import { findUser, start, tryRun } from '../../process/index.ts';
+import { findUser, findWorkers, start, tryRun } from '../../process/index.ts';
 import type { RestorePlan } from '../types.ts';
 import { findPostmaster, type Postmaster } from './postmaster.ts';
+import { heartbeatLimitSeconds } from './restore-command.ts';
 
 export interface ServerPlace {
   readonly binDirectory: string;
@@ -25,10 +26,11 @@ export async function isolation(): Promise<'network namespace' | 'none'> {
   return answer?.exitCode === 0 ? 'network namespace' : 'none';
 }
 
-/** Starts the server unless it runs already. Returns without waiting for it to be ready. */
+/** Starts the server unless it runs already. Returns without waiting for it to be ready. Throws `PROCESS_TIMEOUT`. */
 export async function startServer(place: ServerPlace): Promise<Postmaster | undefined> {
   const running = await findPostmaster(place.dataDirectory);
   if (running !== undefined) return running;
+  await untilLeft(place.dataDirectory);
   const server = path.join(place.binDirectory, 'postgres');
   await access(server);
   const args = ['-D', place.dataDirectory, '-c', `config_file=${place.configFile}`];
@@ -44,6 +46,25 @@ export async function startServer(place: ServerPlace): Promise<Postmaster | unde
   return undefined;
 }
 
+/**
+ * The children of a server that was killed live on until they notice, and no other starts while they hold its memory. One of
+ * them may wait for a log file that its restore command is asked for, which ends when nobody fetches any more.
+ */
+async function untilLeft(dataDirectory: string): Promise<void> {
+  for (const giveUpAt = performance.now() + leftWithinMs; ; await sleep(LAST_PAUSE_MS)) {
+    const { pids } = await findWorkers(dataDirectory, /^postgres$/);
+    if (pids.length === 0) return;
+    if (performance.now() < giveUpAt) continue;
+    fail(
+      'PROCESS_TIMEOUT',
+      `processes ${pids.join(', ')} of a server that was killed still work in '${dataDirectory}'`,
+      {
+        hint: 'look at what they wait for; once they have ended, start again',
+      },
+    );
+  }
+}
+
 export interface StopServerRequest {
   readonly binDirectory: string;
   readonly runAs?: string;
@@ -53,6 +74,8 @@ export interface StopServerRequest {
 }
 
 const defaultStopMs = 10 * 60_000;
+/** Twice as long as a restore command waits for somebody who fetches. */
+const leftWithinMs = 2 * heartbeatLimitSeconds * 1000;
 
 /** Stops the server of a directory and proves that it is gone. Fine when none runs. */
 export async function stopServer(request: StopServerRequest): Promise<void> {

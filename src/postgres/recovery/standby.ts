@@ -8,6 +8,7 @@ import { fail, isHoldfastError } from '../../errors/index.ts';
 import { withPlain } from '../connection/index.ts';
 import { dropSlot, ensureSlot, readSlot } from '../receiver/slot.ts';
 import type { RestorePlan, Source } from '../types.ts';
+import { explainEnd, openWhenReady } from './await-server.ts';
 import { primaryConnection } from './conninfo.ts';
 import { readControlData } from './control-data.ts';
 import { ownerFor, writeDurably } from './durable-files.ts';
@@ -22,8 +23,8 @@ import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
 import { enterFollowing, quarantinePort } from './quarantine.ts';
 import { isFilled, stopRecovered } from './recovered-place.ts';
-import { type RecoveredServer, type RecoveredSession, tryOpenSession } from './recovered-session.ts';
-import { logTail, startServer, until } from './recovery-server.ts';
+import type { RecoveredServer, RecoveredSession } from './recovered-session.ts';
+import { startServer, until } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
 
 export interface FollowOptions {
@@ -82,10 +83,13 @@ export async function finishStandby(
   await proveFinished(plan, dataDirectory);
   await startFollowing(plan, { ...paths, data: dataDirectory }, source);
   const server: RecoveredServer = { socketDirectory: paths.socket, port: quarantinePort, roles: plan.execution.roles };
-  const session = await until(opener(server, paths, dataDirectory), { limitMs: startLimitMs, what: 'the standby' });
+  const place = { what: 'the standby', dataDirectory, logFile: paths.log };
+  const session = await openWhenReady(server, { ...place, limitMs: startLimitMs });
   try {
     await proveFollowing(plan, source, session, {
-      explain: () => explainEnd(paths, dataDirectory),
+      explain: async () => {
+        if ((await findPostmaster(dataDirectory)) === undefined) await explainEnd('the standby', paths.log);
+      },
       limitMs: options.followWithinMs ?? followLimitMs,
     });
   } finally {
@@ -130,19 +134,6 @@ async function floorsOf(source: Source): Promise<Readonly<Record<string, number>
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-/** A server that was just started has no pid file for a moment; one that ended has written why. */
-function opener(server: RecoveredServer, paths: RestorePaths, dataDirectory: string) {
-  let hasRun = false;
-  let missing = 0;
-  return async (): Promise<RecoveredSession | undefined> => {
-    const postmaster = await findPostmaster(dataDirectory);
-    hasRun ||= postmaster !== undefined;
-    missing = postmaster === undefined ? missing + 1 : 0;
-    if (missing > (hasRun ? 2 : 300)) await explainEnd(paths, dataDirectory);
-    return postmaster?.status === 'ready' ? tryOpenSession(server) : undefined;
-  };
-}
-
 /** What is written on the primary from now on arrives: by a stream, through the slot, replayed. */
 async function proveFollowing(
   plan: RestorePlan,
@@ -171,15 +162,4 @@ async function proveFollowing(
     return isStreaming && row?.lsn && compareLsn(parseLsn(row.lsn), written) >= 0 ? true : undefined;
   };
   await until(arrived, { limitMs, what: 'what was written on the primary to arrive at the standby' });
-}
-
-async function explainEnd(paths: RestorePaths, dataDirectory: string): Promise<void> {
-  if ((await findPostmaster(dataDirectory)) !== undefined) return;
-  const words = await logTail(paths.log);
-  // What it said while it recovered is not why it ended.
-  const tail = words.slice(Math.max(words.lastIndexOf('starting PostgreSQL'), 0));
-  const fatal = tail.split('\n').findLast((line) => /FATAL|PANIC/.test(line)) ?? 'without a word';
-  fail('RECOVERY_FAILED', `the standby ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}`, {
-    details: { log: tail.split('\n').slice(-20).join('\n') },
-  });
 }

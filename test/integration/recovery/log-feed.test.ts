@@ -1,9 +1,10 @@
 // A store that fails during replay, a worker that goes away, a fetch that is cut short: recovery reaches its record or says why not.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, isHoldfastError } from '../../../src/errors/index.ts';
 import {
   awaitTarget,
@@ -15,11 +16,13 @@ import {
 } from '../../../src/postgres/recovery/index.ts';
 import { restorePaths } from '../../../src/postgres/recovery/paths.ts';
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
-import { tryRun } from '../../../src/process/index.ts';
+import { stopRecovered } from '../../../src/postgres/recovery/recovered-place.ts';
+import { findWorkers, tryRun } from '../../../src/process/index.ts';
 import type { Store } from '../../../src/stores/store.ts';
 import { guard, logger, Restores } from '../../support/recovery-run.ts';
 import { startRecoverySource } from '../../support/recovery-source.ts';
 import { serverUser } from '../../support/scratch-postgres.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const bulk = 'insert into ledger (note) select repeat(md5(random()::text), 8) from generate_series(1, 2000)';
 
@@ -199,4 +202,35 @@ test('a recovering server that is killed ends the attempt with its reason, and t
     `select id, pg_walfile_name(pg_current_wal_lsn()) as file from ledger where id = ${last.id}`,
   );
   assert.equal(rows[0]?.file.slice(0, 8), newTimeline.toString(16).toUpperCase().padStart(8, '0'));
+});
+
+test('a promoted server whose children outlive it for a while is started once they have let go of its memory, and one that cannot start says why', async (t) => {
+  const source = await startRecoverySource(t, { major: 17 });
+  const restores = await Restores.of(t, source);
+  await source.capture();
+  await source.ship();
+  const plan = await restores.plan({ target: { type: 'latest' } });
+  const paths = restorePaths(plan.place.dataDirectory, plan.run);
+  await prepareWork(plan, guard);
+  await fetchBase(plan, source.vault, guard);
+  await awaitTarget(plan, source.vault, { logger });
+  await proveRecovery(plan);
+  await promote(plan, guard);
+  const postmaster = await findPostmaster(paths.data);
+  assert.ok(postmaster);
+  const { pids } = await findWorkers(paths.data, /^postgres$/);
+  const child = pids.find((pid) => pid !== postmaster.identity.pid);
+  assert.ok(child !== undefined);
+  process.kill(child, 'SIGSTOP');
+  process.kill(postmaster.identity.pid, 'SIGKILL');
+  const checking = checkRecovered(plan);
+  checking.catch(() => undefined); // awaited below
+  await waitFor('the server to be gone', async () => (await findPostmaster(paths.data)) === undefined);
+  // An attempt that does not wait for the child has failed by then.
+  await sleep(1_000);
+  process.kill(child, 'SIGCONT');
+  assert.ok((await checking).every(({ ok }) => ok));
+  await stopRecovered(plan);
+  await rm(path.join(paths.data, 'pg_wal'), { recursive: true });
+  await assert.rejects(checkRecovered(plan), { code: 'RECOVERY_FAILED', message: /pg_wal/ });
 });

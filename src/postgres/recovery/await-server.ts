@@ -1,0 +1,75 @@
+// Waits for a server that was started until it lets us in, and says why when it has ended instead.
+
+import { fail, type HoldfastError } from '../../errors/index.ts';
+import { findPostmaster, type Postmaster } from './postmaster.ts';
+import { type RecoveredServer, type RecoveredSession, tryOpenSession } from './recovered-session.ts';
+import { logTail, until } from './recovery-server.ts';
+
+/** A server that was just started has no pid file for a moment; one that ran and has none any more has ended. */
+const startsWithinMs = 30_000;
+const goneAfterMs = 300;
+
+/** What is known of a server by looking at its data directory again and again. */
+export class Presence {
+  readonly #dataDirectory: string;
+  #hasRun: boolean;
+  #seenAt = performance.now();
+
+  /** `hasRun`: it was seen already; default false. */
+  constructor(dataDirectory: string, hasRun = false) {
+    this.#dataDirectory = dataDirectory;
+    this.#hasRun = hasRun;
+  }
+
+  async look(): Promise<{ readonly postmaster: Postmaster | undefined; readonly hasEnded: boolean }> {
+    const postmaster = await findPostmaster(this.#dataDirectory);
+    if (postmaster !== undefined) {
+      this.#hasRun = true;
+      this.#seenAt = performance.now();
+    }
+    const goneForMs = performance.now() - this.#seenAt;
+    return { postmaster, hasEnded: goneForMs > (this.#hasRun ? goneAfterMs : startsWithinMs) };
+  }
+}
+
+export interface AwaitedServer {
+  /** In messages: `the recovered server`. */
+  readonly what: string;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+  readonly limitMs: number;
+  /** It was seen running, and not started by us; default false. */
+  readonly hasRun?: boolean;
+}
+
+/** Throws `RECOVERY_FAILED` with the end of its log when the server has ended, `PROCESS_TIMEOUT` after `limitMs`. */
+export async function openWhenReady(
+  server: RecoveredServer,
+  { what, dataDirectory, logFile, limitMs, hasRun = false }: AwaitedServer,
+): Promise<RecoveredSession> {
+  const presence = new Presence(dataDirectory, hasRun);
+  const open = async () => {
+    const { postmaster, hasEnded } = await presence.look();
+    if (hasEnded) await explainEnd(what, logFile);
+    // Asked earlier, it would fill its log with refusals.
+    return postmaster?.status === 'ready' ? await tryOpenSession(server) : undefined;
+  };
+  return await until(open, { limitMs, what });
+}
+
+/** What it says to those who connect too early is not why it ended. */
+const refusal = /the database system is/;
+
+/** `cause`: what kept it from its log, if that is known. */
+export async function explainEnd(what: string, logFile: string, cause?: HoldfastError): Promise<never> {
+  const words = await logTail(logFile);
+  // An earlier start's words are not why this one ended.
+  const tail = words.slice(Math.max(words.lastIndexOf('starting PostgreSQL'), 0));
+  const lines = tail.split('\n');
+  const fatal = lines.findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
+  const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
+  return fail('RECOVERY_FAILED', `${what} ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { log: lines.slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
+  });
+}
