@@ -148,7 +148,9 @@ function openOwn(name: NameIn, shown: string): number | undefined {
 function requireOwn(handle: number, around: number, shown: string): void {
   const { uid, mode } = fstatSync(handle);
   if (uid !== process.geteuid?.()) {
-    refuse(shown, `belongs to another user (${uid})`, { hint: 'run this as that user: what a restore keeps may lie in it' });
+    refuse(shown, `belongs to another user (${uid})`, {
+      hint: 'run this as that user: what a restore keeps may lie in it',
+    });
   }
   if ((mode & 0o777) !== 0o700) refuse(shown, `has mode ${(mode & 0o777).toString(8)} instead of 700`);
   if (mountOf(handle) !== mountOf(around)) refuse(shown, 'is on another file system');
