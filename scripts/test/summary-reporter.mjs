@@ -1,6 +1,7 @@
 // A reporter for node:test that counts what ran, and names the tests that take long while they run.
 import path from 'node:path';
 import { inspect } from 'node:util';
+import { endHungFile } from './end-hung-file.mjs';
 
 const reminderMs = 30_000;
 const errorLines = 25;
@@ -9,6 +10,7 @@ const errorLines = 25;
 export default async function* summaryReporter(events) {
   const running = new Map();
   const failedFiles = new Set();
+  const hung = new Set();
   const tally = { passed: 0, failed: 0, skipped: [], empty: [], failures: [] };
   const reminder = setInterval(() => remind(running), reminderMs);
   for await (const { type, data } of events) {
@@ -20,6 +22,10 @@ export default async function* summaryReporter(events) {
     if (type === 'test:fail' && file) {
       failedFiles.add(file);
       const { error } = data.details;
+      if (error.failureType === 'testTimeoutFailure' && !hung.has(file)) {
+        hung.add(file);
+        void endHungFile(file).then((ended) => tell(file, ended));
+      }
       // A suite fails because of its tests: they say why.
       if (error.failureType !== 'subtestsFailed') tally.failures.push({ file, name: data.name, error: told(error) });
     }
@@ -44,6 +50,10 @@ export default async function* summaryReporter(events) {
 function told(error) {
   const text = inspect(error.cause ?? error, { depth: 3, breakLength: 120, maxStringLength: 2_000 });
   return text.split('\n').slice(0, errorLines).join('\n');
+}
+
+function tell(file, ended) {
+  if (ended.length > 0) process.stderr.write(`test  ended, because it hung after a test that timed out: ${file}\n`);
 }
 
 function remind(running) {
