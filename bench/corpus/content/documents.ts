@@ -35,13 +35,13 @@ export function documents(seed: string): () => string {
   };
 }
 
-function words(random: Random, count: number): string {
+export function words(random: Random, count: number): string {
   let text = random.pickSkewed(vocabulary);
   for (let left = count - 1; left > 0; left--) text += ` ${random.pickSkewed(vocabulary)}`;
   return text;
 }
 
-function attributes(random: Random): string {
+export function attributes(random: Random): string {
   const word = () => random.pickSkewed(vocabulary);
   const tags = Array.from({ length: random.below(4) }, () => `"${word()}"`).join(',');
   const amount = (random.below(1e6) / 100).toFixed(2);
@@ -49,7 +49,7 @@ function attributes(random: Random): string {
   return `{"state":"${random.pick(states)}","amount":${amount},"currency":"EUR","tags":[${tags}],"token":"${uuid(random)}","address":{${place}},"read":${random.next() < 0.8},"version":${1 + random.below(9)}}`;
 }
 
-function uuid(random: Random): string {
+export function uuid(random: Random): string {
   let text = '';
   while (text.length < 32) text += random.below(0x10000).toString(16).padStart(4, '0');
   return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-');

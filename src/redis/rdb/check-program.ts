@@ -1,8 +1,7 @@
 // redis-check-rdb beside a stream, or over a file: a second opinion, by those who wrote the format.
 
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { fail } from '../../errors/index.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
 import { type ProcessResult, type RunningProcess, start, tryRun } from '../../process/index.ts';
 import type { RedisTools } from '../tools.ts';
 
@@ -20,11 +19,18 @@ export class RdbCheck {
   readonly #child: RunningProcess;
   readonly #input: Writable;
   readonly #output: Promise<string>;
+  #hasEnded = false;
+  #goOn: () => void = () => undefined;
 
   private constructor(child: RunningProcess) {
     this.#child = child;
     this.#input = child.stdin as Writable;
     this.#output = textOf(child);
+    this.#input.on('drain', () => this.#goOn());
+    void child.finished.then(() => {
+      this.#hasEnded = true;
+      this.#goOn();
+    });
   }
 
   static async start({ checkRdb }: RedisTools, signal: AbortSignal): Promise<RdbCheck> {
@@ -34,8 +40,10 @@ export class RdbCheck {
 
   /** Resolves when more may come; a program that has ended already says why at the end. */
   async push(chunk: Uint8Array): Promise<void> {
-    if (this.#input.destroyed || this.#input.write(chunk)) return;
-    await Promise.race([once(this.#input, 'drain'), this.#child.finished]);
+    if (this.#hasEnded || this.#input.destroyed || this.#input.write(chunk)) return;
+    await new Promise<void>((resolve) => {
+      this.#goOn = resolve;
+    });
   }
 
   /** Throws `BACKUP_INVALID`. */
@@ -54,6 +62,40 @@ export class RdbCheck {
 export async function checkRdbFile({ checkRdb }: RedisTools, file: string, signal: AbortSignal): Promise<CheckedRdb> {
   const result = await tryRun(checkRdb, [file], { signal });
   return judge(result, result.stdout);
+}
+
+/** Of a check that goes on beside something else. */
+export interface CheckUnderWay {
+  /** Aborted as soon as the file has failed, or as the whole is cancelled. */
+  readonly signal: AbortSignal;
+  /** Throws as `checkRdbFile`. */
+  readonly passed: Promise<CheckedRdb>;
+}
+
+/**
+ * Does `work` while the file is checked: both read it, each on a core of its own. `work` waits for `passed` before anything that cannot be taken
+ * back. What the check finds is thrown first: of a damaged file a server says less, and may say it sooner.
+ */
+export async function duringCheck<T>(
+  tools: RedisTools,
+  file: string,
+  signal: AbortSignal,
+  work: (check: CheckUnderWay) => Promise<T>,
+): Promise<T> {
+  const [over, failed] = [new AbortController(), new AbortController()];
+  const passed = checkRdbFile(tools, file, AbortSignal.any([signal, over.signal]));
+  passed.catch(() => failed.abort());
+  try {
+    const result = await work({ signal: AbortSignal.any([signal, failed.signal]), passed });
+    await passed;
+    return result;
+  } catch (error) {
+    if (failed.signal.aborted || isHoldfastError(error, 'RECOVERY_FAILED', 'CHECK_FAILED')) await passed;
+    throw error;
+  } finally {
+    over.abort();
+    await passed.catch(() => undefined);
+  }
 }
 
 function judge(result: ProcessResult, output: string): CheckedRdb {

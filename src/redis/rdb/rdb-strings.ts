@@ -1,10 +1,8 @@
 // Lengths and strings of an RDB: plain, as small numbers, or shortened (rdb.c, rdbLoadLenByRef and rdbGenericLoadStringObject).
 
+import { ELSEWHERE, endOfString, HEAD_BYTES } from './at-hand.ts';
 import type { ByteFeed, Reader } from './byte-feed.ts';
 import { decompressLzf } from './lzf.ts';
-
-/** More than any length, or the head of any string, takes. */
-export const HEAD_BYTES = 32;
 
 const LZF = 3;
 
@@ -62,13 +60,31 @@ export class RdbStrings {
     return packed;
   }
 
-  *skip(count: number): Reader<void> {
+  /** `behind`: bytes that follow each of them. */
+  *skip(count: number, behind = 0): Reader<void> {
     const feed = this.#feed;
-    for (let left = count; left > 0; left--) {
+    for (let left = count; ; left--) {
+      left = this.#passAtHand(left, behind);
+      if (left <= 0) return;
       if (feed.left < HEAD_BYTES) yield HEAD_BYTES;
-      feed.skip(this.#head());
+      feed.skip(this.#head() + behind);
       if (feed.isSkipping) yield 0;
     }
+  }
+
+  /** Gives how many are left. */
+  #passAtHand(count: number, behind: number): number {
+    const feed = this.#feed;
+    const { bytes } = feed;
+    let { at } = feed;
+    let left = count;
+    for (; left > 0; left--) {
+      const end = endOfString(bytes, at);
+      if (end === ELSEWHERE || end + behind > bytes.length) break;
+      at = end + behind;
+    }
+    feed.at = at;
+    return left;
   }
 
   *skipBytes(count: number): Reader<void> {

@@ -1,7 +1,8 @@
 // Passes over the values of an RDB, type by type, and counts the elements of those that are asked for (rdb.c, rdbLoadObject).
 
+import { HEAD_BYTES } from './at-hand.ts';
 import type { ByteFeed, Reader } from './byte-feed.ts';
-import { HEAD_BYTES, type RdbStrings } from './rdb-strings.ts';
+import type { RdbStrings } from './rdb-strings.ts';
 
 /** Larger parts are not looked into. */
 const MOST_BYTES = 1024 * 1024;
@@ -11,6 +12,7 @@ const COUNTLESS = 65_535;
 
 const LONG_LENGTH = 0x81;
 const MODULE_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const SCORE_BYTES = 8;
 const STREAM_ID_BYTES = 16;
 const TIME_BYTES = 8;
 const moduleParts = { end: 0, signed: 1, unsigned: 2, float: 3, double: 4, string: 5 } as const;
@@ -98,10 +100,7 @@ export class RdbValues {
 
   *#scores(): Reader<Count> {
     const count = yield* this.#length();
-    for (let left = count; left > 0; left--) {
-      yield* this.#strings.skip(1);
-      yield* this.#strings.skipBytes(8);
-    }
+    yield* this.#strings.skip(count, SCORE_BYTES);
     return count;
   }
 

@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { fail } from '../../errors/index.ts';
+import { ELSEWHERE, endOfEntry, endOfLength, HEAD_BYTES } from './at-hand.ts';
 import { ByteFeed, type Reader } from './byte-feed.ts';
 import { Counts } from './counts.ts';
 import type { RdbFacts } from './facts.ts';
-import { HEAD_BYTES, RdbStrings } from './rdb-strings.ts';
+import { RdbStrings } from './rdb-strings.ts';
 import { RdbValues } from './rdb-values.ts';
 import { opcodes, typeName } from './type-names.ts';
 
@@ -15,6 +16,7 @@ const STRING = 0;
 const MODULE = 7;
 /** From here on the types that are known are hashes whose fields may expire, in either format. */
 const FIELDS_EXPIRE = 22;
+const MOMENT_BYTES = 8;
 /** Longer keys are not sampled, longer values of sampled keys have no hash. */
 const MOST_KEY_BYTES = 1024;
 const MOST_VALUE_BYTES = 1024 * 1024;
@@ -33,6 +35,8 @@ export class RdbWalk {
   readonly #values = new RdbValues(this.#feed, this.#strings);
   readonly #counts = new Counts();
   #format = { magic: '', version: 0 };
+  /** Of types, by their numbers. */
+  #names: readonly (string | undefined)[] = [];
   #sizeBytes = 0;
   #missing: string | undefined;
   #broken: string | undefined;
@@ -80,9 +84,11 @@ export class RdbWalk {
     const [, magic, version] = /^(REDIS|VALKEY)(\d{3,4})$/.exec(feed.bytes.toString('latin1', 0, MAGIC_BYTES)) ?? [];
     if (magic === undefined) throw new RangeError('it does not begin as one');
     this.#format = { magic, version: Number(version) };
+    this.#names = Array.from({ length: FIELDS_EXPIRE }, (_, type) => typeName(type, magic));
     feed.at = MAGIC_BYTES;
     const expiry: Expiry = { expiresAtMs: undefined };
     for (;;) {
+      this.#passKeys(expiry);
       if (feed.left < HEAD_BYTES) yield HEAD_BYTES;
       const opcode = this.#strings.byte();
       if (opcode === opcodes.end) break;
@@ -95,6 +101,30 @@ export class RdbWalk {
     this.#hasEnd = true;
   }
 
+  /** Keys that are wholly at hand and only have to be counted: a generator for each would cost more than all the rest. Whatever else comes ends it. */
+  #passKeys(expiry: Expiry): void {
+    const feed = this.#feed;
+    const { bytes } = feed;
+    while (feed.left >= HEAD_BYTES && !this.#counts.isNextSampled) {
+      let { at } = feed;
+      let { expiresAtMs } = expiry;
+      if (bytes[at] === opcodes.expiryMs) {
+        expiresAtMs = momentAt(bytes, at + 1);
+        at += 1 + MOMENT_BYTES;
+      }
+      // For a server that evicts: how long, or how often, the key was used.
+      if (bytes[at] === opcodes.frequency) at += 2;
+      else if (bytes[at] === opcodes.idle) at = endOfLength(bytes, at + 1);
+      const type = bytes[at] as number;
+      const name = at === ELSEWHERE ? undefined : this.#names[type];
+      const end = name === undefined ? ELSEWHERE : endOfEntry(bytes, at + 1, type);
+      if (name === undefined || end === ELSEWHERE) return;
+      feed.at = end;
+      expiry.expiresAtMs = undefined;
+      this.#counts.key(name, expiresAtMs, false);
+    }
+  }
+
   *#note(opcode: number, expiry: Expiry): Reader<void> {
     const { bytes } = this.#feed;
     switch (opcode) {
@@ -102,8 +132,8 @@ export class RdbWalk {
         this.#counts.select(this.#strings.length());
         return;
       case opcodes.expiryMs:
-        expiry.expiresAtMs = Number(bytes.readBigInt64LE(this.#feed.at));
-        this.#feed.at += 8;
+        expiry.expiresAtMs = momentAt(bytes, this.#feed.at);
+        this.#feed.at += MOMENT_BYTES;
         return;
       case opcodes.expirySeconds:
         expiry.expiresAtMs = bytes.readInt32LE(this.#feed.at) * 1000;
@@ -150,7 +180,8 @@ export class RdbWalk {
     if (!isSampled) yield* this.#strings.skip(1);
     const value = yield* this.#value(type, key !== undefined);
     const fieldsExpire = type >= FIELDS_EXPIRE;
-    this.#counts.key({ type: name, expiresAtMs, fieldsExpire }, key && { key, ...value });
+    this.#counts.key(name, expiresAtMs, fieldsExpire);
+    if (key !== undefined) this.#counts.sample(name, expiresAtMs, { key, ...value });
   }
 
   *#value(type: number, isSampled: boolean): Reader<{ length?: number; sha256?: string }> {
@@ -169,4 +200,9 @@ export class RdbWalk {
     const { bytes, lengthBytes } = yield* this.#strings.take(MOST_VALUE_BYTES);
     return { length: lengthBytes, ...(bytes && { sha256: createHash('sha256').update(bytes).digest('hex') }) };
   }
+}
+
+/** Milliseconds since 1970, as eight bytes, the smallest first. */
+function momentAt(bytes: Buffer, at: number): number {
+  return bytes.readInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
 }

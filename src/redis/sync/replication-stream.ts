@@ -152,19 +152,23 @@ class Incoming {
     }
   }
 
-  /** The mark is random, so the RDB does not hold it; nothing follows it, because nothing was acknowledged. */
+  /**
+   * The mark is random, so the RDB does not hold it; nothing follows it, because nothing was acknowledged. What came last is held back, and is
+   * not copied unless the mark may lie across its end: a copy of everything would cost as much as counting its keys.
+   */
   async *untilMark(mark: Buffer): AsyncGenerator<Buffer> {
     try {
-      for (let tail = this.#take(); ; tail = Buffer.concat([tail, await this.#next()])) {
-        if (tail.length < MARK_BYTES) continue;
-        const end = tail.length - MARK_BYTES;
-        const isOver = tail.subarray(end).equals(mark);
-        if (end > 0) yield tail.subarray(0, end);
-        if (isOver) {
+      for (let last = this.#take(); ; ) {
+        const end = Math.max(0, last.length - MARK_BYTES);
+        if (last.subarray(end).equals(mark)) {
+          if (end > 0) yield last.subarray(0, end);
           await sleep(FAREWELL_MS);
           return;
         }
-        tail = tail.subarray(end);
+        const next = await this.#next();
+        const safe = Math.max(0, last.length - Math.max(0, MARK_BYTES - next.length));
+        if (safe > 0) yield last.subarray(0, safe);
+        last = safe < last.length ? Buffer.concat([last.subarray(safe), next]) : next;
       }
     } finally {
       this.close();
