@@ -8,10 +8,13 @@ import { fail } from '../../errors/index.ts';
 import { findUser, identify, type ProcessIdentity, start, stopByPid } from '../../process/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { RedisConnection } from '../connection/index.ts';
 import { identify as identifyServer } from '../identity.ts';
-import type { Comparison } from '../throwaway/compare.ts';
-import { proveRdb } from '../throwaway/prove.ts';
-import { harmlessConfiguration, lastLines, ready } from '../throwaway/server.ts';
+import { duringCheck } from '../rdb/check-program.ts';
+import type { RdbFacts } from '../rdb/index.ts';
+import { type Comparison, compareWithFacts } from '../throwaway/compare.ts';
+import { databasesOf, proveRdb, requireSame } from '../throwaway/prove.ts';
+import { harmlessConfiguration, lastLines, ready, requireMemory } from '../throwaway/server.ts';
 import { findTools, type RedisTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
 import { fetchRdb, storedDetails } from './fetch.ts';
@@ -59,21 +62,46 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
   await chmod(directory, 0o700);
   await writeFile(path.join(directory, markOf(snapshot.id)), '');
   const facts = await fetchRdb(options, { directory, tools, signal, ...(owner && { owner }), ...told(options) });
-  const comparison = await proveRdb({ tools, directory, facts, signal });
   const configuration = path.join(directory, CONFIGURATION);
-  const databases = Math.max(0, ...facts.databases.map(({ number }) => number + 1));
-  await writeFile(configuration, harmlessConfiguration({ directory, socket, databases }), { mode: 0o600 });
+  await writeFile(configuration, harmlessConfiguration({ directory, socket, databases: databasesOf(facts) }), {
+    mode: 0o600,
+  });
   if (owner) for (const place of [directory, configuration]) await chown(place, owner.uid, owner.gid);
   await syncDirectory(directory);
-  if (!options.start) return { directory, configuration, comparison };
-  const started = await startBeside(tools, {
-    directory,
-    configuration,
-    socket,
-    signal,
-    ...(runAs !== undefined && { runAs }),
-  });
-  return { directory, configuration, comparison, server: started };
+  const made = { directory, configuration };
+  if (!options.start) return { ...made, comparison: await proveRdb({ tools, directory, facts, signal }) };
+  const request = { tools, directory, configuration, socket, facts, signal };
+  return { ...made, ...(await proveStarted({ ...request, ...(runAs !== undefined && { runAs }) })) };
+}
+
+/**
+ * The server that stays is the one that is proven, so that the data is loaded once; what is not as it was captured does not stay. Throws as
+ * `proveRdb`.
+ */
+async function proveStarted(request: StartRequest): Promise<Required<Pick<RestoredBeside, 'comparison' | 'server'>>> {
+  const { tools, directory, facts, signal } = request;
+  let started: RestoredBeside['server'];
+  try {
+    return await duringCheck(tools, path.join(directory, RDB_FILE), signal, async (check) => {
+      const server = await startBeside({ ...request, signal: check.signal });
+      started = server;
+      return { comparison: await compareAt(server.url, facts), server };
+    });
+  } catch (error) {
+    if (started !== undefined) await stopByPid(started.identity);
+    throw error;
+  }
+}
+
+async function compareAt(url: string, facts: RdbFacts): Promise<Comparison> {
+  const connection = await RedisConnection.open({ url });
+  try {
+    const comparison = await compareWithFacts(connection, facts, { isFresh: true });
+    requireSame(comparison);
+    return comparison;
+  } finally {
+    connection.close();
+  }
 }
 
 const told = ({ onProgress }: RestoreBesideOptions) => (onProgress ? { onProgress } : {});
@@ -130,18 +158,22 @@ export async function runningBeside(directory: string): Promise<ProcessIdentity 
 }
 
 interface StartRequest {
+  readonly tools: RedisTools;
   readonly directory: string;
   readonly configuration: string;
   readonly socket: string;
+  readonly facts: RdbFacts;
   readonly runAs?: string;
   readonly signal: AbortSignal;
 }
 
 /** A server that was started by an earlier attempt is taken over. */
-async function startBeside(tools: RedisTools, { directory, configuration, socket, runAs, signal }: StartRequest) {
+async function startBeside(request: StartRequest) {
+  const { tools, directory, configuration, socket, facts, runAs, signal } = request;
   const url = `unix://${socket}`;
   const before = await running(url);
   if (before !== undefined) return { url, identity: before };
+  await requireMemory(facts.usedMemoryBytes ?? 0);
   const logFile = path.join(directory, LOG);
   const child = await start(tools.server, [configuration], {
     logFile,

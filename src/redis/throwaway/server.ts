@@ -148,7 +148,8 @@ export async function lastLines(logFile: string): Promise<string> {
   return lines.slice(-LOG_LINES).join('; ');
 }
 
-async function requireMemory(neededBytes: number): Promise<void> {
+/** Throws `NO_SPACE` when data of this size does not fit into the memory that is free. */
+export async function requireMemory(neededBytes: number): Promise<void> {
   const text = await readFile('/proc/meminfo', 'utf8');
   const availableBytes = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
   if (neededBytes <= availableBytes) return;
