@@ -1,4 +1,4 @@
-// The benches: `npm run bench -- vault`, `… -- postgres`. Each writes its report as a page and as data, and prints the page.
+// The benches: `npm run bench -- vault`, `… -- postgres`, `… -- redis`. Each writes its report as a page and as data, and prints the page.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,6 +8,9 @@ import type { CommonOptions } from './lib/options.ts';
 import { parseOptions as parsePostgresOptions, usage as postgresUsage } from './postgres/options.ts';
 import { renderPostgres } from './postgres/report.ts';
 import { runPostgres } from './postgres/run.ts';
+import { parseOptions as parseRedisOptions, usage as redisUsage } from './redis/options.ts';
+import { renderRedis } from './redis/report.ts';
+import { runRedis } from './redis/run.ts';
 import { renderGrowth, runGrowth } from './vault/growth.ts';
 import { parseOptions, usage } from './vault/options.ts';
 import { renderVault } from './vault/report.ts';
@@ -35,11 +38,17 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
     const result = await runPostgres(options);
     await publish(options, result, renderPostgres(result));
   },
+  async redis(args) {
+    const options = parseRedisOptions(args);
+    const result = await runRedis(options);
+    await publish(options, result, renderRedis(result));
+  },
 };
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
   const bench = benches[name ?? ''];
-  if (bench === undefined) fail('USAGE', `there is no bench '${name ?? ''}'`, { hint: `${usage}\n${postgresUsage}` });
+  if (bench === undefined)
+    fail('USAGE', `there is no bench '${name ?? ''}'`, { hint: [usage, postgresUsage, redisUsage].join('\n') });
   await bench(args);
 }
 

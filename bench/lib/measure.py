@@ -19,8 +19,8 @@ SAMPLE_S = 0.02
 PR_SET_CHILD_SUBREAPER = 36
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")
-# Its processes share most of their memory: a sum over them would count it many times.
-SHARING = "postgres"
+# Their memory is their data, and PostgreSQL's processes share most of it: a sum over them would say nothing of the command.
+SERVERS = {"postgres", "redis-server", "valkey-server"}
 
 
 def children(pid):
@@ -101,9 +101,9 @@ class Sampler(threading.Thread):
         before = time.monotonic()
         while True:
             seen = descendants(self.pid)
-            self.peak = max(self.peak, sum(resident(pid) for pid, name, _ in seen if name != SHARING))
+            self.peak = max(self.peak, sum(resident(pid) for pid, name, _ in seen if name not in SERVERS))
             now = time.monotonic()
-            if any(above == SHARING and name not in (SHARING, "") for _, name, above in seen):
+            if any(above in SERVERS and name not in SERVERS and name for _, name, above in seen):
                 self.waited += now - before
             before = now
             time.sleep(SAMPLE_S)

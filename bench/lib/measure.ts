@@ -10,7 +10,7 @@ export interface Measurement {
   readonly wallS: number;
   readonly userS: number;
   readonly systemS: number;
-  /** Greatest sum over the processes at one instant (20 ms apart), at least the greatest single process's; without PostgreSQL's own. */
+  /** Greatest sum over the processes at one instant (20 ms apart), at least the greatest single process's; without servers' own. */
   readonly peakRssBytes: number;
   /** CPU seconds of all other processes, of interrupts and of other guests while it ran: the measure of noise. */
   readonly foreignCpuS: number;

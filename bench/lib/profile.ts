@@ -51,12 +51,20 @@ export interface Profile {
   readonly parts: readonly ProfilePart[];
 }
 
-/** Runs the command once more, more slowly than a measurement. `scratch`: a file to use and remove. `undefined` where the kernel does not let `perf` look. */
-export async function profile(perf: string, command: Command, scratch: string): Promise<Profile | undefined> {
+/**
+ * Runs the command once more, more slowly than a measurement. `scratch`: a file to use and remove. `others`: programs below the command of which
+ * only the whole is told, by their names. `undefined` where the kernel does not let `perf` look.
+ */
+export async function profile(
+  perf: string,
+  command: Command,
+  scratch: string,
+  others: readonly string[] = [],
+): Promise<Profile | undefined> {
   const options = { cwd: command.cwd, env: command.env, signal: interrupted };
   if (!(await mayLook(perf, scratch))) return undefined;
   await run(perf, [...recording(scratch), '--', ...command.argv], options);
-  return await readRecord(perf, scratch);
+  return await readRecord(perf, scratch, others);
 }
 
 /** Looks at a process that runs already while `work` is done. */
@@ -85,29 +93,32 @@ function recording(scratch: string): string[] {
   return ['record', '--quiet', '-g', '--freq', String(SAMPLES_A_SECOND), '--output', scratch];
 }
 
-async function readRecord(perf: string, scratch: string): Promise<Profile> {
+async function readRecord(perf: string, scratch: string, others: readonly string[] = []): Promise<Profile> {
+  const byProgram = others.length > 0;
   // Some names of C++ are longer than a page, and every line is as wide as the longest.
-  const narrow = ['--column-widths', '12,160', '--percent-limit', '0.02'];
+  const narrow = ['--column-widths', byProgram ? '12,16,160' : '12,160', '--percent-limit', '0.02'];
+  const sort = ['--sort', byProgram ? 'comm,symbol' : 'symbol'];
   const report = async (how: '--children' | '--no-children') => {
-    const asked = ['report', '--stdio', '--input', scratch, '--sort', 'symbol', '-g', 'none', ...narrow, how];
+    const asked = ['report', '--stdio', '--input', scratch, ...sort, '-g', 'none', ...narrow, how];
     return (await run(perf, asked, { signal: interrupted })).stdout;
   };
-  const found = readProfile(await report('--no-children'), await report('--children'));
+  const found = readProfile(await report('--no-children'), await report('--children'), others);
   await rm(scratch);
   return found;
 }
 
-/** `own`: of `perf report --no-children`; `below`: with the children. */
-export function readProfile(own: string, below: string): Profile {
+/** `own`: of `perf report --no-children`; `below`: with the children. `others`: as of `profile`; both reports are by program and symbol then. */
+export function readProfile(own: string, below: string, others: readonly string[] = []): Profile {
   const shares = new Map<string, number>();
   const add = (name: string, share: number) => shares.set(name, (shares.get(name) ?? 0) + share);
   let kernel = 0;
-  for (const { share, space, symbol } of rowsOf(own)) {
-    if (space === 'k') kernel += share;
+  for (const { share, program, space, symbol } of rowsOf(own)) {
+    if (others.includes(program)) add(program, share);
+    else if (space === 'k') kernel += share;
     else add(inProgram.find(([, symbols]) => symbols.test(symbol))?.[0] ?? 'the rest of Node', share);
   }
-  for (const { share, space, symbol } of rowsOf(below)) {
-    if (space !== 'k') continue;
+  for (const { share, program, space, symbol } of rowsOf(below)) {
+    if (space !== 'k' || others.includes(program)) continue;
     const call = /^__(?:x64|arm64|se)_sys_(\w+)$/.exec(symbol)?.[1];
     const name = call === undefined ? undefined : inKernel.find(([, calls]) => calls.test(call))?.[0];
     const known = name ?? (/^(asm_)?exc_page_fault$|^do_page_fault$/.test(symbol) ? PAGE_FAULTS : undefined);
@@ -124,16 +135,18 @@ export function readProfile(own: string, below: string): Profile {
 
 interface Row {
   readonly share: number;
+  /** Empty where the report is not by program. */
+  readonly program: string;
   readonly space: string;
   readonly symbol: string;
 }
 
-/** As `    14.59%  [.] ZSTD_decompress`, with the children's share in front of the own one. */
+/** As `    14.59%  [.] ZSTD_decompress`, with the children's share in front of the own one, and the program's name in front of the brackets. */
 function rowsOf(report: string): Row[] {
   return report.split('\n').flatMap((line) => {
-    const found = /^\s*([\d.]+)%(?:\s+[\d.]+%)?\s+\[(.)\]\s+(.+?)(?:\s+-\s+-)?\s*$/.exec(line);
+    const found = /^\s*([\d.]+)%(?:\s+[\d.]+%)?(?:\s+(\S.*?))?\s+\[(.)\]\s+(.+?)(?:\s+-\s+-)?\s*$/.exec(line);
     if (!found) return [];
-    const [, percent, space, symbol] = found as unknown as [string, string, string, string];
-    return [{ share: Number(percent) / 100, space, symbol }];
+    const [, percent, program = '', space, symbol] = found as unknown as [string, string, string | undefined, string, string];
+    return [{ share: Number(percent) / 100, program, space, symbol }];
   });
 }

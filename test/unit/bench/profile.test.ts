@@ -51,6 +51,32 @@ describe('a profile', () => {
     );
   });
 
+  test('tells of other programs the whole alone, by their names', () => {
+    const ownByProgram = `# Event count (approx.): 1000000000
+    40.00%  redis-check-rdb  [.] 0x0000000000012345
+     5.00%  redis-check-rdb  [k] copy_page
+    30.00%  node             [.] ZSTD_compress
+    15.00%  libuv worker     [.] sha256_block
+    10.00%  node             [k] ext4_create
+`;
+    const belowByProgram = `
+    45.00%    40.00%  redis-check-rdb  [.] 0x0000000000012345
+     5.00%     0.00%  redis-check-rdb  [k] __x64_sys_read
+     8.00%     0.00%  node             [k] __x64_sys_openat
+`;
+    const { parts } = readProfile(ownByProgram, belowByProgram, ['redis-check-rdb']);
+    assert.deepEqual(
+      parts.map(({ name, share }) => `${name} ${(share * 100).toFixed(0)}`),
+      [
+        'redis-check-rdb 45',
+        'compression 30',
+        'SHA-256 15',
+        'making, naming and opening files 8',
+        'the rest of the kernel 2',
+      ],
+    );
+  });
+
   test('is none where the kernel does not let anybody look', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-profile-'));
     try {
