@@ -146,7 +146,7 @@ function rowsOf(report: string): Row[] {
   return report.split('\n').flatMap((line) => {
     const found = /^\s*([\d.]+)%(?:\s+[\d.]+%)?(?:\s+(\S.*?))?\s+\[(.)\]\s+(.+?)(?:\s+-\s+-)?\s*$/.exec(line);
     if (!found) return [];
-    const [, percent, program = '', space, symbol] = found as unknown as [string, string, string | undefined, string, string];
+    const [, percent, program = '', space = '', symbol = ''] = found;
     return [{ share: Number(percent) / 100, program, space, symbol }];
   });
 }
