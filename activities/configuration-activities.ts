@@ -30,6 +30,7 @@ export function createConfigurationActivities(services: HostServices): Configura
           request: { snapshotId: snapshot as SnapshotId, component, class: CONFIGURATION, host },
           onProgress: ({ files, bytes, readBytes }) =>
             report({ note: `${files} files, ${bytesText(bytes)} seen, ${bytesText(readBytes)} read` }),
+          onText: (texts) => report({ note: `${texts} texts looked through for secrets` }),
           signal,
         });
         for (const words of taken.mended) logger.warn({ component }, words);

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { z } from 'zod';
+import { parseSize } from '../../src/domain/size.ts';
 import { keepRules } from './keep.ts';
 import { duration, filePath, mapping, name, parsed, schedule, secret, size, text } from './values.ts';
 
@@ -18,6 +19,13 @@ const expression = () =>
   parsed(expressionExpected, (value) => {
     new RegExp(value, 'gm');
   });
+
+/** All of a text is in memory while secrets are looked for in it, several times over. */
+const MOST_TEXT_BYTES = 16 * 1024 * 1024;
+const textSize = () =>
+  parsed('a size of at most 16MiB, such as 1MiB', (value) => {
+    if (parseSize(value) > MOST_TEXT_BYTES) throw new RangeError('too large');
+  }).meta({ type: 'size' });
 
 const command = mapping({
   run: z
@@ -105,7 +113,7 @@ export const configuration = mapping({
     .default([])
     .meta({ defaultText: 'only names that stand for secrets, and our own key files' }),
   git: mapping({
-    largest: size().default('1MiB').describe('Larger texts are withheld from Git.'),
+    largest: textSize().default('1MiB').describe('Larger texts are withheld from Git; at most 16MiB.'),
     remote: remote.optional().describe('Where the history is pushed to.').meta({ defaultText: 'nowhere' }),
   })
     .prefault({})

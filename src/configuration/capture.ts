@@ -1,5 +1,6 @@
 // One snapshot of configuration: commands run, files captured as files are, texts committed to Git, everything into the vault; then the repository and the remote follow.
 
+import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { ComponentId } from '../domain/component.ts';
@@ -8,18 +9,20 @@ import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { captureTree, type FilesDetails, type FilesProgress, presentDirectory, straightRoots } from '../files/index.ts';
 import { findProgram, type HeldLock, holdLock } from '../process/index.ts';
 import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotWriter, TreeEntry, Vault } from '../vault/index.ts';
-import { outcomeOf } from './command-outcome.ts';
+import { outcomesOf } from './command-outcome.ts';
 import { type RanCommand, runCommands } from './commands.ts';
-import { markerKeyOf } from './marker-key.ts';
+import { KEY_BYTES, markerKeyOf } from './marker-key.ts';
 import { BUNDLE, isBelowRoot, isOwn, KNOWN_SECRETS, knownSecretsOf } from './own-entries.ts';
 import { addOwnFiles, once, ownEntry } from './own-files.ts';
+import { filesOf, readableParent } from './parent.ts';
 import { expandPaths } from './paths.ts';
 import { inWorkDirectory, type Place, preparePlace } from './place.ts';
-import { Redactor } from './redaction/redactor.ts';
+import { Redaction } from './redaction/redaction.ts';
 import { fetchBundle, makeBundle, proveBundle } from './repository/bundle.ts';
 import { makeCommit, scratchRepository } from './repository/make-commit.ts';
 import { commitOf, goForward, type OpenedRepository, openRepository } from './repository/open-repository.ts';
-import { type PushOutcome, push, type Remote } from './repository/push.ts';
+import { type PushOutcome, push } from './repository/push.ts';
+import type { Remote } from './repository/remote.ts';
 import { listTree, writeTree } from './repository/write-tree.ts';
 import { writeSeen } from './seen.ts';
 import { textsOf } from './texts.ts';
@@ -40,6 +43,8 @@ export interface CaptureConfigurationOptions {
     readonly host: string;
   };
   readonly onProgress?: (progress: FilesProgress) => void;
+  /** Told how many texts were looked through for secrets. */
+  readonly onText?: (texts: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -71,6 +76,22 @@ export async function captureConfiguration(options: CaptureConfigurationOptions)
   }
 }
 
+/** What a capture begins with. */
+interface Given {
+  readonly opened: OpenedRepository;
+  readonly reader: SnapshotReader | undefined;
+  readonly redaction: Redaction;
+  /** Of the markers. */
+  readonly key: Uint8Array;
+}
+
+interface Captured extends Given {
+  readonly ran: readonly RanCommand[];
+  readonly writer: SnapshotWriter;
+  readonly files: FilesDetails;
+  readonly expanded: Awaited<ReturnType<typeof expandPaths>>;
+}
+
 class Capture {
   readonly #options: CaptureConfigurationOptions;
   readonly #workDirectory: string;
@@ -87,16 +108,35 @@ class Capture {
   }
 
   async run(): Promise<CapturedConfiguration> {
-    const { vault, request } = this.#options;
+    const { vault, place, request } = this.#options;
     const earlier = await vault.completeSnapshot(request.component, request.snapshotId);
     const snapshots = await vault.listSnapshots(request.component);
     const opened = await this.#open(snapshots);
-    const snapshot = earlier ?? (await this.#capture(opened, snapshots));
-    if (!earlier) await writeSeen(this.#options.place, snapshot.id, this.#entries);
-    this.#requireOurs();
+    const reader = earlier ? undefined : await readableParent(vault, snapshots, request.class);
+    let redaction: Redaction | undefined;
+    try {
+      // Of a snapshot that is there already no text is made: only words of the push are looked at.
+      const key = earlier ? randomBytes(KEY_BYTES) : await markerKeyOf(place, reader);
+      redaction = this.#redaction(key, await knownSecretsOf(reader));
+      const snapshot = earlier ?? (await this.#capture({ opened, reader, redaction, key }));
+      if (!earlier) await writeSeen(place, snapshot.id, this.#entries);
+      this.#requireOurs();
+      return { snapshot, mended: opened.mended, ...(await this.#push(opened, redaction)) };
+    } finally {
+      reader?.close();
+      await redaction?.close();
+    }
+  }
+
+  #redaction(key: Uint8Array, remembered: readonly string[]): Redaction {
+    const { source, signal } = this.#options;
+    const known = source.commands.flatMap(({ env }) => Object.values(env));
+    return new Redaction({ key, rules: source.redact, known, remembered, signal });
+  }
+
+  async #push({ git }: OpenedRepository, redaction: Redaction): Promise<Pick<CapturedConfiguration, 'push'>> {
     const { remote, place } = this.#options;
-    const pushed = remote && (await push(opened.git, place, remote, new Date()));
-    return { snapshot, mended: opened.mended, ...(pushed && { push: pushed }) };
+    return remote ? { push: await push(git, place, remote, { now: new Date(), redaction }) } : {};
   }
 
   async #open(snapshots: readonly SnapshotOnCopies[]): Promise<OpenedRepository> {
@@ -104,14 +144,14 @@ class Capture {
     return await openRepository({ place, vault, snapshots, workDirectory: this.#workDirectory, signal });
   }
 
-  async #capture(opened: OpenedRepository, snapshots: readonly SnapshotOnCopies[]): Promise<SnapshotOnCopies> {
+  async #capture(parts: Given): Promise<SnapshotOnCopies> {
+    const { opened, reader } = parts;
     const { vault, source, request, signal } = this.#options;
     const expanded = await expandPaths(source.paths);
     const roots = await straightRoots(expanded.roots);
     for (const root of roots.keys())
       if (isOwn(root)) fail('FILES_ROOT', `'/${root}' cannot be captured: the name is ours`);
     const ran = await runCommands(source.commands, signal);
-    const reader = await readableParent(vault, snapshots, request.class);
     const from = momentFromDate(this.#started);
     const { snapshotId: id, component, host } = request;
     const writer = await vault.writeSnapshot({ id, component, kind: CONFIGURATION, class: request.class, from, host });
@@ -125,7 +165,7 @@ class Capture {
         onEntry: (entry) => this.#entries.push(entry),
         ...(reader && { known: filesOf(reader) }),
       });
-      const details = await this.#addTexts({ opened, ran, writer, reader, files, expanded });
+      const details = await this.#addTexts({ ...parts, ran, writer, files, expanded });
       const isWhole = [files.unseen.count, expanded.missing.length].every((count) => count === 0);
       const state = isWhole && ran.every(({ because }) => because === undefined) ? 'clean' : 'damaged';
       this.#requireOurs();
@@ -135,26 +175,13 @@ class Capture {
     } catch (error) {
       await writer.abandon();
       throw error;
-    } finally {
-      reader?.close();
     }
   }
 
   /** Outputs and bundle into the tree; the commit is in the scratch repository alone. */
-  async #addTexts(parts: {
-    readonly opened: OpenedRepository;
-    readonly ran: readonly RanCommand[];
-    readonly writer: SnapshotWriter;
-    readonly reader: SnapshotReader | undefined;
-    readonly files: FilesDetails;
-    readonly expanded: Awaited<ReturnType<typeof expandPaths>>;
-  }): Promise<ConfigurationDetails> {
-    const { opened, ran, writer, reader, files, expanded } = parts;
-    const { source, place, request, signal } = this.#options;
-    const key = await markerKeyOf(place, reader);
-    const known = source.commands.flatMap(({ env }) => Object.values(env));
-    const remembered = await knownSecretsOf(reader);
-    const redactor = new Redactor({ key, rules: source.redact, known, remembered });
+  async #addTexts(parts: Captured): Promise<ConfigurationDetails> {
+    const { opened, ran, writer, reader, files, expanded, redaction, key } = parts;
+    const { source, request, signal, onText } = this.#options;
     await this.#addParents(writer, expanded.roots);
     await addOwnFiles(writer, ran, key, this.#started);
     const scratch = await scratchRepository(opened.git, this.#workDirectory, signal);
@@ -163,12 +190,13 @@ class Capture {
       source,
       entries: this.#entries,
       ran,
-      redactor,
+      redaction,
       before: new Map(before.map((file) => [file.path, file])),
+      ...(onText && { onText }),
     });
     await writer.addFile(
       ownEntry(KNOWN_SECRETS, this.#started),
-      once(Buffer.from(JSON.stringify(redactor.remembered))),
+      once(Buffer.from(JSON.stringify(redaction.remembered))),
     );
     const tree = await writeTree(scratch, this.#workDirectory, texts.files, texts.kept);
     const { component, host, snapshotId } = request;
@@ -179,10 +207,10 @@ class Capture {
       paths: source.paths,
       missing: expanded.missing,
       unmatched: expanded.unmatched,
-      commands: ran.map((each) => outcomeOf(each, redactor)),
+      commands: await outcomesOf(ran, redaction),
       repository,
-      secrets: texts.secrets.told,
-      withheld: texts.withheld.told,
+      secrets: texts.secrets,
+      withheld: texts.withheld,
     };
   }
 
@@ -229,29 +257,4 @@ class Capture {
     if (this.#options.signal.aborted) fail('CANCELLED', 'the snapshot was cancelled');
     if (this.#lost) throw this.#lost;
   }
-}
-
-/** The newest one of the class whose tree can be read to its end: a damaged one must not stand in the way of a good one, and what was known to be a secret must not be forgotten with it. */
-async function readableParent(
-  vault: Vault,
-  snapshots: readonly SnapshotOnCopies[],
-  ofClass: string,
-): Promise<SnapshotReader | undefined> {
-  for (const { id } of snapshots.filter((each) => each.class === ofClass)) {
-    let reader: SnapshotReader | undefined;
-    try {
-      reader = await vault.openSnapshot(id);
-      for await (const _ of reader.entryBatches());
-      return reader;
-    } catch (error) {
-      reader?.close();
-      if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'NOT_FOUND')) throw error;
-    }
-  }
-  return undefined;
-}
-
-async function* filesOf(reader: SnapshotReader): AsyncGenerator<readonly TreeEntry[]> {
-  const { roots } = reader.snapshot.engine as unknown as ConfigurationDetails;
-  for await (const batch of reader.entryBatches()) yield batch.filter(({ path: name }) => isBelowRoot(name, roots));
 }

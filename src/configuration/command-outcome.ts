@@ -1,31 +1,41 @@
 // What became of a command, as it may be told: without what looks like a secret.
 
 import type { RanCommand } from './commands.ts';
-import type { Redactor } from './redaction/redactor.ts';
+import type { Redaction } from './redaction/redaction.ts';
 import type { CommandOutcome } from './types.ts';
 
-export function outcomeOf(
+export async function outcomesOf(ran: readonly RanCommand[], redaction: Redaction): Promise<readonly CommandOutcome[]> {
+  const outcomes: CommandOutcome[] = [];
+  for (const each of ran) outcomes.push(await outcomeOf(each, redaction));
+  return outcomes;
+}
+
+async function outcomeOf(
   { spec, output, exitCode, because, stderrTail, durationMs }: RanCommand,
-  redactor: Redactor,
-): CommandOutcome {
+  redaction: Redaction,
+): Promise<CommandOutcome> {
   const place = `commands/${spec.name}`;
-  const words = (text: string) => redactor.words(text, place);
+  const words = (text: string) => redaction.words({ text, place });
   return {
     name: spec.name,
-    argv: wordsOfArguments(spec.argv, words),
+    argv: await wordsOfArguments(spec.argv, place, redaction),
     state: because === undefined ? 'succeeded' : 'failed',
     ...(exitCode !== undefined && { exitCode }),
-    ...(because !== undefined && { because: words(because) }),
-    ...(because !== undefined && stderrTail !== '' && { lastWords: words(stderrTail) }),
+    ...(because !== undefined && { because: await words(because) }),
+    ...(because !== undefined && stderrTail !== '' && { lastWords: await words(stderrTail) }),
     sizeBytes: output.length,
     ...(output.length === 0 && because === undefined && { isEmpty: true as const }),
     durationMs,
   };
 }
 
-/** A secret may be two arguments, `--password` and the next: they are looked at as one line. */
-function wordsOfArguments(argv: readonly string[], words: (text: string) => string): readonly string[] {
+/** A secret may be two arguments, `--password` and the next, or one: they are looked at as one line, and each by itself. */
+async function wordsOfArguments(
+  argv: readonly string[],
+  place: string,
+  redaction: Redaction,
+): Promise<readonly string[]> {
   const line = argv.join(' ');
-  const redacted = words(line);
+  const redacted = await redaction.words({ text: line, place, splitAt: ' ' });
   return redacted === line ? [...argv] : [redacted];
 }

@@ -13,7 +13,7 @@ import { knownMarkerKey } from './marker-key.ts';
 import { knownSecretsOf } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
 import type { Place } from './place.ts';
-import { Redactor } from './redaction/redactor.ts';
+import { Redaction } from './redaction/redaction.ts';
 import { changesBetween, type TextChange } from './repository/changes.ts';
 import { Git, initRepository } from './repository/git.ts';
 import { scratchRepository } from './repository/make-commit.ts';
@@ -94,16 +94,19 @@ async function treeOfNow(
     else if (sha256 !== undefined) entries.push({ ...entry, sha256 });
   }
   const reader = await vault.openSnapshot(from.id);
+  let redaction: Redaction | undefined;
   try {
     const key = await knownMarkerKey(place, reader);
     if (!key) fail('OBJECT_MISSING', `the snapshot '${from.id}' does not tell how its markers were made`);
     const known = source.commands.flatMap(({ env }) => Object.values(env));
-    const redactor = new Redactor({ key, rules: source.redact, known, remembered: await knownSecretsOf(reader) });
+    const remembered = await knownSecretsOf(reader);
+    redaction = new Redaction({ key, rules: source.redact, known, remembered, signal });
     const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
-    const texts = await textsOf({ source, entries, ran, redactor, before });
+    const texts = await textsOf({ source, entries, ran, redaction, before });
     const tree = await writeTree(git, workDirectory, texts.files, texts.kept);
-    return { tree, withheld: texts.withheld.told };
+    return { tree, withheld: texts.withheld };
   } finally {
     reader.close();
+    await redaction?.close();
   }
 }

@@ -12,7 +12,8 @@ export { readingInWalkOrder, type SnapshotSource } from './in-walk-order.ts';
 export { existingPaths, isPattern } from './paths.ts';
 export { type Place, placeOf } from './place.ts';
 export { placesOf } from './places.ts';
-export { askRemote, lastPush, type PushOutcome, type Remote } from './repository/push.ts';
+export { askRemote, lastPush, type PushOutcome } from './repository/push.ts';
+export type { Remote } from './repository/remote.ts';
 export type {
   CommandOutcome,
   CommandSpec,

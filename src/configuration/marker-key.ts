@@ -6,7 +6,7 @@ import type { SnapshotReader } from '../vault/index.ts';
 import { MARKER_KEY, readOwn } from './own-entries.ts';
 import { type Place, replaceFile } from './place.ts';
 
-const KEY_BYTES = 32;
+export const KEY_BYTES = 32;
 
 /** `newest`: of the component. The lock must be held. */
 export async function markerKeyOf(place: Place, newest: SnapshotReader | undefined): Promise<Buffer> {

@@ -1,5 +1,6 @@
 // What a snapshot of configuration holds besides the files of the host, below a name that no root has.
 
+import { fail } from '../errors/index.ts';
 import type { SnapshotReader } from '../vault/index.ts';
 
 export const OWN = '.holdfast-configuration';
@@ -29,9 +30,21 @@ export async function readOwn(reader: SnapshotReader, path: string): Promise<Buf
   return undefined;
 }
 
+/** Throws `OBJECT_DAMAGED`: the words of a parser would quote what it could not read. */
 export async function knownSecretsOf(reader: SnapshotReader | undefined): Promise<readonly string[]> {
   const bytes = reader && (await readOwn(reader, KNOWN_SECRETS));
-  return bytes ? (JSON.parse(bytes.toString()) as string[]) : [];
+  if (!bytes) return [];
+  const values = parsed(bytes);
+  if (Array.isArray(values) && values.every((value) => typeof value === 'string')) return values;
+  return fail('OBJECT_DAMAGED', `'${KNOWN_SECRETS}' of the snapshot '${reader?.snapshot.id}' is no list of texts`);
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
 }
 
 export function outputPath(name: string, isWhole: boolean): string {

@@ -1,6 +1,6 @@
 // Where the configuration engine keeps things on its host: the repository, its lock, what the last run saw, and what a run works with.
 
-import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncDirectory } from '../system/index.ts';
 
@@ -31,8 +31,10 @@ export function placeOf(stateDirectory: string, name: string): Place {
   };
 }
 
+/** Nobody else may look in, also where somebody made it for us. */
 export async function preparePlace({ directory }: Place): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
 }
 
 /** A directory of this run alone, gone when `work` has ended; what killed runs left is removed first. The lock must be held. */

@@ -1,16 +1,18 @@
 // What Git is given of a capture: the text of every file and output without its secrets, a line for what it gets no more of, and modes and owners.
 
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import ignore from 'ignore';
-import { bytesOfText, pathOfText, shownPath } from '../domain/path-text.ts';
-import { comesBefore, Telling } from '../files/index.ts';
+import { bytesOfText, shownPath } from '../domain/path-text.ts';
+import { isWithheldByMishap } from '../domain/snapshot-words.ts';
+import { comesBefore, Telling, type Told } from '../files/index.ts';
 import type { TreeEntry } from '../vault/index.ts';
 import type { RanCommand } from './commands.ts';
-import type { Original, Redactor } from './redaction/redactor.ts';
+import { LookedTexts, type Why } from './looked-texts.ts';
+import type { Redaction } from './redaction/redaction.ts';
+import type { Span } from './redaction/span.ts';
 import { FILES, METADATA, OUTPUTS } from './repository/changes.ts';
-import { isFitForGit, type KeptFile, type TextFile } from './repository/write-tree.ts';
+import { unfitForGit } from './repository/names-of-git.ts';
+import type { KeptFile, TextFile } from './repository/write-tree.ts';
 import { SECRET_NAMES } from './secret-names.ts';
 import type { ConfigurationSource, FoundSecret, Withheld } from './types.ts';
 
@@ -19,238 +21,189 @@ export interface TextsRequest {
   /** Of the capture, in any order. */
   readonly entries: readonly TreeEntry[];
   readonly ran: readonly Pick<RanCommand, 'spec' | 'output' | 'because'>[];
-  readonly redactor: Redactor;
+  readonly redaction: Redaction;
   /** What the commit before has, by path. */
   readonly before: ReadonlyMap<string, KeptFile>;
+  /** Told after each text that was looked through. */
+  readonly onText?: (texts: number) => void;
 }
 
 export interface Texts {
   readonly files: readonly TextFile[];
   /** As the commit before has them. */
   readonly kept: readonly KeptFile[];
-  readonly secrets: Telling<FoundSecret>;
-  readonly withheld: Telling<Withheld>;
+  readonly secrets: Told<FoundSecret>;
+  /** What somebody can mend comes first: a list is cut short. */
+  readonly withheld: Told<Withheld>;
 }
 
-type Why = Withheld['why'];
 /** A name in the commit, and what is to stand under it once secrets are out of all texts. */
 interface Planned {
   readonly path: string;
   readonly kind: TextFile['kind'];
-  readonly content: { readonly original: Original } | { readonly text: string };
+  /** For people. */
+  readonly shown: string;
+  readonly content: { readonly text: string; readonly spans: readonly Span[] } | { readonly shownText: string };
 }
 
-const ATTEMPTS = 3;
-/** All texts of one capture are in memory together: a secret of one is looked for in the others. */
-const ALL_TEXTS_BYTES = 64 * 1024 * 1024;
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
+/** Throws `CANCELLED` as the redaction does. */
 export async function textsOf(request: TextsRequest): Promise<Texts> {
   return await new TextsOfCapture(request).make();
 }
 
 class TextsOfCapture {
   readonly #request: TextsRequest;
+  readonly #looked: LookedTexts;
   readonly #planned: Planned[] = [];
   readonly #kept: KeptFile[] = [];
   readonly #metadata: string[] = [];
   readonly #withheld = new Telling<Withheld>();
+  readonly #mishaps = new Telling<Withheld>();
   readonly #secrets = new Telling<FoundSecret>();
   readonly #askedFor: ReturnType<typeof ignore>;
   readonly #secretNames = ignore({ ignorecase: true }).add([...SECRET_NAMES]);
-  readonly #hashes = new Map<string, string | undefined>();
-  readonly #read = new Map<string, Buffer | 'too large' | 'other'>();
-  #bytes = 0;
+  /** Of each file, by its path: what a hard link leads to. */
+  readonly #files = new Map<string, TreeEntry>();
+  readonly #paths = new Set<string>();
 
   constructor(request: TextsRequest) {
     this.#request = request;
-    this.#askedFor = ignore({ ignorecase: false }).add([...request.source.withhold]);
+    const { redaction, source, onText } = request;
+    const largestBytes = source.largestTextBytes;
+    this.#looked = new LookedTexts({ redaction, largestBytes, ...(onText && { onText }) });
+    this.#askedFor = ignore({ ignorecase: false }).add([...source.withhold]);
   }
 
   async make(): Promise<Texts> {
     const entries = [...this.#request.entries].sort((a, b) => (comesBefore(a.path, b.path) ? -1 : 1));
-    for (const { path, type, sha256 } of entries) if (type === 'file') this.#hashes.set(path, sha256);
-    await this.#readAll(entries);
-    for (const entry of entries) this.#plan(entry);
-    for (const ran of this.#request.ran) this.#planOutput(ran);
-    const files = this.#redacted();
-    const metadata = { path: METADATA, kind: 'text', content: this.#metadata.join('') } as const;
-    return { files: [...files, metadata], kept: this.#kept, secrets: this.#secrets, withheld: this.#withheld };
+    for (const entry of entries) if (entry.type === 'file') this.#files.set(entry.path, entry);
+    // Before anything is written: what is found in the last text may stand in the name of the first.
+    for (const entry of entries) await this.#look(entry);
+    for (const { spec, output } of this.#request.ran) await this.#looked.output(`${OUTPUTS}${spec.name}`, output);
+    for (const entry of entries) await this.#plan(entry);
+    for (const ran of this.#request.ran) await this.#planOutput(ran);
+    const files: TextFile[] = [];
+    for (const planned of this.#planned) files.push(await this.#redacted(planned));
+    files.push({ path: METADATA, kind: 'text', content: this.#metadata.join('') });
+    const [mishaps, others] = [this.#mishaps.told, this.#withheld.told];
+    const withheld = { count: mishaps.count + others.count, first: [...mishaps.first, ...others.first] };
+    return { files, kept: this.#kept, secrets: this.#secrets.told, withheld };
   }
 
-  /** Before anything is written: what is found in the last text may stand in the name of the first. */
-  async #readAll(entries: readonly TreeEntry[]): Promise<void> {
-    const originals: Original[] = [];
-    const learn = (place: string, bytes: Buffer, path?: string) => {
-      const text = bytes.length > ALL_TEXTS_BYTES ? undefined : textOfBytes(bytes);
-      if (text !== undefined) originals.push({ place, text, ...(path !== undefined && { path }) });
-    };
-    for (const entry of entries) {
-      const { path, type } = entry;
-      const why = this.#reasonByName(entry);
-      if ((type !== 'file' && type !== 'hardlink') || why === 'too large') continue;
-      const read = await readAsCaptured(path, this.#hashOf(entry), this.#request.source.largestTextBytes);
-      // Of one that is withheld nothing is shown, and what is in it is a secret elsewhere.
-      if (why === undefined) this.#read.set(path, read);
-      if (typeof read !== 'string') learn(path, read, path);
-    }
-    for (const { spec, output } of this.#request.ran) learn(`${OUTPUTS}${spec.name}`, output);
-    this.#request.redactor.learn(originals);
+  #tellWithheld(place: string, why: Why): void {
+    (isWithheldByMishap(why) ? this.#mishaps : this.#withheld).add({ place, why });
   }
 
-  #hashOf({ type, sha256, linkTarget }: TreeEntry): string | undefined {
-    return type === 'file' ? sha256 : this.#hashes.get(linkTarget ?? '');
+  /** The file itself, also under the name of a hard link. */
+  #fileOf({ type, path, linkTarget }: TreeEntry): TreeEntry | undefined {
+    if (type !== 'file' && type !== 'hardlink') return undefined;
+    return this.#files.get(type === 'file' ? path : (linkTarget ?? ''));
   }
 
-  #plan(entry: TreeEntry): void {
-    const { redactor } = this.#request;
-    if (entry.type === 'hardlink' && !this.#hashes.has(entry.linkTarget ?? '')) return;
-    const shown = redactor.words(entry.path, 'names');
-    this.#metadata.push(metadataLine(entry, shown));
-    if (entry.type !== 'file' && entry.type !== 'symlink' && entry.type !== 'hardlink') return;
-    const path = `${FILES}${shown}`;
-    if (!isFitForGit(path)) this.#withheld.add({ place: shown, why: 'name that Git cannot hold' });
-    else if (entry.type !== 'symlink') this.#planFile(entry, path, shown);
-    else {
-      const text = redactor.words(entry.linkTarget ?? '', shown);
-      this.#planned.push({ path, kind: 'link', content: { text } });
-    }
+  async #look(entry: TreeEntry): Promise<void> {
+    const file = this.#fileOf(entry);
+    if (file) await this.#looked.file(entry.path, file, this.#reasonByName(entry.path));
   }
 
-  #planFile(entry: TreeEntry, path: string, shown: string): void {
-    const kind = (entry.mode & 0o111) === 0 ? 'text' : 'program';
-    const digest = this.#hashOf(entry) ?? '';
-    const why = this.#reasonByName(entry);
-    const read = this.#read.get(entry.path) ?? 'other';
-    if (why !== undefined) this.#withhold({ path, kind, shown, why, digest });
-    else if (read === 'other') this.#keep(path, shown, 'changed while it was read');
-    else if (read === 'too large') this.#withhold({ path, kind, shown, why: read, digest });
-    else this.#planText({ path, kind, shown, bytes: read, treePath: entry.path });
-  }
-
-  #planOutput({ spec, output, because }: TextsRequest['ran'][number]): void {
-    const path = `${OUTPUTS}${spec.name}`;
-    if (because === undefined) {
-      this.#planText({ path, kind: 'text', shown: path, bytes: output });
-      return;
-    }
-    const before = this.#request.before.get(path);
-    if (before) this.#kept.push(before);
-    const text = `${this.#request.redactor.words(because, path)}\n`;
-    this.#planned.push({ path: `${path}.failed`, kind: 'text', content: { text } });
-  }
-
-  #planText(text: {
-    readonly path: string;
-    readonly kind: TextFile['kind'];
-    readonly shown: string;
-    readonly bytes: Buffer;
-    readonly treePath?: string;
-  }): void {
-    const { path, kind, shown, bytes, treePath } = text;
-    const isTooMuch =
-      bytes.length > this.#request.source.largestTextBytes || this.#bytes + bytes.length > ALL_TEXTS_BYTES;
-    const decoded = textOfBytes(bytes);
-    if (isTooMuch || decoded === undefined) {
-      const why = isTooMuch ? 'too large' : 'not text';
-      this.#withhold({ path, kind, shown, why, digest: createHash('sha256').update(bytes).digest('hex') });
-      return;
-    }
-    this.#bytes += bytes.length;
-    const original = { place: shown, text: decoded, ...(treePath !== undefined && { path: treePath }) };
-    this.#planned.push({ path, kind, content: { original } });
-  }
-
-  #redacted(): TextFile[] {
-    const { redactor } = this.#request;
-    const originals = this.#planned.flatMap(({ content }) => ('original' in content ? [content.original] : []));
-    const redacted = redactor.redact(originals);
-    let next = 0;
-    return this.#planned.map(({ path, kind, content }) => {
-      if ('text' in content) return { path, kind, content: kind === 'link' ? bytesOfText(content.text) : content.text };
-      const result = redacted[next++] as (typeof redacted)[number];
-      if ('tooLong' in result) {
-        this.#withheld.add({ place: result.place, why: 'pattern takes too long' });
-        return { path, kind, content: placeholder('pattern takes too long') };
-      }
-      for (const secret of result.secrets) this.#secrets.add(secret);
-      return { path, kind, content: result.text };
-    });
-  }
-
-  #reasonByName({ path, sizeBytes }: TreeEntry): Why | undefined {
-    if (sizeBytes > this.#request.source.largestTextBytes) return 'too large';
+  #reasonByName(path: string): Why | undefined {
     if (this.#askedFor.ignores(path)) return 'asked for';
     return this.#secretNames.ignores(path) ? 'name of a secret file' : undefined;
   }
 
-  /** `digest`: of the content; it shows in no other form than keyed. */
-  #withhold(file: {
-    readonly path: string;
-    readonly kind: TextFile['kind'];
-    readonly shown: string;
-    readonly why: Why;
-    readonly digest: string;
-  }): void {
-    const { path, kind, shown, why, digest } = file;
-    this.#withheld.add({ place: shown, why });
-    const text = placeholder(why, this.#request.redactor.digits(digest, shown));
-    this.#planned.push({ path, kind, content: { text } });
+  /** Without what looks like a secret, or was found to be one. */
+  async #shownName(path: string): Promise<string> {
+    return await this.#request.redaction.words({ text: path, place: 'names', path, splitAt: '/' });
   }
 
-  #keep(path: string, shown: string, why: Why): void {
-    this.#withheld.add({ place: shown, why });
+  async #plan(entry: TreeEntry): Promise<void> {
+    const { type, path: treePath, mode, linkTarget = '' } = entry;
+    const file = this.#fileOf(entry);
+    if (type === 'hardlink' && !file) return;
+    const shown = await this.#shownName(treePath);
+    this.#metadata.push(
+      metadataLine(entry, shown, type === 'hardlink' ? await this.#shownName(linkTarget) : undefined),
+    );
+    if (!file && type !== 'symlink') return;
+    const unfit = unfitForGit(shown);
+    if (unfit !== undefined) {
+      this.#tellWithheld(shown, unfit);
+      return;
+    }
+    const path = this.#pathFor(`${FILES}${shown}`);
+    if (file) this.#planFile({ path, shown, kind: (mode & 0o111) === 0 ? 'text' : 'program' }, treePath, file);
+    else {
+      const target = { text: linkTarget, place: shown, path: treePath, splitAt: '/' } as const;
+      const shownText = await this.#request.redaction.words(target);
+      this.#planned.push({ path, kind: 'link', shown, content: { shownText } });
+    }
+  }
+
+  /** Two names may come to be one by what was taken out of them. */
+  #pathFor(path: string): string {
+    let free = path;
+    for (let number = 2; this.#paths.has(free); number++) free = `${path}~${number}`;
+    this.#paths.add(free);
+    return free;
+  }
+
+  #planFile(named: Omit<Planned, 'content'>, treePath: string, { sha256 = '', sizeBytes }: TreeEntry): void {
+    const looked = this.#looked.of(treePath);
+    if ('text' in looked) this.#planned.push({ ...named, content: looked });
+    else if (looked.why === 'changed while it was read') this.#keep(named, looked.why);
+    else this.#withhold(named, looked.why, sha256, sizeBytes);
+  }
+
+  async #planOutput({ spec, output, because }: TextsRequest['ran'][number]): Promise<void> {
+    const path = `${OUTPUTS}${spec.name}`;
+    const named = { path, kind: 'text', shown: path } as const;
+    if (because === undefined) {
+      const looked = this.#looked.of(path);
+      if ('text' in looked) this.#planned.push({ ...named, content: looked });
+      else this.#withhold(named, looked.why, createHash('sha256').update(output).digest('hex'), output.length);
+      return;
+    }
+    const before = this.#request.before.get(path);
+    if (before) this.#kept.push(before);
+    const shownText = `${await this.#request.redaction.words({ text: because, place: path })}\n`;
+    this.#planned.push({ ...named, path: `${path}.failed`, content: { shownText } });
+  }
+
+  async #redacted({ path, kind, shown, content }: Planned): Promise<TextFile> {
+    if ('shownText' in content)
+      return { path, kind, content: kind === 'link' ? bytesOfText(content.shownText) : content.shownText };
+    const { redaction } = this.#request;
+    const result = await redaction.write({ place: shown, text: content.text }, content.spans);
+    if ('unlooked' in result) {
+      this.#tellWithheld(shown, result.unlooked);
+      return { path, kind, content: placeholder(result.unlooked, redaction.digits(content.text, shown)) };
+    }
+    for (const secret of result.secrets) this.#secrets.add(secret);
+    return { path, kind, content: result.text };
+  }
+
+  /** `digest`: of the content; it shows in no other form than keyed. */
+  #withhold({ path, kind, shown }: Omit<Planned, 'content'>, why: Why, digest: string, sizeBytes: number): void {
+    this.#tellWithheld(shown, why);
+    // Of what is a secret as a whole, its size might tell how long a password is.
+    const words = why === 'too large' ? `${why}, ${sizeBytes} bytes` : why;
+    const shownText = placeholder(words, this.#request.redaction.digits(digest, shown));
+    this.#planned.push({ path, kind, shown, content: { shownText } });
+  }
+
+  #keep({ path, shown }: Omit<Planned, 'content'>, why: Why): void {
+    this.#tellWithheld(shown, why);
     const before = this.#request.before.get(path);
     if (before) this.#kept.push(before);
   }
 }
 
-function placeholder(why: Why, digits?: string): string {
-  return `[withheld: ${why}${digits === undefined ? '' : ` ${digits}`}]\n`;
+function placeholder(words: string, digits: string): string {
+  return `[withheld: ${words} ${digits}]\n`;
 }
 
-function metadataLine({ type, mode, user, uid, group, gid, linkTarget }: TreeEntry, shown: string): string {
+/** `leader`: of a hard link, shown. */
+function metadataLine({ type, mode, user, uid, group, gid }: TreeEntry, shown: string, leader?: string): string {
   const what = `${type} ${mode.toString(8).padStart(4, '0')} ${user ?? uid ?? '-'}:${group ?? gid ?? '-'}`;
-  const link = type === 'hardlink' ? ` = /${shownPath(linkTarget ?? '')}` : '';
+  const link = leader === undefined ? '' : ` = /${shownPath(leader)}`;
   return `${what} /${shownPath(shown)}${link}\n`;
-}
-
-export function textOfBytes(bytes: Uint8Array): string | undefined {
-  if (bytes.includes(0)) return undefined;
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The bytes that were captured, or that they are not there any more: a commit never shows what its snapshot does not hold. */
-async function readAsCaptured(
-  path: string,
-  sha256: string | undefined,
-  largestBytes: number,
-): Promise<Buffer | 'too large' | 'other'> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const bytes = await readFileAt(path, largestBytes);
-    if (bytes === 'too large') return bytes;
-    if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
-  }
-  return 'other';
-}
-
-async function readFileAt(path: string, largestBytes: number): Promise<Buffer | 'too large' | undefined> {
-  // Who exchanges a file for a pipe must not make us wait for its other end.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const file = await open(pathOfText(`/${path}`), flags).catch(() => undefined);
-  if (!file) return undefined;
-  try {
-    const info = await file.stat();
-    if (!info.isFile()) return undefined;
-    if (info.size > largestBytes) return 'too large';
-    return await file.readFile();
-  } catch {
-    return undefined;
-  } finally {
-    await file.close();
-  }
 }

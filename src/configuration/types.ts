@@ -51,9 +51,14 @@ export interface Withheld {
     | 'too large'
     | 'asked for'
     | 'name of a secret file'
+    | 'a line is too long'
     | 'pattern takes too long'
+    | 'takes too long to look through'
+    | 'cannot be looked through'
+    | 'more text than is looked through'
     | 'changed while it was read'
     | 'name that Git cannot hold'
+    | 'name that Git obeys'
     | 'cannot be read';
 }
 

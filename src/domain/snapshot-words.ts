@@ -68,6 +68,19 @@ export function redisWarnings(redis: RedisSummary | undefined): readonly string[
   ];
 }
 
+const CHANGED = 'changed while it was read';
+const NOT_LOOKED_THROUGH = [
+  'pattern takes too long',
+  'takes too long to look through',
+  'cannot be looked through',
+  'more text than is looked through',
+];
+
+/** Whether a text is withheld from Git for something that somebody can mend, and not because of what it is. */
+export function isWithheldByMishap(why: string): boolean {
+  return why === CHANGED || NOT_LOOKED_THROUGH.includes(why);
+}
+
 /** What of a configuration is not in a snapshot, or not in Git. Secrets that Git did not get are no warning: it is what redaction is for. */
 export function configurationWarnings(configuration: ConfigurationSummary | undefined): readonly string[] {
   if (configuration === undefined) return [];
@@ -78,10 +91,13 @@ export function configurationWarnings(configuration: ConfigurationSummary | unde
     ['patterns match nothing', unmatched],
     ['commands printed nothing', empty],
   ];
-  const unsettled = withheld.first.filter((each) => each.endsWith('(changed while it was read)'));
+  const of = (why: readonly string[]) =>
+    withheld.first.filter((each) => why.some((word) => each.endsWith(`(${word})`)));
+  const [unsettled, unread] = [of([CHANGED]), of(NOT_LOOKED_THROUGH)];
   return [
     ...told.flatMap(([what, named]) => (named.count === 0 ? [] : [`${what}: ${namedWords(named)}`])),
     ...(unsettled.length === 0 ? [] : [`Git keeps what it had of ${unsettled.join(', ')}`]),
+    ...(unread.length === 0 ? [] : [`not looked through for secrets, and so not in Git: ${unread.join(', ')}`]),
     ...(begunAnew === undefined ? [] : [`the history in Git begins anew: ${begunAnew}`]),
   ];
 }

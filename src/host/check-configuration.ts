@@ -48,7 +48,7 @@ async function checkRemote(settings: HostConfigurationSettings, signal: AbortSig
   const remote = configurationRemote(settings);
   if (remote === undefined) return [];
   const hint = 'is the address right, and may this host push there? `git.remote` names it';
-  return [await attempt('remote', hint, () => askRemote(remote, signal))];
+  return [await attempt('remote', hint, () => askRemote(remote, settings.redact, signal))];
 }
 
 async function attempt(name: string, hint: string, look: () => Promise<string>): Promise<CheckResult> {

@@ -14,7 +14,7 @@ import {
   placeOf,
   type Remote,
 } from '../../src/configuration/index.ts';
-import type { SnapshotOnCopies, Vault } from '../../src/vault/index.ts';
+import type { SnapshotOnCopies, SnapshotWriter, Vault } from '../../src/vault/index.ts';
 import { PLANTED } from './planted-secrets.ts';
 import { snapshotId } from './vault.ts';
 
@@ -80,6 +80,31 @@ export async function captureNumber(request: CaptureRequest): Promise<CapturedCo
       host: 'db1',
     },
     signal,
+  });
+}
+
+/** A vault that does something when the files of a snapshot are in it, before what is made of them. */
+export function afterFiles(vault: Vault, act: () => Promise<void>): Vault {
+  let isDone = false;
+  const writing = (writer: SnapshotWriter) =>
+    delegating(writer, {
+      addFile: async (entry, content) => {
+        if (!isDone) await act();
+        isDone = true;
+        return await writer.addFile(entry, content);
+      },
+    });
+  return delegating(vault, { writeSnapshot: async (request) => writing(await vault.writeSnapshot(request)) });
+}
+
+/** The same object with some of its methods replaced. */
+function delegating<T extends object>(object: T, replaced: Partial<T>): T {
+  return new Proxy(object, {
+    get(of, name) {
+      if (name in replaced) return Reflect.get(replaced, name);
+      const value = Reflect.get(of, name, of);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
   });
 }
 

@@ -1,5 +1,6 @@
 // Values of names that say that they are secret: `password = …` in all the ways in which configuration files write it.
 
+import { Brackets } from './brackets.ts';
 import type { Span } from './span.ts';
 
 /** Anywhere in a name, whatever stands before it. No open quantifier in front: it would make the search quadratic. */
@@ -21,7 +22,8 @@ const FIRST_WORD = new RegExp(
     `(?![=:]|(?:required|requisite|sufficient|optional|include|substack)\\b|\\[)(?<secret>${VALUE})`,
   'gimd',
 );
-const OF_MACHINE = /^[ \t]*(?:machine[ \t]+\S+|default)[^\n]*?\bpassword[ \t]+(?<secret>\S+)/dgim;
+/** A name ends where white space begins: given back letter by letter, it would be looked behind once for each. */
+const OF_MACHINE = /^[ \t]*(?:machine[ \t]+\S+(?=\s)|default)[^\n]*?\bpassword[ \t]+(?<secret>\S+)/dgim;
 const OPTION =
   /(?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|token|secret|api-?key)[ \t]+(?<secret>"[^"\n]*"|'[^'\n]*'|[^\s"'-]\S*)/dgi;
 const USER_OPTION = /(?<![\w-])(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,128}:(?<secret>[^\s"']+)/dg;
@@ -70,18 +72,19 @@ const NAME_SERVICES = /^(?:(?:files|compat|systemd|sss|ldap|nis|nisplus|db|winbi
 
 export function namedValues(text: string): Span[] {
   const spans: Span[] = [];
+  const brackets = new Brackets(text);
   for (const match of text.matchAll(ASSIGNED)) {
-    const span = spanOf(text, match);
+    const span = spanOf(text, match, brackets);
     if (span && !isHarmless(match.groups?.name ?? '', text.slice(span.from, span.to))) spans.push(span);
   }
-  for (const pattern of PLAIN) addAll(text, pattern, spans);
-  if (MANIFEST_OF_SECRET.test(text)) addAll(text, ITS_DATA, spans);
+  for (const pattern of PLAIN) addAll(text, pattern, brackets, spans);
+  if (MANIFEST_OF_SECRET.test(text)) addAll(text, ITS_DATA, brackets, spans);
   return spans;
 }
 
-function addAll(text: string, pattern: RegExp, spans: Span[]): void {
+function addAll(text: string, pattern: RegExp, brackets: Brackets, spans: Span[]): void {
   for (const match of text.matchAll(pattern)) {
-    const span = spanOf(text, match);
+    const span = spanOf(text, match, brackets);
     if (span && !WORDS.test(text.slice(span.from, span.to))) spans.push(span);
   }
 }
@@ -93,10 +96,10 @@ function isHarmless(name: string, value: string): boolean {
 }
 
 /** Without the quotes and the white space around it; of a bracket, all that is in it. Nothing when that is nothing. */
-function spanOf(text: string, match: RegExpExecArray): Span | undefined {
+function spanOf(text: string, match: RegExpExecArray, brackets: Brackets): Span | undefined {
   let [from, to] = match.indices?.groups?.secret ?? [0, 0];
   const opening = text.charAt(from);
-  if (opening === '{' || opening === '[') to = Math.max(to, closingOf(text, from));
+  if (opening === '{' || opening === '[') to = Math.max(to, brackets.endOf(from, opening));
   while (to > from && /\s/.test(text.charAt(to - 1))) to--;
   while (from < to && /\s/.test(text.charAt(from))) from++;
   const isQuoted = to - from >= 2 && (opening === '"' || opening === "'") && text.charAt(to - 1) === opening;
@@ -105,17 +108,4 @@ function spanOf(text: string, match: RegExpExecArray): Span | undefined {
     to--;
   }
   return from < to ? { from, to, kind: 'password' } : undefined;
-}
-
-/** Behind the bracket that closes the one at `from`; the end of the text where none does. */
-function closingOf(text: string, from: number): number {
-  const opening = text.charAt(from);
-  const closing = opening === '{' ? '}' : ']';
-  let depth = 0;
-  for (let at = from; at < text.length; at++) {
-    const character = text.charAt(at);
-    if (character === opening) depth++;
-    if (character === closing && --depth === 0) return at + 1;
-  }
-  return text.length;
 }

@@ -1,11 +1,12 @@
 // Makes of originals the texts that may be seen: every secret that is found becomes a marker, in the place where it was found and everywhere else.
 
-import { createHmac } from 'node:crypto';
 import type { FoundSecret, RedactionRule } from '../types.ts';
 import { knownForms } from './known-forms.ts';
+import { digitsOf, markerOf } from './marker.ts';
 import { namedValues } from './named-values.ts';
+import { Occurrences } from './occurrences.ts';
 import { randomWords } from './random-words.ts';
-import { linesOf, merged, type Span } from './span.ts';
+import { linesOf, merged, outside, type Span } from './span.ts';
 import { UserRules } from './user-rules.ts';
 
 /** Shorter ones, and those of one kind of character alone, are ordinary words too often to be taken out everywhere. */
@@ -13,15 +14,16 @@ const EVERYWHERE_LENGTH = 8;
 const EVERYWHERE_KINDS = 2;
 /** A capital at its beginning does not make a word anything else. */
 const CHARACTER_KINDS = [/[a-z]/, /.[A-Z]/s, /[0-9]/, /[^A-Za-z0-9._-]/];
-/** A reference, a comment, a placeholder, a sentence. */
-const NO_SECRET = /^[#$<({%]|(?:\S+\s+){6}/;
+/** A reference, a comment, a placeholder. */
+const NO_SECRET = /^[#$<({%]/;
+/** A sentence: more blanks are in no password. */
+const MOST_BLANKS = 5;
 /** Of a key of many lines, each line is a secret by itself. */
 const LINE_LENGTH = 24;
 const PLAIN_PATH = /^\/[a-z0-9._@-]+(?:\/[a-z0-9._@-]+)+$/;
 /** What a dump makes up anew each time, and means nothing afterwards. */
 const VOLATILE = /^\\(?:un)?restrict[ \t]+(?<word>\S+)/dgm;
 const VOLATILE_KIND = 'volatile';
-const DIGITS = 8;
 
 /** A text, and where it is from. */
 export interface Original {
@@ -32,95 +34,82 @@ export interface Original {
   readonly text: string;
 }
 
+/** A name, a target of a link, words of a program: one short text by itself. */
+export interface ShortText extends Original {
+  /** Each part between these is looked at by itself, too: a secret may be all of a name, or all of an argument. */
+  readonly splitAt?: '/' | ' ';
+}
+
 export interface Redacted {
-  readonly place: string;
   readonly text: string;
   readonly secrets: readonly FoundSecret[];
 }
 
-/** The pattern took too long: there is no text. */
+/** The pattern took too long: what it would have found is not known. */
 export interface TooLong {
-  readonly place: string;
   readonly tooLong: string;
+}
+
+export interface Findings {
+  readonly spans: readonly Span[];
+  /** What is a secret wherever it stands. */
+  readonly values: readonly string[];
 }
 
 export interface RedactorOptions {
   /** Makes markers; 32 bytes that nobody else has. */
   readonly key: Uint8Array;
   readonly rules: readonly RedactionRule[];
-  /** Values that are known to be secret, whatever their length. */
-  readonly known?: readonly string[];
-  /** Found by earlier looks: a password that was changed may still stand in a log. */
-  readonly remembered?: readonly string[];
+  /** For one rule on one text; default 2,000. */
+  readonly ruleLimitMs?: number;
 }
-
-/** Newest first; what is older was changed long ago. */
-const MOST_REMEMBERED = 10_000;
 
 export class Redactor {
   readonly #key: Uint8Array;
   readonly #rules: UserRules;
-  readonly #known: readonly string[];
-  #remembered: readonly string[];
-  /** Everything that is taken out of other places, in the order in which it is. */
-  #everywhere: readonly string[];
-  readonly #found = new Map<string, { readonly text: string; readonly spans: readonly Span[] | string }>();
+  #everywhere = new Occurrences([]);
 
-  constructor({ key, rules, known = [], remembered = [] }: RedactorOptions) {
+  constructor({ key, rules, ruleLimitMs }: RedactorOptions) {
     this.#key = key;
-    this.#rules = new UserRules(rules);
-    this.#known = known.filter((value) => value !== '');
-    this.#remembered = remembered;
-    this.#everywhere = longestFirst([...this.#known, ...remembered]);
+    this.#rules = new UserRules(rules, ruleLimitMs);
   }
 
-  /** What later looks should remember: secrets in clear, for the vault alone. */
-  get remembered(): readonly string[] {
-    return this.#remembered;
+  /** All that is taken out of every text from now on, whatever stands around it. */
+  know(values: readonly string[]): void {
+    this.#everywhere = new Occurrences(values);
   }
 
-  /** All texts of one snapshot, before anything of it is written: what is a secret in one of them is one in all, and in names. */
-  learn(originals: readonly Original[]): void {
-    const fresh = valuesOf(
-      originals,
-      originals.map((original) => this.#find(original)),
-    );
-    this.#remembered = [...new Set([...fresh, ...this.#remembered])].slice(0, MOST_REMEMBERED);
-    this.#everywhere = longestFirst([...this.#known, ...this.#remembered]);
+  find({ text, path }: Pick<Original, 'text' | 'path'>): Findings | TooLong {
+    const found = this.#look(text, path);
+    if ('tooLong' in found) return found;
+    const spans = merged(found);
+    return { spans, values: valuesOf(text, spans) };
   }
 
-  redact(originals: readonly Original[]): (Redacted | TooLong)[] {
-    this.learn(originals);
-    return originals.map((original) => {
-      const spans = this.#find(original);
-      if (typeof spans === 'string') return { place: original.place, tooLong: spans };
-      return this.#write(original, merged([...spans, ...occurrences(original.text, this.#everywhere)]));
-    });
+  /** `spans`: as `find` gave them. */
+  write({ text, place }: Original, spans: readonly Span[]): Redacted {
+    return this.#write({ text, place }, merged([...spans, ...this.#everywhere.in(text)]));
   }
 
-  /** A name, a target of a link, words of a program: one short text by itself, with what was found in others until now. */
-  words(text: string, place: string): string {
-    const spans = [...knownForms(text), ...namedValues(text), ...occurrences(text, this.#everywhere)];
-    return this.#write({ place, text }, merged(spans)).text;
+  words({ text, place, path, splitAt }: ShortText): Pick<Redacted, 'text'> | TooLong {
+    const spans: Span[] = this.#everywhere.in(text);
+    for (const { from, part } of partsOf(text, splitAt)) {
+      // A path of many words is none that looks random, whatever one of its parts does to the whole.
+      const found = part.includes('/') && splitAt === '/' ? this.#lookForKnown(part, path) : this.#look(part, path);
+      if ('tooLong' in found) return found;
+      for (const span of found) spans.push({ ...span, from: span.from + from, to: span.to + from });
+    }
+    return { text: this.#write({ place, text }, merged(spans)).text };
   }
 
-  /** Eight digits that tell two values of one place apart and nothing else. */
-  digits(value: string | Uint8Array, place: string): string {
-    return createHmac('sha256', this.#key).update(`${place}\0`).update(value).digest('hex').slice(0, DIGITS);
+  #look(text: string, path: string | undefined): Span[] | TooLong {
+    const found = this.#lookForKnown(text, path);
+    return 'tooLong' in found ? found : [...found, ...randomWords(text)];
   }
 
-  /** Once for each text: a pattern may take its time. */
-  #find({ place, text, path }: Original): readonly Span[] | string {
-    const name = path ?? place;
-    const known = this.#found.get(name);
-    if (known?.text === text) return known.spans;
+  #lookForKnown(text: string, path: string | undefined): Span[] | TooLong {
     const own = this.#rules.find(text, path);
-    const spans =
-      'tooLong' in own
-        ? own.tooLong
-        : merged([...own.spans, ...knownForms(text), ...namedValues(text), ...randomWords(text)]);
-    this.#found.set(name, { text, spans });
-    return spans;
+    return 'tooLong' in own ? own : [...own.spans, ...knownForms(text), ...namedValues(text)];
   }
 
   #write({ text, place }: Original, spans: readonly Span[]): Redacted {
@@ -130,8 +119,7 @@ export class Redactor {
       const [from, to] = indices?.groups?.word ?? [0, 0];
       return { from, to, kind: VOLATILE_KIND };
     });
-    const isVolatile = ({ from, to }: Span) => volatile.some((each) => from < each.to && to > each.from);
-    const secrets = spans.filter((span) => !isVolatile(span));
+    const secrets = outside(spans, volatile);
     for (const { from, to, kind } of merged([...secrets, ...volatile])) {
       parts.push(text.slice(at, from), this.#marker(text.slice(from, to), kind, place));
       at = to;
@@ -139,29 +127,32 @@ export class Redactor {
     parts.push(text.slice(at));
     const lines = linesOf(text, secrets);
     const told = secrets.map(({ kind }, number) => ({ place, line: lines[number] as number, kind }));
-    return { place, text: parts.join(''), secrets: told };
+    return { text: parts.join(''), secrets: told };
   }
 
   #marker(value: string, kind: string, place: string): string {
-    return kind === VOLATILE_KIND ? '[volatile]' : `[redacted ${kind} ${this.digits(value, place)}]`;
+    return kind === VOLATILE_KIND ? '[volatile]' : markerOf(kind, digitsOf(this.#key, value, place));
   }
 }
 
-function valuesOf(originals: readonly Original[], found: readonly (readonly Span[] | string)[]): ReadonlySet<string> {
+/** The whole, and what stands between the separators. */
+function partsOf(text: string, splitAt: string | undefined): { readonly from: number; readonly part: string }[] {
+  const parts = [{ from: 0, part: text }];
+  if (splitAt === undefined || !text.includes(splitAt)) return parts;
+  let from = 0;
+  for (const part of text.split(splitAt)) {
+    if (part !== '') parts.push({ from, part });
+    from += part.length + splitAt.length;
+  }
+  return parts;
+}
+
+function valuesOf(text: string, spans: readonly Span[]): string[] {
   const values = new Set<string>();
-  for (const [number, { text }] of originals.entries()) {
-    const spans = found[number] as readonly Span[] | string;
-    if (typeof spans === 'string') continue;
-    for (const { from, to } of spans) {
-      for (const value of piecesOf(text.slice(from, to))) if (isTelling(value)) values.add(value);
-    }
+  for (const { from, to } of spans) {
+    for (const value of piecesOf(text.slice(from, to))) if (isTelling(value)) values.add(value);
   }
-  return values;
-}
-
-/** A secret that holds another one goes as a whole. */
-function longestFirst(values: readonly string[]): readonly string[] {
-  return [...values].sort((a, b) => b.length - a.length);
+  return [...values];
 }
 
 function piecesOf(value: string): readonly string[] {
@@ -173,15 +164,6 @@ function piecesOf(value: string): readonly string[] {
 
 function isTelling(value: string): boolean {
   if (value.length < EVERYWHERE_LENGTH || PLAIN_PATH.test(value) || NO_SECRET.test(value)) return false;
+  if ((value.match(/\s+/g)?.length ?? 0) > MOST_BLANKS) return false;
   return CHARACTER_KINDS.filter((kind) => kind.test(value)).length >= EVERYWHERE_KINDS;
-}
-
-function occurrences(text: string, values: readonly string[]): Span[] {
-  const spans: Span[] = [];
-  for (const value of values) {
-    for (let at = text.indexOf(value); at !== -1; at = text.indexOf(value, at + value.length)) {
-      spans.push({ from: at, to: at + value.length, kind: 'secret of another place' });
-    }
-  }
-  return spans;
 }

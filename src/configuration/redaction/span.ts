@@ -24,6 +24,16 @@ export function merged(spans: readonly Span[]): Span[] {
   return result.map(({ from, to, kind }) => ({ from, to, kind }));
 }
 
+/** Those that touch none of `others`; both in order. */
+export function outside(spans: readonly Span[], others: readonly Span[]): Span[] {
+  let next = 0;
+  return spans.filter(({ from, to }) => {
+    while (next < others.length && (others[next] as Span).to <= from) next++;
+    const other = others[next];
+    return other === undefined || other.from >= to;
+  });
+}
+
 /** Numbers of the lines that spans begin in, from 1; the spans in their order. */
 export function linesOf(text: string, spans: readonly Span[]): number[] {
   let line = 1;

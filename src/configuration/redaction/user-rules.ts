@@ -7,6 +7,8 @@ import type { Span } from './span.ts';
 
 /** A pattern that takes longer on one text is no pattern for it. */
 const LIMIT_MS = 2_000;
+/** One that took too long so often is not tried again: a directory of such texts must not hold everything up. */
+const MOST_TIMES = 5;
 
 const FIND = new Script(`
   [...text.matchAll(new RegExp(pattern, 'gmd'))].map((match) => match.indices[1] ?? match.indices[0]).flat().join(' ')
@@ -21,9 +23,14 @@ export type UserFindings = { readonly spans: readonly Span[] } | { readonly tooL
 
 export class UserRules {
   readonly #rules: readonly Compiled[];
+  readonly #tooLong = new Map<RedactionRule, number>();
   readonly #context = createContext({ text: '', pattern: '' });
 
-  constructor(rules: readonly RedactionRule[]) {
+  readonly #limitMs: number;
+
+  /** `limitMs`: for one rule on one text. */
+  constructor(rules: readonly RedactionRule[], limitMs = LIMIT_MS) {
+    this.#limitMs = limitMs;
     this.#rules = rules.map((rule) => ({
       rule,
       files: rule.files && ignore({ ignorecase: false }).add([...rule.files]),
@@ -35,7 +42,7 @@ export class UserRules {
     const spans: Span[] = [];
     for (const { rule, files } of this.#rules) {
       if (files && (path === undefined || !files.ignores(path))) continue;
-      const found = this.#match(text, rule.pattern);
+      const found = this.#match(text, rule);
       if (found === undefined) return { tooLong: rule.pattern };
       for (let at = 0; at + 1 < found.length; at += 2) {
         spans.push({ from: found[at] as number, to: found[at + 1] as number, kind: rule.kind });
@@ -44,14 +51,17 @@ export class UserRules {
     return { spans };
   }
 
-  #match(text: string, pattern: string): readonly number[] | undefined {
-    Object.assign(this.#context, { text, pattern });
+  #match(text: string, rule: RedactionRule): readonly number[] | undefined {
+    const times = this.#tooLong.get(rule) ?? 0;
+    if (times >= MOST_TIMES) return undefined;
+    Object.assign(this.#context, { text, pattern: rule.pattern });
     try {
-      const numbers = FIND.runInContext(this.#context, { timeout: LIMIT_MS }) as string;
+      const numbers = FIND.runInContext(this.#context, { timeout: this.#limitMs }) as string;
       return numbers === '' ? [] : numbers.split(' ').map(Number);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return undefined;
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+      this.#tooLong.set(rule, times + 1);
+      return undefined;
     }
   }
 }

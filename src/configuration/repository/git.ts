@@ -21,6 +21,8 @@ const LARGEST_BYTES = 256 * 1024 * 1024;
 const SETTINGS = [
   'core.hooksPath=/dev/null',
   'core.attributesFile=/dev/null',
+  // Versions from 2.43 on take attributes out of `HEAD` where there are no files.
+  'attr.tree=4b825dc642cb6eb9a060e54bf8d69288fbee4904',
   'core.excludesFile=/dev/null',
   'core.fsync=all',
   'core.fsyncObjectFiles=true',

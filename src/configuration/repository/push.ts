@@ -1,42 +1,42 @@
 // Bringing `main` to the remote: never by force, never with a secret in an argument, and never a reason to lose the commit.
 
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { processError, redact } from '../../process/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { type ProcessResult, redact } from '../../process/index.ts';
+import { KEY_BYTES } from '../marker-key.ts';
 import { type Place, replaceFile } from '../place.ts';
+import { Redaction } from '../redaction/redaction.ts';
+import type { RedactionRule } from '../types.ts';
 import { MAIN } from './bundle.ts';
 import { Git } from './git.ts';
-
-export interface Remote {
-  /** `https://`, `ssh://`, `user@host:path` or an absolute path; without a password. */
-  readonly url: string;
-  readonly branch: string;
-  readonly timeoutMs: number;
-  /** For `https://`: resolved only for the push. */
-  readonly user?: string;
-  readonly password?: () => Promise<string>;
-  /** For `ssh`: absolute paths. */
-  readonly sshKey?: string;
-  readonly knownHosts?: string;
-}
+import { credentialsOf, isHostKeyRefused, type Remote } from './remote.ts';
 
 export interface PushOutcome {
   readonly state: 'pushed' | 'not pushed';
   readonly commit: string;
   /** ISO 8601. */
   readonly at: string;
-  /** In words, why not. */
+  /** In words, why not; what the other side said is without what looks like a secret. */
   readonly because?: string;
   /** Commits that the remote lacks, as far as is known: all, while none was ever pushed. */
   readonly behind: number;
 }
 
 const PUSHED = 'refs/holdfast/pushed';
+/** Of what the other side says, which may be anything. */
+const LONGEST_WORDS = 4_096;
 
 /** Throws `CANCELLED` alone. The lock must be held. */
-export async function push(git: Git, place: Place, remote: Remote, now: Date): Promise<PushOutcome> {
+export async function push(
+  git: Git,
+  place: Place,
+  remote: Remote,
+  { now, redaction }: { readonly now: Date; readonly redaction: Redaction },
+): Promise<PushOutcome> {
   const commit = (await git.commitOf(MAIN)) as string;
-  const because = await attempt(git, remote);
+  const said = await attempt(git, remote);
+  const because = said === undefined ? undefined : await shownWords(said, redaction);
   if (because === undefined) await git.ask(['update-ref', PUSHED, commit]);
   const outcome: PushOutcome = {
     state: because === undefined ? 'pushed' : 'not pushed',
@@ -49,18 +49,24 @@ export async function push(git: Git, place: Place, remote: Remote, now: Date): P
   return outcome;
 }
 
-/** Whether the remote answers and lets us read, in words. Throws why not. */
-export async function askRemote(remote: Remote, signal: AbortSignal): Promise<string> {
+/** Whether the remote answers and lets us read, in words. Throws `PROCESS_FAILED` or `PROCESS_TIMEOUT` with why not, and `CANCELLED`. */
+export async function askRemote(remote: Remote, rules: readonly RedactionRule[], signal: AbortSignal): Promise<string> {
   const secrets: string[] = [];
   const env = await credentialsOf(remote, secrets);
-  const git = new Git(undefined, signal);
-  const asked = await git.try(['ls-remote', '--quiet', remote.url, `refs/heads/${remote.branch}`], {
-    env,
-    secrets,
-    deadlineMs: remote.timeoutMs,
-  });
-  if (asked.exitCode !== 0 || asked.timedOut) throw processError(asked);
-  return asked.stdout === '' ? `answers, and has no branch '${remote.branch}' yet` : 'answers';
+  const args = ['ls-remote', '--quiet', remote.url, `refs/heads/${remote.branch}`];
+  const asked = await new Git(undefined, signal).try(args, { env, secrets, deadlineMs: remote.timeoutMs });
+  if (asked.exitCode === 0 && !asked.timedOut) {
+    return asked.stdout === '' ? `answers, and has no branch '${remote.branch}' yet` : 'answers';
+  }
+  const redaction = new Redaction({ key: randomBytes(KEY_BYTES), rules, signal });
+  try {
+    return fail(
+      asked.timedOut ? 'PROCESS_TIMEOUT' : 'PROCESS_FAILED',
+      await shownWords(wordsOf(asked, remote), redaction),
+    );
+  } finally {
+    await redaction.close();
+  }
 }
 
 /** How the last push ended; undefined when none was made. */
@@ -73,17 +79,18 @@ export async function lastPush({ push: file }: Place): Promise<PushOutcome | und
   }
 }
 
+/** Why not, in words that nobody may see yet. */
 async function attempt(git: Git, remote: Remote): Promise<string | undefined> {
   const secrets: string[] = [];
   try {
     const env = await credentialsOf(remote, secrets);
     const args = ['push', '--quiet', '--no-verify', remote.url, `${MAIN}:refs/heads/${remote.branch}`];
     const result = await git.try(args, { env, secrets, deadlineMs: remote.timeoutMs });
-    if (result.timedOut) return `git took longer than ${remote.timeoutMs / 1000} s and was ended`;
-    if (result.exitCode === 0) return await requireThere(git, remote, env, secrets);
-    return result.stderrTail || `git push ended with ${result.exitCode ?? result.signal}`;
+    if (result.exitCode === 0 && !result.timedOut) return await requireThere(git, remote, env, secrets);
+    return wordsOf(result, remote);
   } catch (error) {
-    if (isHoldfastError(error, 'CANCELLED')) throw error;
+    // Without the words of the other side, which nobody looked at.
+    if (isHoldfastError(error, 'CANCELLED')) throw new HoldfastError('CANCELLED', 'the push was cancelled');
     return redact(toHoldfastError(error).message, secrets);
   }
 }
@@ -91,41 +98,32 @@ async function attempt(git: Git, remote: Remote): Promise<string | undefined> {
 /** What the remote says that it has, asked anew: an exit status is no proof. */
 async function requireThere(
   git: Git,
-  { url, branch, timeoutMs }: Remote,
+  remote: Remote,
   env: Readonly<Record<string, string>>,
   secrets: readonly string[],
 ): Promise<string | undefined> {
+  const { url, branch, timeoutMs } = remote;
   const asked = await git.try(['ls-remote', '--quiet', url, `refs/heads/${branch}`], {
     env,
     secrets,
     deadlineMs: timeoutMs,
   });
-  if (asked.exitCode !== 0) return `the remote could not be asked what it has: ${asked.stderrTail}`;
+  if (asked.exitCode !== 0) return `the remote could not be asked what it has: ${wordsOf(asked, remote)}`;
   const has = asked.stdout.split('\t')[0]?.trim() ?? '';
   return has === (await git.commitOf(MAIN)) ? undefined : `the remote says that it has '${has || 'nothing'}'`;
 }
 
-/** The environment of a process is its own user's to read, its arguments are everybody's. */
-async function credentialsOf(remote: Remote, secrets: string[]): Promise<Record<string, string>> {
-  const password = await remote.password?.();
-  if (password !== undefined) {
-    const pair = Buffer.from(`${remote.user ?? 'git'}:${password}`).toString('base64');
-    secrets.push(password, pair);
-    return {
-      GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: `http.${remote.url}.extraHeader`,
-      GIT_CONFIG_VALUE_0: `Authorization: Basic ${pair}`,
-    };
+function wordsOf({ timedOut, stderrTail, exitCode, signal }: ProcessResult, { timeoutMs }: Remote): string {
+  if (timedOut) return `git took longer than ${timeoutMs / 1000} s and was ended`;
+  if (isHostKeyRefused(stderrTail)) {
+    return `the key of the SSH server there is not one that is known for it, and nothing was sent: ${stderrTail}`;
   }
-  const ssh = ['ssh', '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ClearAllForwardings=yes'];
-  if (remote.sshKey !== undefined) ssh.push('-o', 'IdentitiesOnly=yes', '-i', quoted(remote.sshKey));
-  if (remote.knownHosts !== undefined) ssh.push('-o', quoted(`UserKnownHostsFile=${remote.knownHosts}`));
-  return { GIT_SSH_COMMAND: ssh.join(' ') };
+  return stderrTail || `git ended with ${exitCode ?? signal}`;
 }
 
-/** Git hands the command to a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+async function shownWords(said: string, redaction: Redaction): Promise<string> {
+  const words = await redaction.words({ text: said, place: 'remote' });
+  return words.length > LONGEST_WORDS ? `${words.slice(0, LONGEST_WORDS)} …` : words;
 }
 
 async function behind(git: Git): Promise<number> {

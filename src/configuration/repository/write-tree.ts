@@ -21,12 +21,6 @@ export interface KeptFile {
 }
 
 const MODES = { text: '100644', program: '100755', link: '120000' } as const;
-const UNFIT = /^(?:\.git|git~1|\.gitmodules|gitmod~1)$/i;
-
-/** Whether Git can hold it, and gives it back when somebody clones. */
-export function isFitForGit(text: string): boolean {
-  return text.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && !UNFIT.test(part));
-}
 
 /** The tree's id. `workDirectory` is private: only redacted texts come into it. */
 export async function writeTree(

@@ -9,6 +9,7 @@ import { renderText } from '../../../src/cli/render/text.ts';
 import type { HoldfastClient } from '../../../src/domain/client.ts';
 import type { ConfigurationDiffReport, ConfigurationDiffRequest } from '../../../src/domain/configuration-diff.ts';
 import type { Moment } from '../../../src/domain/moment.ts';
+import { configurationWarnings } from '../../../src/domain/snapshot-words.ts';
 import { type ErrorCode, isHoldfastError } from '../../../src/errors/index.ts';
 
 const settings = (name: string) => ({ id: `configuration/${name}`, name, host: 'db1', kind: 'configuration' });
@@ -82,6 +83,26 @@ describe('configuration diff', () => {
 });
 
 describe('a snapshot of configuration', () => {
+  it('warns of what somebody can mend, and not of what is withheld because of what it is', () => {
+    const none = { count: 0, first: [] };
+    const all = { ...{ failed: none, missing: none, unmatched: none, empty: none, secrets: none }, commands: 0 };
+    const of = (...first: string[]) =>
+      configurationWarnings({
+        commit: '1',
+        isNew: true,
+        change: 'x',
+        ...all,
+        withheld: { count: first.length, first },
+      });
+    assert.deepEqual(of('/etc/shadow (name of a secret file)', '/var/log/x (too large)', '/a (not text)'), []);
+    assert.deepEqual(of('/etc/a (changed while it was read)'), [
+      'Git keeps what it had of /etc/a (changed while it was read)',
+    ]);
+    assert.deepEqual(of('/etc/b (pattern takes too long)', '/etc/c (more text than is looked through)'), [
+      'not looked through for secrets, and so not in Git: /etc/b (pattern takes too long), /etc/c (more text than is looked through)',
+    ]);
+  });
+
   it('tells commit, outputs, what was kept from Git by place and kind, and the push', () => {
     const none = { count: 0, first: [] };
     const lines = configurationLines({

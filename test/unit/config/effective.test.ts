@@ -127,6 +127,7 @@ configuration:
     const remote = (fields: string) => `${paths}    git: { remote: { ${fields} } }\n`;
     assert.match(problems(remote('url: "https://me:s3cret@git.invalid/x"')), /without a password/);
     assert.match(problems(remote('url: "https://t0ken@git.invalid/x"')), /without a password or token/);
+    assert.match(problems(`${paths}    git: { largest: 17MiB }\n`), /expected a size of at most 16MiB/);
     assert.match(problems(remote('url: /srv/x.git, password: env:TOKEN')), /no other remote asks for a password/);
     assert.equal(problems(paths), '');
   });

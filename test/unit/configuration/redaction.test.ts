@@ -2,16 +2,35 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Redactor } from '../../../src/configuration/redaction/redactor.ts';
+import { Redactor, type RedactorOptions } from '../../../src/configuration/redaction/redactor.ts';
+import type { RedactionRule } from '../../../src/configuration/types.ts';
 import { PLANTED } from '../../support/planted-secrets.ts';
 
 const key = Buffer.alloc(32, 7);
-const redactor = new Redactor({ key, rules: [] });
-const textOf = (text: string, with_ = redactor, path = 'etc/x') => {
-  const [result] = with_.redact([{ place: path, path, text }]);
-  assert.ok(result && 'text' in result);
-  return result;
-};
+const redactorWith = (options: Partial<RedactorOptions> = {}) => new Redactor({ key, rules: [], ...options });
+const redactor = redactorWith();
+
+/** Of each text, with what was found in all of them and what was known before. */
+function redacted(
+  texts: readonly { place: string; path?: string; text: string }[],
+  with_: Redactor,
+  known: string[] = [],
+) {
+  const found = texts.map((text) => with_.find(text));
+  const findings = found.map((each) => ('spans' in each ? each : assert.fail(each.tooLong)));
+  with_.know([...known, ...findings.flatMap(({ values }) => values)]);
+  return texts.map((text, number) => with_.write(text, findings[number]?.spans ?? []));
+}
+
+function textOf(text: string, with_ = redactor, path = 'etc/x', known: string[] = []) {
+  const [result] = redacted([{ place: path, path, text }], with_, known);
+  return result ?? assert.fail();
+}
+
+function wordsOf(text: string, rules: readonly RedactionRule[] = [], splitAt: '/' | ' ' = '/'): string {
+  const words = redactorWith({ rules }).words({ text, place: 'names', path: text, splitAt });
+  return 'text' in words ? words.text : assert.fail(words.tooLong);
+}
 
 describe('the looks of redaction', () => {
   for (const { what, file, text, secrets } of PLANTED) {
@@ -62,57 +81,74 @@ describe('the looks of redaction', () => {
     );
     assert.equal(one, same);
     assert.notEqual(one, other);
-    const elsewhere = new Redactor({ key: Buffer.alloc(32, 8), rules: [] });
+    const elsewhere = redactorWith({ key: Buffer.alloc(32, 8) });
     assert.notEqual(textOf('password = first1', elsewhere).text, one);
     assert.notEqual(textOf('password = first1', redactor, 'etc/y').text, one);
   });
 
   it('take a secret of one text out of all, unless it is an ordinary word', () => {
-    const [, log, other] = redactor.redact([
+    const texts = [
       { place: 'a', path: 'a', text: 'password = s3cretword\nuser_password = postgres\n' },
       { place: 'commands/b', text: 'login with s3cretword failed' },
       { place: 'c', path: 'c', text: 'user = postgres' },
-    ]);
-    assert.ok(log && 'text' in log && !log.text.includes('s3cretword'));
-    assert.ok(other && 'text' in other && other.text === 'user = postgres');
+    ];
+    const [, log, other] = redacted(texts, redactorWith());
+    assert.ok(log && !log.text.includes('s3cretword'));
+    assert.equal(other?.text, 'user = postgres');
   });
 
   it('take known values out, however short', () => {
-    const knowing = new Redactor({ key, rules: [], known: ['abc'] });
-    assert.ok(!knowing.words('error near abc', 'commands/x').includes('abc'));
-    assert.ok(!textOf('an abc here', knowing).text.includes('abc'));
+    const knowing = redactorWith();
+    knowing.know(['abc']);
+    const words = knowing.words({ text: 'error near abc', place: 'commands/x' });
+    assert.ok('text' in words && !words.text.includes('abc'));
+    assert.ok(!textOf('an abc here', knowing, 'etc/x', ['abc']).text.includes('abc'));
+  });
+
+  it('find in names and targets of links what they find in texts: by form, by look, by rule, in each part', () => {
+    const rules = [{ pattern: '^LIC-[0-9]+$', kind: 'licence' }];
+    const shown = wordsOf('etc/password=clear-t3xt', rules);
+    assert.match(shown, /^etc\/password=\[redacted password [0-9a-f]{8}\]$/);
+    assert.match(wordsOf('etc/LIC-123456/x', rules), /^etc\/\[redacted licence [0-9a-f]{8}\]\/x$/);
+    const long = `etc/very/long/path/of/words/without/any/secret/q7Rk2Xz9Lm4Tn8Vb1Wc6Yd3Ef5Gh0/end`;
+    assert.match(wordsOf(long), /\/secret\/\[redacted random-looking word [0-9a-f]{8}\]\/end$/);
+    assert.match(wordsOf('tool --key LIC-777777', rules, ' '), /^tool --key \[redacted licence [0-9a-f]{8}\]$/);
+    for (const plain of [
+      'etc/ssl/certs/DigiCert_TLS_ECC_P384_Root_G5.pem',
+      'etc/a name\nof two',
+      'etc/-rf',
+      'x/LICENCE',
+    ]) {
+      assert.equal(wordsOf(plain, rules), plain);
+    }
   });
 
   it('obey rules of the user, for the files that they are for', () => {
     const rules = [{ pattern: '^licence (\\S+)$', files: ['/etc/app/*.conf'], kind: 'licence' }];
-    const own = new Redactor({ key, rules });
+    const own = redactorWith({ rules });
     assert.match(textOf('licence XYZ\n', own, 'etc/app/a.conf').text, /^licence \[redacted licence [0-9a-f]{8}\]\n$/);
     assert.equal(textOf('licence XYZ\n', own, 'etc/other.conf').text, 'licence XYZ\n');
   });
 
-  it('give no text for a rule that takes for ever', () => {
-    const slow = new Redactor({ key, rules: [{ pattern: '(a+)+b', kind: 'x' }] });
-    const [result] = slow.redact([{ place: 'p', path: 'p', text: 'a'.repeat(40) }]);
-    assert.deepEqual(result, { place: 'p', tooLong: '(a+)+b' });
+  it('give no text for a rule that takes for ever, and try it no more after some', () => {
+    const slow = redactorWith({ rules: [{ pattern: '(a+)+b', kind: 'x' }], ruleLimitMs: 100 });
+    assert.ok('spans' in slow.find({ text: 'harmless', path: 'p' }));
+    for (let time = 0; time < 5; time++) {
+      assert.deepEqual(slow.find({ text: 'a'.repeat(40 + time), path: 'p' }), { tooLong: '(a+)+b' });
+    }
+    assert.deepEqual(slow.find({ text: 'harmless', path: 'p' }), { tooLong: '(a+)+b' });
+    assert.deepEqual(slow.words({ text: 'harmless', place: 'names' }), { tooLong: '(a+)+b' });
   });
 
   it('need no more than linear time for texts that were made to be slow', { timeout: 300_000 }, () => {
     const units = [
-      'a',
-      'password',
-      '=',
-      '"',
-      "password='",
-      'user -',
-      '://a:',
-      '[',
-      '{"secret":[',
-      ' ',
-      '\n',
-      'key: \n ',
+      ...['a', 'password', '=', '"', "password='", 'user -', '://a:', '[', '{"secret":[', ' ', '\n', 'key: \n '],
+      ...['<a password ', '-----BEGIN PRIVATE KEY-----', 'Aa1', '$6$', 'token\n', 'x:\n\n', 'password:\n '],
+      ...['secret: [\n', '-----BEGIN PGP PUBLIC KEY BLOCK-----\n', '\\restrict x\npassword = y\n'],
     ];
-    const more = ['<a password ', '-----BEGIN PRIVATE KEY-----', 'Aa1', '$6$', 'token\n', 'x:\n\n', 'password:\n '];
-    for (const unit of [...units, ...more]) textOf(unit.repeat(100_000 / unit.length));
+    const LENGTH = 200_000;
+    for (const unit of units) textOf(unit.repeat(LENGTH / unit.length));
+    textOf(`machine ${'a'.repeat(LENGTH)}`);
   });
 
   it('tell the random name that a dump gives itself from a change', () => {

@@ -1,0 +1,71 @@
+// Reads a file of the host as its snapshot has it, or not at all: a commit never shows what its snapshot does not hold.
+
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { pathOfText } from '../domain/path-text.ts';
+
+const ATTEMPTS = 3;
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The bytes that were captured; `other`: they are not there any more. Never more than `largestBytes` are read. */
+export async function readAsCaptured(
+  path: string,
+  sha256: string | undefined,
+  largestBytes: number,
+): Promise<Buffer | 'too large' | 'other'> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const bytes = await readFileAt(path, largestBytes);
+    if (bytes === 'too large') return bytes;
+    if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
+  }
+  return 'other';
+}
+
+async function readFileAt(path: string, largestBytes: number): Promise<Buffer | 'too large' | undefined> {
+  // Who exchanges a file for a pipe must not make us wait for its other end.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const file = await open(pathOfText(`/${path}`), flags).catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) return undefined;
+    if (info.size > largestBytes) return 'too large';
+    return await readWhole(file, info.size);
+  } catch {
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined for one that grew meanwhile: a log must not be followed to its end. */
+async function readWhole(file: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
+  const bytes = Buffer.alloc(sizeBytes + 1);
+  let at = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at);
+    at += bytesRead;
+    if (at > sizeBytes) return undefined;
+    if (bytesRead === 0) return bytes.subarray(0, at);
+  }
+}
+
+/** Undefined for what is no text. */
+export function textOfBytes(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+export function hasLineLongerThan(text: string, lengthChars: number): boolean {
+  let from = 0;
+  for (let to = text.indexOf('\n'); to !== -1; to = text.indexOf('\n', from)) {
+    if (to - from > lengthChars) return true;
+    from = to + 1;
+  }
+  return text.length - from > lengthChars;
+}

@@ -1,0 +1,151 @@
+// Redaction as the rest of the engine uses it: one text after another in a thread of its own, each within a limit of time; what could not be looked through is told, and never shown.
+
+import { HoldfastError } from '../../errors/index.ts';
+import type { RedactionRule, Withheld } from '../types.ts';
+import { formsOf } from './forms.ts';
+import { digitsOf, markerOf } from './marker.ts';
+import { RedactionThread } from './redaction-thread.ts';
+import type { Calls } from './redaction-worker.ts';
+import type { Original, Redacted, ShortText } from './redactor.ts';
+import type { Span } from './span.ts';
+
+/** There is nothing that may be shown of it, and why. */
+export interface Unlooked {
+  readonly unlooked: Extract<
+    Withheld['why'],
+    'pattern takes too long' | 'takes too long to look through' | 'cannot be looked through'
+  >;
+}
+
+export interface RedactionOptions {
+  /** Makes markers; 32 bytes that nobody else has. */
+  readonly key: Uint8Array;
+  readonly rules: readonly RedactionRule[];
+  /** Values that are known to be secret, whatever their length and the form in which they are printed. */
+  readonly known?: readonly string[];
+  /** Found by earlier looks: a password that was changed may still stand in a log. */
+  readonly remembered?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** For one text; default: far more than the slowest honest one of its size takes. */
+  readonly limitMs?: (lengthChars: number) => number;
+}
+
+/** Newest first; what is older was changed long ago. */
+const MOST_REMEMBERED = 10_000;
+const MOST_REMEMBERED_CHARS = 8 * 1024 * 1024;
+/** What is longer is a file, not a secret that somebody repeats. */
+const LONGEST_REMEMBERED = 64 * 1024;
+/** So many texts may each cost a thread; what comes after them is not looked through any more. */
+const MOST_THREADS = 5;
+const LIMIT_MS = 30_000;
+const LIMIT_MS_OF_MIB = 10_000;
+const MIB = 1024 * 1024;
+
+export class Redaction {
+  readonly #options: RedactionOptions;
+  readonly #found = new Set<string>();
+  #thread: RedactionThread | undefined;
+  #ended = 0;
+  /** Whether the thread knows all that was found until now. */
+  #isTold = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RedactionOptions) {
+    this.#options = options;
+  }
+
+  /** What later looks should remember: secrets in clear, for the vault alone. */
+  get remembered(): readonly string[] {
+    const { remembered = [] } = this.#options;
+    const kept: string[] = [];
+    let chars = 0;
+    for (const value of new Set([...this.#found, ...remembered])) {
+      if (value.length > LONGEST_REMEMBERED) continue;
+      chars += value.length;
+      if (kept.length === MOST_REMEMBERED || chars > MOST_REMEMBERED_CHARS) break;
+      kept.push(value);
+    }
+    return kept;
+  }
+
+  /** Of every text, before anything is written: what is a secret in one of them is one in all, and in names. Throws `CANCELLED`. */
+  async find({ text, path }: Pick<Original, 'text' | 'path'>): Promise<readonly Span[] | Unlooked> {
+    const asks = { text, ...(path !== undefined && { path }) };
+    const findings = await this.#inTurn(() => this.#ask('find', asks, text.length));
+    if ('unlooked' in findings) return findings;
+    if ('tooLong' in findings) return { unlooked: 'pattern takes too long' };
+    for (const value of findings.values) this.#found.add(value);
+    if (findings.values.length > 0) this.#isTold = false;
+    return findings.spans;
+  }
+
+  /** `spans`: as `find` gave them. Throws `CANCELLED`. */
+  async write(original: Original, spans: readonly Span[]): Promise<Redacted | Unlooked> {
+    return await this.#inTurn(async () => await this.#askKnowing('write', { original, spans }, original.text.length));
+  }
+
+  /** With what was found in others until now. A marker alone, when it could not be looked through. Throws `CANCELLED`. */
+  async words(short: ShortText): Promise<string> {
+    const words = await this.#inTurn(async () => await this.#askKnowing('words', short, short.text.length));
+    return 'text' in words ? words.text : markerOf('unread', this.digits(short.text, short.place));
+  }
+
+  /** Digits that tell two values of one place apart and nothing else. */
+  digits(value: string | Uint8Array, place: string): string {
+    return digitsOf(this.#options.key, value, place);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread?.end();
+    this.#thread = undefined;
+  }
+
+  /** The thread does one thing at a time: only then a limit is one of the text that is looked at. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return await mine;
+  }
+
+  async #askKnowing<Name extends 'write' | 'words'>(
+    call: Name,
+    asks: Calls[Name]['asks'],
+    lengthChars: number,
+  ): Promise<Calls[Name]['answers'] | Unlooked> {
+    if (!this.#isTold) {
+      const { known = [], remembered = [] } = this.#options;
+      const values = [...known.flatMap(formsOf), ...this.#found, ...remembered];
+      const told = await this.#ask('know', values, 0);
+      if (told !== undefined) return told;
+      this.#isTold = true;
+    }
+    return await this.#ask(call, asks, lengthChars);
+  }
+
+  async #ask<Name extends keyof Calls>(
+    call: Name,
+    asks: Calls[Name]['asks'],
+    lengthChars: number,
+  ): Promise<Calls[Name]['answers'] | Unlooked> {
+    const { key, rules, signal, limitMs = usualLimitMs } = this.#options;
+    if (signal?.aborted) throw cancelled();
+    if (this.#ended >= MOST_THREADS) return { unlooked: 'takes too long to look through' };
+    this.#thread ??= new RedactionThread({ key, rules });
+    const outcome = await this.#thread.ask(call, asks, { limitMs: limitMs(lengthChars), ...(signal && { signal }) });
+    if (outcome.state === 'answered') return outcome.answers;
+    if (outcome.state === 'failed') return { unlooked: 'cannot be looked through' };
+    await this.close();
+    this.#isTold = false;
+    if (outcome.state === 'cancelled') throw cancelled();
+    this.#ended++;
+    return { unlooked: outcome.state === 'late' ? 'takes too long to look through' : 'cannot be looked through' };
+  }
+}
+
+function usualLimitMs(lengthChars: number): number {
+  return LIMIT_MS + (lengthChars / MIB) * LIMIT_MS_OF_MIB;
+}
+
+function cancelled(): HoldfastError {
+  return new HoldfastError('CANCELLED', 'the look for secrets was cancelled');
+}
