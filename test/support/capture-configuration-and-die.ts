@@ -1,18 +1,18 @@
-// A process for tests: takes a snapshot of configuration and kills itself right before, or right after, the manifest is put. Arguments: key file, directory of the copy, state directory, path, number, `before` or `after`.
+// A process for tests: takes a snapshot of configuration and kills itself right before, or right after, the manifest is put, or leaves that to others. Arguments: key file, directory of the copy, state directory, path, number, `before`, `after` or `never`, and a remote if there is one.
 
 import type { Store } from '../../src/stores/store.ts';
-import { captureNumber, sourceOf } from './configuration-capture.ts';
+import { captureNumber, remoteAt, sourceOf } from './configuration-capture.ts';
 import { DelegatingStore } from './delegating-store.ts';
 import { openFileVault } from './open-vault.ts';
 
-const [keyFile = '', copy = '', stateDirectory = '', root = '', number = '', when = ''] = process.argv.slice(2);
+const [keyFile = '', copy = '', stateDirectory = '', root = '', number = '', when = '', url] = process.argv.slice(2);
 
 class DeadlyStore extends DelegatingStore {
   protected override async around<T>(what: string, call: () => Promise<T>): Promise<T> {
     const isManifest = what.startsWith('put ') && what.includes('/snapshots/');
     if (isManifest && when === 'before') process.kill(process.pid, 'SIGKILL');
     const result = await call();
-    if (isManifest) process.kill(process.pid, 'SIGKILL');
+    if (isManifest && when === 'after') process.kill(process.pid, 'SIGKILL');
     return result;
   }
 }
@@ -22,5 +22,8 @@ const vault = await openFileVault({
   copies: [{ name: 'local', path: copy, offsite: false }],
   wrap: (store: Store) => new DeadlyStore(store),
 });
-await captureNumber({ vault, stateDirectory, source: sourceOf([root]), number: Number(number) });
+await captureNumber({
+  ...{ vault, stateDirectory, source: sourceOf([root]), number: Number(number) },
+  ...(url !== undefined && { remote: remoteAt(url) }),
+});
 process.stdout.write('finished\n');
