@@ -1,7 +1,7 @@
 // Configuration through Temporal on real components: captured with its history in Git, pushed, compared, drifted, given back in place and beside, rolled back, confirmed; no secret on the way.
 
 import assert from 'node:assert/strict';
-import { appendFile, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { pino } from 'pino';
@@ -10,6 +10,7 @@ import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { FilesPlan } from '../../src/domain/files-restore.ts';
 import type { PushedHistory } from '../../src/domain/run-data.ts';
 import { vaultOptions } from '../../src/host/open-vault.ts';
+import { openStandaloneRestores } from '../../src/host/standalone.ts';
 import { run } from '../../src/process/index.ts';
 import { openVault } from '../../src/vault/index.ts';
 import { wholeFile } from '../support/components.ts';
@@ -167,6 +168,35 @@ test('a path that is one file comes back in place beside names that nobody captu
   assert.equal(back.state, 'completed', JSON.stringify(back, undefined, 1));
   assert.equal(await readFile(at('conf.d/a.conf'), 'utf8'), 'a = 2\n');
   assert.deepEqual(await differences(before_, at('single')), []);
+});
+
+test('without Temporal: one is undone and one accepted, by the journals beside the paths', async () => {
+  const asked = { ...restoring, to: `snapshot:${first.id}`, paths: [at('single/app.conf'), at('conf.d')] };
+  const alone = openStandaloneRestores(configuration, { logger: pino({ level: 'silent' }), by: 'test', host: 'here' });
+  const open = async () => (await alone.list(component)).filter(({ phase }) => phase === 'swapped');
+  const restored = async () => {
+    const status = await approved(await client.startFilesRestore(asked));
+    assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
+    assert.equal(await readFile(at('single/app.conf'), 'utf8'), 'threads = 4\n');
+    assert.deepEqual(
+      (await open()).map(({ run: of }) => of),
+      [status.run],
+    );
+    return status.run;
+  };
+  try {
+    const back = await alone.rollback(await restored());
+    assert.deepEqual([back.state, back.operation], ['completed', 'rollbackRestore']);
+    await assert.rejects(stat(at('single/app.conf')), { code: 'ENOENT' });
+    assert.equal(await readFile(at('conf.d/a.conf'), 'utf8'), 'a = 2\n');
+    const confirmed = await alone.confirm(await restored());
+    assert.deepEqual([confirmed.state, confirmed.operation], ['completed', 'confirmRestore']);
+    assert.equal(await readFile(at('conf.d/a.conf'), 'utf8'), 'a = 1\n');
+    assert.deepEqual(await open(), []);
+    await assert.rejects(alone.rollback('restore-00000000'), { code: 'NOT_FOUND' });
+  } finally {
+    await alone.close();
+  }
 });
 
 test('all of it comes back in place, and is confirmed', async () => {
