@@ -18,7 +18,7 @@ import {
   RDB_FILE,
   type RdbDetails,
 } from '../types.ts';
-import { saveFile } from './saved-file.ts';
+import { notTheSaved, saveFile } from './saved-file.ts';
 
 export interface CaptureRdbOptions {
   readonly vault: Vault;
@@ -33,6 +33,7 @@ export interface CaptureRdbOptions {
 interface Incoming {
   readonly bytes: AsyncIterable<Buffer>;
   readonly replication?: RdbDetails['replication'];
+  readonly notBeforeSeconds?: number;
   close(): void | Promise<void>;
 }
 
@@ -72,7 +73,10 @@ async function capture(
   try {
     const incoming = way === 'sync' ? await bySynchronisation(options) : await saveFile(connection, signal);
     const { facts, sizeBytes } = await take(writer, incoming, tools, options);
-    const { replication } = incoming as Incoming;
+    const { replication, notBeforeSeconds = 0 }: Incoming = incoming;
+    const { createdSeconds = notBeforeSeconds } = facts;
+    // A file may have been given a new time when it was copied there.
+    if (createdSeconds < notBeforeSeconds) notTheSaved(connection.where, RDB_FILE, createdSeconds);
     const server = capturedServer(identity);
     const details: RdbDetails = { server, way, ...(replication && { replication }), sizeBytes, facts };
     signal.throwIfAborted();

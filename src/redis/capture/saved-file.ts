@@ -14,6 +14,8 @@ const READ_BYTES = 1024 * 1024;
 export interface SavedFile {
   readonly sizeBytes: number;
   readonly bytes: AsyncIterable<Buffer>;
+  /** Seconds since 1970 when the server was asked, by its own clock: what it saved was not begun before. */
+  readonly notBeforeSeconds: number;
   close(): Promise<void>;
 }
 
@@ -22,16 +24,41 @@ export interface SavedFile {
  * a later save renames another file over its name.
  */
 export async function saveFile(connection: RedisConnection, signal: AbortSignal): Promise<SavedFile> {
+  await requireInStep(connection);
   const file = await fileOf(connection);
-  await saveOnce(connection, signal);
+  const notBeforeSeconds = await saveOnce(connection, signal);
   const handle = await open(file, constants.O_RDONLY).catch((error: NodeJS.ErrnoException) =>
     fail('REDIS_UNFIT', `'${file}', where '${connection.where}' keeps its RDB, cannot be read here: ${error.code}`, {
       hint: "run the worker on the server's host, as a user that may read it, or capture with 'way: sync'",
       cause: error,
     }),
   );
-  const { size } = await handle.stat();
-  return { sizeBytes: size, bytes: piecesOf(handle, size), close: () => handle.close() };
+  const { size, mtimeMs } = await handle.stat();
+  if (Math.floor(mtimeMs / 1000) < notBeforeSeconds) {
+    await handle.close();
+    notTheSaved(connection.where, file, mtimeMs / 1000);
+  }
+  return { sizeBytes: size, bytes: piecesOf(handle, size), notBeforeSeconds, close: () => handle.close() };
+}
+
+/** What lies under the name that the server tells is not what it has saved: another host's, or another mount's. */
+export function notTheSaved(where: string, file: string, seconds: number): never {
+  return fail(
+    'REDIS_UNFIT',
+    `'${file}' is of ${new Date(seconds * 1000).toISOString()}, not what '${where}' has just saved`,
+    {
+      hint: "does the worker run on the server's host, and outside of a container? `way: sync` needs no file",
+    },
+  );
+}
+
+/** As a primary refuses to synchronise from it: what it has may be old. */
+async function requireInStep(connection: RedisConnection): Promise<void> {
+  const info = await readInfo(connection);
+  if (info.get('role') !== 'slave' || info.get('master_link_status') === 'up') return;
+  fail('REDIS_UNREACHABLE', `'${connection.where}' is a replica that has lost its primary`, {
+    hint: 'this replica has lost its primary, so what it holds may be old: mend that, or give the address of the primary',
+  });
 }
 
 async function fileOf(connection: RedisConnection): Promise<string> {
@@ -41,21 +68,24 @@ async function fileOf(connection: RedisConnection): Promise<string> {
   return path.join(setting('dir'), setting('dbfilename'));
 }
 
-async function saveOnce(connection: RedisConnection, signal: AbortSignal): Promise<void> {
+/** Gives when it was asked, in seconds of the server's clock. */
+async function saveOnce(connection: RedisConnection, signal: AbortSignal): Promise<number> {
   const { where } = connection;
   const before = await begin(connection, signal);
+  const askedSeconds = secondsOf(before);
   for (;;) {
     const info = await readInfo(connection);
+    const isSaved = savesOf(info) > savesOf(before) && Number(info.get('rdb_last_save_time')) >= askedSeconds;
     if (info.get('rdb_bgsave_in_progress') === '1') await sleep(POLL_MS, undefined, { signal });
-    else if (savesOf(info) > before) return;
+    else if (isSaved && info.get('rdb_last_bgsave_status') === 'ok') return askedSeconds;
     else fail('BACKUP_INVALID', `'${where}' could not save its RDB`, { hint: 'its log tells why; is its disk full?' });
   }
 }
 
-/** Gives the number of saves before ours. One that runs already is of an earlier instant, and is waited for, as a rewrite is. */
-async function begin(connection: RedisConnection, signal: AbortSignal): Promise<number> {
+/** Gives what the server said before ours. One that runs already is of an earlier instant, and is waited for, as a rewrite is. */
+async function begin(connection: RedisConnection, signal: AbortSignal): Promise<Info> {
   for (;;) {
-    const before = savesOf(await readInfo(connection));
+    const before = await readInfo(connection);
     const reply = await connection.ask('save its RDB', 'BGSAVE');
     if (!(reply instanceof ServerReply)) return before;
     if (!/in progress|active|already/i.test(reply.message)) throw redisError(reply, connection.where, 'save its RDB');
@@ -65,6 +95,12 @@ async function begin(connection: RedisConnection, signal: AbortSignal): Promise<
 
 function savesOf(info: Info): number {
   return Number(info.get('rdb_saves') ?? 0);
+}
+
+/** A server that does not tell its time is on this host all the same. */
+function secondsOf(info: Info): number {
+  const micros = info.get('server_time_usec');
+  return Math.floor(micros === undefined ? Date.now() / 1000 : Number(micros) / 1_000_000);
 }
 
 async function* piecesOf(handle: FileHandle, sizeBytes: number): AsyncGenerator<Buffer> {

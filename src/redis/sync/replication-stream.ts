@@ -6,7 +6,7 @@ import { fail, HoldfastError } from '../../errors/index.ts';
 import { encodeCommand, RedisConnection, type RedisSource, redisError, ServerReply } from '../connection/index.ts';
 
 export interface Synchronisation {
-  /** Of the primary's stream of commands, where the RDB stands in it. */
+  /** Of the primary's stream of commands, where the RDB stands in it; -1 of a server that was a replica and never received anything. */
   readonly replicationId: string;
   readonly offset: number;
   /** Announced with its length, or ended by a mark. */
@@ -75,7 +75,7 @@ async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
   incoming.write(encodeCommand(['PSYNC', '?', '-1']));
   const answer = await incoming.line();
   if (answer.startsWith('-')) throw redisError(new ServerReply(answer.slice(1)), incoming.where, 'synchronise');
-  const [, replicationId, offset] = /^\+FULLRESYNC ([0-9a-f]{40}) (\d+)$/.exec(answer) ?? [];
+  const [, replicationId, offset] = /^\+FULLRESYNC ([0-9a-f]{40}) (-?\d+)$/.exec(answer) ?? [];
   if (replicationId === undefined) {
     fail('REDIS_UNFIT', `'${incoming.where}' answers a synchronisation with '${answer.slice(0, 80)}'`);
   }

@@ -1,10 +1,11 @@
 // Captures of real servers: what is committed is what the server has, judged whole by three, and nothing broken is ever committed.
 
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { HoldfastError } from '../../../src/errors/index.ts';
+import { run } from '../../../src/process/index.ts';
 import { type CaptureServer, proveRdb, type RdbDetails } from '../../../src/redis/index.ts';
 import { RdbWalk } from '../../../src/redis/rdb/index.ts';
 import { withThrowaway } from '../../../src/redis/throwaway/server.ts';
@@ -249,11 +250,38 @@ test('a replica serves as the source; one that lost its primary, a node of a clu
   await primary.stop('SIGKILL');
   await waitFor('the replica to notice', async () => /master_link_status:down/.test(await replica.cli('INFO')));
   await assert.rejects(take(replica, 2), { code: 'REDIS_UNREACHABLE', hint: /lost its primary/ });
+  // It would save its old data without a word.
+  await assert.rejects(take(replica, 2, { way: 'bgsave' }), { code: 'REDIS_UNREACHABLE', hint: /lost its primary/ });
   const node = await testRedis(t, { settings: ['cluster-enabled yes'] });
   await assert.rejects(take(node, 2), { code: 'REDIS_UNFIT', hint: /clusters are not supported yet/ });
   const newer = await testRedis(t, { kind: 'redis8' });
   const older = { source: { url: newer.url }, programs: primary.programs };
   await assert.rejects(take(newer, 2, { server: older }), { code: 'TOOL_VERSION', message: /8\.0.*7\.0/ });
+});
+
+test('a file that the server has not just saved is not taken for what it has, however new it looks', async (t) => {
+  const server = await testRedis(t);
+  const { vault, take } = await redisSetting(t);
+  await server.cli('SET', 'old', '1');
+  await server.cli('SAVE');
+  const elsewhere = await temporaryDirectory(t);
+  const stale = path.join(elsewhere, 'dump.rdb');
+  await copyFile(path.join(server.dataDirectory, 'dump.rdb'), stale);
+  await server.cli('SET', 'new', '1');
+  const second = Math.floor(Date.now() / 1000);
+  await waitFor('the next second', () => Math.floor(Date.now() / 1000) > second);
+  // As in another mount namespace: the name is the same, what lies there is not.
+  await run('mount', ['--bind', elsewhere, server.dataDirectory]);
+  try {
+    await utimes(stale, second - 60, second - 60);
+    await assert.rejects(take(server, 1, { way: 'bgsave' }), { code: 'REDIS_UNFIT', message: /has just saved/ });
+    await utimes(stale, second + 3600, second + 3600);
+    await assert.rejects(take(server, 1, { way: 'bgsave' }), { code: 'REDIS_UNFIT', message: /has just saved/ });
+  } finally {
+    await run('umount', [server.dataDirectory]);
+  }
+  assert.deepEqual(await vault.listSnapshots(CACHE), []);
+  assert.equal(detailsOf(await take(server, 1, { way: 'bgsave' })).facts.keys, 2);
 });
 
 test('a server that dies in the middle leaves nothing committed, and the next attempt of the same snapshot succeeds', async (t) => {
