@@ -93,6 +93,8 @@ export interface RedisSummary {
     /** It begins where that of the capture before ended. */
     readonly joins: boolean;
     readonly gaps: number;
+    /** Why append-only files since the capture before are in no snapshot; absent when all are. */
+    readonly lost?: readonly string[];
   };
   /** Server that wrote it. */
   readonly writtenBy: string;

@@ -43,7 +43,7 @@ export function damageWords({ kind, name, of, database, part, path, blocks, more
 /** Moments that cannot be restored. */
 function windowWarnings(window: RedisSummary['window']): readonly string[] {
   if (window === undefined) return [];
-  const { isTimed, gaps } = window;
+  const { isTimed, gaps, lost = [] } = window;
   return [
     ...(isTimed
       ? []
@@ -52,7 +52,10 @@ function windowWarnings(window: RedisSummary['window']): readonly string[] {
         ]),
     ...(gaps === 0
       ? []
-      : [`${gaps} rewrites went by unseen, because no worker was there: moments in between cannot be restored`]),
+      : [
+          `${gaps} rewrites went by unseen, because no worker was there, or what they left was lost: moments in between cannot be restored`,
+        ]),
+    ...lost.map((why) => `append-only files were lost before they were captured: ${why}`),
   ];
 }
 

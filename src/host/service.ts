@@ -8,6 +8,7 @@ import type { ComponentStatus, LogReception } from '../domain/component-report.t
 import { fail, toHoldfastError } from '../errors/index.ts';
 import { windows } from '../postgres/recovery/windows.ts';
 import type { SnapshotOnCopies, Vault } from '../vault/index.ts';
+import { withAppendOnly } from './append-only-status.ts';
 import { type CheckOptions, checkComponent } from './check.ts';
 import { componentStatus } from './component-status.ts';
 import { configurationDiff } from './configuration-diff.ts';
@@ -57,7 +58,7 @@ export async function openHostService(configuration: Configuration, options: Hos
       const heads = await observe().catch(() => undefined);
       return Promise.all(
         wanted.map(async (each) => {
-          const { status } = await readComponent(vault, configuration, each, records);
+          const { status, snapshots } = await readComponent(vault, configuration, each, records);
           const restores = await restoresLeft(each, recordsOf(records, each.id), {
             host,
             stateDirectory: stateDirectoryOf(configuration, host),
@@ -68,6 +69,7 @@ export async function openHostService(configuration: Configuration, options: Hos
           );
           if (each.host !== host) return told;
           if (each.kind === 'files') return await withMirror(told, each, stateDirectoryOf(configuration, host));
+          if (each.kind === 'redis') return await withAppendOnly(told, each, snapshots);
           return each.kind === 'configuration' ? await withConfiguration(told, { vault, configuration }, each) : told;
         }),
       );

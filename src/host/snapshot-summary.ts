@@ -63,6 +63,7 @@ function windowOf({ engine, to }: SnapshotOnCopies): NonNullable<RedisSummary['w
     isTimed: hasTimes(details),
     joins: details.sets[0]?.follows === true,
     gaps,
+    ...(details.lost && { lost: details.lost.slice(0, MOST_NAMES).map(({ why }) => why) }),
   };
 }
 

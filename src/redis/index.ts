@@ -3,6 +3,8 @@
 export { type CaptureAofOptions, captureAof } from './aof/capture-aof.ts';
 export { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from './aof/details.ts';
 export { type AppendOnlyPlace, runKeeper } from './aof/keeper.ts';
+export { type KeptReport, reportKept } from './aof/kept-report.ts';
+export { keepRoom } from './aof/lost-sets.ts';
 export { type CaptureRdbOptions, captureRdb } from './capture/capture-rdb.ts';
 export { parseAddress, RedisConnection } from './connection/index.ts';
 export { identify, requireStandalone, type ServerIdentity } from './identity.ts';

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Configuration } from '../../config/index.ts';
-import { runKeeper } from '../redis/index.ts';
+import { keepRoom, runKeeper } from '../redis/index.ts';
 
 /** One for each component whose append-only files are captured. Resolves when all have ended, which is when the signal says so. */
 export async function runKeepers(
@@ -19,7 +19,11 @@ export async function runKeepers(
           { component: id, reason: String(error) },
           'append-only files are not kept: a rewrite may leave a gap',
         );
-      await runKeeper(place, { signal, onTrouble });
+      const afterLook = async (present: { readonly id: string }) => {
+        for (const { why, ...lost } of await keepRoom(place, present.id))
+          logger.warn({ component: id, ...lost }, `append-only files that no capture has taken were lost: ${why}`);
+      };
+      await runKeeper(place, { signal, onTrouble, afterLook });
     }),
   );
 }

@@ -13,6 +13,7 @@ import { AOF, type CaptureRequest, type CaptureServer, capturedServer } from '..
 import { CommandWalk } from './command-walk.ts';
 import type { AofDetails, CapturedFile, CapturedSet } from './details.ts';
 import { type AppendOnlyPlace, type KeptSet, keepNow, keptSets, letGo, readManifest } from './keeper.ts';
+import { type LostSet, lostSets, setAside } from './lost-sets.ts';
 import type { ManifestFile } from './manifest.ts';
 
 export interface CaptureAofOptions {
@@ -38,11 +39,11 @@ export async function captureAof(options: CaptureAofOptions): Promise<SnapshotOn
   const identity = await identityOf(server, signal);
   await findTools(identity, server);
   try {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; ; ) {
       const taken = await new AofCapture(options, identity).run();
-      if (taken !== undefined) return taken;
+      if (typeof taken === 'object') return taken;
       // What was stored stays, and is not stored again.
-      if (attempt === ATTEMPTS)
+      if (taken === 'rewritten' && attempt++ === ATTEMPTS)
         fail('BACKUP_INVALID', 'the append-only files were rewritten in every attempt to capture them');
     }
   } catch (error) {
@@ -71,6 +72,8 @@ class AofCapture {
   readonly #identity: ServerIdentity;
   #known = new Map<string, TreeEntry>();
   #before: AofDetails | undefined;
+  #beforeFrom: Moment | undefined;
+  #lost: readonly LostSet[] = [];
   #sizeBytes = 0;
 
   constructor(options: CaptureAofOptions, identity: ServerIdentity) {
@@ -78,8 +81,8 @@ class AofCapture {
     this.#identity = identity;
   }
 
-  /** Undefined when the manifest changed meanwhile. */
-  async run(): Promise<SnapshotOnCopies | undefined> {
+  /** In words when it is to be taken again: the manifest changed meanwhile, or a damaged set was in the way. */
+  async run(): Promise<SnapshotOnCopies | 'rewritten' | 'set aside'> {
     const { vault, request, place, signal } = this.#options;
     const { snapshotId: id, component, host } = request;
     await this.#readBefore();
@@ -87,14 +90,26 @@ class AofCapture {
     // What was written by now is in the files, and will be read.
     const from = momentFromDate(new Date());
     const sets = withoutRepetition(await keptSets(place), present);
+    this.#lost = await lostSets(place, this.#beforeFrom);
     const writer = await vault.writeSnapshot({ id, component, host, kind: AOF, class: AOF, from });
     try {
       const captured: CapturedSet[] = [];
-      for (const set of sets) captured.push(await this.#set(writer, set, captured.at(-1) ?? this.#before?.sets.at(-1)));
+      for (const set of sets) {
+        const done = await this.#set(writer, set, captured.at(-1)).catch(damageOf);
+        if (!(done instanceof Error)) {
+          captured.push(done);
+          continue;
+        }
+        // The server's own present files: a rewrite makes new ones of what it has in memory.
+        if (set.id === present.id) throw done;
+        await writer.abandon();
+        await setAside(place, set, done.message);
+        return 'set aside';
+      }
       signal.throwIfAborted();
       if (!(await isStill(place, present))) {
         await writer.abandon();
-        return undefined;
+        return 'rewritten';
       }
       const engine = this.#details(captured);
       const snapshot = await writer.commit({ to: endOf(captured, from), state: 'clean', engine: { ...engine } });
@@ -112,6 +127,7 @@ class AofCapture {
     const last = (await vault.listSnapshots(request.component)).find(({ kind }) => kind === AOF);
     if (last === undefined) return;
     this.#before = last.engine as unknown as AofDetails;
+    this.#beforeFrom = last.from;
     const reader = await vault.openSnapshot(last.id);
     try {
       for await (const entry of reader.entries()) this.#known.set(entry.path, entry);
@@ -156,7 +172,9 @@ class AofCapture {
     if (walk instanceof RdbWalk) return { ...head, facts: walk.end() };
     const commands = walk.end();
     if (commands.damage !== undefined)
-      fail('BACKUP_INVALID', `'${source}' is damaged behind byte ${commands.wholeBytes}: ${commands.damage}`);
+      fail('BACKUP_INVALID', `'${source}' is damaged behind byte ${commands.wholeBytes}: ${commands.damage}`, {
+        hint: 'BGREWRITEAOF makes new files of what the server has in memory; then it can be captured again',
+      });
     return { ...head, commands };
   }
 
@@ -180,15 +198,23 @@ class AofCapture {
   }
 
   #details(sets: readonly CapturedSet[]): AofDetails {
-    return { server: capturedServer(this.#identity), sets, sizeBytes: this.#sizeBytes };
+    const lost = this.#lost.map(({ id, why }) => ({ id, why }));
+    return {
+      ...{ server: capturedServer(this.#identity), sets, sizeBytes: this.#sizeBytes },
+      ...(lost.length > 0 && { lost }),
+    };
   }
 
-  /** The same set as the last one of the capture before, or one whose commands begin where those of the set before end. */
-  #follows({ id, base, incrementals }: Omit<CapturedSet, 'follows'>, last: CapturedSet | undefined): boolean {
-    if (id === this.#before?.sets.at(-1)?.id) return true;
+  /** A set of the capture before, or one whose commands begin where those of the set before end. `inThis`: the set before in this capture. */
+  #follows({ id, base, incrementals }: Omit<CapturedSet, 'follows'>, inThis: CapturedSet | undefined): boolean {
+    const known = this.#before?.sets.find((each) => each.id === id);
+    if (known !== undefined) return inThis === undefined || known.follows;
+    const last = inThis ?? this.#before?.sets.at(-1);
     const [first] = incrementals;
     if (last === undefined || first === undefined) return false;
     const end = last.incrementals.at(-1)?.sequence ?? last.base.sequence;
+    // Also the last one itself: what it had behind the capture before is gone.
+    if (this.#lost.some(({ sequence }) => sequence >= last.base.sequence && sequence < base.sequence)) return false;
     return base.sequence > last.base.sequence && first.sequence <= end + 1;
   }
 }
@@ -201,6 +227,13 @@ function withoutRepetition(sets: readonly KeptSet[], present: KeptSet): readonly
     const isRepeated = (name: string) => next.has(set.inodes.get(name) ?? -1n);
     return { ...set, incrementals: set.incrementals.filter(({ name }) => !isRepeated(name)) };
   });
+}
+
+/** Anything else is no reason to give up what is kept. */
+function damageOf(error: unknown): Error {
+  if (isHoldfastError(error, 'BACKUP_INVALID') || (error as NodeJS.ErrnoException).code === 'EIO')
+    return error as Error;
+  throw error;
 }
 
 async function isStill(place: AppendOnlyPlace, { base }: KeptSet): Promise<boolean> {

@@ -29,6 +29,8 @@ export interface AofDetails {
   /** Oldest first. */
   readonly sets: readonly CapturedSet[];
   readonly sizeBytes: number;
+  /** Sets since the capture before that are in none: damaged, or let go. */
+  readonly lost?: readonly { readonly id: string; readonly why: string }[];
 }
 
 export interface ChosenPart {

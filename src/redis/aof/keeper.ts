@@ -143,15 +143,27 @@ export async function letGo(captured: readonly KeptSet[], presentId: string): Pr
   for (const { id, directory } of captured) if (id !== presentId) await rm(directory, { recursive: true });
 }
 
-/** Keeps until the signal. `onTrouble` is told what stands in the way, once for each reason, and nothing when it is over. */
+/**
+ * Keeps until the signal. `afterLook`: what is to be done once the present set is kept. `onTrouble` is told what stands in the way, once for each reason,
+ * and nothing when it is over.
+ */
 export async function runKeeper(
   place: AppendOnlyPlace,
-  { signal, onTrouble }: { readonly signal: AbortSignal; readonly onTrouble: (error: unknown) => void },
+  {
+    signal,
+    onTrouble,
+    afterLook,
+  }: {
+    readonly signal: AbortSignal;
+    readonly onTrouble: (error: unknown) => void;
+    readonly afterLook?: (present: KeptSet) => Promise<void>;
+  },
 ): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
-      await keepNow(place);
+      const present = await keepNow(place);
+      await afterLook?.(present);
       told = '';
     } catch (error) {
       const { message } = error as Error;
