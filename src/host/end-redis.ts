@@ -60,7 +60,7 @@ export async function undoRedis(services: RedisRestoring, component: ComponentId
   if (plan.mode === 'beside') {
     const { directory = '' } = plan;
     const place = { dataDirectory: directory, run, owner: run, undo: true };
-    return await leased(services, place, () => undoBeside(directory, plan.snapshot.id));
+    return await leased(services, place, () => undoBeside(directory, run));
   }
   try {
     await rollbackRedis(services, component, run, run);
@@ -73,7 +73,7 @@ export async function undoRedis(services: RedisRestoring, component: ComponentId
 export async function stopRedis(services: RedisRestoring, component: ComponentId, run: string): Promise<StoppedServer> {
   const { directory, mode } = await loadRedisPlan(services, { run, component });
   if (mode !== 'beside' || directory === undefined) fail('NOT_FOUND', `${run} has left no server`);
-  return { run, dataDirectory: directory, stopped: await stopBeside(directory) };
+  return { run, dataDirectory: directory, stopped: await stopBeside(directory, run) };
 }
 
 export function rollbackRedisWords(run: string, directory: string): string {

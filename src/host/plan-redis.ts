@@ -7,6 +7,7 @@ import type { RedisPlan } from '../domain/redis-restore.ts';
 import { describeSnapshotTarget, parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import { chooseRedis, planRedis } from '../redis/index.ts';
+import { keepRedisPlan, keptRedisPlan } from './kept-plan.ts';
 import { journalPlaces, type RedisRestoring, redisOn, serverOf } from './redis-places.ts';
 
 export async function planRedisRestore(
@@ -34,11 +35,12 @@ function targetOf(settings: RedisSettings, { beside, live, pattern }: RestoreRed
   if (live === true) return { type: 'live' } as const;
   if (pattern !== undefined) return { type: 'keys', pattern } as const;
   const { dataDirectory, files, service } = settings;
-  const { appendDirectory } = files;
-  return { type: 'stopped', dataDirectory, appendDirectory, hasService: service !== undefined } as const;
+  const { rdb: rdbFile, appendDirectory, append: appendFile } = files;
+  const names = { rdbFile, appendDirectory, appendFile };
+  return { type: 'stopped', dataDirectory, names, hasService: service !== undefined } as const;
 }
 
-/** With `keep` it is stored as a record of the run, once. */
+/** With `keep` it is stored as a record of the run, once, and on this host. */
 export async function freezeRedisPlan(
   services: RedisRestoring,
   run: string,
@@ -52,11 +54,13 @@ export async function freezeRedisPlan(
     throw error;
   });
   // An earlier attempt has frozen it: planning again could give another.
-  if (stored !== undefined) return stored as RedisPlan;
-  const made = await planRedisRestore(services, run, input);
-  await vault.putRecord(run, 'request', input);
-  await vault.putRecord(run, 'plan', made);
-  return made;
+  const plan = (stored as RedisPlan | undefined) ?? (await planRedisRestore(services, run, input));
+  if (stored === undefined) {
+    await vault.putRecord(run, 'request', input);
+    await vault.putRecord(run, 'plan', plan);
+  }
+  await keepRedisPlan(services, plan);
+  return plan;
 }
 
 export async function storedRedisPlan(services: RedisRestoring, run: string): Promise<RedisPlan> {
@@ -69,12 +73,12 @@ export interface PlannedRun {
   readonly planDigest?: string;
 }
 
-/** Throws `PLAN_CHANGED`, `NOT_FOUND`. */
+/** As this host kept it, so that what was begun can be ended while no store answers; else as the vault has it. Throws `PLAN_CHANGED`, `NOT_FOUND`. */
 export async function loadRedisPlan(
   services: RedisRestoring,
   { run, component, planDigest }: PlannedRun,
 ): Promise<RedisPlan> {
-  const stored = await storedRedisPlan(services, run);
+  const stored = (await keptRedisPlan(services, run)) ?? (await storedRedisPlan(services, run));
   if (stored.run !== run || stored.component !== component || stored.host !== services.host) {
     fail('PLAN_CHANGED', `the plan that was found is for ${stored.run} of ${stored.component} on '${stored.host}'`);
   }

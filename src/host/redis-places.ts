@@ -111,6 +111,7 @@ export async function inPlaceOf(
     dataDirectory: directory,
     run,
     layout: { rdbFile: rdb, appendDirectory, appendFile: append, isAppendOnly },
+    source: (await serverOf(settings)).source,
     ...(service && { service }),
     ...(check && { check }),
     signal,

@@ -65,13 +65,13 @@ async function give(
 
 async function giveBeside(
   { configuration, host }: RedisRestoring,
-  { directory = '', start = false }: RedisPlan,
+  { run, directory = '', start = false }: RedisPlan,
   stored: Stored & { readonly programs?: string },
   { signal, onNote }: Watching,
 ): Promise<RedisGiven> {
   const { runAs } = configuration.hosts[host] ?? {};
   const { comparison, server } = await restoreBeside({
-    ...{ ...stored, directory, start, signal },
+    ...{ ...stored, run, directory, start, signal },
     ...(runAs === undefined ? {} : { runAs }),
     onProgress: (bytes) => onNote(`${bytesText(bytes)} fetched`),
   });

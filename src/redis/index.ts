@@ -22,14 +22,14 @@ export {
 export { storedDetails } from './restore/fetch.ts';
 export {
   confirmInPlace,
-  type DataLayout,
   type InPlace,
   type RestoreInPlaceOptions,
   restoreInPlace,
   rollbackInPlace,
   type ServerService,
 } from './restore/in-place.ts';
-export { confirmLive, type LivePlace, type RestoreLiveOptions, restoreLive, rollbackLive } from './restore/live.ts';
+export { confirmLive, type RestoreLiveOptions, restoreLive, rollbackLive } from './restore/live.ts';
+export type { LivePlace } from './restore/live-place.ts';
 export { requireLiveFit } from './restore/live-server.ts';
 export {
   confirmKeys,
@@ -40,6 +40,7 @@ export {
   rollbackKeys,
 } from './restore/pattern.ts';
 export { allRuns, isListOfKeys, type LeftRun, openRuns, type RunPhase } from './restore/runs-left.ts';
+export type { DataLayout } from './restore/stage.ts';
 export { untilAnswers } from './restore/until-answers.ts';
 export { requireSynchronising } from './sync/index.ts';
 export type { Comparison } from './throwaway/compare.ts';

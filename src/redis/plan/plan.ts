@@ -15,12 +15,13 @@ import { RedisConnection, type RedisSource } from '../connection/index.ts';
 import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';
 import { overBy } from '../rdb/index.ts';
 import { isOwn } from '../restore/beside.ts';
-import { serverIn } from '../restore/directory-in-use.ts';
+import { serversIn } from '../restore/directory-in-use.ts';
 import type { StoredDetails } from '../restore/fetch.ts';
 import { storedDetails } from '../restore/fetch.ts';
 import { requireLiveFit } from '../restore/live-server.ts';
 import { requireReadable } from '../restore/readable.ts';
 import { openRuns } from '../restore/runs-left.ts';
+import { type DataNames, type DataPlace, requireServerOf } from '../restore/server-place.ts';
 import { findTools } from '../tools.ts';
 
 export interface PlanRedisOptions {
@@ -41,7 +42,7 @@ export interface PlanRedisOptions {
     | {
         readonly type: 'stopped';
         readonly dataDirectory: string | undefined;
-        readonly appendDirectory: string;
+        readonly names: DataNames;
         readonly hasService: boolean;
       }
     | { readonly type: 'live' }
@@ -100,12 +101,12 @@ async function partFor(options: PlanRedisOptions, details: StoredDetails): Promi
 
 async function beside(
   { directory, start }: Extract<PlanRedisOptions['target'], { type: 'beside' }>,
-  { snapshot }: PlanRedisOptions,
+  { run }: PlanRedisOptions,
   { sizeBytes }: StoredDetails,
 ): Promise<Part> {
   const space = { neededBytes: sizeBytes, availableBytes: await freeFor(directory) };
   const names = (await isThere(directory)) ? await readdir(directory) : [];
-  const occupied = isOwn(names, snapshot.id)
+  const occupied = isOwn(names, run)
     ? []
     : [
         new HoldfastError('TARGET_UNFIT', `'${directory}' is not empty`, {
@@ -123,7 +124,7 @@ async function beside(
 }
 
 async function intoStopped(
-  { dataDirectory, appendDirectory, hasService }: Extract<PlanRedisOptions['target'], { type: 'stopped' }>,
+  { dataDirectory, names, hasService }: Extract<PlanRedisOptions['target'], { type: 'stopped' }>,
   options: PlanRedisOptions,
   details: StoredDetails,
 ): Promise<Part> {
@@ -137,15 +138,16 @@ async function intoStopped(
     );
     return { mode: 'in place', way: 'stopped', warnings: [], problems: [missing] };
   }
-  const identity = await askServer(options.source);
-  const isAppendOnly = identity?.isAppendOnly ?? (await isThere(path.join(dataDirectory, appendDirectory)));
+  const { identity, ...told } = await askServer(options.source, { dataDirectory, names });
+  const isAppendOnly = identity?.isAppendOnly ?? (await isThere(path.join(dataDirectory, names.appendDirectory)));
   const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(dataDirectory) };
   const problems = [
     ...(await openProblems(path.join(dataDirectory, '.holdfast'), options.run)),
     ...noRoom(dataDirectory, space),
+    ...told.problems,
   ];
   if (identity !== undefined) problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
-  if (!hasService && (identity !== undefined || (await serverIn(dataDirectory)) !== undefined)) {
+  if (!hasService && (identity !== undefined || (await serversIn(dataDirectory)).length > 0)) {
     problems.push(
       new HoldfastError(
         'TARGET_UNFIT',
@@ -156,7 +158,10 @@ async function intoStopped(
       ),
     );
   }
-  const warnings = hasService ? [] : ['the configuration has no `service`: the server is not started afterwards'];
+  const warnings = [
+    ...(hasService ? [] : ['the configuration has no `service`: the server is not started afterwards']),
+    ...told.warnings,
+  ];
   return { mode: 'in place', way: 'stopped', directory: dataDirectory, isAppendOnly, space, warnings, problems };
 }
 
@@ -186,18 +191,28 @@ async function intoRunning(
   }
 }
 
-/** A server that is stopped says nothing. */
-async function askServer(source: RedisSource): Promise<ServerIdentity | undefined> {
+interface Asked {
+  /** Absent: a server that is stopped says nothing. */
+  readonly identity?: ServerIdentity;
+  readonly warnings: readonly string[];
+  readonly problems: readonly HoldfastError[];
+}
+
+async function askServer(source: RedisSource, place: DataPlace): Promise<Asked> {
+  let connection: RedisConnection | undefined;
   try {
-    const connection = await RedisConnection.open(source);
+    connection = await RedisConnection.open(source);
+    const identity = await identify(connection);
     try {
-      return await identify(connection);
-    } finally {
-      connection.close();
+      return { identity, warnings: await requireServerOf(connection, identity, place), problems: [] };
+    } catch (error) {
+      return { identity, warnings: [], problems: [toHoldfastError(error)] };
     }
   } catch (error) {
-    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return undefined;
+    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return { warnings: [], problems: [] };
     throw error;
+  } finally {
+    connection?.close();
   }
 }
 

@@ -10,9 +10,17 @@ import { ReplyParser } from '../connection/reply.ts';
 export interface ServedRdb {
   readonly host: string;
   readonly port: number;
-  /** Bytes that were sent so far. */
-  readonly sentBytes: () => number;
+  readonly progress: Readonly<Progress>;
   close(): Promise<void>;
+}
+
+export interface Progress {
+  /** How often the replica asked for the RDB. */
+  transfers: number;
+  /** Of the last transfer. */
+  sentBytes: number;
+  /** Why none can be sent any more. */
+  failure?: unknown;
 }
 
 export interface ServeOptions {
@@ -21,13 +29,27 @@ export interface ServeOptions {
   readonly host: string;
   /** The only address that gets an answer; undefined: any on this host. */
   readonly peer: string | undefined;
+  /** Awaited before the first byte of each transfer: from then on the replica may drop what it has. */
+  readonly beforeSending: () => Promise<void>;
 }
 
 /** Further attempts of the same replica are answered too: it tries again when its disk was full for a moment. */
-export async function serveRdb({ file, host, peer }: ServeOptions): Promise<ServedRdb> {
+export async function serveRdb({ file, host, peer, beforeSending }: ServeOptions): Promise<ServedRdb> {
   const { size } = await stat(file);
   const sockets = new Set<net.Socket>();
-  const progress = { sentBytes: 0 };
+  const progress: Progress = { transfers: 0, sentBytes: 0 };
+  const send = async (socket: net.Socket) => {
+    progress.transfers++;
+    progress.sentBytes = 0;
+    try {
+      await beforeSending();
+    } catch (error) {
+      progress.failure = error;
+      socket.destroy();
+      return;
+    }
+    await sendFile(socket, file, size, progress);
+  };
   const server = net.createServer((socket) => {
     if (peer !== undefined && plainAddress(socket.remoteAddress) !== plainAddress(peer)) {
       socket.destroy();
@@ -36,7 +58,7 @@ export async function serveRdb({ file, host, peer }: ServeOptions): Promise<Serv
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    answer(socket, file, size, progress);
+    answer(socket, send);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -47,10 +69,10 @@ export async function serveRdb({ file, host, peer }: ServeOptions): Promise<Serv
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { host, port, sentBytes: () => progress.sentBytes, close };
+  return { host, port, progress, close };
 }
 
-function answer(socket: net.Socket, file: string, size: number, progress: { sentBytes: number }): void {
+function answer(socket: net.Socket, send: (socket: net.Socket) => Promise<void>): void {
   const parser = new ReplyParser();
   socket.on('data', (bytes) => {
     try {
@@ -58,7 +80,7 @@ function answer(socket: net.Socket, file: string, size: number, progress: { sent
         const [name = '', what = ''] = Array.isArray(command) ? command.map(String) : [];
         const reply = replyTo(name.toUpperCase(), what.toUpperCase());
         if (reply !== undefined) socket.write(reply);
-        if (name.toUpperCase() === 'PSYNC') void send(socket, file, size, progress);
+        if (name.toUpperCase() === 'PSYNC') void send(socket);
       }
     } catch {
       socket.destroy();
@@ -75,8 +97,7 @@ function replyTo(name: string, what: string): string | undefined {
   return '-ERR unknown command\r\n';
 }
 
-async function send(socket: net.Socket, file: string, size: number, progress: { sentBytes: number }): Promise<void> {
-  progress.sentBytes = 0;
+async function sendFile(socket: net.Socket, file: string, size: number, progress: Progress): Promise<void> {
   socket.write(`$${size}\r\n`);
   const bytes = createReadStream(file, { highWaterMark: 1024 * 1024 });
   bytes.on('data', (chunk) => {

@@ -24,7 +24,9 @@ export interface RestoreBesideOptions {
   readonly snapshot: SnapshotOnCopies;
   readonly from?: string;
   readonly moment?: Moment;
-  /** Absolute; empty, absent, or of an earlier attempt at the same snapshot. */
+  /** Names the mark that says whose the directory is. */
+  readonly run: string;
+  /** Absolute; empty, absent, or of an earlier attempt of the same run. */
   readonly directory: string;
   readonly programs?: string;
   /** User that the directory belongs to and that the server runs as; default ourselves. */
@@ -51,16 +53,17 @@ const POLL_MS = 50;
 
 /** Throws `TARGET_UNFIT`, `NO_SPACE`, `TOOL_VERSION`, `BACKUP_INVALID`, `RECOVERY_FAILED`, `CHECK_FAILED`. */
 export async function restoreBeside(options: RestoreBesideOptions): Promise<RestoredBeside> {
-  const { snapshot, directory, signal, programs, runAs } = options;
+  const { snapshot, run, directory, signal, programs, runAs } = options;
   const { server } = storedDetails(snapshot);
   const tools = await findTools(server, programs === undefined ? {} : { programs });
   const socket = path.join(directory, SOCKET);
   if (options.start) requireShort(socket);
-  await requireOwn(directory, snapshot.id);
+  await requireOwn(directory, run);
   const owner = runAs === undefined ? undefined : await findUser(runAs);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
-  await writeFile(path.join(directory, markOf(snapshot.id)), '');
+  await writeFile(path.join(directory, markOf(run)), '');
+  await syncDirectory(directory);
   const facts = await fetchRdb(options, { directory, tools, signal, ...(owner && { owner }), ...told(options) });
   const configuration = path.join(directory, CONFIGURATION);
   await writeFile(configuration, harmlessConfiguration({ directory, socket, databases: databasesOf(facts) }), {
@@ -106,22 +109,22 @@ async function compareAt(url: string, facts: RdbFacts): Promise<Comparison> {
 
 const told = ({ onProgress }: RestoreBesideOptions) => (onProgress ? { onProgress } : {});
 
-/** A name that says whose the directory is: a later attempt of the same restore finds it. */
-const markOf = (id: string) => `.holdfast-${id}`;
+/** A name that says whose the directory is: a later attempt of the same restore finds it, and nobody else's undoing touches what is there. */
+const markOf = (run: string) => `.holdfast-${run}`;
 
-/** Empty, or of an earlier attempt at the same snapshot. */
-export function isOwn(names: readonly string[], id: string): boolean {
-  const own = new Set<string>([markOf(id), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
+/** Empty, or of an earlier attempt of the same run. */
+export function isOwn(names: readonly string[], run: string): boolean {
+  const own = new Set<string>([markOf(run), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
   if (names.length === 0) return true;
-  return names.includes(markOf(id)) && names.every((name) => own.has(name) || name.startsWith('.'));
+  return names.includes(markOf(run)) && names.every((name) => own.has(name) || name.startsWith('.'));
 }
 
-async function requireOwn(directory: string, id: string): Promise<void> {
+async function requireOwn(directory: string, run: string): Promise<void> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[];
     return fail('TARGET_UNFIT', `'${directory}' cannot be looked at: ${error.code}`, { cause: error });
   });
-  if (isOwn(names, id)) return;
+  if (isOwn(names, run)) return;
   fail('TARGET_UNFIT', `'${directory}' is not empty`, { hint: 'choose a directory that is empty or does not exist' });
 }
 
@@ -133,18 +136,20 @@ function requireShort(socket: string): void {
 }
 
 /** Ends the server, if it runs, and removes what the restore has made there: by its names alone. May be called again after it was killed. */
-export async function undoBeside(directory: string, id: string): Promise<void> {
-  await stopBeside(directory);
-  if (!(await isThere(path.join(directory, markOf(id))))) return;
-  for (const name of [RDB_FILE, CONFIGURATION, LOG, SOCKET, markOf(id)])
+export async function undoBeside(directory: string, run: string): Promise<void> {
+  // Without its mark the run has made nothing there, and whatever runs there is somebody else's.
+  if (!(await isThere(path.join(directory, markOf(run))))) return;
+  await stopBeside(directory, run);
+  for (const name of [RDB_FILE, CONFIGURATION, LOG, SOCKET, markOf(run)])
     await rm(path.join(directory, name), { force: true });
   await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
   });
 }
 
-/** False when none was running. */
-export async function stopBeside(directory: string): Promise<boolean> {
+/** False when none was running, or none of this run. */
+export async function stopBeside(directory: string, run: string): Promise<boolean> {
+  if (!(await isThere(path.join(directory, markOf(run))))) return false;
   const identity = await runningBeside(directory);
   if (identity === undefined) return false;
   await stopByPid(identity);

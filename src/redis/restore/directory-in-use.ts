@@ -1,49 +1,54 @@
-// Whether a server works in a data directory: servers make it their working directory, which the kernel tells.
+// Which servers work in a data directory: they make it their working directory, which the kernel tells, in whatever container they run.
 
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
+import { findWorkers } from '../../process/index.ts';
+import { isThere } from '../../system/index.ts';
 
 /** After its manager said that it has stopped. */
 const END_LIMIT_MS = 60_000;
 const POLL_MS = 100;
-const SERVER = /^(redis|valkey)-server/;
+/** Also `redis-stack-server`, of which the kernel keeps 15 characters. */
+const SERVER = /^(redis|valkey)(-stack)?-ser/;
 
-/** Process id of a server that works there. Throws `TARGET_UNFIT` when there is a server of which it cannot be told. */
-export async function serverIn(directory: string): Promise<number | undefined> {
-  const real = await realpath(directory);
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const program = await readFile(`/proc/${name}/comm`, 'utf8').catch(() => '');
-    if (!SERVER.test(program)) continue;
-    const place = await readlink(`/proc/${name}/cwd`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ESRCH') return undefined;
-      return fail(
-        'TARGET_UNFIT',
-        `whether the server of process ${name} works in '${directory}' cannot be told: ${error.code}`,
-        {
-          hint: 'run the worker as root or as the user of the server',
-        },
-      );
+export interface ServerProcess {
+  readonly pid: number;
+  /** As the server itself counts it: its own namespace may have other numbers (proc(5), `NSpid`). */
+  readonly ownPid: number;
+}
+
+/** Throws `TARGET_UNFIT` when there is a server of which it cannot be told. */
+export async function serversIn(directory: string): Promise<readonly ServerProcess[]> {
+  if (!(await isThere(directory))) return [];
+  const { pids, unknown } = await findWorkers(directory, SERVER);
+  if (unknown.length > 0) {
+    fail('TARGET_UNFIT', `whether the server of process ${unknown[0]} works in '${directory}' cannot be told`, {
+      hint: 'run the worker as root or as the user of the server',
     });
-    if (place === real) return Number(name);
   }
-  return undefined;
+  return await Promise.all(pids.map(async (pid) => ({ pid, ownPid: await ownPidOf(pid) })));
+}
+
+async function ownPidOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const numbers = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
+  return Number(numbers.at(-1) ?? pid);
 }
 
 /** Waits for a server that was told to end. Throws `TARGET_UNFIT` when it stays. */
 export async function untilUnused(directory: string): Promise<void> {
   for (const giveUpAt = performance.now() + END_LIMIT_MS; performance.now() < giveUpAt; await sleep(POLL_MS)) {
-    if ((await serverIn(directory)) === undefined) return;
+    if ((await serversIn(directory)).length === 0) return;
   }
   await requireUnused(directory);
 }
 
 /** Throws `TARGET_UNFIT`. */
 export async function requireUnused(directory: string): Promise<void> {
-  const pid = await serverIn(directory);
-  if (pid === undefined) return;
-  fail('TARGET_UNFIT', `a server (process ${pid}) works in '${directory}'`, {
+  const [server] = await serversIn(directory);
+  if (server === undefined) return;
+  fail('TARGET_UNFIT', `a server (process ${server.pid}) works in '${directory}'`, {
     hint: "stop it first, or name its 'service' in the configuration; or restore live",
   });
 }

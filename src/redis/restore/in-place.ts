@@ -1,20 +1,19 @@
 // A snapshot into the data directory of a stopped server: staged and proven there, exchanged by renames, kept until somebody confirms.
 
-import { chown, link, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Moment } from '../../domain/moment.ts';
-import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { holdLock } from '../../process/index.ts';
-import { isThere, syncDirectory, syncFileSystemOf } from '../../system/index.ts';
-import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { isThere, syncDirectory } from '../../system/index.ts';
+import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import { identify } from '../identity.ts';
 import type { Comparison } from '../throwaway/compare.ts';
-import { proveRdb } from '../throwaway/prove.ts';
-import { findTools } from '../tools.ts';
-import { RDB_FILE } from '../types.ts';
-import { requireUnused, untilUnused } from './directory-in-use.ts';
-import { type ExchangedName, exchange, undoExchange } from './exchange.ts';
-import { fetchRdb, storedDetails } from './fetch.ts';
+import { requireUnused, serversIn, untilUnused } from './directory-in-use.ts';
+import { exchange, undoExchange } from './exchange.ts';
 import { RestoreJournal } from './journal.ts';
+import { requireLoaded } from './loaded-data.ts';
+import { requireServerOf } from './server-place.ts';
+import { type DataLayout, type Staged, type StageOptions, stageData } from './stage.ts';
+import { underLock } from './under-lock.ts';
 
 type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback';
 
@@ -24,21 +23,14 @@ export interface ServerService {
   start(): Promise<void>;
 }
 
-/** What the server calls its files, as its configuration says. */
-export interface DataLayout {
-  readonly rdbFile: string;
-  readonly appendDirectory: string;
-  readonly appendFile: string;
-  /** What it reads at its start: the append-only directory instead of the RDB. */
-  readonly isAppendOnly: boolean;
-}
-
 export interface InPlace {
   /** Absolute. */
   readonly dataDirectory: string;
   /** Names the directory of the run in it. */
   readonly run: string;
   readonly layout: DataLayout;
+  /** The server of the directory, as long as it runs. */
+  readonly source: RedisSource;
   /** Absent: somebody has stopped the server and will start it. */
   readonly service?: ServerService;
   /** Throws when this run may not go on; asked right before every step that destroys. */
@@ -46,34 +38,32 @@ export interface InPlace {
   readonly signal: AbortSignal;
 }
 
-export interface RestoreInPlaceOptions extends InPlace {
-  readonly vault: Vault;
-  readonly snapshot: SnapshotOnCopies;
-  readonly from?: string;
-  readonly moment?: Moment;
-  readonly programs?: string;
+export interface RestoreInPlaceOptions extends InPlace, StageOptions {
   readonly onProgress?: (words: string) => void;
 }
 
 const HOLDFAST = '.holdfast';
 
 /**
- * Throws what refuses it before anything is touched (`TARGET_UNFIT`, `NO_SPACE`, `JOURNAL_STATE`, …); `ROLLED_BACK` when the server did not start with
- * it and everything is as before; `STUCK` when not even that could be done. May be called again after it was killed.
+ * Throws what refuses it before anything is touched (`TARGET_UNFIT`, `NO_SPACE`, `JOURNAL_STATE`, …); `ROLLED_BACK` when the server did not come back
+ * with it and everything is as before; `STUCK` when not even that could be done. May be called again after it was killed.
  */
 export async function restoreInPlace(options: RestoreInPlaceOptions): Promise<Comparison> {
-  await requireNoOther(options);
   return await locked(options, async (journal) => {
+    await requireNoOther(options);
     if (journal.hasBegun('rollback') || journal.hasBegun('confirm')) {
       fail('JOURNAL_STATE', 'this restore was confirmed or rolled back, or is about to be');
     }
     if (options.service === undefined && !journal.hasBegun('exchange')) await requireUnused(options.dataDirectory);
-    await stage(options, journal);
+    await journal.step('stage', () => {
+      options.onProgress?.('fetching the snapshot and loading it into a throwaway server');
+      return stageData(options, path.join(runDirectory(options), 'new'));
+    });
     const staged = journal.dataOf('stage') as unknown as Staged;
     try {
       await bringIn(options, journal, staged);
     } catch (error) {
-      if (!journal.hasBegun('stop')) throw error;
+      if (!journal.hasBegun('stop') || isHoldfastError(error, 'FENCED')) throw error;
       await giveUp(options, journal, error);
     }
     return staged.comparison;
@@ -84,6 +74,7 @@ export async function restoreInPlace(options: RestoreInPlaceOptions): Promise<Co
 export async function rollbackInPlace(place: InPlace): Promise<void> {
   await locked(place, async (journal) => {
     if (journal.hasBegun('confirm')) fail('JOURNAL_STATE', 'this restore was confirmed: what was kept is gone');
+    journal.goBack();
     await journal.step('rollback', () => putBack(place, journal));
   });
 }
@@ -94,17 +85,13 @@ export async function confirmInPlace(place: InPlace): Promise<void> {
     if (journal.hasBegun('rollback')) fail('JOURNAL_STATE', 'this restore was rolled back, or is about to be');
     // Until the server was started, nothing has shown that the new data can take the place of the old.
     if (!journal.isDone('start')) fail('JOURNAL_STATE', 'this restore did not come to its end');
+    await journal.check();
     await journal.step('confirm', async () => {
       for (const name of ['old', 'new'])
         await rm(path.join(runDirectory(place), name), { recursive: true, force: true });
       await syncDirectory(runDirectory(place));
     });
   });
-}
-
-interface Staged {
-  readonly names: readonly ExchangedName[];
-  readonly comparison: Comparison;
 }
 
 const runDirectory = ({ dataDirectory, run }: InPlace) => path.join(dataDirectory, HOLDFAST, run);
@@ -122,19 +109,16 @@ async function locked<T>(place: InPlace, work: (journal: RestoreJournal<Step>) =
     });
   }
   await mkdir(runDirectory(place), { recursive: true, mode: 0o700 });
-  const lock = await holdLock(path.join(place.dataDirectory, HOLDFAST, 'lock'), { signal: place.signal });
-  try {
-    return await work(await RestoreJournal.open<Step>(path.join(runDirectory(place), 'journal.jsonl')));
-  } finally {
-    await lock.release();
-  }
+  const { check, signal } = place;
+  const lock = path.join(place.dataDirectory, HOLDFAST, 'lock');
+  const journal = path.join(runDirectory(place), 'journal.jsonl');
+  return await underLock({ lock, journal, signal, ...(check && { check }) }, work);
 }
 
 /** One change of a directory at a time: undoing two in the wrong order would mix them. */
 async function requireNoOther({ dataDirectory, run }: InPlace): Promise<void> {
   const place = path.join(dataDirectory, HOLDFAST);
-  const names = (await isThere(place)) ? await readdir(place) : [];
-  for (const name of names) {
+  for (const name of await readdir(place)) {
     if (name === run || name === 'lock') continue;
     const journal = await RestoreJournal.open<Step>(path.join(place, name, 'journal.jsonl'));
     if (!journal.hasBegun('stop') || journal.isDone('confirm') || journal.isDone('rollback')) continue;
@@ -144,62 +128,40 @@ async function requireNoOther({ dataDirectory, run }: InPlace): Promise<void> {
   }
 }
 
-async function stage(options: RestoreInPlaceOptions, journal: RestoreJournal<Step>): Promise<void> {
-  const { snapshot, dataDirectory, layout, programs, signal, onProgress } = options;
-  const { server } = storedDetails(snapshot);
-  const tools = await findTools(server, programs === undefined ? {} : { programs });
-  const directory = path.join(runDirectory(options), 'new');
-  await journal.step('stage', async () => {
-    onProgress?.('fetching the snapshot and loading it into a throwaway server');
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const { uid, gid, mode } = await stat(dataDirectory);
-    const owner = { uid, gid };
-    const facts = await fetchRdb(options, { directory, tools, owner, signal });
-    const comparison = await proveRdb({ tools, directory, facts, signal });
-    if (layout.rdbFile !== RDB_FILE) {
-      await link(path.join(directory, RDB_FILE), path.join(directory, layout.rdbFile)).catch(unlessThere);
-      await rm(path.join(directory, RDB_FILE));
-    }
-    if (layout.isAppendOnly) await writeAppendOnly(directory, layout, { ...owner, mode });
-    await syncWhole(directory);
-    const names = [
-      { name: layout.rdbFile, comesIn: true },
-      { name: layout.appendDirectory, comesIn: layout.isAppendOnly },
-    ];
-    return { names, comparison };
-  });
-}
-
-/** What an append-only server reads at its start: without it, it would start empty, whatever RDB there is. */
-async function writeAppendOnly(
-  directory: string,
-  { rdbFile, appendDirectory, appendFile }: DataLayout,
-  { uid, gid, mode }: { readonly uid: number; readonly gid: number; readonly mode: number },
-): Promise<void> {
-  const place = path.join(directory, appendDirectory);
-  const base = `${appendFile}.1.base.rdb`;
-  const manifest = path.join(place, `${appendFile}.manifest`);
-  await mkdir(place, { recursive: true, mode });
-  await link(path.join(directory, rdbFile), path.join(place, base)).catch(unlessThere);
-  await writeFile(manifest, `file ${base} seq 1 type b\n`, { mode: 0o600 });
-  for (const name of [place, manifest]) await chown(name, uid, gid);
-  await syncDirectory(place);
-}
-
 async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<Step>, staged: Staged): Promise<void> {
-  const { service, dataDirectory, check, onProgress } = options;
+  const { service, dataDirectory, source, layout, onProgress } = options;
+  if (!journal.hasBegun('stop')) await requireOwnServer(options);
   onProgress?.('exchanging the data directory');
-  await check?.();
-  await journal.step('stop', async () => {
-    await stopped(service, dataDirectory);
-  });
+  await journal.check();
+  await journal.step('stop', () => stopped(service, dataDirectory));
   await journal.step('exchange', async () => {
-    await check?.();
+    await journal.check();
     // A manager may have started it again since the last attempt.
-    await requireUnused(dataDirectory);
+    if ((await serversIn(dataDirectory)).length > 0) await stopped(service, dataDirectory);
     await exchange(placeOf(options, staged));
   });
-  await journal.step('start', async () => await service?.start());
+  await journal.step('start', async () => {
+    if (service === undefined) return;
+    await service.start();
+    await requireLoaded(source, staged.facts, { dataDirectory, names: layout });
+  });
+}
+
+/** As far as it runs: one that is stopped says nothing, and what it loads afterwards is compared. */
+async function requireOwnServer({ source, dataDirectory, layout }: InPlace): Promise<void> {
+  let connection: RedisConnection;
+  try {
+    connection = await RedisConnection.open(source);
+  } catch (error) {
+    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return;
+    throw error;
+  }
+  try {
+    const { isAppendOnly } = layout;
+    await requireServerOf(connection, await identify(connection), { dataDirectory, names: layout, isAppendOnly });
+  } finally {
+    connection.close();
+  }
 }
 
 /** What its manager says is not believed: the directory tells. */
@@ -211,9 +173,9 @@ async function stopped(service: ServerService | undefined, dataDirectory: string
 
 async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<void> {
   const staged = journal.dataOf('stage') as unknown as Staged | undefined;
-  const { service, dataDirectory, check } = place;
+  const { service, dataDirectory } = place;
   if (staged === undefined || !journal.hasBegun('stop')) return;
-  await check?.();
+  await journal.check();
   await stopped(service, dataDirectory);
   if (journal.hasBegun('exchange')) await undoExchange(placeOf(place, staged));
   await service?.start();
@@ -221,10 +183,11 @@ async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<v
 
 async function giveUp(options: InPlace, journal: RestoreJournal<Step>, cause: unknown): Promise<never> {
   const { message } = toHoldfastError(cause);
+  journal.goBack();
   try {
-    const place = { ...options, signal: new AbortController().signal };
-    await journal.step('rollback', () => putBack(place, journal));
+    await journal.step('rollback', () => putBack(options, journal));
   } catch (error) {
+    if (isHoldfastError(error, 'FENCED')) throw error;
     const why = toHoldfastError(error).message;
     throw new HoldfastError('STUCK', `the restore failed (${message}), and putting the data back failed too: ${why}`, {
       cause: error,
@@ -232,17 +195,4 @@ async function giveUp(options: InPlace, journal: RestoreJournal<Step>, cause: un
     });
   }
   throw new HoldfastError('ROLLED_BACK', `the restore failed and the directory is as before: ${message}`, { cause });
-}
-
-async function syncWhole(directory: string): Promise<void> {
-  const place = await open(directory);
-  try {
-    await syncFileSystemOf(place.fd);
-  } finally {
-    await place.close();
-  }
-}
-
-function unlessThere(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }

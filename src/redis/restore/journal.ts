@@ -1,7 +1,7 @@
-// The journal of a restore: each step before it begins, and again when it is done, synced to the disk.
+// The journal of a restore: each step before it begins, and again when it is done, synced to the disk; whoever was fenced meanwhile writes nothing.
 
 import { readFile } from 'node:fs/promises';
-import { fail } from '../../errors/index.ts';
+import { fail, isHoldfastError } from '../../errors/index.ts';
 import { appendLine } from '../../system/index.ts';
 
 type Data = Readonly<Record<string, unknown>>;
@@ -16,14 +16,23 @@ interface Line<Step extends string> {
 export class RestoreJournal<Step extends string> {
   readonly #file: string;
   readonly #lines: Line<Step>[];
+  readonly #check: () => Promise<void>;
+  #isGoingBack = false;
 
-  private constructor(file: string, lines: Line<Step>[]) {
+  private constructor(file: string, lines: Line<Step>[], check: () => Promise<void>) {
     this.#file = file;
     this.#lines = lines;
+    this.#check = check;
   }
 
-  /** Empty where there is none. A last line that a crash cut off was never acted on. Throws `JOURNAL_STATE` for any other that cannot be read. */
-  static async open<Step extends string>(file: string): Promise<RestoreJournal<Step>> {
+  /**
+   * Empty where there is none. A last line that a crash cut off was never acted on. Throws `JOURNAL_STATE` for any other that cannot be read.
+   * `check` throws when whoever opens it may not go on; default: it is only read.
+   */
+  static async open<Step extends string>(
+    file: string,
+    check: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<RestoreJournal<Step>> {
     const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
@@ -32,11 +41,7 @@ export class RestoreJournal<Step extends string> {
       .split('\n')
       .slice(0, -1)
       .map((line, number) => parsed<Step>(line, `line ${number + 1} of '${file}'`));
-    return new RestoreJournal(file, lines);
-  }
-
-  get isEmpty(): boolean {
-    return this.#lines.length === 0;
+    return new RestoreJournal(file, lines, check);
   }
 
   hasBegun(step: Step): boolean {
@@ -48,28 +53,53 @@ export class RestoreJournal<Step extends string> {
   }
 
   dataOf(step: Step): Data | undefined {
-    return this.#lines.findLast((line) => line.step === step && line.data !== undefined)?.data;
+    return this.allDataOf(step).at(-1);
+  }
+
+  /** Oldest first. */
+  allDataOf(step: Step): readonly Data[] {
+    return this.#lines.flatMap((line) => (line.step === step && line.data !== undefined ? [line.data] : []));
+  }
+
+  /** To be asked right before what destroys. Throws `FENCED`, and what else `check` does. */
+  async check(): Promise<void> {
+    await this.#ask(this.#isGoingBack);
+  }
+
+  /** From here on only a newer attempt stops it: the way back must not depend on a store that answers. */
+  goBack(): void {
+    this.#isGoingBack = true;
   }
 
   /** A step that is done is not done again. What the work gives, if anything, is written down. */
   async step(step: Step, work: () => Promise<unknown>): Promise<void> {
-    if (this.isDone(step)) return;
-    await this.#append({ at: new Date().toISOString(), step, state: 'begin' });
+    if (!this.isDone(step)) await this.again(step, work);
+  }
+
+  /** The same, also when it was done before: the last one counts. */
+  async again(step: Step, work: () => Promise<unknown>): Promise<void> {
+    await this.#append(step, 'begin', undefined);
     const data = await work();
-    await this.#append({
-      at: new Date().toISOString(),
-      step,
-      state: 'done',
-      ...(typeof data === 'object' && data !== null && { data: { ...data } }),
-    });
+    await this.note(step, typeof data === 'object' && data !== null ? { ...data } : undefined);
   }
 
-  /** What was done anew, although it was done before: the last one counts. */
-  async note(step: Step, data: Data): Promise<void> {
-    await this.#append({ at: new Date().toISOString(), step, state: 'done', data });
+  /** What was done. */
+  async note(step: Step, data: Data | undefined): Promise<void> {
+    await this.#append(step, 'done', data);
   }
 
-  async #append(line: Line<Step>): Promise<void> {
+  async #ask(onlyFenced: boolean): Promise<void> {
+    try {
+      await this.#check();
+    } catch (error) {
+      if (!onlyFenced || isHoldfastError(error, 'FENCED')) throw error;
+    }
+  }
+
+  /** What was done is true whether a store answers or not, so only a newer attempt keeps it from being written. */
+  async #append(step: Step, state: 'begin' | 'done', data: Data | undefined): Promise<void> {
+    await this.#ask(true);
+    const line: Line<Step> = { at: new Date().toISOString(), step, state, ...(data && { data }) };
     await appendLine(this.#file, JSON.stringify(line));
     this.#lines.push(line);
   }

@@ -6,20 +6,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
 import { syncDirectory } from '../../system/index.ts';
 import { RedisConnection, type RedisSource } from '../connection/index.ts';
-import { type Info, identify, identityOf, readInfo, requireStandalone, type ServerIdentity } from '../identity.ts';
+import { type Info, identify, readInfo, requireStandalone, type ServerIdentity } from '../identity.ts';
 import { checkRdbFile } from '../rdb/check-program.ts';
 import { type RdbFacts, RdbWalk } from '../rdb/index.ts';
 import { synchronise } from '../sync/index.ts';
 import type { RedisTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
-import { serveRdb } from './as-primary.ts';
+import { type Progress, type ServedRdb, serveRdb } from './as-primary.ts';
+import { endOurReplication, primaryIn, type ServedAt } from './our-replica.ts';
 
 /** Renewed long before its end, and short enough that a server whose pause nobody ends goes on soon. */
 const PAUSE_MS = 30_000;
 const RENEW_MS = 10_000;
 const POLL_MS = 100;
-/** Without progress in sending or loading. */
+/** A replica tries to connect every second. */
+const ASK_MS = 2 * 60_000;
 const STALL_MS = 10 * 60_000;
+/** One that goes away in the middle comes again, for ever: its disk may have been full for a moment, but not each time. */
+const MOST_TRANSFERS = 3;
 
 /** Throws `REDIS_UNFIT` with the reason: nothing is touched then. */
 export async function requireLiveFit(connection: RedisConnection): Promise<ServerIdentity> {
@@ -31,16 +35,7 @@ export async function requireLiveFit(connection: RedisConnection): Promise<Serve
       hint: 'restore into the primary: its replicas follow it',
     });
   }
-  const clients = await connection.text('see who watches it', 'CLIENT', 'LIST');
-  if (/\bname=sentinel-/.test(clients)) {
-    fail(
-      'REDIS_UNFIT',
-      `'${where}' is watched by Sentinel, which would take the restore for a failure and promote a replica`,
-      {
-        hint: 'what is missing is a restore that Sentinel knows of; take the server out of it (SENTINEL REMOVE) for the time of the restore',
-      },
-    );
-  }
+  requireUnwatched(where, await connection.text('see who watches it', 'CLIENT', 'LIST'));
   const setting = await connection.ask('read a setting', 'CONFIG', 'GET', 'tls-replication');
   if (Array.isArray(setting) && String(setting[1]) === 'yes') {
     fail(
@@ -52,6 +47,18 @@ export async function requireLiveFit(connection: RedisConnection): Promise<Serve
     );
   }
   return identity;
+}
+
+/** `clients`: as `CLIENT LIST` tells them. Throws `REDIS_UNFIT` under Sentinel. */
+export function requireUnwatched(where: string, clients: string): void {
+  if (!/\bname=sentinel-/.test(clients)) return;
+  fail(
+    'REDIS_UNFIT',
+    `'${where}' is watched by Sentinel, which would take the restore for a failure and promote a replica`,
+    {
+      hint: 'what is missing is a restore that Sentinel knows of; take the server out of it (SENTINEL REMOVE) for the time of the restore',
+    },
+  );
 }
 
 /** Runs `work` while clients that write wait. Their commands are kept by the server and go on afterwards. */
@@ -109,44 +116,79 @@ export async function keepData(
   return facts;
 }
 
+export interface ReplaceOptions {
+  readonly file: string;
+  /** Awaited before the server is told where we answer, and before the first byte is sent. */
+  readonly onServing: (at: ServedAt) => Promise<void>;
+  readonly onSending: () => Promise<void>;
+  readonly limits?: TakingLimits;
+  readonly signal: AbortSignal;
+}
+
+/** A server that cannot reach us, or cannot take what it is sent, is writable again when they are over. */
+export interface TakingLimits {
+  /** Until it asks for the data; default two minutes. */
+  readonly askMs?: number;
+  /** Without progress in sending or loading; default ten minutes. */
+  readonly stallMs?: number;
+}
+
 /** The server, paused, takes all data of the file and is a primary again. Throws `RECOVERY_FAILED`; it is left as a primary in any case that can be told. */
-export async function replaceData(connection: RedisConnection, file: string, signal: AbortSignal): Promise<void> {
+export async function replaceData(connection: RedisConnection, options: ReplaceOptions): Promise<void> {
   const { host, peer } = connection.ends;
-  const served = await serveRdb({ file, host, peer });
+  const served = await serveRdb({ file: options.file, host, peer, beforeSending: options.onSending });
   try {
-    await connection.call('take the data of the snapshot', 'REPLICAOF', served.host, served.port);
-    await synchronised(connection, served, signal);
-  } finally {
+    await options.onServing(served);
     try {
-      await connection.call('be a primary again', 'REPLICAOF', 'NO', 'ONE');
+      await connection.call('take the data of the snapshot', 'REPLICAOF', served.host, served.port);
+      await synchronised(connection, served, options);
     } finally {
-      await served.close();
+      await endOurReplication(connection, [served]);
     }
+  } finally {
+    await served.close();
   }
-  const { role } = await identify(connection);
-  if (role !== 'primary') fail('RECOVERY_FAILED', `'${connection.where}' did not become a primary again`);
 }
 
 async function synchronised(
   connection: RedisConnection,
-  served: { readonly sentBytes: () => number },
-  signal: AbortSignal,
+  served: ServedRdb,
+  { limits: { askMs = ASK_MS, stallMs = STALL_MS } = {}, signal }: ReplaceOptions,
 ): Promise<void> {
+  const { progress } = served;
   let seen = '';
-  for (let giveUpAt = performance.now() + STALL_MS; ; await sleep(POLL_MS)) {
+  for (let movedAt = performance.now(); ; await sleep(POLL_MS)) {
     if (signal.aborted) fail('CANCELLED', 'the restore was cancelled');
+    if (progress.failure !== undefined) throw progress.failure;
     const info = await readInfo(connection);
+    requireOurs(connection.where, info, served);
     if (info.get('master_link_status') === 'up' && info.get('loading') !== '1') return;
-    const state = `${served.sentBytes()}/${info.get('loading_loaded_bytes') ?? ''}/${info.get('master_sync_read_bytes') ?? ''}`;
-    if (state !== seen) giveUpAt = performance.now() + STALL_MS;
+    const { transfers, sentBytes } = progress;
+    const loaded = info.get('loading_loaded_bytes') ?? '';
+    const state = `${transfers}/${sentBytes}/${loaded}/${info.get('master_sync_read_bytes') ?? ''}`;
+    if (state !== seen) movedAt = performance.now();
     seen = state;
-    if (performance.now() > giveUpAt) notTaken(connection.where, info);
+    const isLate = performance.now() - movedAt > (transfers === 0 ? askMs : stallMs);
+    if (isLate || transfers > MOST_TRANSFERS) notTaken(connection.where, progress);
   }
 }
 
-function notTaken(where: string, info: Info): never {
-  const { role } = identityOf(info, where);
-  return fail('RECOVERY_FAILED', `'${where}' (${role}) does not take the data from us`, {
-    hint: 'its log tells why; can it connect to the host of this worker, and is there room in its directory?',
+/** Somebody may give it another role in the middle: what it takes then is not what we send. */
+function requireOurs(where: string, info: Info, { host, port }: ServedAt): void {
+  const primary = primaryIn(info);
+  if (primary?.host === host && primary.port === port) return;
+  fail('RECOVERY_FAILED', `'${where}' was given another role while it took the data`, {
+    hint: 'who did that, and why? what it had before is kept',
+  });
+}
+
+function notTaken(where: string, { transfers }: Pick<Progress, 'transfers'>): never {
+  if (transfers === 0) {
+    fail('RECOVERY_FAILED', `'${where}' does not ask us for the data`, {
+      hint: 'its log tells why; can it connect to the host of this worker?',
+    });
+  }
+  return fail('RECOVERY_FAILED', `'${where}' has asked ${transfers} times for the data and did not take it`, {
+    hint: 'its log tells why; is there room in its directory, and in memory?',
   });
 }

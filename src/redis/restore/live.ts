@@ -1,34 +1,31 @@
 // A live restore: the running server takes a snapshot as a replica takes its primary's data; what it had is kept until somebody confirms.
 
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Moment } from '../../domain/moment.ts';
-import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { type HeldLock, holdLock } from '../../process/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { syncDirectory } from '../../system/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
-import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import { RedisConnection } from '../connection/index.ts';
 import type { RdbFacts } from '../rdb/index.ts';
 import { type Comparison, compareWithFacts } from '../throwaway/compare.ts';
 import { proveRdb, requireSame } from '../throwaway/prove.ts';
 import { findTools, type RedisTools } from '../tools.ts';
-import { RDB_FILE } from '../types.ts';
 import { fetchRdb, storedDetails } from './fetch.ts';
-import { RestoreJournal } from './journal.ts';
+import { goBackLive, keptFile } from './live-back.ts';
+import {
+  besideWhatIsKept,
+  forget,
+  type LiveJournal,
+  type LivePlace,
+  type LiveStep,
+  lockedLive,
+  replacing,
+  servedBefore,
+} from './live-place.ts';
 import { keepData, paused, replaceData, requireLiveFit } from './live-server.ts';
+import { endOurReplication } from './our-replica.ts';
 import { requireReadable } from './readable.ts';
-
-type Step = 'begin' | 'prepare' | 'keep' | 'replace' | 'verify' | 'confirm' | 'rollback';
-
-export interface LivePlace {
-  /** Absolute; of this run alone. The journal, the snapshot and what is kept lie below it. */
-  readonly directory: string;
-  readonly source: RedisSource;
-  readonly programs?: string;
-  /** Throws when this run may not go on; asked right before every step that destroys. */
-  readonly check?: () => Promise<void>;
-  readonly signal: AbortSignal;
-}
 
 export interface RestoreLiveOptions extends LivePlace {
   readonly vault: Vault;
@@ -45,50 +42,40 @@ export interface RestoreLiveOptions extends LivePlace {
  * and everything is as before; `STUCK` when not even that could be done. May be called again after it was killed.
  */
 export async function restoreLive(options: RestoreLiveOptions): Promise<Comparison> {
-  return await locked(options, async (journal) => {
+  return await lockedLive<LiveStep, Comparison>(options, async (journal) => {
     if (journal.hasBegun('rollback') || journal.hasBegun('confirm')) {
       fail('JOURNAL_STATE', 'this restore was confirmed or rolled back, or is about to be');
     }
+    // What clients have written since is theirs.
+    if (journal.isDone('verify')) return journal.dataOf('verify') as unknown as Comparison;
     return await new LiveRestore(options, journal).run();
   });
 }
 
 /** Puts back what was kept. What the server has by now is kept too, as `replaced`. */
 export async function rollbackLive(place: LivePlace): Promise<void> {
-  await locked(place, async (journal) => {
+  await lockedLive<LiveStep, void>(place, async (journal) => {
     if (journal.hasBegun('confirm')) fail('JOURNAL_STATE', 'this restore was confirmed: what was kept is gone');
-    if (!journal.hasBegun('replace')) return await journal.step('rollback', () => forget(place, ['new', 'kept']));
-    await journal.step('rollback', () => putBack(place, journal));
+    journal.goBack();
+    await journal.step('rollback', () => goBackLive(place, journal));
   });
 }
 
 /** Removes what was kept; there is no way back afterwards. */
 export async function confirmLive(place: LivePlace): Promise<void> {
-  await locked(place, async (journal) => {
+  await lockedLive<LiveStep, void>(place, async (journal) => {
     if (journal.hasBegun('rollback')) fail('JOURNAL_STATE', 'this restore was rolled back, or is about to be');
     if (!journal.isDone('verify')) fail('JOURNAL_STATE', 'this restore did not come to its end');
-    await journal.step('confirm', () => forget(place, ['new', 'kept']));
+    await journal.check();
+    await journal.step('confirm', () => forget(place));
   });
-}
-
-async function locked<T>(
-  { directory, signal }: LivePlace,
-  work: (journal: RestoreJournal<Step>) => Promise<T>,
-): Promise<T> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const lock: HeldLock = await holdLock(path.join(directory, 'lock'), { signal });
-  try {
-    return await work(await RestoreJournal.open<Step>(path.join(directory, 'journal.jsonl')));
-  } finally {
-    await lock.release();
-  }
 }
 
 class LiveRestore {
   readonly #options: RestoreLiveOptions;
-  readonly #journal: RestoreJournal<Step>;
+  readonly #journal: LiveJournal;
 
-  constructor(options: RestoreLiveOptions, journal: RestoreJournal<Step>) {
+  constructor(options: RestoreLiveOptions, journal: LiveJournal) {
     this.#options = options;
     this.#journal = journal;
   }
@@ -103,16 +90,17 @@ class LiveRestore {
     try {
       return await this.#exchange(tools);
     } catch (error) {
-      if (!this.#journal.hasBegun('replace')) throw error;
+      if (!this.#journal.hasBegun('replace') || isHoldfastError(error, 'FENCED')) throw error;
       return await this.#giveUp(error);
     }
   }
 
-  /** Another life of the server is another server, unless we have begun: then it may have died of it. */
+  /** Another life of the server is another server, unless it was sent something: then it may have died of it. */
   async #requireFit(): Promise<void> {
-    if (this.#journal.hasBegun('replace')) return;
+    if (this.#journal.hasBegun('send')) return;
     const connection = await RedisConnection.open(this.#options.source);
     try {
+      if (this.#journal.hasBegun('serve')) await endOurReplication(connection, servedBefore(this.#journal));
       const identity = await requireLiveFit(connection);
       requireReadable(identity, storedDetails(this.#options.snapshot));
       const { runId } = identity;
@@ -143,67 +131,59 @@ class LiveRestore {
   }
 
   async #exchange(tools: RedisTools): Promise<Comparison> {
-    const { directory, source, signal, check } = this.#options;
-    const kept = path.join(directory, 'kept');
-    await mkdir(kept, { recursive: true, mode: 0o700 });
-    return await paused(source, async (connection) => {
-      // Once anything was replaced, what the server has is not what it had.
-      if (!this.#journal.hasBegun('replace')) {
-        const facts = await keepData(source, { directory: kept, tools, signal });
-        await this.#journal.note('keep', { facts });
-        await syncDirectory(directory);
-      }
-      await check?.();
-      await this.#journal.step('replace', () => replaceData(connection, path.join(directory, 'new', RDB_FILE), signal));
-      const comparison = await compareWithFacts(connection, this.#journal.dataOf('prepare')?.facts as RdbFacts, {
-        isFresh: false,
-      });
+    const journal = this.#journal;
+    return await paused(this.#options.source, async (connection) => {
+      if (journal.hasBegun('send')) await this.#setAside(connection, tools);
+      else await this.#keep(tools);
+      await journal.check();
+      await journal.again('replace', () => replaceData(connection, replacing(this.#options, journal, 'new')));
+      const facts = journal.dataOf('prepare')?.facts as RdbFacts;
+      const comparison = await compareWithFacts(connection, facts, { isFresh: false });
       requireSame(comparison);
-      await this.#journal.step('verify', async () => ({ keys: comparison.keys }));
+      await journal.note('verify', { ...comparison });
       return comparison;
     });
   }
 
+  /** What a rollback puts back. */
+  async #keep(tools: RedisTools): Promise<void> {
+    const { directory, source, signal } = this.#options;
+    const kept = path.join(directory, 'kept');
+    await mkdir(kept, { recursive: true, mode: 0o700 });
+    const facts = await keepData(source, { directory: kept, tools, signal });
+    await this.#journal.note('keep', { facts });
+    await syncDirectory(directory);
+  }
+
+  /** What is kept is of the time before the first attempt, and stays that. What clients have written since, to a primary, is nowhere else. */
+  async #setAside(connection: RedisConnection, tools: RedisTools): Promise<void> {
+    const { directory, source, signal, onProgress } = this.#options;
+    await this.#journal.check();
+    if (await endOurReplication(connection, servedBefore(this.#journal))) return;
+    await requireLiveFit(connection);
+    const place = await besideWhatIsKept(this.#options);
+    onProgress?.(`the server became a primary since the last attempt: what it has now is set aside in '${place}'`);
+    await keepData(source, { directory: place, tools, signal });
+    await syncDirectory(directory);
+  }
+
   async #giveUp(cause: unknown): Promise<never> {
     const { message } = toHoldfastError(cause);
+    const place = { ...this.#options, signal: new AbortController().signal };
+    this.#journal.goBack();
     try {
-      const place = { ...this.#options, signal: new AbortController().signal };
-      await this.#journal.step('rollback', () => putBack(place, this.#journal));
+      await this.#journal.step('rollback', () => goBackLive(place, this.#journal));
     } catch (error) {
+      if (isHoldfastError(error, 'FENCED')) throw error;
       throw new HoldfastError(
         'STUCK',
         `the restore failed (${message}), and putting the data back failed too: ${toHoldfastError(error).message}`,
         {
           cause: error,
-          hint: `what the server had is '${path.join(this.#options.directory, 'kept', RDB_FILE)}'; mend the reason, then roll back again`,
+          hint: `what the server had is '${keptFile(place)}'; mend the reason, then roll back again`,
         },
       );
     }
     throw new HoldfastError('ROLLED_BACK', `the restore failed and the data was put back: ${message}`, { cause });
   }
-}
-
-async function putBack(place: LivePlace, journal: RestoreJournal<Step>): Promise<void> {
-  const { directory, source, signal, check } = place;
-  const facts = journal.dataOf('keep')?.facts as RdbFacts | undefined;
-  if (facts === undefined) fail('JOURNAL_STATE', 'the journal does not say what was kept');
-  const replaced = path.join(directory, 'replaced');
-  await mkdir(replaced, { recursive: true, mode: 0o700 });
-  await paused(source, async (connection) => {
-    // What died in the middle of the exchange has left it our replica.
-    await connection.call('be a primary again', 'REPLICAOF', 'NO', 'ONE');
-    const tools = await findTools(
-      await requireLiveFit(connection),
-      place.programs === undefined ? {} : { programs: place.programs },
-    );
-    await keepData(source, { directory: replaced, tools, signal });
-    await check?.();
-    await replaceData(connection, path.join(directory, 'kept', RDB_FILE), signal);
-    requireSame(await compareWithFacts(connection, facts, { isFresh: false }));
-  });
-}
-
-async function forget({ directory }: LivePlace, names: readonly string[]): Promise<void> {
-  for (const name of names) await rm(path.join(directory, name), { recursive: true, force: true });
-  await syncDirectory(directory);
 }

@@ -52,6 +52,25 @@ export async function compareWithFacts(
   };
 }
 
+/**
+ * Of a server that was started with the data and has clients: what differs, in words. Once they have written, what they changed cannot be told from
+ * what was not loaded; then what the server says of its own loading counts, which they do not change, and samples only when most of them differ.
+ */
+export async function compareLoaded(connection: RedisConnection, facts: RdbFacts): Promise<readonly string[]> {
+  const { differences } = await compareWithFacts(connection, facts, { isFresh: true });
+  if (differences.length === 0) return [];
+  const info = await readInfo(connection);
+  if (info.get('rdb_changes_since_last_save') === '0' && info.get('rdb_saves') === '0') return differences;
+  const { differences: ofSamples } = await compareSamples(connection, facts.samples);
+  const areMost = ofSamples.length * 2 > facts.samples.length;
+  return [...loadingDifferences(info, facts), ...(areMost ? ofSamples.slice(0, MOST_DIFFERENCES) : [])];
+}
+
+/** The part of it that needs no right to read keys. */
+export async function compareLoading(connection: RedisConnection, facts: RdbFacts): Promise<readonly string[]> {
+  return loadingDifferences(await readInfo(connection), facts);
+}
+
 function loadingDifferences(info: Info, facts: RdbFacts): string[] {
   const [loaded, expired] = ['loaded', 'expired'].map((what) => info.get(`rdb_last_load_keys_${what}`));
   if (loaded === undefined || expired === undefined) return ['the server does not say how many keys it loaded'];

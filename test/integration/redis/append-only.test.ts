@@ -42,7 +42,7 @@ async function setting(t: TestContext, kind: RedisKind, settings: readonly strin
     const directory = path.join(await temporaryDirectory(t), 'beside');
     const { programs } = server;
     await restoreBeside({
-      ...{ vault, snapshot, directory, programs, signal },
+      ...{ vault, snapshot, directory, programs, signal, run: 'restore-00000001' },
       start: false,
       ...(moment && { moment }),
     });

@@ -9,6 +9,8 @@ import type { RunHandle } from '../../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../../src/domain/component-report.ts';
 import type { RestoreRedisInput } from '../../../src/domain/operations.ts';
 import type { RedisRestored } from '../../../src/domain/redis-restore.ts';
+import { HoldfastError } from '../../../src/errors/index.ts';
+import { stopRedis, undoRedis } from '../../../src/host/end-redis.ts';
 import { openConfiguredVault } from '../../../src/host/open-vault.ts';
 import { inPlaceOf } from '../../../src/host/redis-places.ts';
 import { openStandaloneRestores } from '../../../src/host/standalone.ts';
@@ -96,6 +98,13 @@ test('beside: started on a socket with the same content, and stopped again', asy
   const stopped = await client.stopServer({ ...estate.input, run: restored.run });
   assert.deepEqual([stopped.stopped, stopped.dataDirectory], [true, directory]);
   await access(path.join(directory, 'dump.rdb'));
+  // Neither ending the server nor undoing the restore waits for a store: the plan is on the host.
+  const away = () => Promise.reject(new HoldfastError('STORE_UNAVAILABLE', 'no copy answers'));
+  const { configuration } = estate;
+  const alone = { configuration, host: 'here', logger: pino({ level: 'silent' }), vault: away, reading: away };
+  assert.equal((await stopRedis(alone, 'redis/cache', restored.run)).stopped, false);
+  await undoRedis(alone, 'redis/cache', restored.run);
+  await assert.rejects(access(directory), { code: 'ENOENT' });
   const [component] = await client.components();
   assert.equal(component?.proven?.level, 'queried');
   const again = await ended(

@@ -57,7 +57,8 @@ test('a server that was to stay beside and has not loaded what was captured is e
   const { vault, server, snapshot, facts } = await captured(t);
   const directory = path.join(await temporaryDirectory(t), 'beside');
   const claimed = { ...snapshot, engine: { ...snapshot.engine, facts: { ...facts, keys: 3 } } } as SnapshotOnCopies;
-  const options = { vault, snapshot: claimed, directory, programs: server.programs, start: true, signal };
+  const { programs } = server;
+  const options = { vault, snapshot: claimed, run: 'restore-00000001', directory, programs, start: true, signal };
   await assert.rejects(restoreBeside(options), { code: 'CHECK_FAILED', message: /has 3 keys, the server loaded 2/ });
   assert.equal(await runningBeside(directory), undefined);
 });

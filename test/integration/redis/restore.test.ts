@@ -3,16 +3,13 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { run, start, stopByPid } from '../../../src/process/index.ts';
-import { RedisConnection } from '../../../src/redis/connection/index.ts';
 import {
   confirmInPlace,
   confirmKeys,
   confirmLive,
-  identify,
   type RestoreInPlaceOptions,
-  type RestoreLiveOptions,
   restoreBeside,
   restoreInPlace,
   restoreKeys,
@@ -20,49 +17,25 @@ import {
   rollbackInPlace,
   rollbackKeys,
   rollbackLive,
+  stopBeside,
+  undoBeside,
 } from '../../../src/redis/index.ts';
+import { IN_FLIGHT_BYTES, LARGEST_BYTES, matchingNames, valuesOf } from '../../../src/redis/restore/matching-keys.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { redisSetting } from '../../support/redis-capture.ts';
-import { contentOf, fillRich } from '../../support/redis-data.ts';
-import { type RedisKind, redisKinds, type TestRedis, testRedis } from '../../support/redis-server.ts';
+import { captured, contentAt, dying, LAYOUT, livePlace } from '../../support/redis-restore.ts';
+import { redisKinds, testRedis } from '../../support/redis-server.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const signal = new AbortController().signal;
-const LAYOUT = { rdbFile: 'dump.rdb', appendDirectory: 'appendonlydir', appendFile: 'appendonly.aof' };
-
-async function contentAt(url: string): Promise<string[]> {
-  const connection = await RedisConnection.open({ url });
-  try {
-    return await contentOf(connection);
-  } finally {
-    connection.close();
-  }
-}
-
-/** A server with everything, a snapshot of it, and what came after the snapshot. */
-async function captured(t: TestContext, kind: RedisKind, settings: readonly string[] = []) {
-  const server = await testRedis(t, { kind, settings });
-  const setting = await redisSetting(t);
-  const connection = await server.connect();
-  await fillRich(connection, kind);
-  const before = await contentOf(connection);
-  const snapshot = await setting.take(server, 1);
-  await connection.call('change', 'SET', 'string:raw', 'changed later');
-  await connection.call('change', 'DEL', 'set:intset');
-  await connection.call('change', 'SET', 'made later', '1');
-  const after = await contentOf(connection);
-  connection.close();
-  assert.notDeepEqual(before, after);
-  return { ...setting, server, snapshot, before, after };
-}
 
 test('beside: the same content in a new directory, on a private socket; nothing is written over, and a later attempt takes over', async (t) => {
   const { vault, server, snapshot, before, after } = await captured(t, 'redis8');
   const directory = path.join(await temporaryDirectory(t), 'beside');
   const { programs } = server;
-  const options = { vault, snapshot, directory, programs, start: true, signal };
+  const options = { vault, snapshot, run: 'restore-00000001', directory, programs, start: true, signal };
   const restored = await restoreBeside(options);
   t.after(() => stopByPid(restored.server!.identity).then(() => undefined));
   assert.deepEqual(await contentAt(restored.server!.url), before);
@@ -70,15 +43,23 @@ test('beside: the same content in a new directory, on a private socket; nothing 
   assert.deepEqual(await contentAt(server.url), after);
   const configuration = await readFile(restored.configuration, 'utf8');
   assert.match(configuration, /^port 0$/m);
+  // Another run finds no place there, and its undoing leaves the server and the files alone.
+  const other = { ...options, run: 'restore-00000002' };
+  await assert.rejects(restoreBeside(other), { code: 'TARGET_UNFIT', message: /not empty/ });
+  await undoBeside(directory, other.run);
+  assert.equal(await stopBeside(directory, other.run), false);
+  assert.deepEqual(await contentAt(restored.server!.url), before);
   const full = await temporaryDirectory(t);
   await writeFile(path.join(full, 'dump.rdb'), 'of somebody else');
   await assert.rejects(restoreBeside({ ...options, directory: full }), { code: 'TARGET_UNFIT', message: /not empty/ });
   assert.equal(await readFile(path.join(full, 'dump.rdb'), 'utf8'), 'of somebody else');
-  const other = { ...snapshot, kind: 'files', component: 'files/uploads' } as SnapshotOnCopies;
-  await assert.rejects(restoreBeside({ ...options, snapshot: other }), { code: 'NO_SNAPSHOT', message: /'files'/ });
+  const ofFiles = { ...snapshot, kind: 'files', component: 'files/uploads' } as SnapshotOnCopies;
+  await assert.rejects(restoreBeside({ ...options, snapshot: ofFiles }), { code: 'NO_SNAPSHOT', message: /'files'/ });
   await assert.rejects(restoreBeside({ ...options, directory: path.join(full, 'd'.repeat(120)) }), {
     code: 'TARGET_UNFIT',
   });
+  await undoBeside(directory, options.run);
+  await assert.rejects(access(directory));
 });
 
 test('beside on a disk that is too small is refused with the numbers before anything is written', async (t) => {
@@ -87,7 +68,8 @@ test('beside on a disk that is too small is refused with the numbers before anyt
   await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small]);
   try {
     const directory = path.join(small, 'beside');
-    const options = { vault, snapshot, directory, programs: server.programs, start: false, signal };
+    const { programs } = server;
+    const options = { vault, snapshot, run: 'restore-00000001', directory, programs, start: false, signal };
     await assert.rejects(restoreBeside(options), { code: 'NO_SPACE', message: /needs .* are free/ });
     await assert.rejects(access(path.join(directory, 'dump.rdb')));
   } finally {
@@ -105,7 +87,7 @@ for (const [kind, isAppendOnly] of [
     const { vault, server, snapshot, before, after } = await captured(t, kind, settings);
     const options: RestoreInPlaceOptions = {
       ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal },
-      dataDirectory: server.dataDirectory,
+      ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
       layout: { ...LAYOUT, isAppendOnly },
     };
     await assert.rejects(restoreInPlace(options), { code: 'TARGET_UNFIT', message: /works in/ });
@@ -140,20 +122,12 @@ test('in place: a server that does not start with it is given its own data back'
   };
   const options: RestoreInPlaceOptions = {
     ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
-    dataDirectory: server.dataDirectory,
+    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
     layout: { ...LAYOUT, isAppendOnly: false },
   };
   await assert.rejects(restoreInPlace(options), { code: 'ROLLED_BACK', message: /the unit failed/ });
   assert.deepEqual(await contentAt(server.url), after);
 });
-
-async function livePlace(t: TestContext, server: TestRedis): Promise<Omit<RestoreLiveOptions, 'vault' | 'snapshot'>> {
-  const connection = await server.connect();
-  const { runId } = await identify(connection);
-  connection.close();
-  const directory = path.join(await temporaryDirectory(t), 'state', 'restore-00000001');
-  return { directory, source: { url: server.url }, programs: server.programs, runId, signal };
-}
 
 for (const kind of redisKinds) {
   test(`live: the running ${kind} takes the snapshot without a restart, and gives back what it had`, async (t) => {
@@ -238,16 +212,18 @@ test('live is refused, with nothing touched, on a replica, under Sentinel, on an
 test('live: what fails in the middle is rolled back; a run that is killed there goes on, or is rolled back by another process', async (t) => {
   const { vault, server, snapshot, before, after, made } = await captured(t, 'redis7');
   const place = await livePlace(t, server);
+  const journalOf = (directory: string) => readFile(path.join(directory, 'journal.jsonl'), 'utf8').catch(() => '');
   // The snapshot that is served is not the one that was proven: the comparison in the server must notice.
   const check = async () => {
     const other = path.join(await temporaryDirectory(t), 'other.rdb');
     await server.cli('--rdb', other);
     await writeFile(path.join(place.directory, 'new', 'dump.rdb'), await readFile(other));
   };
-  let checks = 0;
+  let isDone = false;
   const once = async () => {
-    checks++;
-    if (checks === 1) await check();
+    if (isDone || !(await journalOf(place.directory)).includes('"keep"')) return;
+    isDone = true;
+    await check();
   };
   await assert.rejects(restoreLive({ ...place, vault, snapshot, check: once }), {
     code: 'ROLLED_BACK',
@@ -255,19 +231,11 @@ test('live: what fails in the middle is rolled back; a run that is killed there 
   });
   assert.deepEqual(await contentAt(server.url), after);
   const killed = async (directory: string) => {
-    const program = path.resolve(import.meta.dirname, '../../support/restore-redis-and-die.ts');
-    const child = await start(process.execPath, [
-      program,
-      made.keyFile,
-      made.path('local'),
-      directory,
-      server.url,
-      server.programs,
-    ]);
-    await waitFor('the exchange to begin', async () => /"replace","state":"begin"/.test(await journalOf(directory)));
-    await child.stop({ signal: 'SIGKILL' });
+    const asked = { what: 'live', action: 'restore', directory, run: 'restore-00000002' } as const;
+    // Before the server is told where to take the data from.
+    assert.ok(await dying({ made, server }, { ...asked, at: { line: 4 } }));
+    assert.match(await journalOf(directory), /"replace","state":"begin"/);
   };
-  const journalOf = (directory: string) => readFile(path.join(directory, 'journal.jsonl'), 'utf8').catch(() => '');
   const second = { ...place, directory: `${place.directory}-second` };
   await killed(second.directory);
   await restoreLive({ ...second, vault, snapshot });
@@ -304,6 +272,44 @@ test('by pattern: only what matches and differs is replaced, a rollback puts eac
   assert.deepEqual(await contentAt(server.url), changed);
   await assert.rejects(confirmKeys(place), { code: 'JOURNAL_STATE' });
   assert.notDeepEqual(after, changed);
+});
+
+test('by pattern: values are read a few at a time, whatever they take, and one that is too large is refused by name before anything is written', async (t) => {
+  const server = await testRedis(t);
+  const { vault, take } = await redisSetting(t);
+  const connection = await server.connect();
+  const value = (byte: number) => Buffer.alloc(1024 * 1024, byte);
+  for (let number = 0; number < 60; number++) await connection.call('fill', 'SET', `big:${number}`, value(number));
+  const before = await contentAt(server.url);
+  const snapshot = await take(server, 1);
+  for (let number = 0; number < 60; number++) await connection.call('fill', 'SET', `big:${number}`, value(number + 1));
+  const changed = await contentAt(server.url);
+  const [target, source] = [await server.connect(), await server.connect()];
+  const groups: number[] = [];
+  for await (const names of matchingNames(source, 'big:*')) {
+    await target.call('choose a database', 'SELECT', names.database);
+    for await (const group of valuesOf(target, names))
+      groups.push(group.reduce((sum, each) => sum + each.value.length, 0));
+  }
+  assert.ok(groups.length >= 4 && Math.max(...groups) <= IN_FLIGHT_BYTES, groups.join(' '));
+  const { programs } = server;
+  const place = {
+    directory: path.join(await temporaryDirectory(t), 'state'),
+    source: { url: server.url },
+    programs,
+    signal,
+  };
+  const plan = await restoreKeys({ ...place, vault, snapshot, pattern: 'big:*' });
+  assert.deepEqual([plan.matching, plan.replace], [60, 60]);
+  assert.deepEqual(await contentAt(server.url), before);
+  await rollbackKeys(place);
+  assert.deepEqual(await contentAt(server.url), changed);
+  await connection.call('fill', 'SETRANGE', 'big:7', LARGEST_BYTES, 'x');
+  const next = { ...place, directory: `${place.directory}-next`, vault, snapshot, pattern: 'big:*' };
+  await assert.rejects(restoreKeys(next), { code: 'REDIS_UNFIT', message: /key 'big:7' of database 0 .* takes/ });
+  await connection.call('fill', 'SET', 'big:7', value(8));
+  assert.deepEqual(await contentAt(server.url), changed);
+  for (const each of [connection, target, source]) each.close();
 });
 
 test('by pattern without the right to write, or into an older server, is refused and changes nothing', async (t) => {

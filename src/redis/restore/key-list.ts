@@ -1,0 +1,162 @@
+// The list of a restore by pattern: every key that is to be replaced, with what it was, on the disk before anything is; carried out line by line, forth and back.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
+import { syncDirectory } from '../../system/index.ts';
+import { type RedisConnection, redisError, ServerReply, type Word } from '../connection/index.ts';
+import { IN_FLIGHT_BYTES, type KeyValue, matchingNames, valuesOf } from './matching-keys.ts';
+
+export const LIST = 'changes.jsonl';
+
+/** One line. */
+interface Change {
+  readonly database: number;
+  readonly key: string;
+  readonly value: string;
+  readonly expiresAtMs: number;
+  /** Absent: there was no such key. */
+  readonly before?: Wanted;
+}
+
+export interface Wanted {
+  readonly value: string;
+  readonly expiresAtMs: number;
+}
+
+export interface KeyCounts {
+  matching: number;
+  create: number;
+  replace: number;
+  surplus: number;
+}
+
+const MOST_AT_ONCE = 100;
+
+/** `snapshot`: a throwaway server that has loaded it. */
+export async function writeList(
+  directory: string,
+  pattern: string,
+  { snapshot, target }: { readonly snapshot: RedisConnection; readonly target: RedisConnection },
+): Promise<KeyCounts> {
+  const counts = { matching: 0, create: 0, replace: 0, surplus: 0 };
+  const known = new Set<string>();
+  const handle = await open(path.join(directory, LIST), 'w', 0o600);
+  try {
+    for await (const names of matchingNames(snapshot, pattern)) {
+      await target.call('choose a database', 'SELECT', names.database);
+      for await (const wanted of valuesOf(snapshot, names)) {
+        for (const each of wanted) known.add(nameOf(each));
+        await compare(handle, target, wanted, counts);
+      }
+    }
+    for await (const { database, keys } of matchingNames(target, pattern))
+      counts.surplus += keys.filter((key) => !known.has(nameOf({ database, key }))).length;
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(directory);
+  return counts;
+}
+
+/** What the server has may be larger than what is wanted: it comes, and goes, a part at a time. */
+async function compare(
+  handle: FileHandle,
+  target: RedisConnection,
+  wanted: readonly KeyValue[],
+  counts: KeyCounts,
+): Promise<void> {
+  const note = async (each: KeyValue, before: KeyValue | undefined) => {
+    counts.matching++;
+    if (before && isSame(before, each)) return;
+    if (before) counts.replace++;
+    else counts.create++;
+    await handle.appendFile(`${JSON.stringify(changeOf(each, before))}\n`);
+  };
+  const left = new Map(wanted.map((each) => [nameOf(each), each]));
+  const names = { database: wanted[0]?.database ?? 0, keys: wanted.map(({ key }) => key) };
+  for await (const there of valuesOf(target, names)) {
+    for (const before of there) {
+      const each = left.get(nameOf(before));
+      left.delete(nameOf(before));
+      if (each) await note(each, before);
+    }
+  }
+  for (const each of left.values()) await note(each, undefined);
+}
+
+function nameOf({ database, key }: Pick<KeyValue, 'database' | 'key'>): string {
+  return `${database}/${createHash('sha256').update(key).digest('base64')}`;
+}
+
+/** Two dumps of one set may differ by the order of its members: it is replaced by the same then. */
+function isSame(a: KeyValue, b: KeyValue): boolean {
+  return a.expiresAtMs === b.expiresAtMs && a.value.equals(b.value);
+}
+
+function changeOf({ database, key, value, expiresAtMs }: KeyValue, before: KeyValue | undefined): Change {
+  return {
+    database,
+    key: key.toString('base64'),
+    value: value.toString('base64'),
+    expiresAtMs,
+    ...(before && { before: { value: before.value.toString('base64'), expiresAtMs: before.expiresAtMs } }),
+  };
+}
+
+/** Doing it twice is doing it once. `check`: before every few of them. */
+export async function applyList(
+  directory: string,
+  connection: RedisConnection,
+  way: 'forth' | 'back',
+  check: () => Promise<void>,
+): Promise<void> {
+  const doing = 'replace keys';
+  const file = await open(path.join(directory, LIST));
+  let database = -1;
+  let batch: Word[][] = [];
+  let batchBytes = 0;
+  const flush = async () => {
+    await check();
+    for (const reply of await connection.pipeline(doing, batch)) {
+      if (reply instanceof ServerReply) throw redisError(reply, connection.where, doing);
+    }
+    [batch, batchBytes] = [[], 0];
+  };
+  try {
+    for await (const line of linesOf(file)) {
+      const change = JSON.parse(line) as Change;
+      if (change.database !== database) batch.push(['SELECT', change.database]);
+      database = change.database;
+      batch.push(commandFor(change, way === 'forth' ? change : change.before));
+      batchBytes += line.length;
+      if (batch.length >= MOST_AT_ONCE || batchBytes >= IN_FLIGHT_BYTES) await flush();
+    }
+    await flush();
+  } finally {
+    await file.close();
+  }
+}
+
+/** One at a time: `node:readline` reads a thousand ahead, whatever their length. */
+async function* linesOf(file: FileHandle): AsyncGenerator<string> {
+  let pieces: Buffer[] = [];
+  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 })) {
+    let rest = chunk as Buffer;
+    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+      yield Buffer.concat([...pieces, rest.subarray(0, end)]).toString('utf8');
+      pieces = [];
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > 0) pieces.push(rest);
+  }
+}
+
+/** A key whose time is over meanwhile is gone: RESTORE with a time that has passed removes it (Redis manual, RESTORE). */
+function commandFor({ key }: Change, wanted: Wanted | undefined): Word[] {
+  const name = Buffer.from(key, 'base64');
+  if (wanted === undefined) return ['UNLINK', name];
+  const value = Buffer.from(wanted.value, 'base64');
+  return ['RESTORE', name, wanted.expiresAtMs, value, 'REPLACE', ...(wanted.expiresAtMs > 0 ? ['ABSTTL'] : [])];
+}

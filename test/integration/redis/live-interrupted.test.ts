@@ -1,0 +1,134 @@
+// Live restores that were cut off, or that the server does not go along with: what clients wrote since is kept, the first state is put back, and nobody waits for ever.
+
+import assert from 'node:assert/strict';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { HoldfastError } from '../../../src/errors/index.ts';
+import { restoreLive, rollbackLive } from '../../../src/redis/index.ts';
+import { captured, contentAt, dying, livePlace } from '../../support/redis-restore.ts';
+import { testRedis } from '../../support/redis-server.ts';
+
+/** Lines of the journal: prepare (begin, done), keep, replace (begin), serve, send, replace (done), verify. */
+const SENDING = 6;
+const WHAT = { what: 'live', run: 'restore-00000001' } as const;
+
+test('a restore that was killed goes on by itself when nobody touched the server, and is done once', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { vault, server, snapshot, before, after } = setting;
+  const place = await livePlace(t, server);
+  const { directory } = place;
+  assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: SENDING } }));
+  assert.match(await server.cli('INFO', 'replication'), /role:slave/);
+  const comparison = await restoreLive({ ...place, vault, snapshot });
+  assert.deepEqual(await contentAt(server.url), before);
+  // Nothing but we has written: there is nothing to set aside.
+  await assert.rejects(access(path.join(directory, 'replaced')));
+  // Another attempt after the end, as when the answer of the first was lost, leaves what clients write alone.
+  await server.cli('SET', 'written', 'since');
+  assert.deepEqual(await restoreLive({ ...place, vault, snapshot }), comparison);
+  assert.equal(await server.cli('GET', 'written'), 'since\n');
+  await rollbackLive(place);
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('what was written to a server that somebody promoted between two attempts is set aside by the next; the first state stays what is put back', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { vault, server, snapshot, before, after } = setting;
+  const place = await livePlace(t, server);
+  const { directory } = place;
+  const bytesOf = (name: string) => readFile(path.join(directory, name, 'dump.rdb'));
+  assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: SENDING } }));
+  const kept = await bytesOf('kept');
+  await server.cli('REPLICAOF', 'NO', 'ONE');
+  await server.cli('SET', 'first-since', '1');
+  await restoreLive({ ...place, vault, snapshot });
+  assert.deepEqual(await contentAt(server.url), before);
+  assert.ok((await bytesOf('replaced')).includes('first-since'));
+  assert.ok((await bytesOf('kept')).equals(kept));
+  // The same of a rollback, and of one that is made again: neither writes over what is kept.
+  await server.cli('SET', 'second-since', '1');
+  const first = await bytesOf('replaced');
+  assert.ok(await dying(setting, { ...WHAT, directory, action: 'rollback', at: { line: 2 } }));
+  assert.match(await server.cli('INFO', 'replication'), /role:master/);
+  await server.cli('SET', 'third-since', '1');
+  await rollbackLive(place);
+  assert.deepEqual(await contentAt(server.url), after);
+  assert.ok((await bytesOf('replaced')).equals(first));
+  assert.ok((await bytesOf('replaced.1')).includes('second-since'));
+  assert.ok((await bytesOf('replaced.2')).includes('third-since'));
+});
+
+test('a server that somebody made a replica of another one is left alone, and can be rolled back once that is undone', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { vault, server, snapshot, after } = setting;
+  const place = await livePlace(t, server);
+  const { directory } = place;
+  assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: SENDING } }));
+  const other = await testRedis(t);
+  // It takes nothing of it, so that the end can be compared.
+  await other.cli('ACL', 'SETUSER', 'default', '-psync', '-sync');
+  await server.cli('REPLICAOF', '127.0.0.1', String(other.port));
+  await assert.rejects(restoreLive({ ...place, vault, snapshot }), { code: 'STUCK', message: /not of us/ });
+  await assert.rejects(rollbackLive(place), { code: 'REDIS_UNFIT', message: /not of us/ });
+  assert.match(await server.cli('INFO', 'replication'), new RegExp(`master_port:${other.port}`));
+  await server.cli('REPLICAOF', 'NO', 'ONE');
+  await rollbackLive(place);
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('a server that cannot reach us is writable again soon, and nothing of it is replaced', async (t) => {
+  const { vault, server, snapshot } = await captured(t, 'redis7');
+  const source = { url: `redis://127.0.0.1:${server.port}` };
+  const place = { ...(await livePlace(t, server)), source };
+  // It comes from another address than the one that we know it at, as through a gateway.
+  await server.cli('CONFIG', 'SET', 'bind-source-addr', '127.0.0.2');
+  const written = await contentAt(server.url);
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, limits: { askMs: 1_500 } }), {
+    code: 'ROLLED_BACK',
+    message: /does not ask us for the data/,
+  });
+  assert.match(await server.cli('INFO', 'replication'), /role:master/);
+  assert.deepEqual(await contentAt(server.url), written);
+  assert.match(await readFile(path.join(place.directory, 'journal.jsonl'), 'utf8'), /"rollback","state":"done"/);
+  await assert.rejects(access(path.join(place.directory, 'replaced')));
+});
+
+test('a server that comes for the data again and again is given up after a few times, and has its own back', async (t) => {
+  const { vault, server, snapshot, after } = await captured(t, 'redis7');
+  const place = await livePlace(t, server);
+  const served = path.join(place.directory, 'new', 'dump.rdb');
+  let isBroken = false;
+  const check = async () => {
+    const journal = await readFile(path.join(place.directory, 'journal.jsonl'), 'utf8').catch(() => '');
+    if (isBroken || !journal.includes('"keep"')) return;
+    isBroken = true;
+    // Of a version that no server loads: it drops what it has, fails, and asks again.
+    const bytes = await readFile(served);
+    await writeFile(`${served}.other`, Buffer.concat([Buffer.from('REDIS0099'), bytes.subarray(9)]));
+    await rename(`${served}.other`, served);
+  };
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, check }), {
+    code: 'ROLLED_BACK',
+    message: /has asked \d times for the data and did not take it/,
+  });
+  assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('an attempt that another one has fenced writes nothing into the journal, and puts nothing back', async (t) => {
+  const { vault, server, snapshot, after, before } = await captured(t, 'redis7');
+  const place = await livePlace(t, server);
+  const journal = path.join(place.directory, 'journal.jsonl');
+  const lines = () => readFile(journal, 'utf8').catch(() => '');
+  let fencedAt: string | undefined;
+  const check = async () => {
+    if ((await lines()).includes('"send"')) fencedAt ??= await lines();
+    if (fencedAt !== undefined) throw new HoldfastError('FENCED', 'somebody else is at it');
+  };
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, check }), { code: 'FENCED' });
+  assert.equal(await lines(), fencedAt);
+  await restoreLive({ ...place, vault, snapshot });
+  assert.deepEqual(await contentAt(server.url), before);
+  await rollbackLive(place);
+  assert.deepEqual(await contentAt(server.url), after);
+});

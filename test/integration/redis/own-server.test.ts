@@ -1,0 +1,164 @@
+// In place, only into the directory that the server works in, and only what it then has loaded counts: refused before it is stopped, or put back.
+
+import assert from 'node:assert/strict';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { start } from '../../../src/process/index.ts';
+import { identify, type RestoreInPlaceOptions, restoreInPlace, rollbackInPlace } from '../../../src/redis/index.ts';
+import { serversIn } from '../../../src/redis/restore/directory-in-use.ts';
+import { requireServerOf } from '../../../src/redis/restore/server-place.ts';
+import { ready } from '../../../src/redis/throwaway/server.ts';
+import { type Captured, captured, contentAt, LAYOUT } from '../../support/redis-restore.ts';
+import { redisPrograms, testRedis } from '../../support/redis-server.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const signal = new AbortController().signal;
+const SAVING = ['save 3600 1'];
+
+function options({ vault, server, snapshot }: Captured, started?: () => Promise<void>): RestoreInPlaceOptions {
+  const { dataDirectory, programs, url } = server;
+  return {
+    ...{ vault, snapshot, programs, dataDirectory, run: 'restore-00000001', signal, source: { url } },
+    layout: { ...LAYOUT, isAppendOnly: false },
+    service: { stop: () => server.stop(), start: started ?? (() => server.start()) },
+  };
+}
+
+async function untouched(setting: Captured, refused: RestoreInPlaceOptions, message: RegExp, code = 'TARGET_UNFIT') {
+  const { server, after } = setting;
+  const pid = server.pid();
+  await assert.rejects(restoreInPlace(refused), { code, message });
+  assert.equal(server.pid(), pid);
+  assert.deepEqual(await contentAt(server.url), after);
+}
+
+test('the directory of another server, other names of files and another kind of persistence are refused while the server runs on', async (t) => {
+  const setting = await captured(t, 'redis7', [...SAVING, 'dbfilename own.rdb']);
+  const right = options(setting);
+  const empty = await temporaryDirectory(t);
+  await untouched(setting, { ...right, dataDirectory: empty }, /works in .*; it keeps its data in/);
+  const other = await testRedis(t);
+  await untouched(setting, { ...right, dataDirectory: other.dataDirectory }, /no such server of this host works in/);
+  await untouched(setting, right, /its 'dbfilename' is 'own.rdb', and 'dump.rdb' by files.rdb/);
+  const layout = { ...LAYOUT, rdbFile: 'own.rdb', isAppendOnly: true };
+  await untouched(setting, { ...right, run: 'restore-00000002', layout }, /its 'appendonly' is 'no'/);
+  // A user that may not ask is no reason to refuse: what is loaded in the end is compared.
+  await setting.server.cli('ACL', 'SETUSER', 'least', 'on', '>least', '-@all', '+ping', '+info');
+  const url = `redis://least:least@127.0.0.1:${setting.server.port}`;
+  const connection = await setting.server.connect(url);
+  const place = { dataDirectory: setting.server.dataDirectory, names: LAYOUT };
+  const warnings = await requireServerOf(connection, await identify(connection), place);
+  connection.close();
+  assert.deepEqual(
+    warnings.map((each) => /'(.*)'/.exec(each)?.[1]),
+    ['config|get', 'client|list'],
+  );
+});
+
+test('a replica is refused: what is brought in would not stay', async (t) => {
+  const setting = await captured(t, 'redis7', SAVING);
+  const primary = await testRedis(t);
+  await primary.cli('ACL', 'SETUSER', 'default', '-psync', '-sync');
+  await setting.server.cli('REPLICAOF', '127.0.0.1', String(primary.port));
+  await untouched(setting, options(setting), /is a replica/, 'REDIS_UNFIT');
+});
+
+for (const [what, isAppendOnly] of [
+  ['an RDB', false],
+  ['append-only files', true],
+] as const) {
+  test(`a server that comes back with other data than ${what} that was brought in is given its own back`, async (t) => {
+    const setting = await captured(t, 'redis8', isAppendOnly ? ['appendonly yes'] : SAVING);
+    const { server, after } = setting;
+    let starts = 0;
+    const file = isAppendOnly ? 'appendonlydir' : 'dump.rdb';
+    const place = options(setting, async () => {
+      starts++;
+      // It is as if it read another directory.
+      if (starts === 1) await rm(path.join(server.dataDirectory, file), { recursive: true });
+      await server.start();
+    });
+    const layout = { ...LAYOUT, isAppendOnly };
+    await assert.rejects(restoreInPlace({ ...place, layout }), {
+      code: 'ROLLED_BACK',
+      message: /did not load what was brought in: .*the server loaded 0/,
+    });
+    assert.deepEqual(await contentAt(server.url), after);
+  });
+}
+
+test('other data with as many keys is noticed by its samples', async (t) => {
+  const setting = await captured(t, 'redis7', SAVING);
+  const { server, before } = setting;
+  const old = await readFile(await savedBy(setting));
+  let starts = 0;
+  const place = options(setting, async () => {
+    starts++;
+    if (starts === 1) await writeFile(path.join(server.dataDirectory, 'dump.rdb'), old);
+    await server.start();
+  });
+  await assert.rejects(restoreInPlace(place), { code: 'ROLLED_BACK', message: /'string:raw'/ });
+  assert.notDeepEqual(await contentAt(server.url), before);
+});
+
+/** The keys of the snapshot, with one other value. */
+async function savedBy({ server, snapshot, vault }: Captured): Promise<string> {
+  const directory = server.dataDirectory;
+  await server.cli('DEL', 'made later');
+  const reader = await vault.openSnapshot(snapshot.id);
+  reader.close();
+  await server.cli('SADD', 'set:intset', ...Array.from({ length: 100 }, (_, number) => String(number)));
+  await server.cli('SAVE');
+  return path.join(directory, 'dump.rdb');
+}
+
+test('clients that write as soon as the server is back are no reason to take the restore back', async (t) => {
+  const setting = await captured(t, 'redis7', SAVING);
+  const { server, before } = setting;
+  const place = options(setting, async () => {
+    await server.start();
+    await server.cli('SET', 'string:raw', 'by a client');
+    await server.cli('DEL', 'zset:geo');
+  });
+  await restoreInPlace(place);
+  const there = await contentAt(server.url);
+  const isTouched = (line: string) => /"string:raw"|"zset:geo"/.test(line);
+  assert.deepEqual(
+    there.filter((line) => !isTouched(line)),
+    before.filter((line) => !isTouched(line)),
+  );
+  await rollbackInPlace({ ...place, service: { ...place.service!, start: () => server.start() } });
+});
+
+test('a server in a container of its own is found by the directory itself', async (t) => {
+  const dataDirectory = await temporaryDirectory(t);
+  const place = await temporaryDirectory(t);
+  const inside = path.join(place, 'data');
+  await mkdir(inside);
+  const file = path.join(place, 'redis.conf');
+  const socket = path.join(place, 's');
+  await writeFile(file, `port 0\nunixsocket ${socket}\ndir ${inside}\nsave ""\n`);
+  const program = path.join(redisPrograms('redis7'), 'redis-server');
+  const script = `mount --bind ${dataDirectory} ${inside} && exec ${program} ${file}`;
+  const command = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script];
+  const container = await start('unshare', command, { logFile: path.join(place, 'log') });
+  t.after(() => container.stop({ signal: 'SIGKILL' }).then(() => undefined));
+  const connection = await waitFor('the server to answer', () => ready(`unix://${socket}`));
+  const servers = await serversIn(dataDirectory);
+  assert.deepEqual(
+    servers.map(({ ownPid }) => ownPid),
+    [1],
+  );
+  assert.notEqual(servers[0]?.pid, 1);
+  // On this side of the mount the directory of that name is another one.
+  assert.deepEqual(await serversIn(inside), []);
+  const identity = await identify(connection);
+  assert.deepEqual(await requireServerOf(connection, identity, { dataDirectory, names: LAYOUT }), []);
+  await assert.rejects(requireServerOf(connection, identity, { dataDirectory: inside, names: LAYOUT }), {
+    code: 'TARGET_UNFIT',
+  });
+  connection.close();
+  await assert.rejects(access(path.join(inside, 'dump.rdb')));
+});
