@@ -9,6 +9,7 @@ export { type DiffFilesOptions, diffFiles } from './diff/diff.ts';
 export { type Exported, type ExportOptions, exportToFile, exportToStream } from './export/export-tree.ts';
 export { type FindFilesOptions, findFiles } from './find/find.ts';
 export type { Amount, Change } from './in-place/change.ts';
+export { type ComparedInPlace, compareInPlace } from './in-place/compare.ts';
 export { confirmInPlace, rollbackInPlace } from './in-place/end.ts';
 export type { PlaceGuard } from './in-place/hold.ts';
 export type { Phase } from './in-place/journal.ts';

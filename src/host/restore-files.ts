@@ -10,9 +10,9 @@ import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import {
   compareBeside,
+  compareInPlace,
   finishBeside,
   planFiles,
-  planInPlace,
   restoreBeside,
   restoreInPlace,
   type Selection,
@@ -125,7 +125,7 @@ export async function writeFiles(
   );
 }
 
-/** Every entry once more. Beside, a difference throws `RECOVERY_MISMATCH`. */
+/** Every entry once more. Beside, a difference throws `RECOVERY_MISMATCH`; in place one that nobody else can have made `CHECK_FAILED`. */
 export async function compareFiles(
   services: FilesRestoring,
   frozen: FilesPlan,
@@ -133,7 +133,7 @@ export async function compareFiles(
 ): Promise<FilesRestored['compared']> {
   return await withReader(services, frozen, (reader) =>
     frozen.directory === undefined
-      ? compareInPlace(services, frozen, reader, signal)
+      ? compareRoots(services, frozen, reader, signal)
       : finishEqual(reader, frozen, frozen.directory, lacking),
   );
 }
@@ -196,25 +196,37 @@ function leftSince(root: string, { count, first }: Told<string>): string[] {
   return [`${count} names were written to meanwhile, and are left as they are: ${shown.join(', ')}`];
 }
 
-/** Others write there too: what differs by now is told, not judged. */
-async function compareInPlace(
+/** What others changed since is told. Throws `CHECK_FAILED` for what only this run can have made so. */
+async function compareRoots(
   services: FilesRestoring,
   frozen: FilesPlan,
   reader: SnapshotReader,
   signal: AbortSignal,
-) {
+): Promise<FilesRestored['compared']> {
   const { rules } = treesOn(services, frozen.component);
+  const { run } = frozen;
+  let entries = 0;
   let count = 0;
   const first: string[] = [];
   for (const root of frozen.roots) {
-    const selection = selectionOf(frozen);
-    const planned = await planInPlace({ reader, root, rules, selection, run: frozen.run, signal });
-    // Time and size are right, and the bytes were compared when they were staged.
-    const differing = planned.changes.filter(({ kind }) => kind !== 'compare');
-    count += planned.count - planned.counts.compare.entries;
-    first.push(...differing.map(({ kind, path }) => `${kind} ${root}/${path}`).slice(0, MOST_TOLD - first.length));
+    const compared = await compareInPlace({ reader, root, rules, selection: selectionOf(frozen), run, signal });
+    const { wrong, changedSince } = compared;
+    if (wrong.count > 0) {
+      failComparison(run, `${wrong.count} names in '${root}' are not what the snapshot has`, wrong.first);
+    }
+    entries += compared.entries;
+    count += changedSince.count;
+    first.push(...changedSince.first.slice(0, MOST_TOLD - first.length));
   }
-  return { entries: frozen.entries.files + frozen.entries.others, differing: { count, first } };
+  if (entries === 0) failComparison(run, 'nothing could be compared: the snapshot has no entry that was wanted');
+  return { entries, differing: { count, first } };
+}
+
+function failComparison(run: string, what: string, names: readonly string[] = []): never {
+  const shown = names.slice(0, MOST_TOLD).join(', ');
+  fail('CHECK_FAILED', `${what}${names.length === 0 ? '' : `, and nobody else has touched them since: ${shown}`}`, {
+    hint: `where the run has not undone itself, \`holdfast rollback ${run}\` brings back what was there; then try another copy with \`--from\`, or restore beside`,
+  });
 }
 
 const MOST_TOLD = 5;

@@ -4,7 +4,7 @@ import type { FilesSettings, HostConfigurationSettings } from '../../config/inde
 import { fail } from '../errors/index.ts';
 import { type Phase, runsInPlace } from '../files/index.ts';
 import { confirmFiles, confirmFilesWords, rollbackFiles, rollbackFilesWords } from './end-files.ts';
-import { loadFilesPlan, writeFiles } from './restore-files.ts';
+import { compareFiles, loadFilesPlan, writeFiles } from './restore-files.ts';
 import type { Found, JournaledKind } from './standalone-kind.ts';
 import { type TreesSettings, treesOf } from './trees.ts';
 
@@ -33,10 +33,13 @@ const asFiles: Omit<JournaledKind<TreesSettings>, 'journals'> = {
     const plan = await loadFilesPlan(services, { run, component });
     if (plan.directory !== undefined) fail('JOURNAL_STATE', `'${run}' is a restore beside: start it again`);
     const onNote = (words: string) => services.onStep?.(words);
-    const written = await writeFiles(services, plan, { signal: new AbortController().signal, onNote });
+    const { signal } = new AbortController();
+    const written = await writeFiles(services, plan, { signal, onNote });
+    onNote('comparing what is there with the snapshot');
+    const compared = await compareFiles(services, plan, { signal });
     return {
       message: `${component} as of ${plan.snapshot.to} is in place; what was there is kept until \`holdfast confirm ${run}\``,
-      data: { filesPlan: plan, written },
+      data: { filesPlan: plan, written, compared },
     };
   },
 };

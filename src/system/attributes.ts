@@ -5,6 +5,11 @@ import { getAttribute, listAttributes, removeAttribute, type SystemEntry, setAtt
 /** Of the policy of the host, not of the entry. */
 const LEFT_ALONE = new Set(['security.selinux']);
 
+/** Never given, so never compared. */
+export function isOfHost(name: string): boolean {
+  return LEFT_ALONE.has(name);
+}
+
 /** Undefined where there are none; values in base64. */
 export function readAttributes(on: SystemEntry): Readonly<Record<string, string>> | undefined {
   const named = listAttributes(on).flatMap((name) => {

@@ -1,11 +1,14 @@
 // Trees that change and are made what they were: a vault, snapshots of roots, and restores of them in place.
 
+import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type ComparedInPlace,
   captureFiles,
+  compareInPlace,
   type ExecuteOptions,
   type InPlacePlan,
   type InPlaceResult,
@@ -72,7 +75,8 @@ export class InPlaceTrees {
     }
   }
 
-  async restore(
+  /** Where nobody can compare it afterwards. */
+  async restoreOnly(
     id: SnapshotId,
     root: string,
     run: string,
@@ -81,6 +85,36 @@ export class InPlaceTrees {
     const reader = await this.test.vault.openSnapshot(id);
     try {
       return await restoreInPlace({ reader, root, run, rules: everything, signal: this.signal, ...changes });
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** And compared afterwards. */
+  async restore(
+    id: SnapshotId,
+    root: string,
+    run: string,
+    changes: Partial<ExecuteOptions> = {},
+  ): Promise<InPlaceResult> {
+    const reader = await this.test.vault.openSnapshot(id);
+    const options = { reader, root, run, rules: everything, signal: this.signal, ...changes };
+    try {
+      const result = await restoreInPlace(options);
+      // Whatever others did meanwhile, and whatever is left alone: nothing of it is taken for the run's own mistake.
+      const { wrong, entries } = await compareInPlace(options);
+      assert.deepEqual(wrong, { count: 0, first: [] });
+      assert.ok(entries > 0, 'nothing was compared');
+      return result;
+    } finally {
+      reader.close();
+    }
+  }
+
+  async compare(id: SnapshotId, root: string, run: string): Promise<ComparedInPlace> {
+    const reader = await this.test.vault.openSnapshot(id);
+    try {
+      return await compareInPlace({ reader, root, run, rules: everything, signal: this.signal });
     } finally {
       reader.close();
     }

@@ -1,5 +1,6 @@
 // In what two entries of one path differ: the words of a diff, of a dry run, and of a restore's plan.
 
+import { isOfHost } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
 
 /** `content?`: nothing tells without reading it: size and time are the same, and the file was touched since. */
@@ -47,5 +48,6 @@ function isSameTime(one: Comparable, other: Comparable): boolean {
 }
 
 function sorted(xattrs: Comparable['xattrs']): readonly (readonly [string, string])[] {
-  return Object.entries(xattrs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const own = Object.entries(xattrs ?? {}).filter(([name]) => !isOfHost(name));
+  return own.sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,15 +1,18 @@
 // What was staged, looked at before any of it goes in: that all of it is there, and by what each is known afterwards.
 
-import { closeSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, unlinkSync } from 'node:fs';
+import { pathOfText } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
-import { pathIn } from '../../system/index.ts';
+import { pathIn, setTimes } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
+import type { Aspect } from '../compare/differences.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
 import { walkKey } from '../walk-order.ts';
-import { belowTop, type Change, type Identity, typeOf } from './change.ts';
+import type { AsGiven } from './as-given.ts';
+import { belowTop, type Change, type Identity, joined, typeOf } from './change.ts';
 import { type Listed, readList, writeList } from './list.ts';
 import { openPart, type Part, type RunPlace } from './place.ts';
 import { Ways } from './ways.ts';
@@ -31,14 +34,18 @@ export interface BroughtLists {
 /** What the threads of an unfinished stage have left. */
 const UNFINISHED = /\.holdfast-part$/;
 
-/** `entries`: what comes in, by its path below the root. Throws `TARGET_UNFIT` when something of it was not staged. */
-export async function listBrought(
-  place: RunPlace,
-  changes: Listed,
-  entries: () => AsyncIterable<TreeEntry>,
-): Promise<BroughtLists> {
+export interface Coming {
+  /** The root as entries name it. */
+  readonly top: string;
+  /** What comes in, by its path below the root. */
+  readonly entries: () => AsyncIterable<TreeEntry>;
+  readonly given: AsGiven;
+}
+
+/** Throws `TARGET_UNFIT` when something of it was not staged, or not as it is wanted: bytes were compared when they were written. */
+export async function listBrought(place: RunPlace, changes: Listed, coming: Coming): Promise<BroughtLists> {
   const names = () => comingNames(readList<Change>(place.changes, changes));
-  const brought = await writeList(place.brought, broughtOf(place, names, entries));
+  const brought = await writeList(place.brought, broughtOf(place, names, coming));
   const lines = readList<Brought>(place.brought, brought);
   const exchange = await writeList(place.exchange, withBrought(readList<Change>(place.changes, changes), lines));
   return { exchange, brought };
@@ -87,16 +94,25 @@ export async function* foundIn(place: RunPlace, part: Part): AsyncGenerator<Foun
 async function* broughtOf(
   place: RunPlace,
   names: () => AsyncIterable<{ readonly path: string }>,
-  entries: () => AsyncIterable<TreeEntry>,
+  { top, entries, given }: Coming,
 ): AsyncGenerator<Brought> {
   const handle = openPart(place, 'new');
   const staged = new Ways(handle, place.shown);
+  /** Of files with several names, by the first. */
+  const leaders = new Map<string, bigint>();
   try {
     const found = covered(foundIn(place, 'new'), names());
     for await (const { path, one: entry, other } of sideBySide(entries(), found)) {
       if (!entry) removeUnfinished(staged, path);
       else if (!other) requireNothing(entry);
-      else yield broughtAs(entry, other.each, other.isName);
+      else {
+        const whole = joined(top, path);
+        const { each, isName } = other;
+        if (entry.type === 'file' && each.links > 1n) leaders.set(whole, each.inode);
+        if (entry.type === 'hardlink') requireLink(entry, each, leaders.get(entry.linkTarget ?? ''));
+        else requireAsWanted(path, given.aspects(whole, entry, each, pathOfText(`/proc/self/fd/${handle}/${path}`)));
+        yield broughtAs(entry, each, isName);
+      }
     }
   } finally {
     staged.close();
@@ -104,10 +120,14 @@ async function* broughtOf(
   }
 }
 
+/** The directory keeps its own time, which it was given. */
 function removeUnfinished(staged: Ways, path: string): void {
   if (!UNFINISHED.test(path)) notAsAsked(path, 'nobody wants it');
   const name = staged.find(path);
-  if (name) unlinkSync(pathIn(name));
+  if (!name) return;
+  const { atimeNs, mtimeNs } = fstatSync(name.directory, { bigint: true });
+  unlinkSync(pathIn(name));
+  setTimes(pathIn({ directory: name.directory, name: '.' }), { atimeNs, mtimeNs });
 }
 
 /** A device that this user may not make was told when it was staged. */
@@ -115,10 +135,16 @@ function requireNothing({ path, type }: TreeEntry): void {
   if (type !== 'device') notAsAsked(path, 'it is not there');
 }
 
-function broughtAs(entry: TreeEntry, found: Found, isChange: boolean): Brought {
-  const { path, type, sizeBytes } = entry;
-  if (type !== 'hardlink' && typeOf(found) !== type) notAsAsked(path, `it is a ${found.type}`);
-  if (type === 'file' && found.sizeBytes !== sizeBytes) notAsAsked(path, `it has ${found.sizeBytes} bytes`);
+function requireLink({ path }: TreeEntry, { inode, type }: Found, leader: bigint | undefined): void {
+  if (type === 'directory' || (leader !== undefined && leader !== inode)) notAsAsked(path, 'it is another file');
+}
+
+function requireAsWanted(path: string, aspects: readonly Aspect[]): void {
+  const differing = aspects.filter((aspect) => aspect !== 'content?');
+  if (differing.length > 0) notAsAsked(path, `it differs in ${differing.join(', ')}`);
+}
+
+function broughtAs({ path }: TreeEntry, found: Found, isChange: boolean): Brought {
   return {
     path,
     type: typeOf(found),

@@ -1,7 +1,7 @@
 // From what is asked to what is compared: the wanted entries with their owners of here, and what is there and may be touched.
 
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../../errors/index.ts';
@@ -18,6 +18,7 @@ import { type Hold, isLeftOut, NeverCaptured, type Present, presentIn } from './
 import type { InPlaceOptions } from './types.ts';
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+const SMALL_BYTES = 256 * 1024;
 
 /** What a comparison comes by, beside the changes. */
 export interface Words {
@@ -152,6 +153,8 @@ export async function sha256Of(place: string | Buffer): Promise<string> {
   const handle = opened(place);
   if (handle === undefined) return '';
   try {
+    // A stream takes longer to begin than most files to read.
+    if (fstatSync(handle).size <= SMALL_BYTES) return hash.update(readFileSync(handle)).digest('hex');
     await pipeline(createReadStream('', { fd: handle, autoClose: false }), hash);
   } finally {
     closeSync(handle);

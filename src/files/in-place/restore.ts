@@ -8,11 +8,12 @@ import type { TreeEntry } from '../../vault/index.ts';
 import { writeTree } from '../restore/write-tree.ts';
 import { Telling } from '../told.ts';
 import type { Told } from '../types.ts';
+import { AsGiven } from './as-given.ts';
 import { type BroughtLists, comingNames, covered, foundIn, listBrought } from './brought.ts';
 import { belowTop, type Change, joined, typeOf } from './change.ts';
 import { changesOf } from './changes.ts';
 import { bringIn } from './exchange.ts';
-import { afterNow } from './file-system-clock.ts';
+import { afterNow, grainOf, type ListedFrom, listedFrom } from './file-system-clock.ts';
 import { type Held, requireRunning, whileHeld } from './hold.ts';
 import { RunJournal } from './journal.ts';
 import { type Listed, readList, requireList, writeList } from './list.ts';
@@ -27,7 +28,9 @@ import { keptAt, withTrees } from './trees.ts';
 import type { ExecuteOptions, InPlaceResult, Lacking } from './types.ts';
 
 /** What the journal keeps of a list: all that a later attempt tells of it. */
-type ListData = Listed & Pick<InPlaceResult, 'counts' | 'leftAlone' | 'warnings'> & { readonly neededBytes: number };
+type ListData = Listed &
+  ListedFrom &
+  Pick<InPlaceResult, 'counts' | 'leftAlone' | 'warnings'> & { readonly neededBytes: number };
 type StageData = BroughtLists & Pick<InPlaceResult, 'lacking'>;
 type ExchangeData = Pick<InPlaceResult, 'lacking' | 'changedSince'> & { readonly doneNs: string };
 
@@ -126,11 +129,12 @@ class Restore {
   async #list(): Promise<ListData> {
     const { changes, words } = this.#compared;
     const sums = new Sums();
+    const from = await listedFrom(this.#place);
     const found = changesOf({ ...counting(this.#compared), hash: sha256Of });
     const listed = await writeList(this.#place.changes, summed(found, sums, this.#options.signal));
     const warnings = warningsOf({ ...this.#compared, changes }, sums, this.#place.home.root);
     const told = { counts: sums.counts, leftAlone: words.leftAlone.told, warnings };
-    return { ...listed, ...told, neededBytes: neededBytes(sums) };
+    return { ...listed, ...from, ...told, neededBytes: neededBytes(sums) };
   }
 
   /** Less what an earlier attempt has staged. */
@@ -151,7 +155,7 @@ class Restore {
     );
   }
 
-  async #stage(listed: Listed): Promise<StageData> {
+  async #stage(listed: ListData): Promise<StageData> {
     const { reader, root, signal, onProgress } = this.#options;
     const handle = openPart(this.#place, 'new');
     try {
@@ -166,8 +170,11 @@ class Restore {
         signal: AbortSignal.any([signal, this.#held.lost]),
         ...(onProgress && { onProgress }),
       });
-      const lists = await listBrought(this.#place, listed, () => this.#comingBelow(listed));
-      return { ...lists, lacking: written.lacking };
+      const { top, givesOwners } = this.#compared.changes;
+      const { lacking } = written;
+      const given = new AsGiven({ top, lacking: [lacking], givesOwners, grainNs: grainOf(listed) });
+      const entries = () => this.#comingBelow(listed);
+      return { ...(await listBrought(this.#place, listed, { top, entries, given })), lacking };
     } finally {
       closeSync(handle);
     }

@@ -63,7 +63,7 @@ describe('a restore of files in place, before it touches anything', () => {
       await rename(join(root, '.holdfast'), join(trees.base, 'moved'));
       await symlink(elsewhere, join(root, '.holdfast'));
     };
-    await trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
+    await trees.restoreOnly(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
     assert.ok(asked > 3);
     assert.deepEqual(await readdir(elsewhere), []);
     assert.deepEqual((await readdir(join(trees.base, 'moved/run/old'))).sort(), ['a', 'b', 'd']);

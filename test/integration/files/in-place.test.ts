@@ -4,12 +4,20 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { confirmInPlace, rollbackInPlace, runsInPlace } from '../../../src/files/index.ts';
+import { type ComparedInPlace, confirmInPlace, rollbackInPlace, runsInPlace } from '../../../src/files/index.ts';
 import { copyTree, differences, makeAwkwardTree } from '../../support/file-trees.ts';
 import { cutAt, InPlaceTrees, namesIn } from '../../support/in-place.ts';
 
 const SEED = Number(process.env.HOLDFAST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const TREES = process.env.HOLDFAST_SWEEP === 'full' ? 300 : 8;
+
+/** Nothing differs, and something was compared. */
+async function assertCompared(comparing: Promise<ComparedInPlace>): Promise<void> {
+  const { entries, wrong, changedSince } = await comparing;
+  const nothing = { count: 0, first: [] };
+  assert.deepEqual({ wrong, changedSince }, { wrong: nothing, changedSince: nothing });
+  assert.ok(entries > 5, `${entries} entries`);
+}
 
 describe(`a restore of files in place (HOLDFAST_SEED=${SEED})`, () => {
   let trees: InPlaceTrees;
@@ -24,6 +32,7 @@ describe(`a restore of files in place (HOLDFAST_SEED=${SEED})`, () => {
       const { root, id, then, now } = await trees.changed(`random-${tree}`, SEED + tree);
       await trees.restore(id, root, 'run');
       assert.deepEqual(await differences(then, root), []);
+      await assertCompared(trees.compare(id, root, 'run'));
       const back = await rollbackInPlace({ root, run: 'run' });
       assert.equal(back.written, undefined, JSON.stringify(back));
       assert.deepEqual(await differences(now, root), []);
@@ -49,6 +58,7 @@ describe(`a restore of files in place (HOLDFAST_SEED=${SEED})`, () => {
       if (at % 2 === 0) {
         await trees.restore(id, root, run);
         assert.deepEqual(await differences(then, root), [], `on from ${at}`);
+        await assertCompared(trees.compare(id, root, run));
       }
       const isCut = await rollbackInPlace({ root, run, guard: cutAt(1 + ((at * 7) % undoing.asked)) }).then(
         () => false,
@@ -114,6 +124,7 @@ describe(`a restore of files in place (HOLDFAST_SEED=${SEED})`, () => {
     );
     const { counts } = await trees.restore(id, root, 'same');
     for (const { entries } of Object.values(counts)) assert.equal(entries, 0, JSON.stringify(counts));
+    await assertCompared(trees.compare(id, root, 'same'));
     await confirmInPlace({ root, run: 'same' });
     const then = await copyTree(root, `${root}.then`);
     const place = join(root, 'plain/deep/deeper/middle');

@@ -1,0 +1,261 @@
+// A root that was given back in place, looked at once more: what this run brought and left must be what the snapshot holds; what others changed since is told.
+
+import { fail } from '../../errors/index.ts';
+import type { TreeEntry } from '../../vault/index.ts';
+import { sideBySide } from '../compare/side-by-side.ts';
+import { isWithin } from '../restore/select.ts';
+import { Telling } from '../told.ts';
+import type { Told } from '../types.ts';
+import { AsGiven } from './as-given.ts';
+import type { Brought, BroughtLists } from './brought.ts';
+import { belowTop, type Change, joined, typeOf } from './change.ts';
+import { ComparedDirectories } from './compared-directories.ts';
+import { grainOf, type ListedFrom } from './file-system-clock.ts';
+import { requireRunning } from './hold.ts';
+import { RunJournal } from './journal.ts';
+import { type Listed, readList } from './list.ts';
+import { type Comparing, comparing } from './options.ts';
+import { openHome, openPart, openRun, type RunPlace } from './place.ts';
+import type { Present } from './present.ts';
+import { Suspects } from './suspects.ts';
+import type { InPlaceOptions, InPlaceResult, Lacking } from './types.ts';
+import { type Difference, Judge, type Name } from './whose.ts';
+
+export interface CompareInPlaceOptions extends InPlaceOptions {
+  readonly run: string;
+}
+
+export interface ComparedInPlace {
+  /** Of the snapshot, what was wanted and is not left alone. */
+  readonly entries: number;
+  /** What nobody but this run can have made so, in words. */
+  readonly wrong: Told<string>;
+  /** What others changed since the run began, in words. */
+  readonly changedSince: Told<string>;
+}
+
+/**
+ * Names, types, links, sizes, modes, owners, times and attributes of everything that is wanted, the bytes of all that came in, and what is there
+ * beside. Reads only. Throws `JOURNAL_STATE` for a run whose exchange is not done, or that has ended, `TARGET_UNFIT` where something may not be looked at, and what the vault says.
+ */
+export async function compareInPlace(options: CompareInPlaceOptions): Promise<ComparedInPlace> {
+  const home = await openHome(options.root, { makes: false });
+  const place = home && (await openRun(home, options.run, { makes: false }));
+  try {
+    const journal = place && (await RunJournal.open(place));
+    if (!place || journal?.phase !== 'exchanged') {
+      fail('JOURNAL_STATE', `the restore '${options.run}' of '${options.root}' is ${journal?.phase ?? 'not there'}`, {
+        hint: 'only what was exchanged, and has not ended, can be compared',
+      });
+    }
+    return await compared(place, options, journal);
+  } finally {
+    place?.close();
+    home?.close();
+  }
+}
+
+type ListedBefore = ListedFrom & Pick<InPlaceResult, 'leftAlone'>;
+
+async function compared(
+  place: RunPlace,
+  options: CompareInPlaceOptions,
+  journal: RunJournal,
+): Promise<ComparedInPlace> {
+  const listed = journal.dataOf('list') as unknown as ListedBefore;
+  const staged = journal.dataOf('stage') as unknown as BroughtLists & { readonly lacking: Told<Lacking> };
+  const exchanged = journal.dataOf('exchange') as unknown as {
+    readonly lacking: Told<Lacking>;
+    readonly doneNs: string;
+  };
+  const { root } = place.home;
+  const all = comparing(options, root);
+  const { top, givesOwners } = all.changes;
+  const lacking = [staged.lacking, exchanged.lacking];
+  const judge = new Judge({
+    ...{ root, staged: openPart(place, 'new'), shown: place.shown },
+    given: new AsGiven({ top, lacking, givesOwners, grainNs: grainOf(listed) }),
+    // A list of an earlier version does not say; then whatever it did not name may be others' doing.
+    beganNs: BigInt(listed.beganNs ?? 0),
+    doneNs: BigInt(exchanged.doneNs),
+  });
+  try {
+    return await new Walk({ place, lists: staged, comparing: all, judge, listed, signal: options.signal }).run();
+  } finally {
+    judge.close();
+  }
+}
+
+interface WalkParts {
+  readonly place: RunPlace;
+  readonly lists: BroughtLists;
+  readonly comparing: Comparing;
+  readonly judge: Judge;
+  readonly listed: ListedBefore;
+  readonly signal: AbortSignal;
+}
+
+class Walk {
+  readonly #place: RunPlace;
+  readonly #lists: BroughtLists;
+  readonly #comparing: Comparing;
+  readonly #judge: Judge;
+  readonly #signal: AbortSignal;
+  readonly #wrong = new Telling<string>();
+  readonly #changedSince = new Telling<string>();
+  readonly #directories = new ComparedDirectories();
+  readonly #suspects = new Suspects();
+  /** What is wanted and was left alone when the changes were listed, or holds such a name now: links to it do not come in either. */
+  readonly #leftAlone: Set<string>;
+  /** More was left alone than is named: what the run did not touch may be some of it. */
+  readonly #isVague: boolean;
+  #entries = 0;
+
+  constructor({ place, lists, comparing: all, judge, listed, signal }: WalkParts) {
+    const { first, count } = listed.leftAlone;
+    this.#place = place;
+    this.#lists = lists;
+    this.#comparing = all;
+    this.#judge = judge;
+    this.#signal = signal;
+    this.#leftAlone = new Set(first.map(({ path }) => path));
+    this.#isVague = count > first.length;
+  }
+
+  async run(): Promise<ComparedInPlace> {
+    const { top } = this.#comparing.changes;
+    const changed = await this.#changedDirectories();
+    let held: string | undefined;
+    for await (const { path, one, other } of sideBySide(this.#pairs(), this.#known())) {
+      requireRunning(this.#signal);
+      for (const wrong of this.#directories.leaveFor(path)) this.#wrong.add(wrong);
+      const present = one?.present;
+      if (held !== undefined && !isWithin(path, held)) held = undefined;
+      if (held === undefined && present?.held) held = path;
+      if (held !== undefined) {
+        if (one?.entry) this.#leftAlone.add(held);
+        this.#directories.stay();
+        continue;
+      }
+      const below = belowTop(path, top);
+      const directory = present?.found?.type === 'directory' ? changed.get(below) : undefined;
+      const change = other?.change ?? directory;
+      await this.#look({ path, below, entry: one?.entry, found: present?.found, change, brought: other?.brought });
+    }
+    for (const wrong of this.#directories.leaveAll()) this.#wrong.add(wrong);
+    await this.#judgeSuspects();
+    return { entries: this.#entries, wrong: this.#wrong.told, changedSince: this.#changedSince.told };
+  }
+
+  async #look(name: Name): Promise<void> {
+    const { path, entry, found } = name;
+    const { takes, neverCaptured } = this.#comparing.changes;
+    const isWanted = entry !== undefined && takes(entry);
+    if (isWanted) this.#entries++;
+    const isDirectory = found?.type === 'directory';
+    // What was taken away, and is not there.
+    if (!entry && !found) return;
+    if (!entry) {
+      const isAsked = name.brought !== undefined || (found && takes({ path, type: typeOf(found) }));
+      if (isAsked && !neverCaptured.has(path)) await this.#lookAtSurplus(name);
+      else {
+        this.#directories.stay();
+        if (isDirectory) this.#directories.enter(path);
+      }
+      return;
+    }
+    const isOnTheWay = !isWanted && !name.brought && isDirectory;
+    if (!isOnTheWay && !this.#isLeftAlone(name)) {
+      const difference = await this.#judge.entry(name);
+      this.#note(
+        name,
+        difference && this.#isVague && isUntouched(name) ? { ...difference, isOurs: false } : difference,
+      );
+    }
+    if (!isDirectory) return;
+    this.#directories.enter(path);
+    const time = await this.#judge.directoryTime(name);
+    if (time !== undefined) this.#directories.timeDiffers(time);
+  }
+
+  /** A directory stays with what others, or rules, keep in it. */
+  async #lookAtSurplus(name: Name): Promise<void> {
+    const surplus = await this.#judge.surplus(name, this.#directories.isInTheirs);
+    const isDirectory = name.found?.type === 'directory';
+    if (!surplus.isOurs) this.#directories.stay();
+    if (!surplus.isOurs || !isDirectory) this.#note(name, surplus);
+    if (!isDirectory) return;
+    this.#directories.enter(name.path);
+    if (surplus.isOurs) this.#directories.mustGo(surplus.words);
+    else this.#directories.isTheirs();
+  }
+
+  #note({ below }: Name, difference: Difference | undefined): void {
+    if (!difference) return;
+    const { words, isOurs, isName, suspect } = difference;
+    if (isOurs) {
+      this.#wrong.add(words);
+      return;
+    }
+    if (isName) this.#directories.written();
+    if (suspect === undefined || !this.#suspects.add(suspect, { below, words })) this.#changedSince.add(words);
+  }
+
+  /** What this run brought, and is under another name now: others may give a name to what is in its place, or take it away later. */
+  async #judgeSuspects(): Promise<void> {
+    for await (const { inode, path } of readList<Brought>(this.#place.brought, this.#lists.brought)) {
+      const suspect = this.#suspects.get(inode);
+      if (!suspect || suspect.below === path || (await this.#judge.isInPlace(path, inode))) continue;
+      this.#suspects.take(inode);
+      this.#wrong.add(suspect.words);
+    }
+    for (const { words } of this.#suspects.rest()) this.#changedSince.add(words);
+  }
+
+  /** By itself, or as a link to what is. */
+  #isLeftAlone(name: Name): boolean {
+    const { entry, path } = name;
+    if (isUntouched(name) && this.#leftAlone.has(path)) return true;
+    if (entry?.type !== 'hardlink' || entry.linkTarget === undefined) return false;
+    const { linkTarget } = entry;
+    const parts = linkTarget.split('/');
+    return parts.some((_, at) => this.#leftAlone.has(parts.slice(0, at + 1).join('/')));
+  }
+
+  async *#pairs(): AsyncGenerator<{ readonly path: string; readonly entry?: TreeEntry; readonly present?: Present }> {
+    const { entries, present } = this.#comparing.changes;
+    for await (const { path, one, other } of sideBySide(entries(), present()))
+      yield { path, ...(one && { entry: one }), ...(other && { present: other }) };
+  }
+
+  /** What the run knows, by path: what it brought in, and what it did to names that are no directories. */
+  async *#known(): AsyncGenerator<{ readonly path: string; readonly change?: Change; readonly brought?: Brought }> {
+    const { top } = this.#comparing.changes;
+    const { exchange, brought } = this.#lists;
+    const lines = readList<Brought>(this.#place.brought, brought);
+    const known = sideBySide(inWalkOrder(readList<Change>(this.#place.exchange, exchange)), lines);
+    for await (const { path, one, other } of known)
+      yield { path: joined(top, path), ...(one && { change: one }), ...(other && { brought: other }) };
+  }
+
+  /** Those that stay, or go when they are empty, are listed behind what is in them. */
+  async #changedDirectories(): Promise<ReadonlyMap<string, Change>> {
+    const exchange: Listed = this.#lists.exchange;
+    const changed = new Map<string, Change>();
+    for await (const change of readList<Change>(this.#place.exchange, exchange))
+      if (isOfDirectory(change)) changed.set(change.path, change);
+    return changed;
+  }
+}
+
+function isUntouched({ brought, change }: Name): boolean {
+  return brought === undefined && change === undefined;
+}
+
+function isOfDirectory({ type, kind }: Change): boolean {
+  return type === 'directory' && (kind === 'settle' || kind === 'remove');
+}
+
+async function* inWalkOrder(changes: AsyncIterable<Change>): AsyncGenerator<Change> {
+  for await (const change of changes) if (!isOfDirectory(change)) yield change;
+}

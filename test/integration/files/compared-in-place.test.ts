@@ -1,0 +1,244 @@
+// A restore of files in place, looked at once more: what the run itself has made wrong is found, and what others changed meanwhile is told as theirs.
+
+import assert from 'node:assert/strict';
+import { appendFile, chmod, lstat, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { compareInPlace, rollbackInPlace } from '../../../src/files/index.ts';
+import { removeAttribute, setAttribute, setTimes } from '../../../src/system/index.ts';
+import type { SnapshotId, SnapshotReader } from '../../../src/vault/index.ts';
+import { everything, InPlaceTrees, namesIn, onceStaged } from '../../support/in-place.ts';
+
+const RUN = 'run';
+const THEN = [
+  ...['same', 'also-same', 'quiet/same', 'quiet/gone', 'replaced', 'settled', 'busy/back', 'busy/stays'],
+  ...['a', 'b', 'gone', 'one', 'other'].map((name) => `made/${name}`),
+];
+
+describe('what a comparison after a restore of files in place tells apart', () => {
+  let trees: InPlaceTrees;
+
+  before(async () => {
+    trees = await InPlaceTrees.make();
+  });
+  after(() => trees[Symbol.asyncDispose]());
+
+  const write = async (root: string, names: readonly string[], say: string): Promise<void> => {
+    for (const name of names) {
+      await mkdir(join(root, name, '..'), { recursive: true });
+      await writeFile(join(root, name), `${say} ${name}`);
+    }
+  };
+  /** One name for everything that a restore does: replaced, created with its directory, settled, removed, and left as it is. */
+  const changed = async (name: string): Promise<{ root: string; id: SnapshotId }> => {
+    const root = await trees.root(name);
+    await write(root, THEN, 'then');
+    for (const each of ['made/a', 'made/b', 'same']) setAttribute(join(root, each), 'user.kept', Buffer.from('x'));
+    const id = await trees.capture(root);
+    await rm(join(root, 'made'), { recursive: true });
+    await rm(join(root, 'busy/back'));
+    await write(root, ['replaced', 'surplus/file', 'too-many'], 'now');
+    await chmod(join(root, 'settled'), 0o604);
+    return { root, id };
+  };
+  const restored = async (name: string, guard = {}): Promise<{ root: string; id: SnapshotId }> => {
+    const made = await changed(name);
+    await trees.restore(made.id, made.root, RUN, { guard });
+    return made;
+  };
+  /** As if what was done to the tree since had been done by the run itself; with `isListed` before its list was made. */
+  const asIfByRun = async (root: string, isListed = false): Promise<void> => {
+    const file = join(root, '.holdfast', RUN, 'journal.jsonl');
+    const later = `${(BigInt(Date.now()) + 60_000n) * 1_000_000n}`;
+    const key = isListed ? 'beganNs' : 'doneNs';
+    const text = await readFile(file, 'utf8');
+    const pattern = new RegExp(`"(doneNs|${key})":"\\d+"`, 'g');
+    assert.ok(pattern.test(text), text);
+    await writeFile(
+      file,
+      text.replace(pattern, (_, each: string) => `"${each}":"${later}"`),
+    );
+  };
+
+  /** Of the same length, and with its old time. */
+  const otherBytes = async (file: string): Promise<void> => {
+    const { size, mtimeNs } = await lstat(file, { bigint: true });
+    await writeFile(file, 'x'.repeat(Number(size)), { flag: 'r+' });
+    setTimes(file, { atimeNs: mtimeNs, mtimeNs });
+  };
+
+  /** Each at names of its own; what the comparison says of it. */
+  type Planted = readonly [act: (root: string) => unknown, ...says: RegExp[]];
+
+  /** Of what the exchange did. */
+  const exchanged: readonly Planted[] = [
+    // A file that came in and is gone.
+    [(root) => rm(join(root, 'made/gone')), /made\/gone is missing$/],
+    [(root) => chmod(join(root, 'made/a'), 0o666), /made\/a differs in mode$/],
+    [(root) => removeAttribute(join(root, 'made/b'), 'user.kept'), /made\/b differs in attributes$/],
+    [(root) => chmod(join(root, 'settled'), 0o604), /settled differs in mode$/],
+    // A file too many, which was to be taken away.
+    [(root) => rename(join(root, '.holdfast', RUN, 'old/too-many'), join(root, 'too-many')), /too-many is not in the/],
+    [
+      async (root) => {
+        await rename(join(root, 'made/one'), join(root, 'made/third'));
+        await rename(join(root, 'made/other'), join(root, 'made/one'));
+        await rename(join(root, 'made/third'), join(root, 'made/other'));
+      },
+      /made\/one is another one$/,
+      /made\/other is another one$/,
+    ],
+  ];
+  /** Of what should have been in the list. */
+  const listed: readonly Planted[] = [
+    [(root) => rm(join(root, 'quiet/gone')), /quiet\/gone is missing$/],
+    [(root) => chmod(join(root, 'quiet/same'), 0o777), /quiet\/same differs in mode$/],
+    [(root) => writeFile(join(root, 'quiet/surplus'), 'x'), /quiet\/surplus is not in the snapshot$/],
+    [(root) => mkdir(join(root, 'quiet/empty')), /quiet\/empty is not in the snapshot$/],
+  ];
+
+  for (const [what, plants, isListed] of [
+    ['exchanged', exchanged, false],
+    ['listed', listed, true],
+  ] as const) {
+    it(`rejects all that was ${what} wrongly, and tells the same as others' when they did it later`, async () => {
+      const { root, id } = await restored(`wrongly-${what}`);
+      for (const [act] of plants) await act(root);
+      const says = plants.flatMap(([, ...each]) => each);
+      const theirs = await trees.compare(id, root, RUN);
+      assert.deepEqual(theirs.wrong, { count: 0, first: [] });
+      await asIfByRun(root, isListed);
+      const { wrong } = await trees.compare(id, root, RUN);
+      for (const each of says) {
+        assert.ok(
+          theirs.changedSince.first.some((words) => each.test(words)),
+          `${each} of ${theirs.changedSince.first}`,
+        );
+        assert.ok(
+          wrong.first.some((words) => each.test(words)),
+          `${each} of ${wrong.first}`,
+        );
+      }
+      // Nothing else is called wrong, but for the times of directories that names came and went in.
+      const others = wrong.first.filter((words) => !says.some((each) => each.test(words)));
+      assert.ok(
+        others.every((words) => / differs in time$/.test(words)),
+        others.join('\n'),
+      );
+    });
+  }
+
+  it('rejects what still waits where it was staged, and the time of a directory in which nobody else has written', async () => {
+    const { root, id } = await restored('waiting');
+    await rename(join(root, 'busy/back'), join(root, '.holdfast', RUN, 'new/busy/back'));
+    const { wrong } = await trees.compare(id, root, RUN);
+    assert.deepEqual(wrong.first, [`${join(root, 'busy/back')} was not brought in`]);
+    await rename(join(root, '.holdfast', RUN, 'new/busy/back'), join(root, 'busy/back'));
+    await utimes(join(root, 'busy'), 1, 1);
+    assert.equal((await trees.compare(id, root, RUN)).wrong.count, 0);
+    await asIfByRun(root);
+    assert.deepEqual((await trees.compare(id, root, RUN)).wrong.first, [`${join(root, 'busy')} differs in time`]);
+    await writeFile(join(root, 'busy/theirs'), 'x');
+    assert.equal((await trees.compare(id, root, RUN)).wrong.count, 0);
+  });
+
+  it('rejects wrong bytes of the right length under the right time', async () => {
+    const { root, id } = await changed('bytes');
+    const real = await trees.test.vault.openSnapshot(id);
+    const reader: Pick<SnapshotReader, 'snapshot' | 'entries' | 'restoreFiles'> = {
+      snapshot: real.snapshot,
+      entries: () => real.entries(),
+      restoreFiles: async (files, options) => {
+        const done = await real.restoreFiles(files, options);
+        await otherBytes(join(options.directory, 'made/a'));
+        return done;
+      },
+    };
+    await trees.restoreOnly(id, root, RUN, { reader });
+    const { wrong, changedSince } = await trees.compare(id, root, RUN);
+    assert.deepEqual(
+      wrong.first,
+      [`${root.slice(1)}/made/a differs in content`].map((each) => `/${each}`),
+    );
+    assert.equal(changedSince.count, 0);
+    real.close();
+  });
+
+  it('exchanges nothing that was not staged as it is wanted', async () => {
+    const { root, id } = await changed('staged');
+    const now = await namesIn(root);
+    const real = await trees.test.vault.openSnapshot(id);
+    const spoilt = (spoil: (file: string) => void | Promise<void>) => ({
+      snapshot: real.snapshot,
+      entries: () => real.entries(),
+      restoreFiles: async (...args: Parameters<SnapshotReader['restoreFiles']>) => {
+        const done = await real.restoreFiles(...args);
+        await spoil(join(args[1].directory, 'made/a'));
+        return done;
+      },
+    });
+    const spoilers: readonly [RegExp, (file: string) => void | Promise<void>][] = [
+      [/differs in mode/, (file) => chmod(file, 0o600)],
+      [/differs in time/, (file) => utimes(file, 5, 5)],
+      [/differs in attributes/, (file) => removeAttribute(file, 'user.kept')],
+      [/differs in content/, (file) => appendFile(file, 'x')],
+      [/it is not there/, (file) => rm(file)],
+      [/nobody wants it/, (file) => writeFile(`${file}-too`, 'x')],
+    ];
+    for (const [number, [message, spoil]] of spoilers.entries()) {
+      const run = `spoilt-${number}`;
+      await assert.rejects(
+        trees.restore(id, root, run, { reader: spoilt(spoil) }),
+        (error: Error & { code: string }) => {
+          assert.equal(error.code, 'TARGET_UNFIT');
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+      assert.deepEqual(await namesIn(root), now);
+      await rollbackInPlace({ root, run });
+    }
+    real.close();
+  });
+
+  it('lets others write before, between and after, and calls nothing of it wrong', async () => {
+    const { root, id } = await restored('others', {
+      ...onceStaged(join(trees.base, 'others'), RUN, async () => {
+        const there = join(trees.base, 'others');
+        // What is to be settled, what is right, what is new, and what is gone.
+        await appendFile(join(there, 'settled'), ' and more');
+        await appendFile(join(there, 'quiet/same'), ' and more');
+        await rm(join(there, 'also-same'));
+        await writeFile(join(there, 'busy/theirs'), 'x');
+        await mkdir(join(there, 'surplus/of-theirs'), { recursive: true });
+      }),
+    });
+    const between = await trees.compare(id, root, RUN);
+    assert.deepEqual(between.wrong, { count: 0, first: [] });
+    const told = between.changedSince.first.join('\n');
+    for (const name of ['settled', 'quiet/same', 'also-same', 'busy/theirs', 'surplus/of-theirs']) {
+      assert.match(told, new RegExp(`/${name} `), told);
+    }
+    await writeFile(join(root, 'made/a.new'), 'theirs');
+    await rename(join(root, 'made/a.new'), join(root, 'made/a'));
+    await rm(join(root, 'made/b'));
+    await rm(join(root, 'busy'), { recursive: true });
+    await chmod(join(root, 'replaced'), 0o600);
+    const later = await trees.compare(id, root, RUN);
+    assert.deepEqual(later.wrong, { count: 0, first: [] });
+    for (const name of ['made/a', 'made/b', 'busy', 'busy/stays', 'replaced']) {
+      assert.match(later.changedSince.first.join('\n'), new RegExp(`/${name} `));
+    }
+  });
+
+  it('refuses to compare what has not been exchanged, or has ended', async () => {
+    const { root, id } = await restored('ended');
+    await rollbackInPlace({ root, run: RUN });
+    await assert.rejects(trees.compare(id, root, RUN), { code: 'JOURNAL_STATE' });
+    await assert.rejects(trees.compare(id, root, 'another'), { code: 'JOURNAL_STATE' });
+    const reader = await trees.test.vault.openSnapshot(id);
+    const asked = { reader, root: join(root, 'quiet'), run: RUN, signal: trees.signal };
+    await assert.rejects(compareInPlace({ ...asked, rules: everything }), { code: 'JOURNAL_STATE' });
+    reader.close();
+  });
+});
