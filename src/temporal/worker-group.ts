@@ -2,10 +2,13 @@
 
 import { type NativeConnection, Worker, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
 import { taskQueues } from '../domain/ids.ts';
+import type { ListenedQueue } from './workers-present.ts';
 
 export interface WorkerGroupOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
+  /** By which the server knows this process. */
+  readonly identity: string;
   readonly estate: string;
   readonly workflows: WorkflowBundleOption;
   /** Activities of the estate's own queue. */
@@ -33,8 +36,8 @@ const workSlots = 3;
 const recoverSlots = 4;
 
 export async function createWorkerGroup(options: WorkerGroupOptions): Promise<Worker[]> {
-  const { connection, namespace, estate, workflows, control, hosts, shipped } = options;
-  const shared = { ...common, connection, namespace };
+  const { connection, namespace, identity, estate, workflows, control, hosts, shipped } = options;
+  const shared = { ...common, connection, namespace, identity };
   const workers = [
     Worker.create({
       ...shared,
@@ -59,6 +62,21 @@ export async function createWorkerGroup(options: WorkerGroupOptions): Promise<Wo
     }
   }
   return await Promise.all(workers);
+}
+
+/** What the workers of such a group ask the server for. */
+export function listenedQueues({
+  estate,
+  hosts,
+}: Pick<WorkerGroupOptions, 'estate' | 'hosts'>): readonly ListenedQueue[] {
+  const control = taskQueues.control(estate);
+  const ofHosts = [...hosts.keys()].flatMap((host) =>
+    [taskQueues.ship, taskQueues.work, taskQueues.recover].map((queueOf) => queueOf(estate, host)),
+  );
+  return [
+    { queue: control, type: 'workflow' },
+    ...[control, ...ofHosts].map((queue) => ({ queue, type: 'activity' }) as const),
+  ];
 }
 
 /** Runs all until `stop` is aborted (graceful) or one of them fails, which stops the others. Rejects with the first failure. */

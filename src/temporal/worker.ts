@@ -1,5 +1,6 @@
 // The worker process: receivers of the log first and always, then Temporal whenever it can be reached, until it is told to stop.
 
+import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { makeTelemetryFilterString, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
@@ -23,7 +24,8 @@ import { temporalLogger } from './logger.ts';
 import { createReceivers, type RunningReceivers } from './receivers.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { ensureShipping } from './shipping.ts';
-import { createWorkerGroup, runWorkerGroup } from './worker-group.ts';
+import { createWorkerGroup, listenedQueues, runWorkerGroup } from './worker-group.ts';
+import { untilListening } from './workers-present.ts';
 import { workflowCode } from './workflow-code.ts';
 
 export interface RunWorkerOptions {
@@ -133,29 +135,39 @@ async function serveOnce(
   const connection = await NativeConnection.connect(options).catch((cause: unknown) => {
     throw unreachable(address, cause);
   });
+  const over = new AbortController();
   try {
     const client = new Client({ connection, namespace });
     await registerSearchAttributes(connection, namespace);
     const [first] = services;
     if (first === undefined) fail('CONFIG_INVALID', 'a worker needs at least one host');
     const { vault } = first;
+    const identity = `${process.pid}@${os.hostname()}`;
+    const group = {
+      estate: configuration.name,
+      hosts: new Map(services.map((each) => [each.host, hostActivities(each)])),
+    };
     const workers = await createWorkerGroup({
-      ...{ connection, namespace, workflows, estate: configuration.name },
+      ...{ ...group, connection, namespace, identity, workflows },
       control: createRunActivities({
         configuration,
         frame,
         vault,
         awaitRun: (request, running) => awaitRun(client, request, running),
       }),
-      hosts: new Map(services.map((each) => [each.host, hostActivities(each)])),
       shipped: Object.keys(configuration.database).length,
     });
     const running = runWorkerGroup(workers, signal);
     const keepers = runKeepers(configuration, hosts, { logger, signal });
-    logger.info({ hosts, address, namespace }, 'the worker listens on its queues');
-    onReady?.();
-    await Promise.all([running, keepers, ensureShipping(client, configuration, hosts, logger, signal)]);
+    const stop = AbortSignal.any([signal, over.signal]);
+    const listening = untilListening({ connection, namespace }, identity, listenedQueues(group), stop).then(() => {
+      if (stop.aborted) return;
+      logger.info({ hosts, address, namespace }, 'the worker listens on its queues');
+      onReady?.();
+    });
+    await Promise.all([running, keepers, listening, ensureShipping(client, configuration, hosts, logger, signal)]);
   } finally {
+    over.abort();
     await connection.close();
   }
 }

@@ -9,7 +9,8 @@ import { DefaultLogger, Runtime, type WorkflowBundleOption } from '@temporalio/w
 import { taskQueues } from '../../../src/domain/ids.ts';
 import type { RunStatus } from '../../../src/domain/operations.ts';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.ts';
-import { createWorkerGroup, runWorkerGroup } from '../../../src/temporal/worker-group.ts';
+import { createWorkerGroup, listenedQueues, runWorkerGroup } from '../../../src/temporal/worker-group.ts';
+import { untilListening } from '../../../src/temporal/workers-present.ts';
 import { workflowCode } from '../../../src/temporal/workflow-code.ts';
 
 const cachedComponents = '/var/cache/holdfast/components.json';
@@ -52,17 +53,21 @@ export interface Estate {
 /** An estate of its own, with one host `db1`, whose every activity is in `activities`. */
 export async function startEstate({ env, bundle }: Shared, activities: object): Promise<Estate> {
   const name = `t${randomUUID().slice(0, 8)}`;
+  const hosts = new Map([['db1', activities]]);
   const workers = await createWorkerGroup({
     connection: env.nativeConnection,
     namespace: 'default',
+    identity: name,
     estate: name,
     workflows: bundle,
     control: activities,
-    hosts: new Map([['db1', activities]]),
+    hosts,
     shipped: 1,
   });
   const stop = new AbortController();
   const ended = runWorkerGroup(workers, stop.signal);
+  const asked = { connection: env.nativeConnection, namespace: 'default' };
+  await untilListening(asked, name, listenedQueues({ estate: name, hosts }), stop.signal);
   return {
     name,
     start: (type, workflowId, input) =>
