@@ -237,14 +237,15 @@ export interface OpenRestore {
   /**
    * `unconfirmed`: in place and done, the old data is kept until `confirm` or `rollback`. `stopped`: in place, not ended, and nobody is
    * at it. `serving`: beside, its server runs. `left`: recovered for a while, by a run that was ended from outside and whose server may run.
+   * `uncleared`: in place, confirmed or rolled back, and what it kept is not wholly removed.
    */
-  readonly state: 'unconfirmed' | 'stopped' | 'serving' | 'left';
+  readonly state: 'unconfirmed' | 'stopped' | 'serving' | 'left' | 'uncleared';
   readonly dataDirectory: string;
   /** ISO 8601, UTC. */
   readonly since: string;
   /** Where the old data is. */
   readonly keptAt?: string;
-  /** Of one that stopped, where its journal could be read. */
+  /** Of one that stopped, where its journal could be read, or that is not cleared. */
   readonly phase?: JournalPhase;
 }
 

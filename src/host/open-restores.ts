@@ -206,6 +206,12 @@ export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase
         message: `what ${run} recovered for a while is still in ${dataDirectory}, and nobody is at it since ${at}: it takes room, and its server may run`,
         hint: `\`holdfast show ${run}\` tells whether a worker goes on with it; else \`holdfast stop ${run}\` ends the server and removes the directory`,
       };
+    case 'uncleared':
+      return {
+        severity: 'warning',
+        message: `${run} is ${phase} since ${at}, and what it kept${keptAt === undefined ? '' : ` in ${keptAt}`} is not wholly removed: it takes room`,
+        hint: `unmount what is mounted in it; then \`holdfast ${phase === 'confirmed' ? 'confirm' : 'rollback'} ${run}\` removes the rest`,
+      };
   }
 }
 

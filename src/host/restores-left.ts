@@ -58,8 +58,9 @@ async function openInRoots(
       notKnown.push({ of: 'data', what: `the journals in '${root}'`, error: toHoldfastError(error) });
     }
   }
-  // One run may have touched several roots: a word to it is a word to all.
-  const byRun = new Map(found.map((each) => [each.run, each]));
+  // One run may have touched several roots: a word to it is a word to all, and what is not over in one is not over.
+  const byRun = new Map<string, OpenRestore>();
+  for (const each of found) if (each.state !== 'uncleared' || !byRun.has(each.run)) byRun.set(each.run, each);
   return { found: [...byRun.values()], notKnown };
 }
 
@@ -93,13 +94,13 @@ function openRedisRun({ run, phase, directory, at }: LeftRun, now: Date): OpenRe
 
 async function openInRoot(root: string, now: Date): Promise<OpenRestore[]> {
   const open: OpenRestore[] = [];
-  for (const [run, { phase, at, kept, lock }] of await runsInPlace(root)) {
-    if (phase === 'confirmed' || phase === 'rolled back') continue;
+  for (const [run, { phase, at, kept, lock, isCleared }] of await runsInPlace(root)) {
     const left = { run, dataDirectory: root, since: at } as const;
+    const isOver = phase === 'confirmed' || phase === 'rolled back';
     if (phase === 'exchanged') open.push({ ...left, state: 'unconfirmed', keptAt: kept });
-    else if (now.getTime() - Date.parse(at) >= STILL_MS && !(await isLockHeld(lock))) {
-      open.push({ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase });
-    }
+    else if ((isOver && isCleared) || now.getTime() - Date.parse(at) < STILL_MS || (await isLockHeld(lock))) continue;
+    else if (isOver) open.push({ ...left, state: 'uncleared', keptAt: path.dirname(kept), phase });
+    else open.push({ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase });
   }
   return open;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { before, test } from 'node:test';
@@ -11,6 +11,8 @@ import type { FilesSettings } from '../../config/index.ts';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
+import { openConfiguredVault } from '../../src/host/open-vault.ts';
+import { compareFiles } from '../../src/host/restore-files.ts';
 import { openStandaloneRestores } from '../../src/host/standalone.ts';
 import { run } from '../../src/process/index.ts';
 import { wholeFile } from '../support/components.ts';
@@ -136,13 +138,75 @@ test('in place, by a plan that somebody approves: changed, gone and new names; b
     component?.restores?.map(({ run, state }) => [run, state]),
     [[status.run, 'unconfirmed']],
   );
+  await assertComparisonFails(status.data?.filesPlan as FilesPlan);
   // Another one is refused until there was a word.
   assert.equal((await client.planFiles(restoring)).blockers?.[0]?.code, 'TARGET_UNFIT');
   const back = await ended(await client.startRollback({ ...input, run: status.run }));
   assert.equal(back.state, 'completed', JSON.stringify(back, undefined, 1));
   assert.deepEqual(await differences(changed, at('uploads')), []);
   assert.deepEqual((await client.components())[0]?.restores, []);
+  await assertToldUntilCleared(status.run);
 });
+
+/** The lines of a run's journal in the root, changed. */
+async function changeJournal(run: string, change: (lines: string[]) => string[]): Promise<() => Promise<void>> {
+  const file = at('uploads', '.holdfast', run, 'journal.jsonl');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, `${change(text.trimEnd().split('\n')).join('\n')}\n`);
+  return () => writeFile(file, text);
+}
+
+/** A mode that nobody but the run can have given fails the comparison; the same is told as others' where they may have. */
+async function assertComparisonFails(plan: FilesPlan): Promise<void> {
+  const logger = pino({ level: 'silent' });
+  const vault = await openConfiguredVault(configuration, { host: 'here', logger, purpose: 'restore' });
+  const opened = () => Promise.resolve(vault);
+  const services = { configuration, host: 'here', logger, vault: opened, reading: opened };
+  const compare = () => compareFiles(services, plan, { signal: AbortSignal.timeout(600_000) });
+  const { mode } = await stat(at('uploads', 'plain', 'nothing'));
+  try {
+    assert.ok(((await compare()).entries ?? 0) > 10);
+    await chmod(at('uploads', 'plain', 'nothing'), 0o612);
+    const { differing } = await compare();
+    assert.deepEqual(differing.first, [`${at('uploads', 'plain', 'nothing')} differs in mode`]);
+    const later = `${(BigInt(Date.now()) + 60_000n) * 1_000_000n}`;
+    const restoreJournal = await changeJournal(plan.run, (lines) =>
+      lines.map((line) => line.replace(/"(beganNs|doneNs)":"\d+"/, (_, name: string) => `"${name}":"${later}"`)),
+    );
+    await assert.rejects(compare(), {
+      code: 'CHECK_FAILED',
+      message: /1 names in .* and nobody else has touched them since: .*plain\/nothing differs in mode/,
+      hint: new RegExp(`holdfast rollback ${plan.run}`),
+    });
+    await restoreJournal();
+  } finally {
+    await chmod(at('uploads', 'plain', 'nothing'), mode & 0o7777);
+    await vault.close();
+  }
+}
+
+/** As after a mount that stood in the way, or a death: what is kept is not wholly removed. */
+async function assertToldUntilCleared(run: string): Promise<void> {
+  const ago = new Date(Date.now() - 120_000).toISOString();
+  await changeJournal(run, (lines) =>
+    lines
+      .filter((line) => !line.includes('"step":"clear"'))
+      .map((line) => line.replace(/"at":"[^"]*"/, `"at":"${ago}"`)),
+  );
+  await mkdir(at('uploads', '.holdfast', run, 'old'), { recursive: true });
+  await writeFile(at('uploads', '.holdfast', run, 'old', 'rest'), 'takes room');
+  const [component] = await client.components();
+  assert.deepEqual(
+    component?.restores?.map((each) => [each.run, each.state, each.phase]),
+    [[run, 'uncleared', 'rolled back']],
+  );
+  const told = component?.findings.find(({ message }) => /is not wholly removed/.test(message));
+  assert.match(told?.hint ?? '', new RegExp(`holdfast rollback ${run}`));
+  const again = await ended(await client.startRollback({ ...input, run }));
+  assert.equal(again.state, 'completed', JSON.stringify(again, undefined, 1));
+  assert.deepEqual(await readdir(at('uploads', '.holdfast', run)), ['journal.jsonl']);
+  assert.deepEqual((await client.components())[0]?.restores, []);
+}
 
 test('without Temporal: undone by the journals in the roots, and a run that nobody knows is told', async () => {
   const status = await approved(await client.startFilesRestore(restoring));
