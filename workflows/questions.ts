@@ -6,6 +6,7 @@ import type { DiffFilesRequest, FilesDiff, FilesFound, FindFilesRequest } from '
 import type { FilesPlan } from '../src/domain/files-restore.ts';
 import type { LoadPlan } from '../src/domain/load.ts';
 import type {
+  Asker,
   LoadDumpInput,
   RestoreDatabaseInput,
   RestoreFilesInput,
@@ -18,7 +19,7 @@ import type { PlanSummary } from '../src/domain/plan-summary.ts';
 import type { RedisPlan } from '../src/domain/redis-restore.ts';
 import type { StoppedServer } from '../src/domain/run-data.ts';
 import type { CheckReport } from '../src/domain/setup-report.ts';
-import { answer } from './lib/answer.ts';
+import { answer, answerWhileAsked } from './lib/answer.ts';
 
 /** What `describeEstate` can be asked. */
 export type Question = 'snapshots' | 'components' | 'copies' | 'history' | 'retention';
@@ -78,26 +79,28 @@ export async function planPart(input: RestorePartInput): Promise<PartPlan> {
 }
 
 /** The same for files. */
-export async function planFiles(input: RestoreFilesInput): Promise<FilesPlan> {
-  return answer(input.host, ({ survey }, run) =>
+export async function planFiles(input: RestoreFilesInput, asker?: Asker): Promise<FilesPlan> {
+  return answerWhileAsked(input.host, asker, ({ survey }, run) =>
     survey.planFiles({ run, input, keep: false }, `resolve ${input.to}, compare with what is there`),
   );
 }
 
-/** In which snapshots a path is. */
-export async function findFiles({
-  host,
-  ...request
-}: FindFilesRequest & { readonly host: string }): Promise<FilesFound> {
-  return answer(host, ({ plan }) => plan.findFiles(request, `where ${request.wanted} is`));
+/** In which snapshots a path is; the tree of each is read. */
+export async function findFiles(
+  { host, ...request }: FindFilesRequest & { readonly host: string },
+  asker?: Asker,
+): Promise<FilesFound> {
+  return answerWhileAsked(host, asker, ({ survey }) => survey.findFiles(request, `where ${request.wanted} is`));
 }
 
 /** In what two snapshots, or a snapshot and the disk, differ. */
-export async function diffFiles({
-  host,
-  ...request
-}: DiffFilesRequest & { readonly host: string }): Promise<FilesDiff> {
-  return answer(host, ({ plan }) => plan.diffFiles(request, `${request.one} beside ${request.other}`));
+export async function diffFiles(
+  { host, ...request }: DiffFilesRequest & { readonly host: string },
+  asker?: Asker,
+): Promise<FilesDiff> {
+  return answerWhileAsked(host, asker, ({ survey }) =>
+    survey.diffFiles(request, `${request.one} beside ${request.other}`),
+  );
 }
 
 /** The same for data of Redis. */

@@ -63,6 +63,9 @@ export interface BackupFilesInput extends OperationInput {
   readonly reason?: string;
 }
 
+/** The warm mirror of a component of files brought up, without a snapshot. */
+export interface MirrorFilesInput extends OperationInput {}
+
 /** A snapshot of a host's configuration, committed to its history in Git. */
 export interface BackupConfigurationInput extends OperationInput {
   readonly reason?: string;
@@ -215,6 +218,7 @@ export interface RunStatus {
     | 'backupRedis'
     | 'backupFiles'
     | 'backupConfiguration'
+    | 'mirrorFiles'
     | 'loadDump'
     | 'shipLog'
     | 'restoreDatabase'
@@ -255,4 +259,10 @@ export interface ApprovalUpdate {
   readonly by: string;
 }
 
-export const messages = { status: 'status', approve: 'approve', deny: 'deny' } as const;
+export const messages = { status: 'status', approve: 'approve', deny: 'deny', stillAsked: 'stillAsked' } as const;
+
+/** Second argument of a question that may take long: whoever asks says now and then (signal `stillAsked`) that the answer is still wanted. Absent: it goes on until its end. */
+export interface Asker {
+  /** Not heard of for so long, the question is cancelled. */
+  readonly heardWithinSeconds: number;
+}

@@ -1,8 +1,9 @@
-// A question to one host, as a small workflow that ends soon one way or the other.
+// A question to one host, as a small workflow that ends one way or the other: soon, or, where whole trees are read, no later than whoever asks is gone.
 
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Configuration } from '../../config/index.ts';
 import { taskQueues } from '../domain/ids.ts';
+import { type Asker, messages } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import { fromApplicationFailure } from './run-status.ts';
@@ -11,41 +12,76 @@ import { requireWorker } from './workers-present.ts';
 export interface Questioner extends Connected {
   readonly configuration: Configuration;
   readonly newId: () => string;
+  /** Aborted when nobody waits for answers any more. */
+  readonly closing: AbortSignal;
+  /** Given what is to be done before the connection may be closed. */
+  readonly onLeaving: (done: Promise<unknown>) => void;
+  /** Default: said every 30 s, and missed after two minutes. */
+  readonly asking?: { readonly sayEveryMs: number } & Asker;
+}
+
+interface Limit {
+  readonly within: string;
+  /** Reads whole trees: it goes on only while somebody says that the answer is wanted. */
+  readonly whileAsked?: true;
 }
 
 /** A plan reads log, a check waits for a segment on every copy; the others are quick. */
-const limits: Readonly<Record<string, string>> = {
-  planRestore: '30 minutes',
-  checkComponent: '10 minutes',
-  planRedis: '5 minutes',
-  // Shorter than in a restore, which needs no question first (`--yes`): it goes on when whoever asked is gone, in the way of a restore.
-  planFiles: '4 hours',
-  findFiles: '30 minutes',
-  diffFiles: '30 minutes',
-  diffConfiguration: '30 minutes',
-  stopRecovered: '5 minutes',
+const limits: Readonly<Record<string, Limit>> = {
+  planRestore: { within: '30 minutes' },
+  checkComponent: { within: '10 minutes' },
+  planRedis: { within: '5 minutes' },
+  planFiles: { within: '12 hours', whileAsked: true },
+  findFiles: { within: '12 hours', whileAsked: true },
+  diffFiles: { within: '12 hours', whileAsked: true },
+  diffConfiguration: { within: '30 minutes' },
+  stopRecovered: { within: '5 minutes' },
   // Whoever asks can often read the vault by himself when nobody answers, and waits in silence until then.
-  describeEstate: '1 minute',
+  describeEstate: { within: '1 minute' },
 };
+
+/** A history of twelve hours stays far below its limit, and a connection that is made again is no absence. */
+const ASKING = { sayEveryMs: 30_000, heardWithinSeconds: 120 } as const;
 
 /** Throws what the host threw, or `NO_WORKER`. */
 export async function askHosts<T>(questions: Questioner, type: string, host: string, input: object): Promise<T> {
-  const { client, configuration, newId } = questions;
+  const { client, configuration, newId, asking = ASKING } = questions;
   const taskQueue = taskQueues.control(configuration.name);
   const hostQueue = taskQueues.ship(configuration.name, host);
   await requireWorker(questions, taskQueue, 'workflow');
   await requireWorker(questions, hostQueue, 'activity');
+  const { within, whileAsked } = limits[type] ?? { within: '3 minutes' };
+  const asker: Asker = { heardWithinSeconds: asking.heardWithinSeconds };
+  const handle = await client.workflow.start(type, {
+    taskQueue,
+    workflowId: newId(),
+    args: whileAsked ? [input, asker] : [input],
+    workflowRunTimeout: within as '3 minutes',
+    staticSummary: `a question to ${host}`,
+  });
+  const stop = whileAsked ? sayStillAsked(questions, handle, asking.sayEveryMs) : () => undefined;
   try {
-    return await client.workflow.execute(type, {
-      taskQueue,
-      workflowId: newId(),
-      args: [input],
-      workflowRunTimeout: limits[type] as '3 minutes',
-      staticSummary: `a question to ${host}`,
-    });
+    return (await handle.result()) as T;
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     if (error.cause instanceof ApplicationFailure) throw fromApplicationFailure(error.cause);
     return fail('NO_WORKER', `host '${host}' did not answer in time`, { details: { queue: hostQueue } });
+  } finally {
+    stop();
   }
+}
+
+/** Until it is stopped; whoever leaves before there is an answer says so, and whoever cannot say it any more is missed. */
+function sayStillAsked(
+  { closing, onLeaving }: Pick<Questioner, 'closing' | 'onLeaving'>,
+  handle: WorkflowHandle,
+  everyMs: number,
+): () => void {
+  const say = setInterval(() => void handle.signal(messages.stillAsked).catch(() => undefined), everyMs);
+  const leave = () => onLeaving(handle.cancel().catch(() => undefined));
+  closing.addEventListener('abort', leave, { once: true });
+  return () => {
+    clearInterval(say);
+    closing.removeEventListener('abort', leave);
+  };
 }

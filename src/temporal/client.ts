@@ -1,6 +1,7 @@
 // The workflows as the command line uses them: `HoldfastClient` on a connection to a Temporal server.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { anyHost, type Configuration, componentOf, componentsOf } from '../../config/index.ts';
 import type { HoldfastClient, RunHandle } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
@@ -18,6 +19,9 @@ import { registerSearchAttributes } from './search-attributes.ts';
 import { isShipping } from './shipping.ts';
 import { startOperation } from './start-operation.ts';
 
+/** A server that hangs is not waited for: whoever leaves is missed there after a while. */
+const LEAVING_MS = 2_000;
+
 /** Throws `TEMPORAL_UNREACHABLE`, `CONFIG_INVALID` for a profile that cannot be read. Close it when done. */
 export async function connectClient(configuration: Configuration): Promise<HoldfastClient> {
   const connected = await connectTemporal(configuration.temporal);
@@ -25,9 +29,12 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   /** A question that nobody waits for any more must not keep the process. */
   const closing = new AbortController();
   const book = new RunBook(connected, configuration);
+  const leaving = new Set<Promise<unknown>>();
   const questions: Questioner = {
     ...connected,
     configuration,
+    closing: closing.signal,
+    onLeaving: (done) => void leaving.add(done),
     newId: () => `${configuration.name}/ask/${randomUUID()}`,
   };
   /** Every call of the server through one place that knows its errors. */
@@ -46,6 +53,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     startRedisBackup: start('backupRedis'),
     startFilesBackup: start('backupFiles'),
     startConfigurationBackup: start('backupConfiguration'),
+    startMirror: start('mirrorFiles'),
     startLoad: start('loadDump'),
     startPart: start('restorePart'),
     startRestore: start('restoreDatabase'),
@@ -106,6 +114,7 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     }),
     close: async () => {
       closing.abort();
+      await Promise.race([Promise.allSettled(leaving), sleep(LEAVING_MS, undefined, { ref: false })]);
       await connection.close();
     },
   };

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
 import { outcome } from '../result.ts';
+import { unlessInterrupted } from '../unless-interrupted.ts';
 import { COMPONENT_OF_FILES, filesComponent, onlyPaths, pathFlag } from './files-component.ts';
 
 export const filesDiff = defineCommand({
@@ -30,11 +31,14 @@ export const filesDiff = defineCommand({
     const [one = '', other = '', ...words] = args;
     const { id: component } = await filesComponent(context, words);
     const request = { component, one, other, ...(paths && { paths }) };
-    const { value, temporal } = await answerFrom(
+    const { value, temporal } = await unlessInterrupted(
       context,
-      (client) => client.diffFiles(request),
-      (host) => host.diffFiles(request),
-      { mayAskBoth: false },
+      answerFrom(
+        context,
+        (client) => client.diffFiles(request),
+        (host) => host.diffFiles(request),
+        { mayAskBoth: false },
+      ),
     );
     return outcome('files diff', { state: 'completed', temporal, filesDiff: value });
   },

@@ -5,6 +5,7 @@ import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { answerFrom } from '../estate-answers.ts';
 import { outcome } from '../result.ts';
+import { unlessInterrupted } from '../unless-interrupted.ts';
 import { COMPONENT_OF_FILES, filesComponent } from './files-component.ts';
 
 export const filesFind = defineCommand({
@@ -28,11 +29,14 @@ export const filesFind = defineCommand({
     const [wanted = '', ...words] = args;
     const { id: component } = await filesComponent(context, words);
     const request = { component, wanted };
-    const { value: filesFound, temporal } = await answerFrom(
+    const { value: filesFound, temporal } = await unlessInterrupted(
       context,
-      (client) => client.findFiles(request),
-      (host) => host.findFiles(request),
-      { mayAskBoth: false },
+      answerFrom(
+        context,
+        (client) => client.findFiles(request),
+        (host) => host.findFiles(request),
+        { mayAskBoth: false },
+      ),
     );
     const isFound = filesFound.paths.length > 0;
     const exit = isFound ? exitCodes.done : exitCodes.found;

@@ -15,6 +15,7 @@ import { operationInput } from '../inputs.ts';
 import { checkCopy } from '../naming.ts';
 import { renderFilesPlan } from '../render/files.ts';
 import { errorOutcome, type Outcome, outcome } from '../result.ts';
+import { unlessInterrupted } from '../unless-interrupted.ts';
 
 /** Options that only files take. */
 export const filesOptions = {
@@ -75,16 +76,17 @@ export async function restoreFiles(
     ...(typed.beside === undefined ? {} : { beside: { directory: path.resolve(typed.beside) } }),
   };
   const client = await context.client();
-  if (context.options.dryRun) return planned(await client.planFiles(request));
+  const plan = () => unlessInterrupted(context, client.planFiles(request));
+  if (context.options.dryRun) return planned(await plan());
   if (request.beside !== undefined || context.options.yes) {
     return followOrDetach(context, client, await client.startFilesRestore(request));
   }
-  const plan = await client.planFiles(request);
-  for (const line of renderFilesPlan(plan, timezone)) context.note(line);
-  const [blocker] = plan.blockers ?? [];
+  const shown = await plan();
+  for (const line of renderFilesPlan(shown, timezone)) context.note(line);
+  const [blocker] = shown.blockers ?? [];
   if (blocker !== undefined) throw fromErrorData(blocker);
   await confirmByTyping(context, 'proceed? type the name of the component: ', [files.id, files.name]);
-  return followOrDetach(context, client, await client.startFilesRestore({ ...request, planDigest: plan.digest }));
+  return followOrDetach(context, client, await client.startFilesRestore({ ...request, planDigest: shown.digest }));
 }
 
 /** A plan that something is in the way of ends as the restore would, after all that it can tell. */

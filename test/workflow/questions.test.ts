@@ -1,0 +1,103 @@
+// A question that reads whole trees: it goes on as long as somebody says that the answer is wanted, and is cancelled when nobody does.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CancelledFailure, Context } from '@temporalio/activity';
+import type { Configuration } from '../../config/index.ts';
+import { askHosts, type Questioner } from '../../src/temporal/ask-hosts.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { script } from './support/scripted-activities.ts';
+import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
+
+const shared = sharedEnvironment();
+
+/** Finds nothing until it is cancelled, or told to end. */
+function slowFinding() {
+  const seen = { begun: 0, cancelled: 0 };
+  const end = new AbortController();
+  const scripted = script({
+    findFiles: async () => {
+      seen.begun++;
+      const { cancellationSignal, heartbeat } = Context.current();
+      const beat = setInterval(() => heartbeat(), 200);
+      try {
+        await sleep(600_000, undefined, { signal: AbortSignal.any([cancellationSignal, end.signal]) }).catch(() => {});
+      } finally {
+        clearInterval(beat);
+      }
+      if (!cancellationSignal.aborted) return { paths: [] };
+      seen.cancelled++;
+      throw new CancelledFailure('nobody asks any more');
+    },
+  });
+  return { seen, end, scripted };
+}
+
+function questioner(name: string, asking: NonNullable<Questioner['asking']>) {
+  const closing = new AbortController();
+  const leaving: Promise<unknown>[] = [];
+  const { client, connection } = shared.env;
+  const questions = {
+    ...{ client, connection, namespace: 'default', address: '' },
+    configuration: { name } as Configuration,
+    newId: () => `${name}/ask/1`,
+    closing: closing.signal,
+    onLeaving: (done: Promise<unknown>) => void leaving.push(done),
+    asking,
+  } as unknown as Questioner;
+  return { closing, leaving, questions };
+}
+
+const request = { host: 'db1', component: 'files/uploads', wanted: '*.pdf' };
+
+test('a question of which nobody hears any more is cancelled on its host, and one that is asked for goes on', async () => {
+  const { seen, end, scripted } = slowFinding();
+  const estate = await startEstate(shared, scripted.activities);
+  try {
+    // As after a SIGKILL of whoever asked: nothing more is said.
+    const silent = await shared.env.client.workflow.start('findFiles', {
+      taskQueue: `${estate.name}/control`,
+      workflowId: `${estate.name}/ask/silent`,
+      args: [request, { heardWithinSeconds: 2 }],
+    });
+    await assert.rejects(silent.result(), (error: Error & { cause?: { type?: string } }) => {
+      assert.equal(error.cause?.type, 'CANCELLED');
+      return true;
+    });
+    assert.deepEqual(seen, { begun: 1, cancelled: 1 });
+
+    const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 4 });
+    const asked = askHosts<{ paths: unknown[] }>(questions, 'findFiles', 'db1', request);
+    await waitFor('the question to begin', () => seen.begun === 2);
+    // Longer than it would live without a word.
+    await sleep(6_000);
+    assert.equal(seen.cancelled, 1);
+    end.abort();
+    assert.deepEqual(await asked, { paths: [] });
+  } finally {
+    end.abort();
+    await estate.stop();
+  }
+});
+
+test('whoever leaves takes the question along at once', async () => {
+  const { seen, end, scripted } = slowFinding();
+  const estate = await startEstate(shared, scripted.activities);
+  try {
+    const { questions, closing, leaving } = questioner(estate.name, { sayEveryMs: 30_000, heardWithinSeconds: 3_600 });
+    const asked = askHosts(questions, 'findFiles', 'db1', request).then(
+      () => 'answered',
+      () => 'not answered',
+    );
+    await waitFor('the question to begin', () => seen.begun === 1);
+    closing.abort();
+    await Promise.all(leaving);
+    assert.equal(leaving.length, 1);
+    assert.equal(await asked, 'not answered');
+    assert.equal(seen.cancelled, 1);
+  } finally {
+    end.abort();
+    await estate.stop();
+  }
+});
