@@ -280,12 +280,14 @@ export interface CapturedFiles {
 export interface MirrorRequest extends DatabaseRequest {
   /** The snapshot of the same run has far fewer files than the one before: nothing is deleted. */
   readonly farFewer?: true;
+  /** Another run that is at it is waited for; else the request is refused. */
+  readonly wait?: true;
 }
 
 export interface FilesActivities {
   /** Hooks, scan, reading, commit. Throws `FILES_ROOT`, `PROCESS_FAILED` for a hook; nothing is committed then. */
   captureFiles(request: SnapshotRequest): Promise<CapturedFiles>;
-  /** Brings the mirror of a component up. Throws `FILES_ROOT`, `TARGET_UNFIT`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`. */
+  /** Brings the mirror of a component up. Throws `FILES_ROOT`, `TARGET_UNFIT`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`, `LOCKED`. */
   mirrorFiles(request: MirrorRequest): Promise<MirrorReport>;
   /** Which snapshot, and what changes; with `keep` the plan is stored as a record of the run. */
   planFiles(request: { run: string; input: RestoreFilesInput; keep: boolean }): Promise<FilesPlan>;
@@ -293,7 +295,7 @@ export interface FilesActivities {
   recheckFiles(request: { run: string; input: RestoreFilesInput }): Promise<void>;
   /** Beside, or in place with what was there kept. Throws `TARGET_UNFIT`, `NO_SPACE`, `LOCKED` and what the vault says. */
   restoreFiles(request: FilesStep): Promise<WrittenFiles>;
-  /** Looks at every entry once more; `lacking`: how many properties could not be given, which may differ. Beside, it is finished then. Throws `RECOVERY_MISMATCH` for a difference beside; in place others may have written meanwhile. */
+  /** Looks at every entry once more; `lacking`: how many properties could not be given, which may differ. Beside, it is finished then. Throws `RECOVERY_MISMATCH` for a difference beside, and `CHECK_FAILED` for one in place that nobody else can have made; what others wrote is told. */
   compareFiles(request: FilesStep & { readonly lacking?: number }): Promise<FilesRestored['compared']>;
   /** As it was before, whatever was done. */
   undoFiles(request: FilesStep): Promise<void>;

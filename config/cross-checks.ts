@@ -3,6 +3,7 @@
 import { closest } from '../src/domain/closest.ts';
 import { parseDuration } from '../src/domain/duration.ts';
 import { slotName } from '../src/domain/ids.ts';
+import { parseSchedule, schedulePeriodSeconds } from '../src/domain/schedule.ts';
 
 export interface CrossProblem {
   readonly path: readonly PropertyKey[];
@@ -210,6 +211,17 @@ function checkFiles(root: Tree): CrossProblem[] {
   });
 }
 
+/** Else it would be late before its next run. What either cannot be read as is told elsewhere. */
+function behindOf({ schedule, behind }: Tree): string | undefined {
+  if (typeof schedule !== 'string' || typeof behind !== 'string') return undefined;
+  try {
+    if (parseDuration(behind) > schedulePeriodSeconds(parseSchedule(schedule))) return undefined;
+  } catch {
+    return undefined;
+  }
+  return `expected longer than 'schedule' needs from one run to the next ('${schedule}')`;
+}
+
 function checkPull(path: readonly PropertyKey[], { pull, roots }: Tree): CrossProblem[] {
   if (pull === undefined || !Array.isArray(roots)) return [];
   const at = roots.findIndex((root) => typeof root === 'string' && /^\/+$/.test(root));
@@ -246,6 +258,8 @@ function checkMirror(path: readonly PropertyKey[], files: Tree): CrossProblem[] 
       });
     }
   }
+  const late = behindOf(mirror);
+  if (late !== undefined) problems.push({ path: [...path, 'behind'], about: 'value', message: late });
   const { directory } = mirror;
   const inside = Array.isArray(files.roots) && files.roots.some((root) => overlaps(root, directory));
   if (mirror.ssh === undefined && inside) {

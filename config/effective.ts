@@ -6,6 +6,7 @@ import { parseBandwidth } from '../src/domain/bandwidth.ts';
 import { componentId } from '../src/domain/component.ts';
 import { parseDuration } from '../src/domain/duration.ts';
 import type { RetentionRules } from '../src/domain/retention.ts';
+import { parseSchedule, schedulePeriodSeconds } from '../src/domain/schedule.ts';
 import { parseSize } from '../src/domain/size.ts';
 import { absoluteReference } from './references.ts';
 import type { ConfigurationFile } from './schema.ts';
@@ -225,8 +226,13 @@ function effectiveMirror(mirror: NonNullable<FileFiles['mirror']>, directory: st
     ...rest,
     remote: there && effectiveRemote(there, directory),
     bytesPerSecond: rate && parseBandwidth(rate),
-    behindSeconds: parseDuration(behind),
+    behindSeconds: behind === undefined ? mirrorIsLateAfter(rest.schedule) : parseDuration(behind),
   });
+}
+
+/** The time of the last run that was whole is that of its beginning: right before the next one ends, it is more than one period ago. */
+function mirrorIsLateAfter(schedule: string | undefined): number {
+  return schedule === undefined ? 86_400 : 2 * schedulePeriodSeconds(parseSchedule(schedule));
 }
 
 function effectiveHostConfiguration(

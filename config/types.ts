@@ -202,6 +202,8 @@ export interface MirrorSettings {
   readonly exclude: readonly string[];
   readonly bytesPerSecond?: number;
   readonly maxDelete: number;
+  /** As written; absent: after each snapshot only. */
+  readonly schedule?: string;
   readonly behindSeconds: number;
 }
 

@@ -49,7 +49,8 @@ async function bringUpMirror(
     return `mirror ${mirror.to} keeps names that are gone`;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const { message } = errorData(error);
+    const { code, message } = errorData(error);
+    if (code === 'LOCKED') return 'another run is bringing its mirror up';
     warn(progress, `the mirror was not brought up: ${message}`);
     return 'its mirror was not brought up';
   }

@@ -9,6 +9,7 @@ export { catchUpCopy } from './catch-up-copy.ts';
 export { confirmRestore } from './confirm-restore.ts';
 export { dumpDatabase } from './dump-database.ts';
 export { loadDump } from './load-dump.ts';
+export { mirrorFiles } from './mirror-files.ts';
 export {
   checkComponent,
   describeEstate,

@@ -12,6 +12,7 @@ import type {
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
+  MirrorFilesInput,
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
@@ -27,6 +28,7 @@ export interface InputOf {
   readonly backupRedis: BackupRedisInput;
   readonly backupFiles: BackupFilesInput;
   readonly backupConfiguration: BackupConfigurationInput;
+  readonly mirrorFiles: MirrorFilesInput;
   readonly loadDump: LoadDumpInput;
   readonly shipLog: ShipLogInput;
   readonly restoreDatabase: RestoreDatabaseInput;
@@ -65,6 +67,7 @@ const rules: Rules = {
     workflowId: workflowIds.backup(estate, component),
     request: 'configuration',
   }),
+  mirrorFiles: ({ estate, component }) => ({ workflowId: workflowIds.mirror(estate, component), request: 'mirror' }),
   loadDump: (input) => ({ workflowId: workflowIds.load(input.estate, input.component), request: loadRequest(input) }),
   shipLog: ({ estate, component }) => ({ workflowId: workflowIds.ship(estate, component), request: 'ship' }),
   restoreDatabase: (input) => ({ workflowId: restoreId(input), request: restoreRequest(input) }),

@@ -43,6 +43,7 @@ const schemas = {
   }),
   backupFiles: z.object({ ...ofComponent, reason: z.string().optional() }),
   backupConfiguration: z.object({ ...ofComponent, reason: z.string().optional() }),
+  mirrorFiles: z.object(ofComponent),
   loadDump: z
     .object({
       ...ofComponent,
@@ -253,6 +254,7 @@ function fillCopy(configuration: Configuration, { copy = '', host }: Given): Inp
 function fillComponent(configuration: Configuration, operation: OperationName, input: Given): InputOf[OperationName] {
   const settings = componentOf(configuration, input.component ?? '');
   requireKind(operation, settings);
+  if (operation === 'mirrorFiles') requireMirror(settings);
   if (input.host !== undefined && input.host !== settings.host) {
     fail('CONFIG_MISMATCH', `'${settings.id}' is on host '${settings.host}', the input says '${input.host}'`);
   }
@@ -276,6 +278,7 @@ const kindsOf: Readonly<Partial<Record<OperationName, readonly ComponentSettings
   backupRedis: ['redis'],
   restoreRedis: ['redis'],
   backupFiles: ['files'],
+  mirrorFiles: ['files'],
   restoreFiles: ['files', 'configuration'],
   backupConfiguration: ['configuration'],
 };
@@ -285,6 +288,11 @@ function requireKind(operation: OperationName, { id, kind }: ComponentSettings):
   if (wanted !== undefined && !wanted.includes(kind)) {
     fail('USAGE', `'${operation}' is for a component of the kind '${wanted.join("' or '")}', '${id}' is none`);
   }
+}
+
+function requireMirror(settings: ComponentSettings): void {
+  if (settings.kind !== 'files' || settings.mirror !== undefined) return;
+  fail('USAGE', `'${settings.id}' has no mirror`, { hint: '`mirror` in its configuration says where to' });
 }
 
 /** What is brought beside changes nothing that is there, and asks nobody; replaced rows do, like a restore in place. */

@@ -43,7 +43,18 @@ const mirror = mapping({
     .describe(
       'Where more names than that are gone, none is deleted in that run; `status` says that they were held back.',
     ),
-  behind: duration().default('1d').describe('A mirror that is older than this is told as late.'),
+  schedule: schedule()
+    .optional()
+    .describe(
+      'When it is brought up, beside the runs that follow each snapshot: `daily HH:MM`, `weekly DAY HH:MM`, `every DURATION`.',
+    )
+    .meta({ defaultText: 'only after each snapshot' }),
+  behind: duration()
+    .optional()
+    .describe(
+      'A mirror that is older than this is told as late; longer than `schedule` needs from one run to the next.',
+    )
+    .meta({ defaultText: 'twice as long as that, or `1d` without a `schedule`' }),
 });
 
 const hook = (when: string) =>
@@ -94,7 +105,9 @@ export const files = mapping({
     .meta({ defaultText: 'the roots are on `host`' }),
   mirror: mirror
     .optional()
-    .describe('A copy of the trees as they are, kept up by rsync after each snapshot; no snapshot by itself.')
+    .describe(
+      'A copy of the trees as they are, kept up by rsync after each snapshot, and by a schedule of its own; no snapshot by itself.',
+    )
     .meta({ defaultText: 'none' }),
   hooks: mapping({
     before: hook(

@@ -16,6 +16,7 @@ import type {
   CatchUpInput,
   DumpDatabaseInput,
   LoadDumpInput,
+  MirrorFilesInput,
   RestoreDatabaseInput,
   RestoreFilesInput,
   RestorePartInput,
@@ -52,6 +53,7 @@ export interface HoldfastClient {
   startRedisBackup(input: BackupRedisInput): Promise<RunHandle>;
   startFilesBackup(input: BackupFilesInput): Promise<RunHandle>;
   startConfigurationBackup(input: BackupConfigurationInput): Promise<RunHandle>;
+  startMirror(input: MirrorFilesInput): Promise<RunHandle>;
   startLoad(input: LoadDumpInput): Promise<RunHandle>;
   startPart(input: RestorePartInput): Promise<RunHandle>;
   startRestore(input: RestoreDatabaseInput): Promise<RunHandle>;

@@ -22,6 +22,7 @@ export const workflowIds = {
   rollback: (estate: string, run: string) => `${estate}/rollback/${run}`,
   confirm: (estate: string, run: string) => `${estate}/confirm/${run}`,
   catchUp: (estate: string, copy: string) => `${estate}/catch-up/${copy}`,
+  mirror: (estate: string, component: ComponentId) => `${estate}/mirror/${component}`,
   retention: (estate: string) => `${estate}/retention`,
   /** Of one component, or of all. */
   verify: (estate: string, component?: ComponentId) =>
@@ -38,6 +39,7 @@ export const taskQueues = {
 
 export const scheduleIds = {
   backup: (estate: string, component: ComponentId, kind: string) => `${estate}/backup/${component}/${kind}`,
+  mirror: (estate: string, component: ComponentId) => `${estate}/mirror/${component}/schedule`,
   retention: (estate: string) => `${estate}/retention/daily`,
   verify: (estate: string) => `${estate}/verify/daily`,
 } as const;
@@ -69,6 +71,7 @@ const runPrefixes = {
   backupRedis: 'backup',
   backupFiles: 'backup',
   backupConfiguration: 'backup',
+  mirrorFiles: 'mirror',
   loadDump: 'load',
   shipLog: 'ship',
   restoreDatabase: 'restore',

@@ -1,6 +1,6 @@
 // What the status of a component says of its warm mirror: of when it is, whether it is whole, and when that is longer ago than was promised.
 
-import type { FilesSettings } from '../../config/index.ts';
+import type { FilesSettings, MirrorSettings } from '../../config/index.ts';
 import type { ComponentStatus, Finding } from '../domain/component-report.ts';
 import { describeSeconds } from '../domain/duration.ts';
 import { heldWords, type MirrorReport } from '../domain/mirror.ts';
@@ -13,7 +13,7 @@ import { late } from './snapshot-findings.ts';
 /** On the component's own host: only that remembers it. */
 export async function withMirror(
   status: ComponentStatus,
-  { mirror, name }: Pick<FilesSettings, 'mirror' | 'name'>,
+  { id, mirror, name }: Pick<FilesSettings, 'id' | 'mirror' | 'name'>,
   stateDirectory: string,
   now = new Date(),
 ): Promise<ComponentStatus> {
@@ -22,7 +22,7 @@ export async function withMirror(
     const directory = mirrorDirectory(stateDirectory, name);
     const report = await mirrorReport(directory, mirror);
     const behindSeconds = report.asOf && Math.max(0, Math.round(secondsBetween(report.asOf, momentFromDate(now))));
-    const findings = mirrorFindings(report, behindSeconds, mirror.behindSeconds, mirrorMemory(directory));
+    const findings = mirrorFindings(report, behindSeconds, { id, mirror, memory: mirrorMemory(directory) });
     return joined(
       { ...status, mirror: { ...report, ...(behindSeconds !== undefined && { behindSeconds }) } },
       findings,
@@ -43,19 +43,26 @@ function joined(status: ComponentStatus, findings: readonly Finding[]): Componen
   return { ...status, state, findings: [...findings, ...status.findings] };
 }
 
+interface MirrorAsked {
+  readonly id: string;
+  readonly mirror: Pick<MirrorSettings, 'schedule' | 'behindSeconds'>;
+  /** File that its last runs are remembered in. */
+  readonly memory: string;
+}
+
 export function mirrorFindings(
   { to, state, asOf, error, heldBecause }: MirrorReport,
   behindSeconds: number | undefined,
-  allowedSeconds: number,
-  memory: string,
+  { id, mirror, memory }: MirrorAsked,
 ): Finding[] {
-  const next = 'the next backup of the component brings it up: `holdfast show` of the last one tells what went wrong';
+  const comes = mirror.schedule === undefined ? 'the next snapshot' : 'the next snapshot, or its schedule,';
+  const next = `${comes} brings it up, \`holdfast files mirror ${id}\` does it now; \`holdfast history ${id}\` tells what went wrong`;
   if (asOf === undefined || behindSeconds === undefined) {
     const why = error === undefined ? '' : `: ${error}`;
     return [late(`the mirror '${to}' has never been whole${why}`, next)];
   }
   const since = `it is of ${shortMoment(asOf)}`;
-  if (behindSeconds > allowedSeconds) {
+  if (behindSeconds > mirror.behindSeconds) {
     const why = error === undefined ? '' : `: ${error}`;
     return [late(`the mirror '${to}' is ${describeSeconds(behindSeconds)} behind${why}`, next)];
   }

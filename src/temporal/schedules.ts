@@ -1,4 +1,4 @@
-// The `backup:` lines, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
+// The `backup:` lines, the mirrors, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
 import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
 import { type ComponentSettings, type Configuration, componentsOf, retentionHost } from '../../config/index.ts';
@@ -11,6 +11,7 @@ import type {
   BackupFilesInput,
   BackupRedisInput,
   DumpDatabaseInput,
+  MirrorFilesInput,
   RunStatus,
   VerifySnapshotsInput,
 } from '../domain/operations.ts';
@@ -89,7 +90,12 @@ function wantedSchedules(configuration: Configuration): Wanted[] {
   const backups = componentsOf(configuration).flatMap((settings) =>
     Object.entries(settings.backup).map(([kind, spec]) => backupSchedule(configuration, settings, kind, spec)),
   );
-  return [...backups, ...retentionSchedule(configuration), ...verifySchedule(configuration)];
+  return [
+    ...backups,
+    ...mirrorSchedules(configuration),
+    ...retentionSchedule(configuration),
+    ...verifySchedule(configuration),
+  ];
 }
 
 function backupSchedule(
@@ -105,6 +111,19 @@ function backupSchedule(
   const lines: Readonly<Record<string, Begins>> = backupLines[componentKind];
   const begun = (lines[kind] as Begins)(asked);
   return wantedSchedule(configuration, { id, component, kind, text, what, ...begun });
+}
+
+/** Beside the runs that follow each snapshot. */
+function mirrorSchedules(configuration: Configuration): Wanted[] {
+  const { name, files } = configuration;
+  return Object.values(files).flatMap(({ id: component, host, mirror }) => {
+    const text = mirror?.schedule;
+    if (text === undefined) return [];
+    const input: MirrorFilesInput = { estate: name, component, host, by: 'schedule' };
+    const named = { id: scheduleIds.mirror(name, component), component, kind: 'mirror' } as const;
+    const what = `mirror of ${component}`;
+    return [wantedSchedule(configuration, { ...named, text, what, workflowType: 'mirrorFiles', input })];
+  });
 }
 
 /** Only where something is to be kept for a time, or to be kept locked while it is held. */
@@ -168,6 +187,7 @@ interface Timed {
     | BackupRedisInput
     | BackupFilesInput
     | BackupConfigurationInput
+    | MirrorFilesInput
     | ApplyRetentionInput
     | VerifySnapshotsInput;
 }
@@ -218,7 +238,8 @@ function specOf(found: ScheduleDescription): string {
 async function presentSchedules(client: Client, estate: string): Promise<Map<string, ScheduleDescription>> {
   const present = new Map<string, ScheduleDescription>();
   for await (const { scheduleId } of client.schedule.list()) {
-    if (!['backup', 'retention', 'verify'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`))) continue;
+    if (!['backup', 'mirror', 'retention', 'verify'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`)))
+      continue;
     present.set(scheduleId, await client.schedule.getHandle(scheduleId).describe());
   }
   return present;
@@ -298,6 +319,8 @@ async function lastRun(
 function namesIn(estate: string, id: string): [ScheduleStatus['component'], string] {
   if (id === scheduleIds.retention(estate)) return ['vault', 'retention'];
   if (id === scheduleIds.verify(estate)) return ['vault', 'verify'];
-  const parts = id.slice(`${estate}/backup/`.length).split('/');
+  const isMirror = id.startsWith(`${estate}/mirror/`);
+  const parts = id.slice(`${estate}/${isMirror ? 'mirror' : 'backup'}/`.length).split('/');
+  if (isMirror) return [parts.slice(0, -1).join('/') as ComponentId, 'mirror'];
   return [parts.slice(0, -1).join('/') as ComponentId, parts.at(-1) ?? ''];
 }

@@ -1,18 +1,19 @@
 // What people do with files besides backing up and restoring: found, compared, exported on the command line; pulled from a host without a worker; mirrored.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import type { ComponentStatus } from '../../src/domain/component-report.ts';
 import type { FilesPlan } from '../../src/domain/files-restore.ts';
 import type { MirrorReport } from '../../src/domain/mirror.ts';
-import { run } from '../../src/process/index.ts';
+import { holdLock, run } from '../../src/process/index.ts';
 import { typeHoldfast } from '../support/command-line.ts';
 import { wholeFile } from '../support/components.ts';
 import { differences, makeAwkwardTree } from '../support/file-trees.ts';
 import { testSshServer } from '../support/ssh-server.ts';
 import { openEstate } from '../support/temporal-estate.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const ssh = await testSshServer(wholeFile);
 const there = path.join(ssh.directory, 'there');
@@ -20,7 +21,7 @@ const estate = await openEstate(
   wholeFile,
   {},
   (directory) => `files:
-  uploads: { host: here, roots: [${directory}/uploads], mirror: { directory: ${directory}/mirror, maxDelete: 1 } }
+  uploads: { host: here, roots: [${directory}/uploads], mirror: { directory: ${directory}/mirror, maxDelete: 1, schedule: every 1h } }
   elsewhere:
     host: here
     roots: [${there}]
@@ -128,6 +129,31 @@ test('a mirror follows each snapshot, and status tells of when it is and what it
   assert.match(away.message, /its mirror was not brought up/);
   assert.match(JSON.stringify(away.data?.warnings), /not empty and no mirror of ours/);
   await rename(at('mark'), at('mirror', 'holdfast-mirror.json'));
+});
+
+test('a mirror is brought up without a snapshot, after whoever is at it', async () => {
+  const { mirror: before } = await statusOf('files/uploads');
+  const [lockFile = ''] = (await readdir(directory, { recursive: true })).filter((each) =>
+    /mirror.*\/lock$/.test(each),
+  );
+  const lock = await holdLock(at(lockFile));
+  await writeFile(at('uploads', 'came-later'), 'new');
+  const typed = type('mirror', 'uploads', '--json');
+  const steps = async () =>
+    (await client.running('files/uploads')).flatMap(({ steps }) => steps.map(({ note }) => note));
+  await waitFor('the run to wait', async () =>
+    (await steps()).some((note) => /another run is bringing it up/.test(note ?? '')),
+  );
+  await lock.release();
+  const done = await typed;
+  assert.deepEqual([done.exit, done.json.state], [0, 'completed'], done.text);
+  const { mirror: after } = await statusOf('files/uploads');
+  assert.ok((after?.asOf ?? '') > (before?.asOf ?? ''));
+  assert.equal(await readFile(path.join(at('mirror'), 'tree', at('uploads'), 'came-later'), 'utf8'), 'new');
+  const [schedule] = await client.applySchedules({ dryRun: true });
+  assert.deepEqual([schedule?.id, schedule?.change], [`${name}/mirror/files/uploads/schedule`, 'created']);
+  const none = await type('mirror', 'elsewhere');
+  assert.deepEqual([none.exit, /has no mirror/.test(none.errors)], [2, true]);
 });
 
 test('a host without a worker is pulled, and what it was comes back beside with the way there', async () => {

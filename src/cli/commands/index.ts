@@ -11,6 +11,7 @@ import { confirm, resume, rollback } from './end-restore.ts';
 import { filesDiff } from './files-diff.ts';
 import { filesExport } from './files-export.ts';
 import { filesFind } from './files-find.ts';
+import { filesMirror } from './files-mirror.ts';
 import { keysAdd, keysList, keysRemove, keysRotate, keysTest } from './keys.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
@@ -62,6 +63,7 @@ export const allCommands: readonly AnyCommand[] = [
   filesFind,
   filesDiff,
   filesExport,
+  filesMirror,
   configurationDiff,
   configCheck,
   configShow,

@@ -158,6 +158,19 @@ files:
     });
   });
 
+  test('of a mirror says when it is late: after two of its runs, or a day without a schedule', () => {
+    for (const [fields, expected] of [
+      ['', [undefined, 86_400]],
+      [', schedule: every 15min', ['every 15min', 1_800]],
+      [', schedule: "weekly sunday 03:30"', ['weekly sunday 03:30', 14 * 86_400]],
+      [', schedule: "daily 03:30", behind: 25h', ['daily 03:30', 25 * 3_600]],
+    ] as const) {
+      const text = `${minimal}\nfiles: { a: { host: db1, roots: [/srv/a], mirror: { directory: /srv/m${fields} } } }\n`;
+      const mirror = parseConfiguration(text, FILE).files.a?.mirror;
+      assert.deepEqual([mirror?.schedule, mirror?.behindSeconds], expected);
+    }
+  });
+
   test('of a bucket gets its own defaults: path style with an endpoint, TLS 1.3', () => {
     const text = changed(
       '{ file: copies/local, site: home }',

@@ -336,6 +336,12 @@ describe('files that are elsewhere', () => {
       /expected a directory that is in no root, and has none in it/,
     ],
     [
+      'a mirror that is late before its next run',
+      'mirror: { directory: /m, schedule: every 6h, behind: 6h }',
+      /mirror\.behind.*expected longer than 'schedule' needs from one run to the next \('every 6h'\)/,
+    ],
+    ['a mirror at no time', 'mirror: { directory: /m, schedule: hourly }', /expected a schedule such as/],
+    [
       'a mirror of what is pulled',
       `pull: { ssh: b@h, ${key} }, mirror: { directory: /m }`,
       /expected 'pull' or 'mirror', not both/,

@@ -11,6 +11,7 @@ test('a run of every operation is known by its name, and nothing else is', () =>
     'loadDump',
     'restorePart',
     'catchUpCopy',
+    'mirrorFiles',
     'verifySnapshots',
   ] as const;
   for (const operation of operations) assert.ok(isRunName(runId(operation, '0192-3f9a1c2b')), operation);

@@ -24,6 +24,7 @@ const canonical: Record<OperationName, (input: Input) => string> = {
   restoreRedis: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   backupFiles: (input) => workflowIds.backup(input.estate, input.component),
   backupConfiguration: (input) => workflowIds.backup(input.estate, input.component),
+  mirrorFiles: (input) => workflowIds.mirror(input.estate, input.component),
   restoreFiles: (input) => workflowIds.restoreInPlace(input.estate, input.component),
   dumpDatabase: (input) => workflowIds.dump(input.estate, input.component),
   loadDump: (input) => workflowIds.load(input.estate, input.component),
@@ -158,6 +159,7 @@ const names = [
   ...['proveRecovery', 'promoteRecovered', 'checkRecovered', 'finishBeside', 'swapIn', 'resumeProduction'],
   ...['planPart', 'recheckPart', 'preparePart', 'extractPart', 'loadPart', 'placePart', 'undoPart'],
   ...['captureFiles', 'planFiles', 'recheckFiles', 'restoreFiles', 'compareFiles', 'undoFiles'],
+  ...['findFiles', 'mirrorFiles'],
   ...['abandonRestore', 'stopRecovered', 'undoSwap', 'rollbackRestore', 'confirmRestore'],
 ];
 
