@@ -1,7 +1,7 @@
 // Fetches the frozen list of log files ahead of a recovering server and puts them where its restore command looks.
 
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -68,6 +68,8 @@ class Feed implements LogFeed {
   private readonly ready = new Set<string>();
   private readonly failingSince = new Map<string, { since: number; next: number; backoffMs: number }>();
   private readonly histories = new Map<number, TimelineHistory>();
+  /** Whether the server can be given links. */
+  private isLinked = false;
   private reached = -1;
   private waitedMs = 0;
   private isStopped = false;
@@ -95,10 +97,12 @@ class Feed implements LogFeed {
     const { spool, owner, plan } = this;
     await makeDirectory(spool, 0o700, owner);
     await rm(path.join(spool, 'failed'), { force: true });
-    // What is ready may be half written if the machine went down: the spool is never synced, it is fetched again.
+    // Of what is ready the names may be gone, or there without their bytes, if the machine went down: it is fetched again.
     await rm(path.join(spool, 'ready'), { recursive: true, force: true });
     await makeDirectory(path.join(spool, 'ready'), 0o700, owner);
     await makeDirectory(path.join(spool, 'wanted'), 0o700, owner);
+    const log = await stat(path.join(pathsOf(plan).data, 'pg_wal')).catch(ifAbsent(undefined));
+    this.isLinked = (await stat(spool)).dev === log?.dev;
     await this.beat();
     // A promoting server asks for them when the feed is over: they are ready before it begins, and stay.
     for (const timeline of plan.log.histories) await this.fetch(historyFileName(timeline));
@@ -123,9 +127,16 @@ class Feed implements LogFeed {
     await this.put(file, Buffer.from(`${Date.now()} ${randomBytes(4).toString('hex')}\n`));
   }
 
-  private async put(file: string, bytes: Uint8Array): Promise<void> {
+  /** A name that is there keeps its file: the server may have that under another name. `sync`: the bytes are on the disk when it has the name. */
+  private async put(file: string, bytes: Uint8Array, { sync = false } = {}): Promise<void> {
     const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
-    await writeFile(partial, bytes, { mode: 0o600 });
+    const handle = await open(partial, 'wx', 0o600);
+    try {
+      await handle.writeFile(bytes);
+      if (sync) await handle.datasync();
+    } finally {
+      await handle.close();
+    }
     await give(partial, this.owner);
     await rename(partial, file);
   }
@@ -204,7 +215,8 @@ class Feed implements LogFeed {
       segment === undefined
         ? Buffer.from(await this.fromAny((source) => source.log.readHistory(Number.parseInt(name.slice(0, 8), 16))))
         : await this.fromAny((source) => this.segmentFrom(source, segment));
-    await this.put(path.join(this.spool, 'ready', name), bytes);
+    // The server syncs each file that it was given, and waits for that: of a link it finds it done.
+    await this.put(path.join(this.spool, 'ready', name), bytes, { sync: this.isLinked });
     letGo(bytes);
     this.ready.add(name);
   }

@@ -7,9 +7,14 @@ import type { RestorePaths } from './paths.ts';
 export const heartbeatLimitSeconds = 60;
 
 /**
- * 0 after a copy; 1 only for names outside the frozen list, which tells the server that the file does not exist; 255 for
+ * 0 once the file has its second name; 1 only for names outside the frozen list, which tells the server that the file does not exist; 255 for
  * everything else, which makes it stop: a hiccup can never look like the end of the log (PostgreSQL manual, "restore_command":
  * any exit status above 125 aborts recovery).
+ *
+ * A link, because the server waits while 16 MiB are copied, and then again while it puts the copy on the disk. Nobody writes into a file that
+ * has a name in the spool: the feed makes each of them anew, and the server overwrites log that it was given only once it has left recovery, after
+ * which the spool is not read any more. Where a link cannot be, as on another file system, it is a copy; never over what is there, which may
+ * be a link to another segment.
  */
 export function restoreCommand({ spool }: RestorePaths): string {
   if (spool.includes("'"))
@@ -22,6 +27,15 @@ target=$2
 limit=${heartbeatLimitSeconds}
 [ -n "$name" ] && [ -n "$target" ] || exit 255
 [ -r "$spool/list" ] || exit 255
+give() {
+  ln "$spool/ready/$name" "$target" 2>/dev/null && exit 0
+  rm -f "$target" && cp "$spool/ready/$name" "$target" && exit 0
+}
+# What is ready is on the list.
+if [ -f "$spool/ready/$name" ]; then
+  : > "$spool/wanted/$name" || exit 255
+  give
+fi
 grep -q -x -F -e "$name" "$spool/list"
 case $? in
   0) ;;
@@ -33,7 +47,7 @@ beat=
 still=0
 while :; do
   if [ -f "$spool/ready/$name" ]; then
-    cp "$spool/ready/$name" "$target" && exit 0
+    give
     # It may have been taken away as used between the two lines; it is asked for again.
     [ -f "$spool/ready/$name" ] && exit 255
     : > "$spool/wanted/$name" || exit 255

@@ -1,7 +1,7 @@
 // The script that answers a recovering server: what it may say is missing, and what it must never.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { restorePaths } from '../../../../src/postgres/recovery/paths.ts';
@@ -24,13 +24,31 @@ async function spool(t: TestContext, script = restoreCommand) {
 
 const known = '000000010000000000000001';
 
-test('what is ready is copied, and stays for the next time', async (t) => {
+test('what is ready gets a second name, and stays for the next time', async (t) => {
   const { directory, ask, out } = await spool(t);
-  await writeFile(path.join(directory, 'ready', known), 'log');
-  for (const _ of [1, 2]) {
-    assert.equal((await ask(known)).exitCode, 0);
-    assert.equal(await out(), 'log');
-  }
+  const ready = path.join(directory, 'ready', known);
+  await writeFile(ready, 'log');
+  assert.equal((await ask(known)).exitCode, 0);
+  assert.equal((await stat(path.join(directory, 'out'))).ino, (await stat(ready)).ino, 'nothing was copied');
+  assert.ok(await stat(path.join(directory, 'wanted', known)), 'the feed hears how far the server is');
+  // What is there already is no hindrance.
+  assert.equal((await ask(known)).exitCode, 0);
+  assert.deepEqual([await out(), await readFile(ready, 'utf8')], ['log', 'log']);
+});
+
+test('where it cannot be a link it is a copy, which is never written into another segment', async (t) => {
+  const [other, told] = ['00000002.history', 'of the other'];
+  const askOver = async (script?: typeof restoreCommand) => {
+    const { directory, ask, out } = await spool(t, script);
+    await writeFile(path.join(directory, 'ready', known), 'log');
+    await writeFile(path.join(directory, 'ready', other), told);
+    await link(path.join(directory, 'ready', known), path.join(directory, 'out'));
+    assert.equal((await ask(other)).exitCode, 0);
+    return [await out(), await readFile(path.join(directory, 'ready', known), 'utf8')];
+  };
+  assert.deepEqual(await askOver(), [told, 'log']);
+  const careless = await askOver((paths) => restoreCommand(paths).replace('rm -f "$target" && ', ''));
+  assert.deepEqual(careless, [told, told], 'a script that writes over what is there is told by this');
 });
 
 test('only a name outside the frozen list does not exist', async (t) => {
