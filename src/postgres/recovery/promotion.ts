@@ -65,7 +65,6 @@ export async function promote(plan: RestorePlan, options: { readonly signal?: Ab
     };
     const { signal } = options;
     await until(ready, { limitMs: promoteLimitMs, what: 'the promotion', ...(signal === undefined ? {} : { signal }) });
-    await session.query('checkpoint');
     const newTimeline = await currentTimeline(session);
     await proveSwitch(plan, paths, newTimeline);
     await writeDurably(path.join(paths.work, 'promoted.json'), `${JSON.stringify({ newTimeline })}\n`);
