@@ -7,6 +7,7 @@ export { letGo } from './let-go.ts';
 export { createVault, openVault, type VaultOptions } from './open.ts';
 export { readerSha256 } from './reading-kit.ts';
 export { requireLog } from './require-log.ts';
+export { canSyncFileSystem } from './restore/sync.ts';
 export {
   type ComponentPolicy,
   type Hold,

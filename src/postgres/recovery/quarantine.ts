@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
+import { canSyncFileSystem } from '../../vault/index.ts';
 import type { RestorePlan } from '../types.ts';
 import {
   exists,
@@ -131,6 +132,8 @@ function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string
     recovery_target_timeline: String(resolved.timeline),
     recovery_target_action: 'pause',
     restart_after_crash: 'off',
+    // It finds a backup that was just synced: the file system is asked once, not each of its files.
+    recovery_init_sync_method: canSyncFileSystem() ? 'syncfs' : 'fsync',
     // That we can read what it says.
     logging_collector: 'off',
     log_destination: 'stderr',
