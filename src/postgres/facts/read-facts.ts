@@ -19,6 +19,8 @@ export interface ReadRequest {
   /** Names of the tables to count; default the largest ones. */
   readonly only?: readonly string[];
   readonly signal?: AbortSignal;
+  /** Nobody else is at the server: it may use all that it has. */
+  readonly alone?: boolean;
 }
 
 export interface ReadFacts {
@@ -33,14 +35,12 @@ const COUNTED_BYTES = 512 * 1024 * 1024;
 const QUESTION_MS = 10_000;
 const LOCK_MS = 1_000;
 
-/**
- * How values and definitions are written must not depend on who asks. Row security would hide rows, so it is an error instead. Jobs beside
- * would each take locks of their own.
- */
+/** How values and definitions are written must not depend on who asks. Row security would hide rows, so it is an error instead. */
 const settings = `set local search_path = ''; set local row_security = off; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
   set local timezone = 'UTC'; set local bytea_output = 'hex'; set local extra_float_digits = 1; set local xmloption = 'content';
-  set local quote_all_identifiers = off; set local client_encoding = 'UTF8'; set local lock_timeout = ${LOCK_MS};
-  set local max_parallel_workers_per_gather = 0`;
+  set local quote_all_identifiers = off; set local client_encoding = 'UTF8'; set local lock_timeout = ${LOCK_MS}`;
+/** Jobs beside would each take locks of their own, and a core from somebody else. */
+const inOneProcess = 'set local max_parallel_workers_per_gather = 0';
 
 const instantSql = `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as moment,
   (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text as lsn,
@@ -58,7 +58,7 @@ export async function readFacts(ask: Ask, request: ReadRequest): Promise<ReadFac
 
 /** In a repeatable-read transaction of the caller, whose instant it is; settings of the transaction and a savepoint are left behind. */
 export async function readInTransaction(ask: Ask, request: ReadRequest): Promise<ReadFacts> {
-  await ask(settings);
+  await ask(request.alone ? settings : `${settings}; ${inOneProcess}`);
   const [instant] = await ask<{ moment: Moment; lsn: string; oldest: string; next: string }>(instantSql);
   await ask('savepoint fact');
   const reader = new Reader(ask, request);

@@ -85,7 +85,7 @@ async function compareDatabase(
         database: was.name,
         maximum: was.maxima.map(({ column }) => column),
         only: was.tables.filter(({ basis }) => basis === 'counted').map(({ name }) => name),
-        budget,
+        ...{ budget, alone: true },
         ...(signal && { signal }),
       });
       const next = nextOf(facts, was.name, nextXid);
