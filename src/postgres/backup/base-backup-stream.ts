@@ -97,6 +97,8 @@ class Stream implements BaseBackupStream {
   private readonly connection: ReplicationConnection;
   private readonly onProgress: (doneBytes: number) => void;
   private doneBytes = 0;
+  /** What is left of the message that is read. */
+  private pieces: readonly Buffer[] = [];
   /** The control message that ended the previous archive; `end`: the copy is over. */
   private next: { type: 'archive'; name: string } | { type: 'manifest' } | { type: 'end' } | undefined;
 
@@ -119,7 +121,7 @@ class Stream implements BaseBackupStream {
     if (this.next?.type !== 'manifest') fail('BACKUP_INVALID', 'the server sent no manifest');
     this.next = undefined;
     const parts: Buffer[] = [];
-    for (let part = await this.pull(); part !== undefined; part = await this.pull()) parts.push(part);
+    for (let part = await this.pull(); part !== undefined; part = await this.pull()) parts.push(Buffer.from(part));
     if ((this.next as { type: string } | undefined)?.type !== 'end')
       fail('BACKUP_INVALID', 'the server sent something after the manifest');
     const { sets } = await readAnswer(this.connection.wire, SILENCE_MS).catch((error) => {
@@ -129,17 +131,19 @@ class Stream implements BaseBackupStream {
     return { stopLsn: stop.lsn, timeline: stop.timeline, manifest: Buffer.concat(parts) };
   }
 
-  /** The next data of the current archive or manifest; `undefined` when it is over, and `next` says what follows. */
+  /** The next data of the current archive or manifest, good until the next call; `undefined` when it is over, and `next` says what follows. */
   private async pull(): Promise<Buffer | undefined> {
     const { wire } = this.connection;
     while (this.next === undefined) {
-      const { type, body } = wire.tryNext() ?? (await wire.next(SILENCE_MS));
+      const [piece, ...rest] = this.pieces;
+      this.pieces = rest;
+      if (piece !== undefined) return piece;
+      const { type, pieces } = wire.tryNextInPieces() ?? (await wire.nextInPieces(SILENCE_MS));
       if (type === messageTypes.copyDone) this.next = { type: 'end' };
-      else if (type === messageTypes.error) throw this.connection.explain(parseServerError(body), doing);
-      else if (type === messageTypes.copyData) {
-        const data = this.take(body);
-        if (data !== undefined) return data;
-      } else if (type !== messageTypes.notice && type !== messageTypes.parameterStatus) {
+      else if (type === messageTypes.error)
+        throw this.connection.explain(parseServerError(Buffer.concat(pieces)), doing);
+      else if (type === messageTypes.copyData) this.take(pieces);
+      else if (type !== messageTypes.notice && type !== messageTypes.parameterStatus) {
         fail('BACKUP_INVALID', `the server sent an unexpected message in the middle of the backup`);
       }
     }
@@ -153,22 +157,26 @@ class Stream implements BaseBackupStream {
       this.onProgress(this.doneBytes);
   }
 
-  private take(body: Buffer): Buffer | undefined {
-    switch (String.fromCharCode(body[0]!)) {
+  private take(pieces: readonly Buffer[]): void {
+    const [first = Buffer.alloc(1), ...others] = pieces;
+    switch (String.fromCharCode(first[0]!)) {
       case 'd':
-        this.count(body.length - 1);
-        return body.subarray(1);
-      case 'n':
+        this.pieces = [first.subarray(1), ...others].filter(({ length }) => length > 0);
+        this.count(this.pieces.reduce((sum, { length }) => sum + length, 0));
+        return;
+      case 'n': {
+        const body = Buffer.concat(pieces);
         this.next = { type: 'archive', name: body.toString('utf8', 1, body.indexOf(0, 1)) };
-        return undefined;
+        return;
+      }
       case 'm':
         this.next = { type: 'manifest' };
-        return undefined;
+        return;
       case 'p':
         // Comes once a second at most; what was taken here is counted here.
-        return undefined;
+        return;
       default:
-        return fail('BACKUP_INVALID', 'the server sent a kind of data that is not known');
+        fail('BACKUP_INVALID', 'the server sent a kind of data that is not known');
     }
   }
 }

@@ -76,8 +76,7 @@ export class Capture {
 
   async run(): Promise<SnapshotOnCopies> {
     const { source, request, logger } = this.options;
-    const system = await identifySystem(this.connection);
-    const facts = await readSourceFacts(source);
+    const [system, facts] = await Promise.all([identifySystem(this.connection), readSourceFacts(source)]);
     this.pageSizeBytes = facts.pageSizeBytes;
     const { capture, origin, spoolDirectory, onStart } = this.way;
     if (capture === 'incremental') requireIncremental(origin === source ? facts : await readSourceFacts(origin));
@@ -188,7 +187,7 @@ export class Capture {
 
   private async addLabel(writer: SnapshotWriter, { mode, mtimeSeconds, sizeBytes, body }: TarEntry): Promise<void> {
     const parts: Buffer[] = [];
-    for await (const bytes of body) parts.push(bytes);
+    for await (const bytes of body) parts.push(Buffer.from(bytes));
     const sent = Buffer.concat(parts);
     this.arrived.set(LABEL, { sizeBytes, sha256: createHash('sha256').update(sent).digest('hex') });
     const whole = Buffer.from(sent.toString('latin1').replaceAll(INCREMENTAL_LINES, ''), 'latin1');

@@ -4,7 +4,7 @@ import { fail } from '../../errors/index.ts';
 
 const BLOCK_BYTES = 512;
 
-/** Gives the next bytes of one archive; `undefined` at its end. */
+/** Gives the next bytes of one archive, good until more are asked for; `undefined` at its end. */
 export type Pull = () => Promise<Buffer | undefined>;
 
 export interface TarEntry {
@@ -14,7 +14,7 @@ export interface TarEntry {
   readonly mtimeSeconds: number;
   readonly linkTarget: string;
   readonly sizeBytes: number;
-  /** To be read to its end before the next entry is asked for. */
+  /** To be read to its end before the next entry is asked for; what it gives is good until more is asked for. */
   readonly body: AsyncIterable<Buffer>;
 }
 
@@ -61,8 +61,9 @@ class Input {
       if (part === undefined && missing === size) return undefined;
       if (part === undefined)
         return fail('BACKUP_INVALID', 'the stream of the base backup ends in the middle of a file');
-      parts.push(part);
       missing -= part.length;
+      // What came is gone when more is pulled.
+      parts.push(missing > 0 ? Buffer.from(part) : part);
     }
     return parts.length === 1 ? parts[0] : Buffer.concat(parts);
   }

@@ -22,8 +22,13 @@ function sent(blocks: readonly number[], { magic = MAGIC, count = blocks.length,
   return Buffer.concat([head, ...blocks.slice(0, pages).map((block) => Buffer.alloc(PAGE, block % 251))]);
 }
 
+/** As a connection gives them: each is gone when the next one is asked for. */
 async function* pieces(bytes: Buffer, size = 1000): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  for (let at = 0; at < bytes.length; at += size) {
+    const piece = Buffer.from(bytes.subarray(at, at + size));
+    yield piece;
+    piece.fill(0xee);
+  }
 }
 
 async function read(bytes: Buffer, sizeBytes = bytes.length, piece = 1000) {
