@@ -60,6 +60,7 @@ export class ChunkPipeline {
     this.#parts = parts;
     this.#count = parts.workers ?? Math.min(MOST_WORKERS, availableParallelism());
     this.#buffers = new PackBuffers(this.#count + PACKS_ON_THEIR_WAY);
+    DataWorker.warm(this.#count);
   }
 
   /** A buffer for the next bytes of a stream. */

@@ -46,6 +46,15 @@ export class DataWorker {
     return worker;
   }
 
+  /** So many wait for the next snapshot, or start: what it begins with is done meanwhile. */
+  static warm(count: number): void {
+    while (idle.length < Math.min(count, MOST_IDLE)) {
+      const worker = new DataWorker();
+      worker.#worker.unref();
+      idle.push(worker);
+    }
+  }
+
   private constructor() {
     this.#worker.on('error', (cause) => this.#gone(cause));
     this.#worker.on('exit', () => this.#gone(new Error('a data worker ended')));
