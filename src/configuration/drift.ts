@@ -1,15 +1,12 @@
 // What is on the host now and not as the newest snapshot has it: told by names, sizes and times, read only where those do not tell.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { pathOfText } from '../domain/path-text.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { differingAspects, presentEntries, type ScanRules, Telling, type Told } from '../files/index.ts';
 import type { SnapshotId, TreeEntry, Vault } from '../vault/index.ts';
 import { isBelowRoot } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
 import type { Place } from './place.ts';
+import { sha256Of } from './read-as-captured.ts';
 import { readSeen, type SeenEntry, writeSeen } from './seen.ts';
 import type { ConfigurationDetails } from './types.ts';
 
@@ -118,14 +115,4 @@ class Comparison {
     this.#notRead++;
     return true;
   }
-}
-
-export async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(pathOfText(`/${path}`)), hash);
-  } catch {
-    return undefined;
-  }
-  return hash.digest('hex');
 }

@@ -76,6 +76,8 @@ export class LookedTexts {
     if (text === undefined) return { why: 'not text' };
     if (hasLineLongerThan(text, LONGEST_LINE_CHARS)) return { why: 'a line is too long' };
     const isKept = byName === undefined;
+    // The whole of a file that holds one secret, and nothing that a pattern would know it by.
+    if (!isKept && !text.trim().includes('\n')) this.#redaction.learn(text.trim());
     if (isKept && this.#bytes + bytes.length > this.#allBytes) return { why: 'more text than is looked through' };
     const spans = await this.#redaction.find({ text, ...(path !== undefined && { path }) });
     if ('unlooked' in spans) return { why: spans.unlooked };

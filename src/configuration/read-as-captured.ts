@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { pathOfText } from '../domain/path-text.ts';
 
 const ATTEMPTS = 3;
@@ -23,20 +24,37 @@ export async function readAsCaptured(
 }
 
 async function readFileAt(path: string, largestBytes: number): Promise<Buffer | 'too large' | undefined> {
+  return await withFileAt(path, (file, sizeBytes) =>
+    sizeBytes > largestBytes ? Promise.resolve('too large' as const) : readWhole(file, sizeBytes),
+  );
+}
+
+/** Undefined where there is no file, or it cannot be read to its end. */
+async function withFileAt<T>(
+  path: string,
+  read: (file: FileHandle, sizeBytes: number) => Promise<T>,
+): Promise<T | undefined> {
   // Who exchanges a file for a pipe must not make us wait for its other end.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(pathOfText(`/${path}`), flags).catch(() => undefined);
   if (!file) return undefined;
   try {
     const info = await file.stat();
-    if (!info.isFile()) return undefined;
-    if (info.size > largestBytes) return 'too large';
-    return await readWhole(file, info.size);
+    return info.isFile() ? await read(file, info.size) : undefined;
   } catch {
     return undefined;
   } finally {
     await file.close();
   }
+}
+
+/** Of a file as it is now, whatever its size. */
+export async function sha256Of(path: string): Promise<string | undefined> {
+  return await withFileAt(path, async (file) => {
+    const hash = createHash('sha256');
+    await pipeline(file.createReadStream({ autoClose: false }), hash);
+    return hash.digest('hex');
+  });
 }
 
 /** Undefined for one that grew meanwhile: a log must not be followed to its end. */

@@ -1,7 +1,6 @@
 // What Git is given of a capture: the text of every file and output without its secrets, a line for what it gets no more of, and modes and owners.
 
 import { createHash } from 'node:crypto';
-import ignore from 'ignore';
 import { bytesOfText, shownPath } from '../domain/path-text.ts';
 import { isWithheldByMishap } from '../domain/snapshot-words.ts';
 import { comesBefore, Telling, type Told } from '../files/index.ts';
@@ -13,8 +12,8 @@ import type { Span } from './redaction/span.ts';
 import { FILES, METADATA, OUTPUTS } from './repository/changes.ts';
 import { unfitForGit } from './repository/names-of-git.ts';
 import type { KeptFile, TextFile } from './repository/write-tree.ts';
-import { SECRET_NAMES } from './secret-names.ts';
 import type { ConfigurationSource, FoundSecret, Withheld } from './types.ts';
+import { WithheldNames } from './withheld-names.ts';
 
 export interface TextsRequest {
   readonly source: Pick<ConfigurationSource, 'withhold' | 'largestTextBytes'>;
@@ -60,8 +59,7 @@ class TextsOfCapture {
   readonly #withheld = new Telling<Withheld>();
   readonly #mishaps = new Telling<Withheld>();
   readonly #secrets = new Telling<FoundSecret>();
-  readonly #askedFor: ReturnType<typeof ignore>;
-  readonly #secretNames = ignore({ ignorecase: true }).add([...SECRET_NAMES]);
+  readonly #names: WithheldNames;
   /** Of each file, by its path: what a hard link leads to. */
   readonly #files = new Map<string, TreeEntry>();
   readonly #paths = new Set<string>();
@@ -71,12 +69,13 @@ class TextsOfCapture {
     const { redaction, source, onText } = request;
     const largestBytes = source.largestTextBytes;
     this.#looked = new LookedTexts({ redaction, largestBytes, ...(onText && { onText }) });
-    this.#askedFor = ignore({ ignorecase: false }).add([...source.withhold]);
+    this.#names = new WithheldNames(source.withhold);
   }
 
   async make(): Promise<Texts> {
     const entries = [...this.#request.entries].sort((a, b) => (comesBefore(a.path, b.path) ? -1 : 1));
     for (const entry of entries) if (entry.type === 'file') this.#files.set(entry.path, entry);
+    this.#names.noteAll(entries.map((entry) => ({ path: entry.path, file: this.#fileOf(entry) })));
     // Before anything is written: what is found in the last text may stand in the name of the first.
     for (const entry of entries) await this.#look(entry);
     for (const { spec, output } of this.#request.ran) await this.#looked.output(`${OUTPUTS}${spec.name}`, output);
@@ -102,12 +101,7 @@ class TextsOfCapture {
 
   async #look(entry: TreeEntry): Promise<void> {
     const file = this.#fileOf(entry);
-    if (file) await this.#looked.file(entry.path, file, this.#reasonByName(entry.path));
-  }
-
-  #reasonByName(path: string): Why | undefined {
-    if (this.#askedFor.ignores(path)) return 'asked for';
-    return this.#secretNames.ignores(path) ? 'name of a secret file' : undefined;
+    if (file) await this.#looked.file(entry.path, file, this.#names.reasonFor(entry.path, file));
   }
 
   /** Without what looks like a secret, or was found to be one. */

@@ -51,6 +51,7 @@ export interface Withheld {
     | 'too large'
     | 'asked for'
     | 'name of a secret file'
+    | 'same content as one that is withheld'
     | 'a line is too long'
     | 'pattern takes too long'
     | 'takes too long to look through'
@@ -58,8 +59,7 @@ export interface Withheld {
     | 'more text than is looked through'
     | 'changed while it was read'
     | 'name that Git cannot hold'
-    | 'name that Git obeys'
-    | 'cannot be read';
+    | 'name that Git obeys';
 }
 
 export interface CommandOutcome {

@@ -8,6 +8,7 @@ import { RedactionThread } from './redaction-thread.ts';
 import type { Calls } from './redaction-worker.ts';
 import type { Original, Redacted, ShortText } from './redactor.ts';
 import type { Span } from './span.ts';
+import { isTelling } from './telling-values.ts';
 
 /** There is nothing that may be shown of it, and why. */
 export interface Unlooked {
@@ -77,6 +78,13 @@ export class Redaction {
     for (const value of findings.values) this.#found.add(value);
     if (findings.values.length > 0) this.#isTold = false;
     return findings.spans;
+  }
+
+  /** A secret wherever it stands from now on, unless it is an ordinary word. */
+  learn(value: string): void {
+    if (!isTelling(value)) return;
+    this.#found.add(value);
+    this.#isTold = false;
   }
 
   /** `spans`: as `find` gave them. Throws `CANCELLED`. */

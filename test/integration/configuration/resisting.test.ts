@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -55,6 +55,8 @@ describe('configuration that resists', () => {
     base = await mkdtemp(join(tmpdir(), 'holdfast-resisting-'));
     [etc, state] = [join(base, 'etc'), join(base, 'state')];
     for (const directory of [etc, state, at('app')]) await mkdir(directory);
+    // Somebody made it for us, and open to all.
+    await mkdir(placeIn(state).directory, { recursive: true, mode: 0o755 });
     await writeFile(at('hosts'), '127.0.0.1 localhost\n');
     test = await testVault();
   });
@@ -70,6 +72,7 @@ describe('configuration that resists', () => {
     await writeFile(at('.gitmodules '), '[submodule "../up"]\n\tpath = -x\n\turl = -u./x\n');
     const one = await capture();
     assert.equal(one.state, 'clean');
+    assert.equal((await stat(placeIn(state).directory)).mode & 0o777, 0o700);
     const withheld = new Map(detailsOf(one).withheld.first.map(({ place, why }) => [`/${place}`, why]));
     assert.equal(withheld.get(at('app/.gitattributes')), 'name that Git obeys');
     for (const name of ['.gitmodules ', '.git/config']) {

@@ -6,9 +6,10 @@ import { appendFile, link, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { LookedTexts } from '../../../src/configuration/looked-texts.ts';
-import { hasLineLongerThan, readAsCaptured } from '../../../src/configuration/read-as-captured.ts';
+import { hasLineLongerThan, readAsCaptured, sha256Of } from '../../../src/configuration/read-as-captured.ts';
 import { Redaction } from '../../../src/configuration/redaction/redaction.ts';
 import { type Texts, type TextsRequest, textsOf } from '../../../src/configuration/texts.ts';
+import { run } from '../../../src/process/index.ts';
 import type { TreeEntry } from '../../../src/vault/index.ts';
 import { memoryDirectory } from '../../support/vault.ts';
 
@@ -95,6 +96,28 @@ describe('texts for Git', () => {
     assert.match(await redaction.words({ text: 'see in-withheld-1', place: 'x' }), /^see \[redacted/);
   });
 
+  it('are of no file that is a secret under another name, and have nothing of what such a file holds', async () => {
+    const whole = 'Ab3-the-whole-of-it';
+    const secret = await plant('one.key', `${whole}\n`);
+    const copy = await plant('copy-of-one', `${whole}\n`);
+    const shadow = await plant('shadow', 'root:*:19000:\nx:plain-as-day1:1:\n');
+    const early = { ...shadow, path: at('another').slice(1) };
+    await link(at('shadow'), at('another'));
+    const asLink = { ...shadow, type: 'hardlink', sizeBytes: 0, linkTarget: early.path } as const;
+    const other = await plant('app.conf', `# see ${whole}\nthreads = 4\n`);
+    const small = [await plant('empty', ''), await plant('empty.key', '')];
+    const made = await texts([secret, copy, early, asLink, other, ...small]);
+    for (const name of ['copy-of-one', 'another']) {
+      assert.match(textAt(made, name), /^\[withheld: same content as one that is withheld [0-9a-f]{8}\]\n$/, name);
+    }
+    for (const name of ['one.key', 'shadow', 'empty.key']) {
+      assert.match(textAt(made, name), /^\[withheld: name of a secret file [0-9a-f]{8}\]\n$/, name);
+    }
+    assert.match(textAt(made, 'app.conf'), /^# see \[redacted secret of another place [0-9a-f]{8}\]\nthreads = 4\n$/);
+    assert.equal(textAt(made, 'empty'), '');
+    for (const text of [whole, 'plain-as-day1']) assert.ok(!JSON.stringify(made.files).includes(text), text);
+  });
+
   it('are the bytes of the snapshot: of a file that changed since, Git keeps what it had, and it is told', async () => {
     const entry = await plant('changing', 'as it was captured\n');
     const other = await plant('other', 'stays\n');
@@ -117,6 +140,11 @@ describe('texts for Git', () => {
     await symlink(at('real'), at('to-real'));
     assert.equal(await readAsCaptured(at('to-real').slice(1), entry.sha256, MIB), 'other');
     assert.equal(await readAsCaptured(base.slice(1), entry.sha256, MIB), 'other');
+    // Nobody ever writes into this one.
+    await run('mkfifo', [at('pipe')]);
+    assert.equal(await readAsCaptured(at('pipe').slice(1), entry.sha256, MIB), 'other');
+    assert.equal(await sha256Of(at('pipe').slice(1)), undefined);
+    assert.equal(await sha256Of(entry.path), entry.sha256);
     await appendFile(at('real'), 'x'.repeat(100));
     assert.equal(await readAsCaptured(entry.path, entry.sha256, 50), 'too large');
   });
