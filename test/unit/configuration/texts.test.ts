@@ -106,8 +106,11 @@ describe('texts for Git', () => {
     const asLink = { ...shadow, type: 'hardlink', sizeBytes: 0, linkTarget: early.path } as const;
     const other = await plant('app.conf', `# see ${whole}\nthreads = 4\n`);
     const small = [await plant('empty', ''), await plant('empty.key', '')];
-    const made = await texts([secret, copy, early, asLink, other, ...small]);
-    for (const name of ['copy-of-one', 'another']) {
+    const short = await plant('short.key', 'ab1\n');
+    await link(at('short.key'), at('short-link'));
+    const shortLink = { ...short, path: at('short-link').slice(1), type: 'hardlink', linkTarget: short.path } as const;
+    const made = await texts([secret, copy, early, asLink, other, short, shortLink, ...small]);
+    for (const name of ['copy-of-one', 'another', 'short-link']) {
       assert.match(textAt(made, name), /^\[withheld: same content as one that is withheld [0-9a-f]{8}\]\n$/, name);
     }
     for (const name of ['one.key', 'shadow', 'empty.key']) {
