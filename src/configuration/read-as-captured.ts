@@ -24,8 +24,8 @@ export async function readAsCaptured(
 }
 
 async function readFileAt(path: string, largestBytes: number): Promise<Buffer | 'too large' | undefined> {
-  return await withFileAt(path, (file, sizeBytes) =>
-    sizeBytes > largestBytes ? Promise.resolve('too large' as const) : readWhole(file, sizeBytes),
+  return await withFileAt(path, async (file, sizeBytes) =>
+    sizeBytes > largestBytes ? ('too large' as const) : await readWhole(file, sizeBytes),
   );
 }
 
