@@ -8,6 +8,7 @@ import { slotName } from '../domain/ids.ts';
 import { fail, fromErrorData, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import {
   type ForeignLog,
+  type LogMemory,
   latestLoss,
   type Receiver,
   type ReceiverEvent,
@@ -25,6 +26,7 @@ export interface KeeperOptions {
   readonly vault: () => Promise<Vault>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  readonly memory: LogMemory;
   readonly limits: ReceptionLimits;
 }
 
@@ -183,7 +185,7 @@ export class ReceiverKeeper {
 
   /** `undefined` when a restore began meanwhile. */
   async #start(): Promise<Receiver | undefined> {
-    const { configuration, host, logger } = this.#options;
+    const { configuration, host, logger, memory } = this.#options;
     const vault = await this.#options.vault();
     const { id, name, url, dataDirectory, log } = this.#database;
     const source = { component: id, url: await resolveSecret(url) };
@@ -199,7 +201,7 @@ export class ReceiverKeeper {
       ...(dataDirectory === undefined ? {} : { dataDirectory }),
       // Somebody waits for every byte; what comes while a piece is stored makes up the next one.
       ...(log.synchronous ? { flushEveryMs: 0 } : {}),
-      logger,
+      ...{ logger, memory },
       mayDeclareLoss: () => !this.#restore.isSwapping && !this.#held,
       onEvent: (event) => this.#tell(event),
       // Another cluster under the same address is not followed because of a second look.

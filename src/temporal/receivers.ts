@@ -6,6 +6,7 @@ import type { Configuration } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { type Lsn, lsnValue } from '../domain/lsn.ts';
 import { fail } from '../errors/index.ts';
+import { LogMemory } from '../postgres/receiver/index.ts';
 import { requireLog, type Vault } from '../vault/index.ts';
 import { defaultStalledAfterMs, waitForPosition } from './log-on-copy.ts';
 import { ReceiverKeeper } from './receiver-keeper.ts';
@@ -17,6 +18,8 @@ export interface ReceiversOptions {
   readonly vault: () => Promise<Vault>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Of all receivers of the process; default one for these. */
+  readonly memory?: LogMemory;
   readonly limits?: Partial<ReceptionLimits>;
   /** How long a copy that can be done without may stand still; default five minutes. */
   readonly stalledAfterMs?: number;
@@ -29,9 +32,10 @@ export interface RunningReceivers extends Receivers {
 export function createReceivers(options: ReceiversOptions): RunningReceivers {
   const { stalledAfterMs = defaultStalledAfterMs } = options;
   const limits = { ...defaultReceptionLimits, ...options.limits };
+  const { memory = new LogMemory(Object.keys(options.configuration.vault.copies).length) } = options;
   const own = Object.values(options.configuration.database).filter(({ host }) => host === options.host);
   const kept = new Map<ComponentId, ReceiverKeeper>(
-    own.map((database) => [database.id, new ReceiverKeeper({ ...options, limits }, database)]),
+    own.map((database) => [database.id, new ReceiverKeeper({ ...options, limits, memory }, database)]),
   );
   const find = (component: ComponentId) =>
     kept.get(component) ?? fail('UNKNOWN_COMPONENT', `'${component}' is not on host '${options.host}'`);

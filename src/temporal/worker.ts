@@ -16,6 +16,7 @@ import { createRunActivities } from '../../activities/run-activities.ts';
 import { createVaultActivities } from '../../activities/vault-activities.ts';
 import type { Configuration } from '../../config/index.ts';
 import { fail, toHoldfastError } from '../errors/index.ts';
+import { LogMemory } from '../postgres/receiver/index.ts';
 import { runKeepers } from './aof-keepers.ts';
 import { awaitRun } from './await-run.ts';
 import { serverAddress, unreachable } from './connection.ts';
@@ -59,15 +60,13 @@ export async function runWorker(options: RunWorkerOptions): Promise<void> {
   const over = new AbortController();
   const frame: ActivityFrame = { logger, shutdown: signal };
   const receivers: RunningReceivers[] = [];
+  const memory = new LogMemory(Object.keys(configuration.vault.copies).length);
   const services = hosts.map((host) =>
     createHostServices({
       ...{ configuration, host, logger, frame },
       receivers: (vault) => {
         const made = createReceivers({
-          configuration,
-          host,
-          vault,
-          logger,
+          ...{ configuration, host, vault, logger, memory },
           signal: AbortSignal.any([signal, over.signal]),
         });
         receivers.push(made);

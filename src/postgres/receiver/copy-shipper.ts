@@ -4,14 +4,13 @@ import type { Logger } from 'pino';
 import { segmentName } from '../../domain/lsn.ts';
 import { unixMicros } from '../../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { letGo } from '../../vault/index.ts';
 import type { LogCopy, SealedLog, TimeMark } from '../../vault/types.ts';
 import { fillGap } from './fill-gap.ts';
 import { type Holdings, readHoldings } from './holdings.ts';
 import type { Intake } from './intake.ts';
+import type { LogMemory } from './log-memory.ts';
 import { Nap } from './nap.ts';
-import { sealPiece } from './piece.ts';
-import { PieceBuffers } from './piece-buffers.ts';
+import { type Piece, type PieceParts, sealAhead, sealPiece, storePiece } from './piece.ts';
 import { comparePositions, type LogPosition, type Stretch } from './route.ts';
 import { SegmentsAhead } from './segments-ahead.ts';
 import type { ForeignLog } from './types.ts';
@@ -24,13 +23,15 @@ export interface ShipperContext {
   readonly flushBytes: number;
   readonly markEveryMs: number;
   readonly intake: Intake;
+  /** Shared with everybody who ships log in this process. */
+  readonly memory: LogMemory;
   /** Other copies, to fill a gap that the spool no longer covers. */
   readonly others: readonly LogCopy[];
   /** What made an earlier receiver fail. */
   readonly foreign: ForeignLog | undefined;
   /** History files by timeline, known so far; one that a copy has already is compared with the server's. */
   readonly histories: ReadonlyMap<number, string>;
-  newestMark(timeline: number, at: bigint): TimeMark | undefined;
+  readonly newestMark: (timeline: number, at: bigint) => TimeMark | undefined;
   /** The cursor moved, or was found. */
   onMoved(): void;
   onTrouble(error: HoldfastError | undefined): void;
@@ -47,7 +48,7 @@ export class CopyShipper {
   private readonly context: ShipperContext;
   private position: LogPosition | undefined;
   private trouble: HoldfastError | undefined;
-  private stopped = false;
+  private readonly ending = new AbortController();
   private readonly nap = new Nap();
   private wakeable = true;
   private woken = false;
@@ -56,20 +57,23 @@ export class CopyShipper {
   private readonly storedHistories = new Set<number>();
   /** Whether extents of the segment that will be closed next may lie there, of whatever attempt. */
   private mayHaveExtents = true;
-  private readonly buffers: PieceBuffers;
-  private readonly ahead: SegmentsAhead;
+  private readonly pieces: PieceParts;
+  private readonly ahead: SegmentsAhead<Piece>;
   private readonly running: Promise<void>;
 
   /** `found`: what a listing made just before said; without it the copy is asked until it answers. */
   constructor(context: ShipperContext, found: Holdings | undefined, fallback: LogPosition) {
     this.context = context;
     const { segmentSizeBytes } = context.intake;
-    const most = Math.floor(AHEAD_BYTES / segmentSizeBytes);
-    this.buffers = new PieceBuffers(segmentSizeBytes, most + 1);
-    this.ahead = new SegmentsAhead({
-      ...{ segmentSizeBytes, most },
-      seal: (stretch, from) => this.seal('segment', stretch, from, from + BigInt(segmentSizeBytes)),
+    const { log, intake, memory, newestMark } = context;
+    this.pieces = { log, intake, memory, newestMark, signal: this.ending.signal };
+    const whole = (from: bigint) => ({ from, to: from + BigInt(segmentSizeBytes) });
+    this.ahead = new SegmentsAhead<Piece>({
+      ...{ segmentSizeBytes, most: Math.floor(AHEAD_BYTES / segmentSizeBytes) },
+      seal: (stretch, from) => sealPiece(this.pieces, 'segment', stretch, whole(from)),
+      sealAhead: (stretch, from) => sealAhead(this.pieces, stretch, whole(from)),
       isWhole: (stretch, from) => this.isWhole(stretch, from),
+      drop: ({ room }) => room.release(true),
     });
     this.running = this.run(found, fallback);
   }
@@ -93,9 +97,13 @@ export class CopyShipper {
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.ending.abort();
     this.wake();
     await this.running;
+  }
+
+  private get stopped(): boolean {
+    return this.ending.signal.aborted;
   }
 
   private async run(found: Holdings | undefined, fallback: LogPosition): Promise<void> {
@@ -116,11 +124,13 @@ export class CopyShipper {
         holdings = undefined;
         this.ahead.clear();
         if (isHoldfastError(error, 'OBJECT_EXISTS')) return this.raiseAlarm(error);
+        if (isHoldfastError(error, 'CANCELLED') && this.stopped) return;
         this.setTrouble(error);
         await this.sleep(retryMs, false);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
     }
+    this.ahead.clear();
   }
 
   private async locate(holdings: Holdings, fallback: LogPosition): Promise<void> {
@@ -186,6 +196,7 @@ export class CopyShipper {
     const { intake, markEveryMs } = this.context;
     const next = intake.route.settle(position);
     if (comparePositions(next, position) === 0) return markEveryMs;
+    this.ahead.clear();
     this.move(next);
     return 0;
   }
@@ -200,40 +211,32 @@ export class CopyShipper {
   }
 
   private async close(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
-    const { log, intake } = this.context;
-    const piece = await this.ahead.take(stretch, from);
-    await log.put(piece);
-    this.shipped({ timeline: stretch.timeline, at: to }, piece);
+    await storePiece(await this.ahead.take(stretch, from), async (sealed) => {
+      await this.context.log.put(sealed);
+      this.shipped({ timeline: stretch.timeline, at: to }, sealed);
+      await this.dropExtents(stretch, from, sealed);
+    });
+  }
+
+  private async dropExtents({ timeline }: Stretch, from: bigint, sealed: SealedLog): Promise<void> {
+    const { log, intake, logger } = this.context;
     const size = intake.segmentSizeBytes;
-    const segment = segmentName(stretch.timeline, from / BigInt(size), size);
+    const segment = segmentName(timeline, from / BigInt(size), size);
     try {
-      if (this.mayHaveExtents) await log.dropExtents(segment, piece);
+      if (this.mayHaveExtents) await log.dropExtents(segment, sealed);
       this.mayHaveExtents = false;
     } catch (error) {
       if (isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
-      this.context.logger.warn({ copy: log.copy, segment, error }, 'extents stay until the next start');
+      logger.warn({ copy: log.copy, segment, error }, 'extents stay until the next start');
     }
-    this.release(piece);
   }
 
   private async extend(stretch: Stretch, from: bigint, to: bigint): Promise<void> {
-    const piece = await this.seal('extent', stretch, from, to);
-    this.mayHaveExtents = true;
-    await this.context.log.put(piece);
-    this.release(piece);
-    this.shipped({ timeline: stretch.timeline, at: to }, piece);
-  }
-
-  /** It is stored: nobody reads it any more. A call that failed might, and leaves it to the collector. */
-  private release({ bytes, sealed }: SealedLog): void {
-    this.buffers.giveBack(bytes);
-    letGo(sealed);
-  }
-
-  private async seal(kind: SealedLog['kind'], stretch: Stretch, from: bigint, to: bigint): Promise<SealedLog> {
-    const { log, intake } = this.context;
-    const mark = this.context.newestMark(stretch.timeline, to);
-    return await sealPiece(kind, stretch, { from, to }, { log, intake, buffers: this.buffers, mark });
+    await storePiece(await sealPiece(this.pieces, 'extent', stretch, { from, to }), async (sealed) => {
+      this.mayHaveExtents = true;
+      await this.context.log.put(sealed);
+      this.shipped({ timeline: stretch.timeline, at: to }, sealed);
+    });
   }
 
   private isWhole(stretch: Stretch, from: bigint): boolean {
@@ -256,9 +259,11 @@ export class CopyShipper {
 
   /** What this process did not receive, or no longer has in the spool, comes from another copy. */
   private async fillFromOthers(position: LogPosition, stretch: Stretch): Promise<number> {
-    const { others, log, intake } = this.context;
+    const { others, log, intake, memory } = this.context;
+    this.ahead.clear();
     this.mayHaveExtents = true;
-    const end = await fillGap(log, others, position, intake.segmentSizeBytes);
+    const room = await memory.take(log.copy, intake.segmentSizeBytes, this.ending.signal);
+    const end = await fillGap(log, others, position, intake.segmentSizeBytes).finally(() => room.release(false));
     this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
     return 0;
   }
@@ -296,7 +301,7 @@ export class CopyShipper {
 
   private async sleep(limitMs: number, wakeable: boolean): Promise<void> {
     if (this.stopped || (wakeable && this.woken)) return;
-    this.buffers.clear();
+    this.context.memory.rest();
     this.wakeable = wakeable;
     await this.nap.sleep(limitMs);
   }

@@ -9,6 +9,7 @@ import type { ReceiverCopyState } from '../types.ts';
 import { CopyShipper } from './copy-shipper.ts';
 import { type Holdings, policyPosition } from './holdings.ts';
 import type { Intake } from './intake.ts';
+import { LogMemory } from './log-memory.ts';
 import { Marks } from './marks.ts';
 import { comparePositions, type LogPosition } from './route.ts';
 import { type ReceiverEvent, type ReceiverOptions, told } from './types.ts';
@@ -42,6 +43,7 @@ export class Ledger {
   readonly histories = new Map<number, string>();
   private readonly options: ReceiverOptions;
   private readonly hooks: LedgerHooks;
+  private readonly memory: LogMemory;
   private opened: Intake | undefined;
   private durable: LogPosition | undefined;
   private shippers: CopyShipper[] = [];
@@ -52,6 +54,7 @@ export class Ledger {
   constructor(options: ReceiverOptions, hooks: LedgerHooks) {
     this.options = options;
     this.hooks = hooks;
+    this.memory = options.memory ?? new LogMemory(options.copies.length);
   }
 
   get intake(): Intake | undefined {
@@ -141,6 +144,7 @@ export class Ledger {
       log,
       others: logs.filter((other) => other !== log),
       intake,
+      memory: this.memory,
       foreign: this.options.foreign,
       histories: this.histories,
       logger: this.logger,

@@ -6,6 +6,7 @@ import type { Lsn } from '../../domain/lsn.ts';
 import type { HoldfastError } from '../../errors/index.ts';
 import type { CommitPolicy, CopyDescription, Vault } from '../../vault/types.ts';
 import type { LogHole, ReceiverState, Source } from '../types.ts';
+import type { LogMemory } from './log-memory.ts';
 import type { SlotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
 
@@ -21,6 +22,8 @@ export interface ReceiverOptions {
   /** Of the server, where it is on this host: to see how full the disk of its log is. */
   readonly dataDirectory?: string;
   readonly logger: Logger;
+  /** Shared by the receivers of a process; default one of its own. */
+  readonly memory?: LogMemory;
   /** The cluster that is expected; another one is `DATABASE_IDENTITY`. Absent: whoever answers. */
   readonly systemId?: string;
   /** Longest time that received log waits before it is sent to a copy; default 1,000. */
