@@ -3,6 +3,7 @@
 import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Moment } from './moment.ts';
+import type { ProductionRoom } from './part.ts';
 import type { RecoveryCheck } from './run-data.ts';
 
 export interface LoadPlan {
@@ -27,6 +28,8 @@ export interface LoadPlan {
   readonly tables: number;
   readonly bytes: number;
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
+  /** Of a whole database that is made: what it takes of the server's own room. */
+  readonly room?: ProductionRoom;
   /** Made first, because `--globals` was asked for. */
   readonly roles: readonly string[];
   /** What lies outside and is made along with it (a new database), or must be there (one that is there). */

@@ -15,6 +15,7 @@ import {
   loadDump,
   makePlannedRoles,
   planLoad,
+  requirePlan,
   undoLoad,
   undoRoles,
   type Wanted,
@@ -57,6 +58,25 @@ async function dumped(t: TestContext, server: ScratchPostgres): Promise<Setting>
   return { vault, spoolDirectory, contextOf };
 }
 
+/** As if the database that was dumped had been larger than any disk. */
+function sayingHuge(vault: Vault): Vault {
+  const listSnapshots: Vault['listSnapshots'] = async (...about) =>
+    (await vault.listSnapshots(...about)).map((snapshot) => {
+      const engine = snapshot.engine as LogicalDetails;
+      return {
+        ...snapshot,
+        engine: { ...engine, databases: engine.databases.map((each) => ({ ...each, serverBytes: 2 ** 60 })) },
+      };
+    });
+  return new Proxy(vault, {
+    get: (target, property) => {
+      if (property === 'listSnapshots') return listSnapshots;
+      const value = Reflect.get(target, property, target) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 let runs = 0;
 
 function asked(changes: Partial<LoadRequest> = {}): LoadRequest {
@@ -95,7 +115,21 @@ for (const major of [15, 18]) {
     const server = await startScratchPostgres(t, { major });
     await makeRichDatabase(server, 'bank');
     const { vault, contextOf } = await dumped(t, server);
-    const result = await load(asked({ into: 'again' }), contextOf(server));
+    const context = contextOf(server);
+    const roomy = asked({ into: 'again' });
+    const planned = await planLoad(roomy, context);
+    const [place] = planned.room?.places ?? [];
+    assert.deepEqual([planned.room?.places.length, place?.of], [1, ['tablespace pg_default', 'log']]);
+    assert.ok(Number(place?.neededBytes) > 10_000_000 && Number(place?.availableBytes) > 0, JSON.stringify(place));
+    const crowded = { ...context, vault: sayingHuge(vault) };
+    const tooLarge = await planLoad(roomy, crowded);
+    assert.match(
+      tooLarge.blockers?.[0]?.message ?? '',
+      /^production needs [\d.]+ [PE]iB for tablespace pg_default, log, and /,
+    );
+    assert.equal(tooLarge.digest, planned.digest, 'room changes by itself');
+    await assert.rejects(requirePlan(roomy, crowded, planned), { code: 'NO_SPACE' });
+    const result = await load(asked({ into: 'again' }), context);
     assert.equal(await plainDump(server, 'again'), await plainDump(server, 'bank'));
     assert.ok(result.rows > 10_500 && result.tables >= 7, JSON.stringify(result));
     const [facts] = result.checks ?? [];

@@ -2,6 +2,7 @@
 
 import type { LoadPlan, LoadResult } from '../../domain/load.ts';
 import { checkLine } from './check.ts';
+import { roomLines } from './part.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
@@ -17,6 +18,7 @@ export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
       ? '      loaded and compared under a passing name, then given its own; nothing that is there is touched'
       : '      loaded and compared in a passing database first, then added in one transaction; nothing that is there is changed',
     `      needs ${bytesText(space.neededBytes)} on ${plan.host}, ${bytesText(space.availableBytes)} are free`,
+    ...(plan.room?.places ?? []).flatMap(roomLines),
     ...(roles.length === 0 ? [] : [`      makes the roles ${roles.join(', ')}`]),
     ...needs.map((each) => (isNew ? `      makes along: ${each}` : `      must be there: ${each}`)),
     ...leftOut.map((each) => `      leaves out: ${each}`),

@@ -31,7 +31,7 @@ export function renderPartPlan(plan: PartPlan, zone: string): string[] {
 }
 
 /** What nobody could look at is among the warnings. */
-function roomLines({ of, neededBytes, directory, availableBytes }: RoomPlace): string[] {
+export function roomLines({ of, neededBytes, directory, availableBytes }: RoomPlace): string[] {
   if (availableBytes === undefined) return [];
   const free = `${bytesText(availableBytes)} are free in ${directory}`;
   return [`      takes up to ${bytesText(neededBytes)} of production's room (${of.join(', ')}), ${free}`];

@@ -11,6 +11,7 @@ import type { Source } from '../types.ts';
 import { clientEnvironment, inDatabase } from './client-environment.ts';
 import { runProgram } from './client-program.ts';
 import type { ListedDatabase } from './list-databases.ts';
+import { readSpread } from './spread.ts';
 import type { DumpedDatabase } from './types.ts';
 import { type DumpFile, verifyDump } from './verify-dump.ts';
 
@@ -97,12 +98,13 @@ async function finish(
   const { entries: _, files, ...found } = await verifyDump(tools, directory, signal);
   const { oid, ...listed } = database;
   await requireLargeObjects(held, found);
+  const spread = await readSpread(held);
   const dumpBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const { tables, largeObjects } = found;
   const dumped: DumpedDatabase = {
     ...listed,
     path: path.posix.join('databases', String(oid)),
-    ...{ moment, lsn, extensions, dumpBytes, files: files.length, tables, largeObjects },
+    ...{ moment, lsn, extensions, spread, dumpBytes, files: files.length, tables, largeObjects },
   };
   const noted = facts && (await readHeld(held, { ...facts, database: database.name, signal }));
   return { database: dumped, files, problems: [], ...noted };

@@ -3,6 +3,7 @@
 import type { Lsn } from '../../domain/lsn.ts';
 import type { Moment } from '../../domain/moment.ts';
 import type { SnapshotFacts } from '../facts/types.ts';
+import type { Spread } from './spread.ts';
 
 /** One database as it was dumped. */
 export interface DumpedDatabase {
@@ -27,6 +28,8 @@ export interface DumpedDatabase {
   readonly extensions: readonly string[];
   /** On the server, indexes included. */
   readonly serverBytes: number;
+  /** Its tablespaces there; absent in dumps of before they were noted. */
+  readonly spread?: Spread;
   readonly dumpBytes: number;
   readonly files: number;
   /** Tables that have a file of rows. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import type { PlainConnection } from '../../../src/postgres/connection/index.ts';
 import { inDatabase as sourceIn } from '../../../src/postgres/logical/client-environment.ts';
-import { passingName } from '../../../src/postgres/logical/load/index.ts';
+import { dropDatabase, passingName } from '../../../src/postgres/logical/load/index.ts';
 import {
   type CarryRequest,
   comparing,
@@ -121,6 +121,8 @@ test('a part takes nothing of production that it does not say', async (t) => {
       const whole = await estate.look({ database: 'bank', way: 'into', into: 'more', recovery });
       assert.deepEqual(whole.blockers?.[0]?.code, 'NO_SPACE');
       assert.ok(Number(whole.databaseBytes) > 1_000_000);
+      const places = ['tablespace apart', 'tablespace other', 'tablespace pg_default', 'log', 'the recovery'];
+      assert.deepEqual(whole.room?.places[0]?.of, places, 'by where its relations are, which here is one file system');
       // How large it was then is known when it is recovered.
       const production = (plain: PlainConnection) =>
         requireRoom(plain, estate.expected.systemId, {
@@ -154,6 +156,17 @@ test('a part takes nothing of production that it does not say', async (t) => {
       );
       const hints = blind.blockers?.map(({ hint }) => hint).join('\n') ?? '';
       assert.match(hints, /GRANT CREATE ON TABLESPACE apart TO blind;/);
+      const copy = { database: 'bank', way: 'into', into: 'more' } as const;
+      const shut = (await estate.look(copy, 'blind')).warnings.join('\n');
+      assert.match(
+        shut,
+        /not open to the role \(GRANT CREATE ON TABLESPACE\): apart, other; all of it goes into pg_default$/m,
+      );
+      assert.doesNotMatch(shut, /for tablespace apart/);
+      await estate.query('grant create on tablespace apart, other to blind');
+      const open = (await estate.look(copy, 'blind')).warnings.join('\n');
+      assert.match(open, /^production needs .* for tablespace apart: what is free there is not known here$/m);
+      assert.match(open, /^production needs .* for tablespace pg_default: what is free there is not known here$/m);
     },
   );
 
@@ -247,6 +260,19 @@ test('a part takes nothing of production that it does not say', async (t) => {
     await loadDatabase(target, estate.expected, tools, database, carry);
     const { leftOut } = await nameLoaded(target, estate.expected, tools, database, { ...carry, into: 'bank_then' });
     assert.match(leftOut.join('\n'), /^SUBSCRIPTION - feed postgres, which would take from the same slot/);
+    const spaceIn = async (name: string) =>
+      await inDatabase(
+        server,
+        name,
+        "select coalesce(spcname, 'own')::text as space from pg_class c left join pg_tablespace t on t.oid = reltablespace where relname = 'far'",
+      );
+    assert.deepEqual([database.spread?.own, database.spread?.apart.map(({ name }) => name)], ['pg_default', ['apart']]);
+    assert.deepEqual(await spaceIn('bank_then'), [{ space: 'apart' }]);
+    // As if the server had lost these tablespaces since.
+    const elsewhere = { ...database, spread: { own: 'nowhere', apart: [{ name: 'gone', bytes: 1 }] } };
+    await loadDatabase(target, estate.expected, tools, elsewhere, carry);
+    assert.deepEqual(await spaceIn(passingName(carry.run)), [{ space: 'own' }]);
+    await dropDatabase(target, passingName(carry.run));
     const subscribed = () =>
       server.query('select datname::text as name from pg_subscription join pg_database d on d.oid = subdbid');
     assert.deepEqual(await subscribed(), [{ name: 'bank' }]);

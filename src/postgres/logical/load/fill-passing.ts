@@ -3,11 +3,13 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, type HoldfastError } from '../../../errors/index.ts';
+import { withPlain } from '../../connection/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
 import { isLargeObjects, restorePasses, type TocEntry } from '../archive-toc.ts';
 import { clientEnvironment, databaseArgument, inDatabase } from '../client-environment.ts';
 import { runProgram } from '../client-program.ts';
+import { type Placing, placingOn } from '../spread.ts';
 import type { DumpedDatabase } from '../types.ts';
 import { type ComparedRows, compareRows, countLargeObjects } from './compare-rows.ts';
 import { makeDatabase } from './target-database.ts';
@@ -38,17 +40,19 @@ export async function fillPassing(
   { passing, entries, loaded = entries }: Filling,
 ): Promise<ComparedRows> {
   const { target, tools, database, dump, jobs, signal, onProgress } = at;
-  await makeDatabase(target, passing, database, tools.major);
+  const made = { major: tools.major, placing: await placingAt(at) };
+  const options = spaceOptions(made.placing);
+  await makeDatabase(target, passing, database, made);
   onProgress?.(`loading ${entries.length} entries of the dump`);
   try {
-    await restoreInPasses(at, passing, loaded, jobs);
+    await restoreInPasses(at, passing, loaded, { jobs, options });
   } catch (error) {
     // The jobs of pg_restore take locks in no common order: what two of them cannot do at once, one after the other can.
     if (jobs === 1 || !/deadlock detected/.test(JSON.stringify((error as Partial<HoldfastError>).details ?? {})))
       throw error;
     onProgress?.('loading once more by one job: two of them waited for each other');
-    await makeDatabase(target, passing, database, tools.major);
-    await restoreInPasses(at, passing, loaded, 1);
+    await makeDatabase(target, passing, database, made);
+    await restoreInPasses(at, passing, loaded, { jobs: 1, options });
   }
   onProgress?.('counting rows');
   const compared = await compareRows(inDatabase(target, passing), dump, entries, signal);
@@ -57,17 +61,27 @@ export async function fillPassing(
   return compared;
 }
 
+/** Where a copy of the dumped database goes on the server. */
+export async function placingAt({ target, database }: Pick<DumpAtHand, 'target' | 'database'>): Promise<Placing> {
+  return await withPlain(target, (plain) => placingOn(plain, database.spread));
+}
+
+/** One that the server lacks would end it; without any, everything is in the database's own. */
+export function spaceOptions({ apart }: Placing): readonly string[] {
+  return apart.length === 0 ? ['--no-tablespaces'] : [];
+}
+
 /** A right that was given by a role which has it from another one cannot come before that: several jobs would not know. */
 async function restoreInPasses(
   at: DumpAtHand,
   passing: string,
   loaded: readonly TocEntry[],
-  jobs: number,
+  { jobs, options }: { readonly jobs: number; readonly options: readonly string[] },
 ): Promise<void> {
   for (const [pass, some] of Object.entries(restorePasses(loaded))) {
     if (some.length === 0) continue;
     const list = await listFile(path.dirname(at.dump), `${pass}.list`, some);
-    await pgRestore(at, passing, [`--jobs=${pass === 'rights' ? 1 : jobs}`], list);
+    await pgRestore(at, passing, [`--jobs=${pass === 'rights' ? 1 : jobs}`, ...options], list);
   }
 }
 

@@ -11,7 +11,7 @@ import { inDatabase } from '../client-environment.ts';
 import type { LogicalDetails } from '../types.ts';
 import { type ComparedRows, compareRows } from './compare-rows.ts';
 import { fetchFiles, openDump } from './fetch-dump.ts';
-import { type DumpAtHand, fillPassing, listFile, pgRestore } from './fill-passing.ts';
+import { type DumpAtHand, fillPassing, listFile, pgRestore, placingAt, spaceOptions } from './fill-passing.ts';
 import { dropRoles, makeRoles } from './globals.ts';
 import { countUnder, dropUnder, hasName, type LeftUnder, loadUnderName, type UnderName } from './load-under-name.ts';
 import { compareLoadedFacts } from './loaded-facts.ts';
@@ -20,11 +20,13 @@ import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest, pas
 import type { Selection } from './select-entries.ts';
 import { dropDatabase, inTheWay, isNamed, lookAtServer, nameDatabase, schemasOf } from './target-database.ts';
 
-/** Throws the first thing in the way, and `PLAN_CHANGED` when what would be done now is not what was planned. */
+/** Before anything was fetched. Throws the first thing in the way, also what came meanwhile, and `PLAN_CHANGED` when what would be done now is not what was planned. */
 export async function requirePlan(request: LoadRequest, context: LoadContext, plan: LoadPlan): Promise<void> {
   const [blocker] = plan.blockers ?? [];
   if (blocker !== undefined) throw fromErrorData(blocker);
   const now = await planLoad({ ...request, snapshot: plan.snapshot }, context);
+  const [meanwhile] = now.blockers ?? [];
+  if (meanwhile !== undefined) throw fromErrorData(meanwhile);
   if (now.digest !== plan.digest) fail('PLAN_CHANGED', `the plan now has digest '${now.digest}', not '${plan.digest}'`);
 }
 
@@ -101,7 +103,8 @@ async function addTo(
     kind === 'SCHEMA' &&
     schemas.some((name) => rest.startsWith(`- ${name} `) && !rest.slice(name.length + 3).includes(' '));
   const missing = selection.entries.filter((entry) => !isThere(entry));
-  await pgRestore(at, plan.into, ['--single-transaction'], await listFile(spool, 'there.list', missing));
+  const options = ['--single-transaction', ...spaceOptions(await placingAt(at))];
+  await pgRestore(at, plan.into, options, await listFile(spool, 'there.list', missing));
   await dropDatabase(at.target, passingName(plan.run));
 }
 

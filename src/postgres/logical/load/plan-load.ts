@@ -10,8 +10,11 @@ import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
-import { blockersOfName } from '../table/part-blockers.ts';
-import { comparing } from '../table/sessions.ts';
+import { placingOn, placingWarnings } from '../spread.ts';
+import { blockersOfName, lacking } from '../table/part-blockers.ts';
+import { roomOfDatabase } from '../table/plan-room.ts';
+import { roomWarnings } from '../table/production-room.ts';
+import { clusterOf, comparing } from '../table/sessions.ts';
 import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
 import { freeBytes, type OpenedDump, openDump } from './fetch-dump.ts';
@@ -89,7 +92,27 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
     ...(blockers.length === 0 ? {} : { blockers }),
   };
   const digest = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
-  return { run, ...facts, space: { neededBytes: opened.bytes, availableBytes }, digest };
+  const space = { neededBytes: opened.bytes, availableBytes };
+  const plan = { run, ...facts, space, digest };
+  return wanted.type === 'database' && isNew ? await withRoom(plan, context, database) : plan;
+}
+
+/** What it takes of the server's own room; nothing that was decided: it changes by itself. */
+async function withRoom(plan: LoadPlan, { target }: LoadContext, database: DumpedDatabase): Promise<LoadPlan> {
+  const found = await comparing(target, async (plain) => {
+    const { systemId } = await clusterOf(plain);
+    const placing = await placingOn(plain, database.spread);
+    const size = { totalBytes: database.serverBytes, placing };
+    return { placing, room: await roomOfDatabase(plain, {}, systemId, size) };
+  });
+  const { placing, room } = found;
+  const blockers = [...(plan.blockers ?? []), ...lacking(room)];
+  return {
+    ...plan,
+    room,
+    warnings: [...plan.warnings, ...placingWarnings(placing), ...roomWarnings(room)],
+    ...(blockers.length === 0 ? {} : { blockers }),
+  };
 }
 
 function warningsOf({ engine }: SnapshotOnCopies, globals: boolean, roles: readonly string[]): string[] {

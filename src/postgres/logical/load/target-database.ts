@@ -5,6 +5,7 @@ import { fail } from '../../../errors/index.ts';
 import { type PlainConnection, withPlain } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { inDatabase } from '../client-environment.ts';
+import type { Placing } from '../spread.ts';
 import type { DumpedDatabase } from '../types.ts';
 import { passingName } from './request.ts';
 import type { Wanted } from './select-entries.ts';
@@ -48,11 +49,24 @@ export async function schemasOf(target: Source, database: string): Promise<reado
 }
 
 /** Under a name of the run's own, so that a half-loaded database is never taken for a whole one. What an earlier attempt left is dropped. */
-export async function makeDatabase(target: Source, name: string, from: DumpedDatabase, major: number): Promise<void> {
+export async function makeDatabase(
+  target: Source,
+  name: string,
+  from: DumpedDatabase,
+  { major, placing }: { readonly major: number; readonly placing: Placing },
+): Promise<void> {
   await dropDatabase(target, name);
   await withPlain(target, async (plain) => {
-    await plain.query('make a database', `create database ${pg.escapeIdentifier(name)} ${optionsOf(from, major)}`);
+    await plain.query(
+      'make a database',
+      `create database ${pg.escapeIdentifier(name)} ${optionsOf(from, major)}${spaceOf(placing)}`,
+    );
   });
+}
+
+/** Where it would go anyway asks for no right. */
+function spaceOf({ own, ofNew }: Placing): string {
+  return own === ofNew ? '' : ` tablespace ${pg.escapeIdentifier(own)}`;
 }
 
 /** One of a passing name, whatever was loaded into it. */

@@ -3,6 +3,7 @@
 import type { ProductionRoom } from '../../../domain/part.ts';
 import { type ErrorData, fail } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
+import { type Placing, placingOn, placingWarnings, type Spread } from '../spread.ts';
 import { blocker, lacking, listed } from './part-blockers.ts';
 import type { PartFacts, PartRequest } from './plan-part.ts';
 import { roomOfDatabase } from './plan-room.ts';
@@ -32,9 +33,15 @@ export interface ServerSeen extends Awaited<ReturnType<typeof databaseOf>> {
   /** Of the whole database, where it is there and may be asked. */
   readonly databaseBytes?: number;
   readonly room?: ProductionRoom;
+  readonly placing?: Placing;
 }
 
-export async function lookAtServer(plain: PlainConnection, request: PartRequest): Promise<ServerSeen> {
+/** `spreadOf`: of a database by its name; `undefined` for one that cannot be entered. */
+export async function lookAtServer(
+  plain: PlainConnection,
+  request: PartRequest,
+  spreadOf: (database: string) => Promise<Spread | undefined>,
+): Promise<ServerSeen> {
   const production = await clusterOf(plain);
   const named = await databaseOf(plain, request.database);
   const server = { production, ...named, mayMakeDatabases: await mayMakeDatabases(plain) };
@@ -42,8 +49,10 @@ export async function lookAtServer(plain: PlainConnection, request: PartRequest)
   const subscriptions = await subscriptionsOf(plain, named.name);
   const databaseBytes = await databaseSize(plain, named.name);
   if (databaseBytes === undefined) return { ...server, subscriptions };
-  const room = await roomOfDatabase(plain, request, production.systemId, databaseBytes);
-  return { ...server, subscriptions, databaseBytes, room };
+  const placing = await placingOn(plain, await spreadOf(named.name));
+  const size = { totalBytes: databaseBytes, placing };
+  const room = await roomOfDatabase(plain, request, production.systemId, size);
+  return { ...server, subscriptions, databaseBytes, placing, room };
 }
 
 async function databaseSize(plain: PlainConnection, name: string): Promise<number | undefined> {
@@ -71,7 +80,7 @@ export function describeDatabase(
   request: PartRequest,
   base: ServerSeen & { readonly database: string; readonly blockers: readonly ErrorData[] },
 ): Omit<PartFacts, 'digest'> {
-  const { production, database, all, subscriptions, mayMakeDatabases: mayMake, databaseBytes, room } = base;
+  const { production, database, all, subscriptions, mayMakeDatabases: mayMake, databaseBytes, placing, room } = base;
   const into = request.into ?? database;
   const role =
     mayMake === true
@@ -93,7 +102,11 @@ export function describeDatabase(
     ...(databaseBytes === undefined ? {} : { databaseBytes }),
     ...(room && { room }),
     notes: ['loaded and counted under a passing name first, then given its own; nothing that is there is touched'],
-    warnings: [...(subscriptions.length === 0 ? [] : [left]), ...roomWarnings(room)],
+    warnings: [
+      ...(subscriptions.length === 0 ? [] : [left]),
+      ...(placing ? placingWarnings(placing) : []),
+      ...roomWarnings(room),
+    ],
     ...listed([...base.blockers, ...role, ...taken, ...lacking(room)]),
   };
 }

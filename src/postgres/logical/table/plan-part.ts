@@ -7,6 +7,7 @@ import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
 import type { Source } from '../../types.ts';
 import { inDatabase } from '../client-environment.ts';
+import { readSpread } from '../spread.ts';
 import { holderHint, isLockTimeout } from './lock-timeout.ts';
 import { blockersOf, lacking, listed } from './part-blockers.ts';
 import { describeDatabase, lookAtServer } from './plan-database.ts';
@@ -36,7 +37,9 @@ export type PartFacts = Omit<PartPlan, 'run' | 'component' | 'host' | 'recovery'
 
 /** Throws the `DATABASE_…` errors of connecting, `USAGE`, `NOT_FOUND`; what is in the way of the rest is among the blockers. */
 export async function lookAtPart(target: Source, request: PartRequest, recoveredSystemId: string): Promise<PartFacts> {
-  const server = await comparing(target, (plain) => lookAtServer(plain, request));
+  // Who may not enter it dumps nothing of it today; how it was then lies is known when it is recovered.
+  const spreadOf = (name: string) => comparing(inDatabase(target, name), readSpread).catch(() => undefined);
+  const server = await comparing(target, (plain) => lookAtServer(plain, request, spreadOf));
   const { production, name: database, all } = server;
   const blockers: ErrorData[] = [];
   if (production.systemId !== recoveredSystemId) {

@@ -2,6 +2,7 @@
 
 import type { ProductionRoom } from '../../../domain/part.ts';
 import type { PlainConnection } from '../../connection/index.ts';
+import { type Placing, placingOn, readSpread, type Spread } from '../spread.ts';
 import type { PartFacts, PartRequest } from './plan-part.ts';
 import { findProductionRoom, lackOfRoom, type PartSize } from './production-room.ts';
 import { lookAtTable, type TableFacts } from './table-facts.ts';
@@ -27,16 +28,16 @@ export async function roomOfTable(
 
 export async function roomOfDatabase(
   plain: PlainConnection,
-  request: PartRequest,
+  request: Pick<PartRequest, 'recovery'>,
   systemId: string,
-  totalBytes: number,
+  { totalBytes, placing }: { readonly totalBytes: number; readonly placing: Placing },
 ): Promise<ProductionRoom> {
-  const asked = { way: 'into', size: { heapBytes: totalBytes, totalBytes }, isRewritten: false } as const;
+  const asked = { way: 'into', size: { heapBytes: totalBytes, totalBytes }, placing, isRewritten: false } as const;
   return await findProductionRoom(plain, systemId, asked, withExtract(request, totalBytes));
 }
 
 /** What is taken out lies beside the recovered server for a while. */
-function withExtract({ recovery }: PartRequest, extractBytes: number): PartRequest['recovery'] {
+function withExtract({ recovery }: Pick<PartRequest, 'recovery'>, extractBytes: number): PartRequest['recovery'] {
   return recovery && { ...recovery, neededBytes: recovery.neededBytes + extractBytes };
 }
 
@@ -46,26 +47,34 @@ async function isRewritten(plain: PlainConnection, { run, way, table }: PartRequ
   return way !== 'into' && hasReceivers(await receiversOfNew(plain, schema));
 }
 
+export interface SizeThen extends PartSize {
+  /** Of a whole database. */
+  readonly spread?: Spread;
+}
+
 /** In the recovered server: what a run has set apart, or without a run the whole database. */
-export async function sizeOfApart(plain: PlainConnection, run?: string): Promise<PartSize> {
+export async function sizeOfApart(plain: PlainConnection, run?: string): Promise<SizeThen> {
   const whole =
     'select pg_database_size(current_database())::text as heap, pg_database_size(current_database())::text as total';
   const apart = `select coalesce(sum(pg_table_size(c.oid)), 0)::text as heap, coalesce(sum(pg_total_relation_size(c.oid)), 0)::text as total
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relkind = 'r'`;
   const [sql, values] = run === undefined ? [whole, []] : [apart, [passingSchema(run)]];
   const [row] = await plain.query<{ heap: string; total: string }>('measure what was taken out', sql, values);
-  return { heapBytes: Number(row?.heap), totalBytes: Number(row?.total) };
+  const size = { heapBytes: Number(row?.heap), totalBytes: Number(row?.total) };
+  return run === undefined ? { ...size, spread: await readSpread(plain) } : size;
 }
 
 /** Before anything is loaded: a table that was emptied since is small today. Throws `NO_SPACE`. */
 export async function requireRoom(
   plain: PlainConnection,
   systemId: string,
-  request: PartRequest & { readonly size: PartSize },
+  request: PartRequest & { readonly size: SizeThen },
 ): Promise<void> {
   const { way, table, size } = request;
   const today = way === 'replace' && table !== undefined ? await lookAtTable(plain, table) : undefined;
-  const asked = { way, size, ...(today && { tree: today.tree }), isRewritten: await isRewritten(plain, request) };
+  const placing = way === 'into' ? await placingOn(plain, size.spread) : undefined;
+  const about = { ...(today && { tree: today.tree }), ...(placing && { placing }) };
+  const asked = { way, size, ...about, isRewritten: await isRewritten(plain, request) };
   const [lack] = lackOfRoom(await findProductionRoom(plain, systemId, asked));
   if (lack !== undefined) throw lack;
 }

@@ -8,6 +8,7 @@ import { HoldfastError } from '../../../errors/index.ts';
 import { CONTROL_FILE, readControlFile } from '../../backup/control-file.ts';
 import { portOfProcess } from '../../backup/files-at-hand.ts';
 import type { PlainConnection } from '../../connection/index.ts';
+import type { Spread } from '../spread.ts';
 
 export interface PartSize {
   /** Rows, with those that are stored out of line. */
@@ -22,6 +23,8 @@ export interface RoomRequest {
   readonly size: PartSize;
   /** Of the table of today and its partitions; of a replace alone. */
   readonly tree?: readonly string[];
+  /** Of a whole database: where it goes. */
+  readonly placing?: Spread;
   /** Its rows are written once more, so that nobody is sent them. */
   readonly isRewritten: boolean;
 }
@@ -46,7 +49,7 @@ const sharesSql = `select coalesce(t.spcname, d.spcname)::text as space, sum(hea
   cross join (select spcname from pg_database join pg_tablespace s on s.oid = dattablespace where datname = current_database()) d
   group by 1 order by sum(heap) desc, sum(own) desc`;
 
-/** What is loaded goes into the database's own tablespace, whatever new tables get by default: pg_restore says so. */
+/** A table that is loaded goes into its database's own tablespace, whatever new tables get by default: pg_restore says so. */
 const serverSql = `select (select spcname from pg_database join pg_tablespace s on s.oid = dattablespace
     where datname = current_database())::text as "ownSpace",
   (pg_size_bytes(current_setting('max_wal_size')))::text as "logLimit",
@@ -102,7 +105,7 @@ export async function findProductionRoom(
   return { places: await byFileSystem(asked) };
 }
 
-function neededFor({ way, size, isRewritten }: RoomRequest, server: Server, shares: readonly Share[]): Needed {
+function neededFor({ way, size, placing, isRewritten }: RoomRequest, server: Server, shares: readonly Share[]): Needed {
   const { heapBytes, totalBytes } = size;
   const spaces = new Map<string, number>();
   const add = (space: string, bytes: number) => spaces.set(space, (spaces.get(space) ?? 0) + bytes);
@@ -118,7 +121,11 @@ function neededFor({ way, size, isRewritten }: RoomRequest, server: Server, shar
     for (const { space, heap, indexes } of shares)
       add(space, todayTotal === 0 ? 0 : Math.round((totalBytes * (Number(heap) + Number(indexes))) / todayTotal));
     logBytes = today + today + totalBytes;
-  } else add(way === 'into' ? 'pg_default' : server.ownSpace, totalBytes * times);
+  } else if (placing !== undefined) {
+    for (const { name, bytes } of placing.apart) add(name, bytes);
+    const apart = placing.apart.reduce((sum, { bytes }) => sum + bytes, 0);
+    add(placing.own, Math.max(0, totalBytes - apart));
+  } else add(server.ownSpace, totalBytes * times);
   return { spaces, logBytes: Math.min(logBytes, mostLog(server)) };
 }
 
