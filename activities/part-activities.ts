@@ -68,7 +68,7 @@ export function createPartActivities(services: HostServices): Pick<PostgresActiv
       }),
     preparePart: (request) =>
       step(request, async ({ plan, guard }) => {
-        await abandonOthers(plan.place.dataDirectory, plan.run, guard);
+        await abandonOthers(plan, guard);
         await prepareWork(plan, guard);
       }),
     extractPart: (request) => step(request, (at) => extractPart(services, request, at)),

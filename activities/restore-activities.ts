@@ -164,7 +164,7 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
         await forgetStandby(services, plan);
         if (!isThrowaway(plan)) return { run, ...stopped };
         const place = { dataDirectory, run, owner: run, undo: true };
-        await guarded(services, place, (guard) => abandon(dataDirectory, run, guard));
+        await guarded(services, place, (guard) => abandon(dataDirectory, run, guard, plan));
         return { run, ...stopped, removed: true };
       }),
     undoSwap: (request) =>

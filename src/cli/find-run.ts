@@ -46,7 +46,10 @@ function unknownRun(run: string, { code, message, hint }: ErrorData): HoldfastEr
 }
 
 /** The host whose queues a run's follow-up goes to. */
-export function subjectOf(configuration: Configuration, status: RunStatus): ComponentSettings {
+export function subjectOf(
+  configuration: Configuration,
+  status: Pick<RunStatus, 'run' | 'component'>,
+): ComponentSettings {
   const found = componentsOf(configuration).find(({ id }) => id === status.component);
   return (
     found ??

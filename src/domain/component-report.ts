@@ -245,6 +245,8 @@ export interface OpenRestore {
   readonly since: string;
   /** Where the old data is. */
   readonly keptAt?: string;
+  /** Of one that is left: no journal beside it tells whose it is. */
+  readonly withoutJournal?: true;
   /** Of one that stopped, where its journal could be read, or that is not cleared. */
   readonly phase?: JournalPhase;
 }

@@ -1,7 +1,8 @@
 // What restores have left that a person has not ended: old data that is kept, a swap that stopped in the middle, a server beside.
 
 import { existsSync } from 'node:fs';
-import type { DatabaseSettings } from '../../config/index.ts';
+import path from 'node:path';
+import type { ComponentSettings, DatabaseSettings } from '../../config/index.ts';
 import type { Finding, OpenRestore } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
 import { hasServer, isInPlace, isPart } from '../domain/restore-runs.ts';
@@ -11,6 +12,7 @@ import { cloneDirectory, type JournalState, journalStates, restorePaths } from '
 import { findPostmaster } from '../postgres/recovery/postmaster.ts';
 import { isLockHeld } from '../process/index.ts';
 import type { RunRecords, Unread } from './run-records.ts';
+import { strayRuns } from './stray-runs.ts';
 
 /** Between two steps of a restore that goes on, nobody holds the lock; never for so long. */
 export const STILL_MS = 60_000;
@@ -33,20 +35,22 @@ export interface NotKnown {
   readonly hint?: string;
 }
 
+type Database = Pick<ComponentSettings, 'id' | 'host'> & Pick<DatabaseSettings, 'dataDirectory'>;
+
 /**
  * By the journals and the processes of the data's own host; from any other `host` by the records alone, which know nothing of servers.
  * `records`: of this component. Never throws: what cannot be looked for is in the answer.
  */
 export async function openRestores(
-  database: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
+  database: Database,
   records: RunRecords,
-  { host, now = new Date() }: { readonly host: string; readonly now?: Date },
+  { host, estate, now = new Date() }: { readonly host: string; readonly estate: string; readonly now?: Date },
 ): Promise<RestoresLeft> {
   const { dataDirectory } = database;
   const { runs, unread } = records;
   if (database.host !== host) return byRecords(database, records);
   const inPlace = dataDirectory === undefined ? [] : await byJournal(dataDirectory, now);
-  const looks = [...inPlace, ...(await servers(runs)), ...(await throwaways(dataDirectory, records, now))];
+  const looks = [...inPlace, ...(await servers(runs)), ...(await throwaways(database, records, { estate, now }))];
   const mayServe = unread.filter(({ record }) => record === undefined || /^(restore|part)-/.test(record.run));
   return {
     found: looks.flatMap(({ found = [] }) => found),
@@ -85,20 +89,36 @@ async function byJournal(
   return await Promise.all(states.map((state) => look(of, what(state), () => judge(dataDirectory, state, now))));
 }
 
-/** Wherever this component's are recovered by default, and wherever one that has not ended was told to be. */
+/** Wherever this component's are recovered by default, and wherever one that has not ended was told to be; others' may be in the same place. */
 async function throwaways(
-  dataDirectory: string | undefined,
+  { id, dataDirectory }: Database,
   { runs, parts }: RunRecords,
-  now: Date,
+  { estate, now }: { readonly estate: string; readonly now: Date },
 ): Promise<readonly Look[]> {
   const stuck = runs.filter((status) => isPart(status) && status.state === 'stuck');
+  const home = dataDirectory && cloneDirectory(dataDirectory);
   const places = new Set([
-    ...(dataDirectory === undefined ? [] : [cloneDirectory(dataDirectory)]),
+    ...(home === undefined ? [] : [home]),
     ...parts.map((part) => part.dataDirectory),
     ...stuck.flatMap(({ data }) => (data as RunData | undefined)?.partPlan?.recovery.dataDirectory ?? []),
   ]);
-  const judged = { of: 'server', judge: ofThrowaway } as const;
-  return (await Promise.all([...places].map((place) => byJournal(place, now, judged)))).flat();
+  const judge: typeof ofThrowaway = async (place, state, at) => {
+    const isOurs = state.head.component === id && state.head.estate === estate;
+    return isOurs ? await ofThrowaway(place, state, at) : undefined;
+  };
+  const strays = async (place: string): Promise<Look> => {
+    const isOurs = (run: string) => place === home || parts.some((part) => part.run === run);
+    try {
+      return { found: (await strayRuns(place, now.getTime() - STILL_MS)).filter(({ run }) => isOurs(run)) };
+    } catch (error) {
+      return { notKnown: [{ of: 'server', what: `what lies in '${place}'`, error: toHoldfastError(error) }] };
+    }
+  };
+  const looks = [...places].map(async (place) => [
+    ...(await byJournal(place, now, { of: 'server', judge })),
+    await strays(place),
+  ]);
+  return (await Promise.all(looks)).flat();
 }
 
 async function ofThrowaway(dataDirectory: string, state: JournalState, now: Date): Promise<OpenRestore | undefined> {
@@ -149,7 +169,7 @@ async function servers(runs: readonly RunStatus[]): Promise<readonly Look[]> {
 }
 
 function byRecords(
-  { host, dataDirectory }: Pick<DatabaseSettings, 'host' | 'dataDirectory'>,
+  { host, dataDirectory }: Database,
   { runs, unread }: Pick<RunRecords, 'runs' | 'unread'>,
 ): RestoresLeft {
   const last = runs.find(isInPlace);
@@ -183,7 +203,8 @@ export function notKnownFinding({ of, what, error, hint = error.hint }: NotKnown
   return { severity: of === 'data' ? 'late' : 'warning', message, hint };
 }
 
-export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase }: OpenRestore): Finding {
+export function restoreFinding(restore: OpenRestore): Finding {
+  const { run, state, dataDirectory, since, keptAt, phase } = restore;
   const at = `${since.slice(0, 19)}Z`;
   switch (state) {
     case 'unconfirmed':
@@ -204,7 +225,7 @@ export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase
       return {
         severity: 'warning',
         message: `what ${run} recovered for a while is still in ${dataDirectory}, and nobody is at it since ${at}: it takes room, and its server may run`,
-        hint: `\`holdfast show ${run}\` tells whether a worker goes on with it; else \`holdfast stop ${run}\` ends the server and removes the directory`,
+        hint: leftHint(restore),
       };
     case 'uncleared':
       return {
@@ -213,6 +234,12 @@ export function restoreFinding({ run, state, dataDirectory, since, keptAt, phase
         hint: `unmount what is mounted in it; then \`holdfast ${phase === 'confirmed' ? 'confirm' : 'rollback'} ${run}\` removes the rest`,
       };
   }
+}
+
+function leftHint({ run, dataDirectory, withoutJournal }: OpenRestore): string {
+  if (withoutJournal !== true)
+    return `\`holdfast show ${run}\` tells whether a worker goes on with it; else \`holdfast stop ${run}\` ends the server and removes the directory`;
+  return `no journal tells of it: \`holdfast stop ${run}\` removes it by the run's plan in the vault; where the vault has none, see that no server runs there and remove '${path.dirname(dataDirectory)}' by hand`;
 }
 
 function stoppedWords(run: string, at: string, phase: OpenRestore['phase']): Pick<Finding, 'message' | 'hint'> {

@@ -13,6 +13,7 @@ import { type TreesSettings, treesOf } from './trees.ts';
 
 interface Asked {
   readonly host: string;
+  readonly estate: string;
   /** Where runs that change a running server keep their journals. */
   readonly stateDirectory: string;
   readonly now?: Date;
@@ -36,13 +37,9 @@ export async function restoresLeft(
 }
 
 /** From another host by the records alone. */
-async function openInRoots(
-  settings: TreesSettings,
-  records: RunRecords,
-  { host: here, now = new Date() }: Asked,
-): Promise<RestoresLeft> {
-  const { host } = settings;
-  if (host !== here) return await openRestores({ host }, records, { host: here });
+async function openInRoots(settings: TreesSettings, records: RunRecords, asked: Asked): Promise<RestoresLeft> {
+  const { host: here, now = new Date() } = asked;
+  if (settings.host !== here) return await openRestores(settings, records, asked);
   const found: OpenRestore[] = [];
   const notKnown: RestoresLeft['notKnown'][number][] = [];
   const roots = await treesOf(settings)
@@ -65,12 +62,10 @@ async function openInRoots(
 }
 
 /** Journals are in the data directory, and in the state directory of restores into the running server. */
-async function openOfRedis(
-  { host, name, dataDirectory }: RedisSettings,
-  records: RunRecords,
-  { host: here, stateDirectory, now = new Date() }: Asked,
-): Promise<RestoresLeft> {
-  if (host !== here) return await openRestores({ host }, records, { host: here });
+async function openOfRedis(settings: RedisSettings, records: RunRecords, asked: Asked): Promise<RestoresLeft> {
+  const { host, name, dataDirectory } = settings;
+  const { host: here, stateDirectory, now = new Date() } = asked;
+  if (host !== here) return await openRestores({ id: settings.id, host }, records, asked);
   const live = path.join(stateDirectory, 'redis', name);
   const places = dataDirectory === undefined ? [live] : [path.join(dataDirectory, '.holdfast'), live];
   const found: OpenRestore[] = [];

@@ -60,7 +60,7 @@ export async function openHostService(configuration: Configuration, options: Hos
         wanted.map(async (each) => {
           const { status, snapshots } = await readComponent(vault, configuration, each, records);
           const restores = await restoresLeft(each, recordsOf(records, each.id), {
-            host,
+            ...{ host, estate: configuration.name },
             stateDirectory: stateDirectoryOf(configuration, host),
           });
           const told = withReception(

@@ -1,7 +1,7 @@
 // The whole chain through Temporal on real components: back up, lose, restore in place and beside, roll back, confirm.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
@@ -163,8 +163,8 @@ test('a run that is terminated leaves a server that `stop` ends and removes, and
   const place = path.join(`${estate.postgres.dataDirectory}.clone.holdfast`, 'runs');
   assert.deepEqual(await readdir(place), [handle.runId]);
   // A minute later nobody can be between two steps of it any more.
-  const { database } = estate.configuration;
-  const later = { host: 'here', now: new Date(Date.now() + 120_000) };
+  const { database, name } = estate.configuration;
+  const later = { host: 'here', estate: name, now: new Date(Date.now() + 120_000) };
   const { found } = await waitFor('the worker to leave it', async () => {
     const left = await openRestores(database.main ?? assert.fail(), { runs: [], parts: [], unread: [] }, later);
     return left.found.length > 0 ? left : undefined;
@@ -173,6 +173,8 @@ test('a run that is terminated leaves a server that `stop` ends and removes, and
     found.map(({ run: id, state }) => [id, state]),
     [[handle.runId, 'left']],
   );
+  // Whoever began to tidy up by hand has taken the plan away: the journal still says whose it is.
+  await rm(path.join(place, handle.runId, 'plan.json'));
   const stopped = await typeHoldfast(['-c', estate.configuration.path, 'stop', handle.runId, '--json']);
   assert.equal(stopped.exit, 0, stopped.text);
   assert.match(stopped.json.message, /; its directory was removed$/);

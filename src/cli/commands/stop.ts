@@ -37,13 +37,17 @@ export const stop = defineCommand({
   },
 });
 
+type OfServer = Pick<RunStatus, 'run' | 'component'>;
+
 /** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that cannot have left a server; both name the servers that run. */
-async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<RunStatus> {
+async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<OfServer> {
   const status = await findBeside(context, args).catch(async (error: unknown) => {
     if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
+    const left = error.code === 'NOT_FOUND' ? await leftBy(client, args) : undefined;
+    if (left !== undefined) return left;
     throw new HoldfastError(error.code, error.message, { hint: await serversInWords(client), cause: error });
   });
-  if (status.state !== 'running' && status.state !== 'waiting') return status;
+  if (!('state' in status) || (status.state !== 'running' && status.state !== 'waiting')) return status;
   return fail('JOURNAL_STATE', `'${status.run}' has not ended: its server is in use`, {
     hint: `\`holdfast cancel ${status.run}\` ends the run, and its server with it`,
   });
@@ -55,6 +59,15 @@ async function findBeside(context: Context, args: readonly string[]): Promise<Ru
   const { value: status } = await findRun(context, await context.configuration(), args, hasServer, what);
   if (isBeside(status) || isPart(status)) return status;
   return fail('JOURNAL_STATE', `'${status.run}' is not known to be a restore beside, which alone leaves a server`);
+}
+
+/** A run that was ended from outside keeps no result: once Temporal has forgotten it, only its host still knows of it. */
+async function leftBy(client: HoldfastClient, [name]: readonly string[]): Promise<OfServer | undefined> {
+  const components = await client.components().catch(() => []);
+  const owner = components.find(({ restores = [] }) =>
+    restores.some(({ run, state }) => run === name && (state === 'left' || state === 'serving')),
+  );
+  return owner && name !== undefined ? { run: name, component: owner.component } : undefined;
 }
 
 /** Unknown is not none; that this cannot be told must not hide what it was to be a hint for. */

@@ -104,7 +104,7 @@ export function connectionString({ socketDirectory, port }: RecoveredServer, rol
 }
 
 /** Undoes a finish that was cut short after the directory had its name: takes the name away again. */
-export async function takeBackBeside(plan: RestorePlan): Promise<void> {
+export async function takeBackBeside(plan: Pick<RestorePlan, 'run' | 'place' | 'execution'>): Promise<void> {
   const { dataDirectory } = plan.place;
   const paths = pathsOf(plan);
   const marker = await readIfThere(path.join(dataDirectory, markerFile));

@@ -1,24 +1,23 @@
 // Recovery as activities and commands use it: each step takes and gives plain JSON, can be killed at any point, and done again.
 
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { JournalPhase } from '../../domain/standalone.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { noChoice } from '../facts/index.ts';
 import type { RecoveryProof, RestorePlan, Source } from '../types.ts';
-import { ifAbsent, readIfThere, writeDurably } from './durable-files.ts';
+import { readIfThere, writeDurably } from './durable-files.ts';
 import { type FetchOptions, type FetchProgress, fetchBase as fetchIntoWork } from './fetch.ts';
-import { type FinishedBeside, finishBeside as finishInPlace, takeBackBeside } from './finish-beside.ts';
+import { type FinishedBeside, finishBeside as finishInPlace } from './finish-beside.ts';
 import { type Guard, Journal, journalHead } from './journal.ts';
-import { holdfastDirectory, restorePaths } from './paths.ts';
 import { promote as promoteServer } from './promotion.ts';
 import { type ChecksToRun, runChecks } from './recovered-checks.ts';
-import { openRecovered, recoveredServer, stopRecovered } from './recovered-place.ts';
+import { openRecovered, recoveredServer } from './recovered-place.ts';
 import { type FollowOptions, finishStandby as followPrimary } from './standby.ts';
 import { underLock } from './under-lock.ts';
-import { makeWorkDirectory, pathsOf, readPlan, removeWorkDirectory } from './work-directory.ts';
+import { makeWorkDirectory, pathsOf } from './work-directory.ts';
 
+export { abandon, abandonOthers, isThrowaway } from './abandon.ts';
 export { type ConfirmResult, confirmRestore } from './confirm.ts';
 export type { FetchProgress } from './fetch.ts';
 export { connectionString, type FinishedBeside, stopBeside, stopLeft } from './finish-beside.ts';
@@ -110,43 +109,6 @@ export async function finishStandby(
 /** Beside: gives the directory its name; started where the plan says so. */
 export async function finishBeside(plan: RestorePlan, guard: Guard): Promise<FinishedBeside> {
   return recorded(plan, guard, 'finish', () => finishInPlace(plan));
-}
-
-/**
- * Undoes everything up to the swap: stops the recovered server, removes the work directory. Idempotent. Throws `JOURNAL_STATE`
- * once a swap was begun (roll back instead), or the restored directory has its name.
- */
-export async function abandon(dataDirectory: string, run: string, given: Guard): Promise<void> {
-  const paths = restorePaths(dataDirectory, run);
-  await underLock(paths, given, async (guard) => {
-    const plan = await readPlan(paths);
-    if (plan === undefined) return;
-    const journal = await Journal.open(paths, guard, journalHead(plan));
-    if (!['preparing', 'rolled back', 'abandoned'].includes(journal.phase)) {
-      fail('JOURNAL_STATE', `run '${run}' is ${journal.phase}: it cannot simply be abandoned`);
-    }
-    await guard.check?.();
-    await stopRecovered(plan);
-    if (plan.place.mode === 'beside') await takeBackBeside(plan);
-    await removeWorkDirectory(plan);
-    await journal.append('abandon', 'done');
-  });
-}
-
-/**
- * Abandons every other throwaway server in this place: one run is at work at a time, and the others were ended from outside. What each is says its own
- * plan; what has none is nobody's that we know of, and stays.
- */
-export async function abandonOthers(dataDirectory: string, run: string, guard: Guard): Promise<void> {
-  const runs = await readdir(path.join(holdfastDirectory(dataDirectory), 'runs')).catch(ifAbsent([]));
-  for (const other of runs.filter((name) => name !== run)) {
-    const plan = await readPlan(restorePaths(dataDirectory, other));
-    if (plan !== undefined && isThrowaway(plan)) await abandon(dataDirectory, other, guard);
-  }
-}
-
-export function isThrowaway({ place }: Pick<RestorePlan, 'place'>): boolean {
-  return place.mode === 'beside' && place.throwaway === true;
 }
 
 /** Somebody has decided meanwhile: a run that still goes on has nothing to build any more. */

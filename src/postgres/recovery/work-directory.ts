@@ -42,7 +42,7 @@ export async function readPlan(paths: Pick<RestorePaths, 'plan'>): Promise<Resto
 }
 
 /** Removes what this run made beside the data, never the data itself; the journal stays. */
-export async function removeWorkDirectory(restore: RestorePlan): Promise<void> {
+export async function removeWorkDirectory(restore: Pick<RestorePlan, 'run' | 'place' | 'execution'>): Promise<void> {
   const { root, work, socket, plan } = pathsOf(restore);
   if (path.dirname(work) !== path.join(root, 'runs')) fail('INTERNAL', `'${work}' is no work directory`);
   if (!socket.startsWith(work)) await rm(socket, { recursive: true, force: true });

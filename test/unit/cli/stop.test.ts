@@ -19,10 +19,16 @@ const serving = { run: 'restore-00000001', state: 'serving', dataDirectory: '/sr
 const stopped = { run: 'restore-00000002', state: 'stopped', dataDirectory: '/srv/main' } as OpenRestore;
 
 /** What `stop restore-3f9a1c2b` asks and answers, with an estate that says this. */
-async function typed(status: RunStatus, components: () => Promise<readonly ComponentStatus[]> = async () => []) {
+async function typed(
+  status: RunStatus | HoldfastError,
+  components: () => Promise<readonly ComponentStatus[]> = async () => [],
+) {
   const asked: string[] = [];
   const client = {
-    status: async () => status,
+    status: async () => {
+      if (status instanceof HoldfastError) throw status;
+      return status;
+    },
     components,
     stopServer: async (input: { run: string }) => {
       asked.push(input.run);
@@ -99,4 +105,14 @@ test('that the servers cannot be told hides not why the run was refused', async 
   assert.equal(code, 'JOURNAL_STATE');
   assert.match(message, /'restore-3f9a1c2b' is not known to be a restore beside/);
   assert.match(hint, /which servers run is not known: no worker of host 'db1'/);
+});
+
+test('one that Temporal has forgotten is stopped all the same when its host says what it has left', async () => {
+  const forgotten = new HoldfastError('NOT_FOUND', `no such run: '${run}'`);
+  const left = { run, state: 'left', dataDirectory: '/srv/clone' } as OpenRestore;
+  const owner = componentOf('db1', { component: 'database/main', restores: [stopped, left] });
+  const { answer, asked } = await typed(forgotten, async () => [owner]);
+  assert.deepEqual([asked, answer instanceof HoldfastError], [[run], false]);
+  const none = componentOf('db1', { component: 'database/main', restores: [stopped, serving] });
+  assert.equal((await refused(forgotten, async () => [none])).code, 'NOT_FOUND');
 });

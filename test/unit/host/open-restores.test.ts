@@ -1,7 +1,7 @@
 // What restores have left, by journals and processes on the data's own host and by records elsewhere.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ComponentStatus, OpenRestore } from '../../../src/domain/component-report.ts';
@@ -16,8 +16,10 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 
 const run = 'restore-3f9a1c2b';
 const now = new Date('2026-11-25T12:00:00.000Z');
-const here = { host: 'db1', now };
-const elsewhere = { host: 'office', now };
+const here = { host: 'db1', estate: 'acme', now };
+const elsewhere = { host: 'office', estate: 'acme', now };
+const id = 'database/main';
+const owner = { estate: 'acme', component: id };
 
 const records = (...runs: RunStatus[]): RunRecords => ({ runs, parts: [], unread: [] });
 const fine = {
@@ -48,11 +50,11 @@ async function journalOf(t: TestContext, lines: readonly string[]) {
     return JSON.stringify(index === 0 ? { ...entry, data: head } : entry);
   });
   await writeFile(journal, entries.map((line) => `${line}\n`).join(''));
-  return { host: 'db1', dataDirectory };
+  return { id, host: 'db1', dataDirectory } as const;
 }
 
 /** Wherever it is told to be, and at the default place of the component; its work directory is there. */
-async function cloneOf(t: TestContext, lines: readonly string[], head: object = { throwaway: true }) {
+async function cloneOf(t: TestContext, lines: readonly string[], head: object = { ...owner, throwaway: true }) {
   const main = await journalOf(t, []);
   const place = cloneDirectory(main.dataDirectory);
   const { journal, work } = restorePaths(place, 'part-3f9a1c2b');
@@ -68,7 +70,7 @@ async function cloneOf(t: TestContext, lines: readonly string[], head: object = 
 }
 
 const plan = { mode: 'in place', dataDirectory: '/srv/main', keepOldAt: '/srv/main.before' };
-const database = { host: 'db1', dataDirectory: '/srv/main' };
+const database = { id, host: 'db1', dataDirectory: '/srv/main' } as const;
 const status = (operation: string, startedAt: string, more: object = {}) =>
   ({
     operation,
@@ -114,7 +116,7 @@ test('one that stopped in the middle is an alarm, but not while somebody is at i
   const lock = await holdLock(restorePaths(database.dataDirectory, run).lock);
   assert.deepEqual(await found(database, records(), here), [], 'the lock is held');
   await lock.release();
-  const soon = { host: 'db1', now: new Date('2026-11-25T10:02:30.000Z') };
+  const soon = { ...here, now: new Date('2026-11-25T10:02:30.000Z') };
   assert.deepEqual(await found(database, records(), soon), [], 'between two steps nobody holds it');
   assert.equal((await found(database, records(), here)).length, 1);
 });
@@ -140,7 +142,7 @@ test('what was recovered for a while and is nobody’s any more is told, by its 
   await rm(database.work, { recursive: true });
   assert.deepEqual(await found(database, records(), here), [], 'nothing is there any more');
 
-  const kept = await cloneOf(t, lines, {});
+  const kept = await cloneOf(t, lines, owner);
   assert.deepEqual(await found(kept, records(), here), [], 'one that was to stay');
   const removed = await cloneOf(t, [...lines, 'abandon done 10:02:00']);
   assert.deepEqual(await found(removed, records(), here), []);
@@ -149,7 +151,7 @@ test('what was recovered for a while and is nobody’s any more is told, by its 
 test('one that was told to be elsewhere is found by the plan that its run has kept', async (t) => {
   const { place } = await cloneOf(t, ['plan done 10:00:00']);
   const parts = [{ run: 'part-3f9a1c2b', component: 'database/main', dataDirectory: place }] as const;
-  const other = { host: 'db1', dataDirectory: '/srv/nowhere' };
+  const other = { id, host: 'db1', dataDirectory: '/srv/nowhere' } as const;
   assert.deepEqual(
     (await found(other, { ...records(), parts }, here)).map(({ state }) => state),
     ['left'],
@@ -160,6 +162,44 @@ test('one that was told to be elsewhere is found by the plan that its run has ke
   });
   assert.equal((await found(other, records(stuck), here)).length, 1);
   assert.deepEqual(await found(other, { ...records(stuck), parts }, elsewhere), [], 'only its host can know');
+});
+
+test('what another component, or another estate, recovers in the same place is none of ours', async (t) => {
+  const lines = ['plan done 10:00:00', 'recover begin 10:01:00'];
+  for (const other of [{ component: 'database/other' }, { estate: 'other' }]) {
+    const shared = await cloneOf(t, lines, { ...owner, ...other, throwaway: true });
+    assert.deepEqual(await found(shared, records(), here), []);
+  }
+});
+
+test('a work directory without a journal is told once nobody is at it, at the own place or where the run was told to be', async (t) => {
+  const { id: _, place, work, ...main } = await cloneOf(t, []);
+  const own = { id, ...main } as const;
+  const old = new Date(now.getTime() - 120_000);
+  await utimes(work, old, old);
+  await rm(restorePaths(place, 'part-3f9a1c2b').journal);
+  assert.deepEqual(await found(own, records(), here), [
+    {
+      run: 'part-3f9a1c2b',
+      state: 'left',
+      dataDirectory: restorePaths(place, 'part-3f9a1c2b').data,
+      since: old.toISOString(),
+      withoutJournal: true,
+    },
+  ]);
+  const [stray] = await found(own, records(), here);
+  const { hint } = restoreFinding(stray as OpenRestore);
+  assert.ok(hint.includes('`holdfast stop part-3f9a1c2b`') && hint.includes(`remove '${work}' by hand`), hint);
+  const other = { id, host: 'db1', dataDirectory: '/srv/nowhere' } as const;
+  const parts = (run: string) => [{ run, component: id, dataDirectory: place }] as const;
+  assert.equal((await found(other, { ...records(), parts: parts('part-3f9a1c2b') }, here)).length, 1);
+  assert.deepEqual(await found(other, { ...records(), parts: parts('part-00000001') }, here), [], 'of somebody else');
+  await utimes(work, now, now);
+  assert.deepEqual(await found(own, records(), here), [], 'it was just made');
+  await utimes(work, old, old);
+  const lock = await holdLock(restorePaths(place, 'part-3f9a1c2b').lock);
+  assert.deepEqual(await found(own, records(), here), [], 'somebody is at it');
+  await lock.release();
 });
 
 test('any number of looks at once find one that stopped, and write nothing into its lock', async (t) => {
@@ -261,7 +301,7 @@ test('a restore beside that is stuck hides no swap that nobody confirmed', async
   const beside = { mode: 'beside', dataDirectory: '/srv/clone' };
   const stuck = status('restoreDatabase', '2026-11-25', { state: 'stuck', data: { plan: beside } });
   assert.deepEqual(
-    (await found(database, records(stuck, swapped), elsewhere)).map(({ run: id, state }) => [id, state]),
+    (await found(database, records(stuck, swapped), elsewhere)).map((each) => [each.run, each.state]),
     [[swapped.run, 'unconfirmed']],
   );
   assert.deepEqual(await found(database, records(stuck), elsewhere), []);
@@ -271,7 +311,7 @@ test('from another host the records tell: the newest that was swapped, and wheth
   const refused = status('restoreDatabase', '2026-11-25', { state: 'refused', data: { plan } });
   const left = await found(database, records(refused, swapped), elsewhere);
   assert.deepEqual(
-    left.map(({ run: id, state, keptAt }) => [id, state, keptAt]),
+    left.map((each) => [each.run, each.state, each.keptAt]),
     [[swapped.run, 'unconfirmed', '/srv/main.before']],
   );
   const stuck = { ...swapped, state: 'stuck' } as RunStatus;
