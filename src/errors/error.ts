@@ -54,11 +54,15 @@ export function isHoldfastError(value: unknown, ...codes: ErrorCode[]): value is
   return value instanceof HoldfastError && (codes.length === 0 || codes.includes(value.code));
 }
 
-/** Any thrown value as a `HoldfastError`; what nobody foresaw becomes `INTERNAL` and keeps its cause. */
+/** What the system says of a file system without room, or of a user who has used up his part of it. */
+const noRoom: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Any thrown value as a `HoldfastError`: a disk that is full is `NO_SPACE` wherever it is met; what nobody foresaw becomes `INTERNAL` and keeps its cause. */
 export function toHoldfastError(value: unknown): HoldfastError {
   if (value instanceof HoldfastError) return value;
   const message = value instanceof Error ? value.message : String(value);
-  return new HoldfastError('INTERNAL', message, { cause: value });
+  const isFull = value instanceof Error && noRoom.has((value as { code?: unknown }).code);
+  return new HoldfastError(isFull ? 'NO_SPACE' : 'INTERNAL', message, { cause: value });
 }
 
 /** The way back from `ErrorData` that travelled through JSON. */

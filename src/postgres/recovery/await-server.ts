@@ -1,5 +1,7 @@
 // Waits for a server that was started until it lets us in, and says why when it has ended instead.
 
+import { statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { fail, type HoldfastError } from '../../errors/index.ts';
 import { findPostmaster, type Postmaster } from './postmaster.ts';
 import { type RecoveredServer, type RecoveredSession, tryOpenSession } from './recovered-session.ts';
@@ -42,7 +44,7 @@ export interface AwaitedServer {
   readonly hasRun?: boolean;
 }
 
-/** Throws `RECOVERY_FAILED` with the end of its log when the server has ended, `PROCESS_TIMEOUT` after `limitMs`. */
+/** Throws `RECOVERY_FAILED`, or `NO_SPACE` where the disk is full, with the end of its log when the server has ended, `PROCESS_TIMEOUT` after `limitMs`. */
 export async function openWhenReady(
   server: RecoveredServer,
   { what, dataDirectory, logFile, limitMs, hasRun = false }: AwaitedServer,
@@ -59,6 +61,15 @@ export async function openWhenReady(
 
 /** What it says to those who connect too early is not why it ended. */
 const refusal = /the database system is/;
+/** Of the server, or of its restore command; in English, because what is recovered is started with the messages of no other language. */
+const noRoom = /No space left on device|Disk quota exceeded/i;
+/** A server that cannot write a page cannot write why it ended. */
+const PAGE_BYTES = 8192;
+
+async function isWithoutRoom(directory: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize < PAGE_BYTES;
+}
 
 /** `cause`: what kept it from its log, if that is known. */
 export async function explainEnd(what: string, logFile: string, cause?: HoldfastError): Promise<never> {
@@ -68,8 +79,13 @@ export async function explainEnd(what: string, logFile: string, cause?: Holdfast
   const lines = tail.split('\n');
   const fatal = lines.findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
   const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
-  return fail('RECOVERY_FAILED', `${what} ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`, {
-    ...(cause === undefined ? {} : { cause }),
-    details: { log: lines.slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
-  });
+  const isFull = cause?.code === 'NO_SPACE' || noRoom.test(tail) || (await isWithoutRoom(path.dirname(logFile)));
+  return fail(
+    isFull ? 'NO_SPACE' : 'RECOVERY_FAILED',
+    `${what} ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`,
+    {
+      ...(cause === undefined ? {} : { cause }),
+      details: { log: lines.slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
+    },
+  );
 }

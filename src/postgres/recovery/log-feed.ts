@@ -130,15 +130,21 @@ class Feed implements LogFeed {
   /** A name that is there keeps its file: the server may have that under another name. `sync`: the bytes are on the disk when it has the name. */
   private async put(file: string, bytes: Uint8Array, { sync = false } = {}): Promise<void> {
     const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
-    const handle = await open(partial, 'wx', 0o600);
     try {
-      await handle.writeFile(bytes);
-      if (sync) await handle.datasync();
-    } finally {
-      await handle.close();
+      const handle = await open(partial, 'wx', 0o600);
+      try {
+        await handle.writeFile(bytes);
+        if (sync) await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      await give(partial, this.owner);
+      await rename(partial, file);
+    } catch (error) {
+      // On a disk that is full each of these would take a little more of it.
+      await rm(partial, { force: true });
+      throw error;
     }
-    await give(partial, this.owner);
-    await rename(partial, file);
   }
 
   private async run(): Promise<void> {
@@ -206,7 +212,9 @@ class Feed implements LogFeed {
   private async giveUp(name: string, error: HoldfastError): Promise<void> {
     this.failure ??= error;
     this.options.logger?.error({ file: name, code: error.code }, `log file given up: ${error.message}`);
-    await this.put(path.join(this.spool, 'failed'), Buffer.from(`${name}: ${error.message}\n`));
+    const failed = path.join(this.spool, 'failed');
+    // Where not even this can be written, the restore command hears by the silence.
+    await this.put(failed, Buffer.from(`${name}: ${error.message}\n`)).catch(() => clearInterval(this.heartbeat));
   }
 
   private async fetch(name: string): Promise<void> {

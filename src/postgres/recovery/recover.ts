@@ -44,7 +44,7 @@ const maxRefusals = 100;
 
 /**
  * Feeds the log until the server has stopped at the target. Starts the server again when it is gone because an earlier feed
- * was. Throws `RECOVERY_FAILED` with the end of the server's log when it ends by itself; it never ends promoted.
+ * was. Throws `RECOVERY_FAILED`, or `NO_SPACE` where the disk is full, with the end of the server's log when it ends by itself; it never ends promoted.
  */
 export async function awaitTarget(
   plan: RestorePlan,

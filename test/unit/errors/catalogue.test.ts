@@ -69,6 +69,10 @@ describe('an error', () => {
     const known = toHoldfastError(cause);
     assert.deepEqual([known.code, known.message, known.cause], ['INTERNAL', 'odd', cause]);
     assert.equal(toHoldfastError('text').message, 'text');
+    for (const code of ['ENOSPC', 'EDQUOT']) {
+      assert.equal(toHoldfastError(Object.assign(new Error('full'), { code })).code, 'NO_SPACE');
+    }
+    assert.equal(toHoldfastError(Object.assign(new Error('odd'), { code: 'EIO' })).code, 'INTERNAL');
   });
 
   test('is recognised by its code', () => {
