@@ -15,10 +15,16 @@ export async function checkIndexRoots(
   databases: readonly string[],
 ): Promise<readonly RecoveryCheck[]> {
   const untilMs = performance.now() + WITHIN_MS;
-  // What was replayed is on the disk only after a checkpoint, which a server that goes on recovering makes when its primary's log says so.
-  if (!(await writeOut(server))) {
-    const value = 'read of B-trees alone, with their tables: the server stays in recovery';
-    return databases.map((database) => ({ name: nameOf(database), ok: true, value, notDone: true }));
+  const ofAll = (check: Omit<RecoveryCheck, 'name'>) =>
+    databases.map((database) => ({ name: nameOf(database), ...check }));
+  try {
+    // What was replayed is on the disk only after a checkpoint, which a server that goes on recovering makes when its primary's log says so.
+    if (!(await writeOut(server))) {
+      const value = 'read of B-trees alone, with their tables: the server stays in recovery';
+      return ofAll({ ok: true, value, notDone: true });
+    }
+  } catch (error) {
+    return ofAll({ ok: false, value: toHoldfastError(error).message });
   }
   const checks: RecoveryCheck[] = [];
   for (const database of databases) checks.push(await checkDatabase(server, database, untilMs));
