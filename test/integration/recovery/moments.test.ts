@@ -1,10 +1,13 @@
 // While transactions commit at known times, recover to random moments: the last one before is there, the first one after is not.
 
 import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
 import { Restores } from '../../support/recovery-run.ts';
 import { type Commit, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { giveToServer } from '../../support/scratch-postgres.ts';
 import { seeded } from '../../support/seeded.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
@@ -81,9 +84,15 @@ for (const [major, count] of Object.entries(momentsByMajor)) {
 const overIncremental = isFull ? { 17: 20, 18: 20 } : { 17: 6, 18: 6 };
 
 for (const [major, count] of Object.entries(overIncremental)) {
-  test(`PostgreSQL ${major} is recovered to ${count} random moments exactly, over incremental captures`, async (t) => {
+  test(`PostgreSQL ${major} is recovered to ${count} random moments exactly, over incremental captures of a tablespace`, async (t) => {
     const settings = { summarize_wal: 'on' };
     const source = await startRecoverySource(t, { major: Number(major), initdb: ['--data-checksums'], settings });
+    // All that is looked for lies in a tablespace.
+    const apart = path.join(source.server.directory, 'apart');
+    await mkdir(apart);
+    await giveToServer(apart);
+    await source.server.query(`create tablespace apart location '${apart}'`);
+    await source.server.query('alter table ledger set tablespace apart');
     await source.server.query(bulk);
     await source.backUp();
     const ways: unknown[] = [];

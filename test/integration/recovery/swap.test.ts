@@ -29,6 +29,7 @@ import type { RestorePlan } from '../../../src/postgres/types.ts';
 import { run, tryRun } from '../../../src/process/index.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
 import { component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
+import { serverUser } from '../../support/scratch-postgres.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
 
 const isFull = process.env.HOLDFAST_SWEEP === 'full';
@@ -205,6 +206,31 @@ describe('a restore in place', () => {
     await rollbackRestore(dataDirectory, plan.run, guard);
     assert.deepEqual(await notes(), after1);
     await abandon(dataDirectory, plan.run, guard);
+  });
+
+  test('a server that is stopped and started by commands is swapped by them, and one that a command does not stop is left alone', async () => {
+    const as =
+      serverUser.runAs === undefined
+        ? ''
+        : `setpriv --reuid=${serverUser.runAs} --regid=${serverUser.runAs} --init-groups `;
+    const pgCtl = `cd / && ${as}${source.server.bin('pg_ctl')} -D ${dataDirectory} -w`;
+    const start = `${pgCtl} -l ${path.join(source.server.directory, 'server.log')} start`;
+    const plan = async (stop: string) => {
+      const made = await newRun();
+      return { ...made, execution: { ...made.execution, service: { commands: { start, stop } } } } as RestorePlan;
+    };
+    const stubborn = await plan('echo will not >&2; exit 3');
+    await assert.rejects(swapIn(stubborn, guard), { code: 'PROCESS_FAILED', hint: 'its last words: will not' });
+    assert.deepEqual(await notes(), after1, 'production runs as if nothing had been');
+    await rollbackRestore(dataDirectory, stubborn.run, guard);
+    await abandon(dataDirectory, stubborn.run, guard);
+
+    const willing = await plan(`${pgCtl} -m fast stop`);
+    await swapIn(willing, guard);
+    assert.deepEqual(await notes(), before1);
+    await rollbackRestore(dataDirectory, willing.run, guard);
+    assert.deepEqual(await notes(), after1);
+    await abandon(dataDirectory, willing.run, guard);
   });
 
   test('where production’s directory is gone, the restore takes its place with the settings of the snapshot', async () => {
