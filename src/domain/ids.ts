@@ -29,6 +29,13 @@ export const workflowIds = {
     `${estate}/verify${component === undefined ? '' : `/${component}`}`,
 } as const;
 
+const componentIn = /^[^/]+\/[^/]+(?:\/part)?\/((?:database|redis|files|configuration)\/[^/]+)(?:\/|$)/;
+
+/** The component that the id of a workflow names, also of one that a schedule has started; `undefined` where it names none. */
+export function componentInId(workflowId: string): ComponentId | undefined {
+  return componentIn.exec(workflowId)?.[1] as ComponentId | undefined;
+}
+
 /** Queues: one for decisions, and per host one for the log, one for bulk work and one for recoveries, so that none starves another. */
 export const taskQueues = {
   control: (estate: string) => `${estate}/control`,

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/client';
 import { defaultPayloadConverter, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import type { ActivityProgress } from '../../activities/lib/activity-runner.ts';
-import { isOperation, runId } from '../domain/ids.ts';
+import { componentInId, isOperation, runId } from '../domain/ids.ts';
 import { messages, type RunStatus } from '../domain/operations.ts';
 import { type ErrorCode, HoldfastError, isErrorCode } from '../errors/index.ts';
 
@@ -117,7 +117,7 @@ export function outline(
     run: attribute('HoldfastRun') ?? runId(type, firstRunId(description)),
     workflowId: description.workflowId,
     operation: type,
-    component: attribute('HoldfastComponent') ?? 'unknown',
+    component: attribute('HoldfastComponent') ?? componentInId(description.workflowId) ?? 'unknown',
     state: 'running',
     steps: [],
     message: 'no worker answers; the run goes on when one does',

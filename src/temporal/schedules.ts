@@ -17,6 +17,7 @@ import type {
 } from '../domain/operations.ts';
 import { parseSchedule } from '../domain/schedule.ts';
 import type { ScheduleChange, ScheduleStatus } from '../domain/schedule-report.ts';
+import { startAttributes } from './search-attributes.ts';
 
 /** A worker that was down longer than this makes one backup when it is back, not all that were missed. */
 const catchupWindowMs = 6 * 3_600_000;
@@ -218,6 +219,7 @@ function wantedSchedule({ name, timezone }: Configuration, timed: Timed): Wanted
       taskQueue: taskQueues.control(name),
       args: [input],
       staticSummary: `${what}, ${text}`,
+      typedSearchAttributes: startAttributes(workflowType, input),
     },
     // A run that failed is tried again at its next time: pausing would make one failure many.
     policies: { overlap: 'SKIP', catchupWindow: catchupWindowMs, pauseOnFailure: false },

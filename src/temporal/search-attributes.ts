@@ -1,11 +1,30 @@
 // The search attributes of a namespace: what workflows set must be registered first, or every one of their tasks fails.
 
 import type { ConnectionLike } from '@temporalio/client';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { searchAttributes } from '../domain/ids.ts';
 import { HoldfastError } from '../errors/index.ts';
 
 /** `INDEXED_VALUE_TYPE_KEYWORD` of the server's API. */
 const keyword = 2;
+
+/**
+ * What a run is about, from its start on: until a worker takes it nobody else can say, and lists by component would not have it. The workflow says
+ * the same of itself.
+ */
+export function startAttributes(
+  operation: string,
+  input: { readonly estate: string; readonly component?: string | undefined; readonly copy?: string | undefined },
+): SearchAttributePair[] {
+  const subject = operation === 'catchUpCopy' ? input.copy : input.component;
+  const told = {
+    HoldfastEstate: input.estate,
+    HoldfastOperation: operation,
+    HoldfastComponent: subject ?? 'vault',
+    HoldfastState: 'running',
+  } satisfies Partial<Record<keyof typeof searchAttributes, string>>;
+  return Object.entries(told).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
+}
 
 /** Registers what is missing and returns its names; `dryRun` only says which. Throws `TEMPORAL_UNREACHABLE` with the commands to run when it is not allowed to. */
 export async function registerSearchAttributes(

@@ -9,6 +9,7 @@ import type { ComponentId } from '../domain/component.ts';
 import { taskQueues, workflowIds } from '../domain/ids.ts';
 import type { ShipLogInput } from '../domain/operations.ts';
 import { toHoldfastError } from '../errors/index.ts';
+import { startAttributes } from './search-attributes.ts';
 
 const tryAgainMs = 10_000;
 
@@ -55,6 +56,7 @@ async function startShipping(client: Client, input: ShipLogInput): Promise<void>
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: `log of ${input.component}`,
+      typedSearchAttributes: startAttributes('shipLog', input),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -11,6 +11,7 @@ import { fail } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import type { RunBook } from './run-book.ts';
 import { firstRunId, queryStatus } from './run-status.ts';
+import { startAttributes } from './search-attributes.ts';
 import { requireWorker } from './workers-present.ts';
 
 /**
@@ -38,6 +39,7 @@ export async function startOperation<Name extends OperationName>(
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: `${operation} of ${subjectOf(input)}`,
+      typedSearchAttributes: startAttributes(operation, input),
     });
     return { ...book.note(operation, { workflowId, firstExecutionRunId: handle.firstExecutionRunId }), started: true };
   } catch (error) {
