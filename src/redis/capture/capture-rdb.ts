@@ -2,6 +2,7 @@
 
 import { momentFromDate, momentFromUnixMicros } from '../../domain/moment.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import { letGo } from '../../vault/index.ts';
 import type { SnapshotOnCopies, SnapshotWriter, Vault } from '../../vault/types.ts';
 import { RedisConnection } from '../connection/index.ts';
 import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';
@@ -107,6 +108,8 @@ async function take(
       await check.push(chunk);
       onProgress?.(walk.sizeBytes);
       yield chunk;
+      // Everybody has copied what they keep of it. Of a part of a chunk its giver may still have the rest.
+      if (chunk.length === chunk.buffer.byteLength) letGo(chunk);
     }
   }
   try {

@@ -3,9 +3,14 @@
 /** What a reader yields: so many bytes are to be at hand before it goes on. */
 export type Reader<Result> = Generator<number, Result, void>;
 
+/** Of memory that is taken at once, so that it need not grow with every piece. */
+const STEP_BYTES = 128 * 1024;
+
 export class ByteFeed {
   bytes: Buffer = Buffer.alloc(0);
   at = 0;
+  /** Where the unread rest is put together with what comes: used again and again, because large memory that is left to the collector calls for it. */
+  #joined: Buffer = Buffer.alloc(0);
   #toSkip = 0;
   #wanted = 0;
   #hasEnded = false;
@@ -31,11 +36,27 @@ export class ByteFeed {
     return this.#toSkip > 0;
   }
 
+  /** The chunk is its giver's again when this returns. */
   push(chunk: Buffer): void {
     if (this.#isDone) return;
-    this.bytes = this.left > 0 ? Buffer.concat([this.bytes.subarray(this.at), chunk]) : chunk;
-    this.at = 0;
+    if (this.left > 0) this.#join(chunk);
+    else {
+      this.bytes = chunk;
+      this.at = 0;
+    }
     this.#run();
+    if (this.bytes === chunk) this.#join(Buffer.alloc(0));
+  }
+
+  #join(chunk: Buffer): void {
+    const { left } = this;
+    const size = left + chunk.length;
+    const to = size <= this.#joined.length ? this.#joined : Buffer.allocUnsafeSlow(size + STEP_BYTES);
+    this.bytes.copy(to, 0, this.at);
+    chunk.copy(to, left);
+    this.#joined = to;
+    this.bytes = to.subarray(0, size);
+    this.at = 0;
   }
 
   /** Throws `RangeError` when the reader was not through. */

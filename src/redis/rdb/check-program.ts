@@ -19,18 +19,11 @@ export class RdbCheck {
   readonly #child: RunningProcess;
   readonly #input: Writable;
   readonly #output: Promise<string>;
-  #hasEnded = false;
-  #goOn: () => void = () => undefined;
 
   private constructor(child: RunningProcess) {
     this.#child = child;
     this.#input = child.stdin as Writable;
     this.#output = textOf(child);
-    this.#input.on('drain', () => this.#goOn());
-    void child.finished.then(() => {
-      this.#hasEnded = true;
-      this.#goOn();
-    });
   }
 
   static async start({ checkRdb }: RedisTools, signal: AbortSignal): Promise<RdbCheck> {
@@ -38,12 +31,9 @@ export class RdbCheck {
     return new RdbCheck(await start('sh', command, { signal }));
   }
 
-  /** Resolves when more may come; a program that has ended already says why at the end. */
+  /** Resolves when the chunk is its giver's again; a program that has ended already says why at the end. */
   async push(chunk: Uint8Array): Promise<void> {
-    if (this.#hasEnded || this.#input.destroyed || this.#input.write(chunk)) return;
-    await new Promise<void>((resolve) => {
-      this.#goOn = resolve;
-    });
+    await new Promise<void>((resolve) => this.#input.write(chunk, () => resolve()));
   }
 
   /** Throws `BACKUP_INVALID`. */
