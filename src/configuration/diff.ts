@@ -1,5 +1,6 @@
 // The texts of two snapshots, or of one and the host as it is now, compared as Git compares them: no secret is ever in them.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,7 @@ import { presentEntries, type Told } from '../files/index.ts';
 import { isThere } from '../system/index.ts';
 import type { Snapshot, TreeEntry, Vault } from '../vault/index.ts';
 import { runCommands } from './commands.ts';
-import { knownMarkerKey } from './marker-key.ts';
+import { KEY_BYTES, knownMarkerKey } from './marker-key.ts';
 import { knownSecretsOf } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
 import type { Place } from './place.ts';
@@ -20,7 +21,7 @@ import { scratchRepository } from './repository/make-commit.ts';
 import { commitOf, haveCommit } from './repository/open-repository.ts';
 import { listTree, writeTree } from './repository/write-tree.ts';
 import { textsOf } from './texts.ts';
-import type { ConfigurationSource, Withheld } from './types.ts';
+import type { ConfigurationSource, RedactionRule, Withheld } from './types.ts';
 
 export interface DiffOptions {
   readonly vault: Vault;
@@ -28,6 +29,8 @@ export interface DiffOptions {
   readonly from: Snapshot;
   /** `source`: the host as it is now; its commands are run. */
   readonly to: Snapshot | { readonly source: ConfigurationSource };
+  /** Of today: what older texts still have of these is not shown. */
+  readonly rules: readonly RedactionRule[];
   /** More of the text than this is cut off, and told. */
   readonly largestBytes: number;
   readonly signal: AbortSignal;
@@ -54,35 +57,65 @@ export async function diffConfiguration(options: DiffOptions): Promise<Configura
 }
 
 async function diffIn(options: DiffOptions, workDirectory: string): Promise<ConfigurationDiff> {
-  const { vault, place, from, to, largestBytes, signal } = options;
+  const { vault, place, from, to, signal } = options;
   const isHere = await isThere(place.repository);
   const git = isHere
     ? await scratchRepository(new Git(place.repository, signal), workDirectory, signal)
     : await initRepository(path.join(workDirectory, 'scratch.git'), signal);
   const one = commitOf(from);
   await haveCommit(git, { vault, workDirectory }, from, one);
-  if ('source' in to) {
-    const { tree, withheld } = await treeOfNow(options, to.source, { git, workDirectory });
-    return { ...(await compare(git, one, tree, largestBytes)), withheld };
+  if (!('source' in to)) await haveCommit(git, { vault, workDirectory }, to, commitOf(to));
+  const redaction = await redactionOf(options);
+  try {
+    if (!('source' in to)) return await compare(git, one, commitOf(to), options, redaction);
+    const { tree, withheld } = await treeOfNow(options, to.source, { git, workDirectory, redaction });
+    return { ...(await compare(git, one, tree, options, redaction)), withheld };
+  } finally {
+    await redaction.close();
   }
-  const other = commitOf(to);
-  await haveCommit(git, { vault, workDirectory }, to, other);
-  return await compare(git, one, other, largestBytes);
 }
 
-async function compare(git: Git, one: string, other: string, largestBytes: number): Promise<ConfigurationDiff> {
-  const changes = await changesBetween(git, one, other);
+/** Knows what the later of the snapshots knew. Throws `OBJECT_MISSING` where the markers of now could not be those of then. */
+async function redactionOf({ vault, place, from, to, rules, signal }: DiffOptions): Promise<Redaction> {
+  const isNow = 'source' in to;
+  const later = isNow || from.to > to.to ? from : to;
+  const reader = await vault.openSnapshot(later.id);
+  try {
+    const key = await knownMarkerKey(place, reader);
+    if (!key && isNow) fail('OBJECT_MISSING', `the snapshot '${later.id}' does not tell how its markers were made`);
+    const known = isNow ? to.source.commands.flatMap(({ env }) => Object.values(env)) : [];
+    const remembered = await knownSecretsOf(reader);
+    return new Redaction({ key: key ?? randomBytes(KEY_BYTES), rules, known, remembered, signal });
+  } finally {
+    reader.close();
+  }
+}
+
+async function compare(
+  git: Git,
+  one: string,
+  other: string,
+  { largestBytes }: DiffOptions,
+  redaction: Redaction,
+): Promise<ConfigurationDiff> {
+  const changes: TextChange[] = [];
+  for (const { what, path: name } of await changesBetween(git, one, other)) {
+    changes.push({ what, path: await redaction.words({ text: name, place: 'names', splitAt: '/' }) });
+  }
   const options = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-renames', '--text', '--no-prefix'];
   const { bytes, isCut } = await git.bytes(['diff', ...options, one, other], largestBytes);
-  const text = bytes.toString('utf8');
-  if (changes.length > 0 !== text.length > 0) fail('INTERNAL', 'git tells of changes that it does not show');
-  return { changes, text, isCut };
+  if (changes.length > 0 !== bytes.length > 0) fail('INTERNAL', 'git tells of changes that it does not show');
+  return { changes, text: await redaction.difference(bytes.toString('utf8')), isCut };
 }
 
 async function treeOfNow(
-  { vault, place, from, signal }: DiffOptions,
+  { from, signal }: DiffOptions,
   source: ConfigurationSource,
-  { git, workDirectory }: { readonly git: Git; readonly workDirectory: string },
+  {
+    git,
+    workDirectory,
+    redaction,
+  }: { readonly git: Git; readonly workDirectory: string; readonly redaction: Redaction },
 ): Promise<{ tree: string; withheld: Told<Withheld> }> {
   const { roots } = await expandPaths(source.paths);
   const ran = await runCommands(source.commands, signal);
@@ -93,20 +126,8 @@ async function treeOfNow(
     if (entry.type !== 'file') entries.push(entry);
     else if (sha256 !== undefined) entries.push({ ...entry, sha256 });
   }
-  const reader = await vault.openSnapshot(from.id);
-  let redaction: Redaction | undefined;
-  try {
-    const key = await knownMarkerKey(place, reader);
-    if (!key) fail('OBJECT_MISSING', `the snapshot '${from.id}' does not tell how its markers were made`);
-    const known = source.commands.flatMap(({ env }) => Object.values(env));
-    const remembered = await knownSecretsOf(reader);
-    redaction = new Redaction({ key, rules: source.redact, known, remembered, signal });
-    const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
-    const texts = await textsOf({ source, entries, ran, redaction, before });
-    const tree = await writeTree(git, workDirectory, texts.files, texts.kept);
-    return { tree, withheld: texts.withheld };
-  } finally {
-    reader.close();
-    await redaction?.close();
-  }
+  const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
+  const texts = await textsOf({ source, entries, ran, redaction, before });
+  const tree = await writeTree(git, workDirectory, texts.files, texts.kept);
+  return { tree, withheld: texts.withheld };
 }

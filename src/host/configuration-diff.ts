@@ -37,7 +37,15 @@ export async function configurationDiff(
   }
   const to = other === 'now' ? { source: await configurationSource(configuration, settings) } : await named(other);
   const place = configurationPlace(configuration, settings);
-  const diff = await diffConfiguration({ vault, place, from, to, largestBytes: LARGEST_TEXT_BYTES, signal });
+  const diff = await diffConfiguration({
+    vault,
+    place,
+    from,
+    to,
+    rules: settings.redact,
+    largestBytes: LARGEST_TEXT_BYTES,
+    signal,
+  });
   return {
     component: settings.id,
     from: { snapshot: from.id, at: from.to },

@@ -12,6 +12,7 @@ export interface Calls {
     readonly asks: { readonly original: Original; readonly spans: readonly Span[] };
     readonly answers: ReturnType<Redactor['write']>;
   };
+  readonly difference: { readonly asks: string; readonly answers: ReturnType<Redactor['difference']> };
   readonly words: { readonly asks: ShortText; readonly answers: ReturnType<Redactor['words']> };
 }
 
@@ -30,6 +31,8 @@ function answer(asked: Call): unknown {
       return redactor.find(asked.asks);
     case 'write':
       return redactor.write(asked.asks.original, asked.asks.spans);
+    case 'difference':
+      return redactor.difference(asked.asks);
     case 'words':
       return redactor.words(asked.asks);
   }

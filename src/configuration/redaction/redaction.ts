@@ -98,6 +98,13 @@ export class Redaction {
     return 'text' in words ? words.text : markerOf('unread', this.digits(short.text, short.place));
   }
 
+  /** What Git shows of a difference, without what is known by now to be a secret; a line that says so, when it could not be looked through. Throws `CANCELLED`. */
+  async difference(text: string): Promise<string> {
+    const shown = await this.#inTurn(async () => await this.#askKnowing('difference', text, text.length));
+    if ('text' in shown) return shown.text;
+    return `[withheld: ${'unlooked' in shown ? shown.unlooked : 'pattern takes too long'}]\n`;
+  }
+
   /** Digits that tell two values of one place apart and nothing else. */
   digits(value: string | Uint8Array, place: string): string {
     return digitsOf(this.#options.key, value, place);
@@ -115,7 +122,7 @@ export class Redaction {
     return await mine;
   }
 
-  async #askKnowing<Name extends 'write' | 'words'>(
+  async #askKnowing<Name extends 'write' | 'words' | 'difference'>(
     call: Name,
     asks: Calls[Name]['asks'],
     lengthChars: number,

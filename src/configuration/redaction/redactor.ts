@@ -3,6 +3,7 @@
 import type { FoundSecret, RedactionRule } from '../types.ts';
 import { knownForms } from './known-forms.ts';
 import { digitsOf, markerOf } from './marker.ts';
+import { besideMarkers } from './markers-in.ts';
 import { namedValues } from './named-values.ts';
 import { Occurrences } from './occurrences.ts';
 import { randomWords } from './random-words.ts';
@@ -13,6 +14,9 @@ import { UserRules } from './user-rules.ts';
 /** What a dump makes up anew each time, and means nothing afterwards. */
 const VOLATILE = /^\\(?:un)?restrict[ \t]+(?<word>\S+)/dgm;
 const VOLATILE_KIND = 'volatile';
+
+/** A line of Git's own, with names in it. */
+const HEADER = /^(?:diff --git|---|\+\+\+) /;
 
 /** A text, and where it is from. */
 export interface Original {
@@ -80,15 +84,42 @@ export class Redactor {
     return this.#write({ text, place }, merged([...spans, ...this.#everywhere.in(text)]));
   }
 
-  words({ text, place, path, splitAt }: ShortText): Pick<Redacted, 'text'> | TooLong {
-    const spans: Span[] = this.#everywhere.in(text);
-    for (const { from, part } of partsOf(text, splitAt)) {
+  words({ text, place, path, splitAt = '' }: ShortText): Pick<Redacted, 'text'> | TooLong {
+    const areNames = splitAt === '/';
+    const found = this.#lookAtParts(text, { separators: splitAt, areNames, ...(path !== undefined && { path }) });
+    if ('tooLong' in found) return found;
+    return { text: this.#write({ place, text }, merged([...found, ...this.#everywhere.in(text)])).text };
+  }
+
+  /**
+   * What Git shows of a difference, which may be of texts that were made when less was known: each line by itself, without its sign, and names in
+   * it as names. A marker that stands there stays.
+   */
+  difference(text: string): Pick<Redacted, 'text'> | TooLong {
+    const lines: string[] = [];
+    for (const line of text.split('\n')) {
+      const sign = /^[ +-]/.test(line) ? 1 : 0;
+      const rest = line.slice(sign);
+      const found = HEADER.test(line)
+        ? this.#lookAtParts(rest, { separators: '/ \t', areNames: true })
+        : this.#lookAtParts(rest, { separators: '/', areNames: false });
+      if ('tooLong' in found) return found;
+      const spans = besideMarkers(rest, merged([...found, ...this.#everywhere.in(rest)]));
+      lines.push(`${line.slice(0, sign)}${this.#write({ place: 'difference', text: rest }, spans).text}`);
+    }
+    return { text: lines.join('\n') };
+  }
+
+  #lookAtParts(text: string, { separators, areNames, path }: Parts): Span[] | TooLong {
+    const spans: Span[] = [];
+    for (const { from, part } of partsOf(text, separators)) {
       // A path of many words is none that looks random, whatever one of its parts does to the whole.
-      const found = part.includes('/') && splitAt === '/' ? this.#lookForKnown(part, path) : this.#look(part, path);
+      const isPath = areNames && part.includes('/');
+      const found = isPath ? this.#lookForKnown(part, path) : this.#look(part, path);
       if ('tooLong' in found) return found;
       for (const span of found) spans.push({ ...span, from: span.from + from, to: span.to + from });
     }
-    return { text: this.#write({ place, text }, merged(spans)).text };
+    return spans;
   }
 
   #look(text: string, path: string | undefined): Span[] | TooLong {
@@ -124,14 +155,22 @@ export class Redactor {
   }
 }
 
-/** The whole, and what stands between the separators. */
-function partsOf(text: string, splitAt: string | undefined): { readonly from: number; readonly part: string }[] {
+interface Parts {
+  /** Each one character. */
+  readonly separators: string;
+  readonly areNames: boolean;
+  /** Of the file, for rules of some files. */
+  readonly path?: string;
+}
+
+/** The whole, and what stands between the separators, each of which is one character. */
+function partsOf(text: string, separators: string): { readonly from: number; readonly part: string }[] {
   const parts = [{ from: 0, part: text }];
-  if (splitAt === undefined || !text.includes(splitAt)) return parts;
   let from = 0;
-  for (const part of text.split(splitAt)) {
-    if (part !== '') parts.push({ from, part });
-    from += part.length + splitAt.length;
+  for (let at = 0; at <= text.length; at++) {
+    if (at < text.length && !separators.includes(text.charAt(at))) continue;
+    if (at > from && at - from < text.length) parts.push({ from, part: text.slice(from, at) });
+    from = at + 1;
   }
   return parts;
 }

@@ -266,7 +266,7 @@ describe('configuration', () => {
     const one = await newest();
     await appendFile(at('hosts'), '10.0.0.2 cache\n');
     const two = (await capture()).snapshot;
-    const options = { vault: test.vault, place: placeIn(state), largestBytes: 1_000_000, signal };
+    const options = { vault: test.vault, place: placeIn(state), rules: [], largestBytes: 1_000_000, signal };
     const between = await diffConfiguration({ ...options, from: one, to: two });
     assert.deepEqual(
       between.changes.map(({ what, path }) => `${what} ${path}`),

@@ -85,7 +85,7 @@ describe('configuration that resists', () => {
     await execute('git', ['-c', 'transfer.fsckObjects=true', 'clone', '--quiet', `file://${repository()}`, clone]);
     assert.equal(await readFile(join(clone, 'files', at('hosts')), 'utf8'), '127.0.0.1 localhost\n');
     await writeFile(at('app/x.conf'), 'shown\n');
-    const between = { vault: test.vault, place: placeIn(state), largestBytes: 1_000_000, signal };
+    const between = { vault: test.vault, place: placeIn(state), rules: [], largestBytes: 1_000_000, signal };
     const diff = await diffConfiguration({ ...between, from: one, to: { source: sourceOf([etc]) } });
     assert.match(diff.text, /^\+shown$/m);
   });
@@ -153,5 +153,32 @@ describe('configuration that resists', () => {
     await writeFile(at('changing'), 'second\n');
     await capture();
     assert.equal(await shown('changing'), 'second');
+  });
+
+  it('shows in a diff nothing of an old text that is known by now to be a secret', async () => {
+    await writeFile(at('old.log'), 'user logged in with unkn0wn-then\nLIC-600006\nkept line\npassword = in-m4rker\n');
+    await writeFile(at('LIC-700007'), 'harmless\n');
+    const one = await capture();
+    // The eye sees what was let through.
+    assert.equal((await secretsInRepository(repository(), ['unkn0wn-then', 'LIC-600006', 'LIC-700007'])).length, 3);
+    await rm(at('old.log'));
+    await rm(at('LIC-700007'));
+    await writeFile(at('app.ini'), 'password = unkn0wn-then\n');
+    const rules = [{ pattern: '^LIC-[0-9]+$', kind: 'licence' }];
+    const two = await capture({ redact: rules });
+    const options = { vault: test.vault, place: placeIn(state), rules, largestBytes: 1_000_000, signal };
+    const directions = [[one, two] as const, [two, one] as const, [one, { source: sourceOf([etc]) }] as const];
+    for (const [from, to] of directions) {
+      const { text, changes } = await diffConfiguration({ ...options, from, to });
+      const told = `${text}${JSON.stringify(changes)}`;
+      for (const secret of ['unkn0wn-then', 'LIC-600006', 'LIC-700007']) assert.ok(!told.includes(secret), told);
+      assert.match(text, /^[+-]user logged in with \[redacted secret of another place [0-9a-f]{8}\]$/m);
+      assert.match(text, /^[+-]\[redacted licence [0-9a-f]{8}\]$/m);
+      assert.match(text, /^[+-]kept line$/m);
+      // A marker is no secret, and is not marked again.
+      assert.match(text, /^[+-]password = \[redacted password [0-9a-f]{8}\]$/m);
+      const commit = await git(repository(), 'show', `${detailsOf(one).repository.commit}:files${at('old.log')}`);
+      assert.ok(text.includes(commit.split('\n').at(-1) ?? assert.fail()));
+    }
   });
 });

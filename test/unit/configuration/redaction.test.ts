@@ -123,6 +123,53 @@ describe('the looks of redaction', () => {
     }
   });
 
+  it('find in a difference what is known by now, line by line, and leave markers as they are', () => {
+    const knowing = redactorWith({ rules: [{ pattern: '^LIC-[0-9]+$', kind: 'licence' }] });
+    knowing.know(['kn0wn-by-now']);
+    const shown = (line: string) => {
+      const result = knowing.difference(line);
+      return 'text' in result ? result.text : assert.fail(result.tooLong);
+    };
+    const random = 'q7Rk2Xz9Lm4T/n8Vb1Wc6Yd3Ef5Gh0ab';
+    const secret = [
+      '-requirepass f00bared',
+      '+LIC-123456',
+      ' kn0wn-by-now',
+      `+seed ${random}`,
+      '-a: old [volatile] kn0wn-by-now',
+    ];
+    for (const line of [
+      ...secret,
+      'diff --git files/etc/LIC-1 files/etc/LIC-1',
+      '+++ files/etc/LIC-1\t',
+      '+file 0644 x:y /etc/LIC-1',
+    ]) {
+      const text = shown(line);
+      assert.match(text, /\[redacted [^\]]+ [0-9a-f]{8}\]/, line);
+      for (const word of ['f00bared', 'LIC-', 'kn0wn', random]) assert.ok(!text.includes(word), text);
+      assert.equal(text.charAt(0), line.charAt(0));
+    }
+    const marked = ['password', 'random-looking word'].map((kind) => `[redacted ${kind} 0a1b2c3d]`);
+    const plain = [
+      '+password = X',
+      '-password = "X"',
+      ' token: X',
+      "+ALTER ROLE a PASSWORD 'X';",
+      '+[withheld: too large, 5 bytes 0a1b2c3d]',
+    ];
+    for (const line of [
+      ...plain.flatMap((each) => marked.map((marker) => each.replace('X', marker))),
+      '@@ -1,2 +1,2 @@',
+      '',
+    ]) {
+      assert.equal(shown(line), line);
+    }
+    assert.match(
+      shown(`+password = ${marked[0]} and-m0re`),
+      /^\+password = \[redacted password 0a1b2c3d\]\[redacted password [0-9a-f]{8}\]$/,
+    );
+  });
+
   it('obey rules of the user, for the files that they are for', () => {
     const rules = [{ pattern: '^licence (\\S+)$', files: ['/etc/app/*.conf'], kind: 'licence' }];
     const own = redactorWith({ rules });
