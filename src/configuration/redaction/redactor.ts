@@ -84,9 +84,9 @@ export class Redactor {
     return this.#write({ text, place }, merged([...spans, ...this.#everywhere.in(text)]));
   }
 
-  words({ text, place, path, splitAt = '' }: ShortText): Pick<Redacted, 'text'> | TooLong {
+  words({ text, place, path, splitAt }: ShortText): Pick<Redacted, 'text'> | TooLong {
     const areNames = splitAt === '/';
-    const found = this.#lookAtParts(text, { separators: splitAt, areNames, ...(path !== undefined && { path }) });
+    const found = this.#lookAtParts(text, { separators: splitAt ?? '', areNames, ...(path !== undefined && { path }) });
     if ('tooLong' in found) return found;
     return { text: this.#write({ place, text }, merged([...found, ...this.#everywhere.in(text)])).text };
   }
