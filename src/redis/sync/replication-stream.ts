@@ -20,14 +20,12 @@ export interface Synchronisation {
 
 export interface SynchroniseOptions {
   readonly signal?: AbortSignal;
-  /** Without a byte for so long the server is given up; default 120,000. A primary says every ten seconds that it is still at it. */
+  /** When a byte is waited for so long the server is given up; default 120,000. A primary says every ten seconds that it is still at it. */
   readonly idleMs?: number;
 }
 
 const MARK_BYTES = 40;
 const DEFAULT_IDLE_MS = 120_000;
-/** Far below the shortest sensible `repl-timeout`. */
-const SIGN_OF_LIFE_MS = 1_000;
 const LONGEST_LINE = 1024;
 /** The server's child ends once it has sent the mark. To go before is harmless, and logged by the server as if something had gone wrong. */
 const FAREWELL_MS = 100;
@@ -80,7 +78,6 @@ async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
     fail('REDIS_UNFIT', `'${incoming.where}' answers a synchronisation with '${answer.slice(0, 80)}'`);
   }
   const header = await incoming.line();
-  incoming.showLife();
   const begun = { replicationId, offset: Number(offset), close: () => incoming.close() };
   const [, mark] = /^\$EOF:(.{40})$/.exec(header) ?? [];
   if (mark !== undefined) return { ...begun, form: 'mark', bytes: incoming.untilMark(Buffer.from(mark, 'latin1')) };
@@ -92,13 +89,16 @@ async function beginTransfer(incoming: Incoming): Promise<Synchronisation> {
   return { ...begun, form: 'length', sizeBytes, bytes: incoming.exactly(sizeBytes) };
 }
 
-/** The server's side of the conversation, as lines and as bytes, with signs of life from ours. */
+/**
+ * The server's side of the conversation, as lines and as bytes. Once it was asked, nothing is said any more: a server that has sent everything goes, and
+ * whoever writes to it then loses what he has not read yet. It wants no sign of life of those that receive an RDB.
+ */
 class Incoming {
   readonly where: string;
   readonly #socket: net.Socket;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #signal: AbortSignal | undefined;
-  #alive: NodeJS.Timeout | undefined;
+  readonly #idleMs: number;
   readonly #stop = (): void => void this.#socket.destroy();
   #rest = Buffer.alloc(0);
   #problem: HoldfastError | undefined;
@@ -108,16 +108,12 @@ class Incoming {
     this.#socket = socket;
     this.#signal = signal;
     this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    socket.setTimeout(idleMs, () => {
+    this.#idleMs = idleMs;
+    socket.on('timeout', () => {
       this.#problem = new HoldfastError('REDIS_UNREACHABLE', `'${where}' sent nothing for ${idleMs / 1000} s`);
       socket.destroy();
     });
     signal?.addEventListener('abort', this.#stop, { once: true });
-  }
-
-  /** Not before the transfer has begun: a server waits until nothing came for `repl-diskless-sync-delay`, and would wait for ever. */
-  showLife(): void {
-    this.#alive = setInterval(() => this.#socket.write('\n'), SIGN_OF_LIFE_MS);
   }
 
   write(bytes: Buffer): void {
@@ -176,7 +172,6 @@ class Incoming {
   }
 
   close(): void {
-    clearInterval(this.#alive);
     this.#signal?.removeEventListener('abort', this.#stop);
     this.#socket.destroy();
   }
@@ -188,8 +183,11 @@ class Incoming {
   }
 
   async #next(): Promise<Buffer> {
+    // Only while it is waited for: whoever takes long over what has come is not the server's silence.
+    this.#socket.setTimeout(this.#idleMs);
     try {
       const { value, done } = await this.#chunks.next();
+      this.#socket.setTimeout(0);
       if (done !== true) return value;
     } catch (error) {
       this.#throwReason();

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { copyFile, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HoldfastError } from '../../../src/errors/index.ts';
 import { run } from '../../../src/process/index.ts';
 import { type CaptureServer, proveRdb, type RdbDetails } from '../../../src/redis/index.ts';
 import { RdbWalk } from '../../../src/redis/rdb/index.ts';
+import { synchronise } from '../../../src/redis/sync/index.ts';
 import { withThrowaway } from '../../../src/redis/throwaway/server.ts';
 import { findTools } from '../../../src/redis/tools.ts';
 import type { SnapshotOnCopies, Vault } from '../../../src/vault/index.ts';
@@ -17,7 +19,7 @@ import { contentOf, fillMany, fillRich } from '../../support/redis-data.ts';
 import { redisKinds, testRedis } from '../../support/redis-server.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { readFiles } from '../../support/vault.ts';
+import { readFiles, seededBytes } from '../../support/vault.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const signal = new AbortController().signal;
@@ -82,6 +84,44 @@ test('a server that waits for further replicas before it begins, as it does unle
   const { take } = await redisSetting(t);
   await server.cli('SET', 'one', '1');
   assert.equal(detailsOf(await take(server, 1)).facts.keys, 1);
+});
+
+test('a server that has sent everything and is gone long before it was read has sent all the same', async (t) => {
+  const slowly = async (kind: (typeof redisKinds)[number]) => {
+    // Whatever it waits for from those who have received everything, it waits no longer for.
+    const server = await testRedis(t, { kind, settings: ['repl-diskless-sync yes', 'repl-timeout 2'] });
+    const connection = await server.connect();
+    await connection.call('fill', 'SET', 'big', seededBytes('slowly', 300_000));
+    connection.close();
+    const incoming = await synchronise({ url: `redis://127.0.0.1:${server.port}` }, { idleMs: 5_000 });
+    const bytes = incoming.bytes[Symbol.asyncIterator]();
+    const walk = new RdbWalk();
+    walk.push((await bytes.next()).value);
+    await waitFor(`${kind} to be gone`, async () => /connected_slaves:0/.test(await server.cli('INFO')));
+    // As long as a pack may take that goes to a slow store: longer than the silence of a server is borne.
+    await sleep(6_000);
+    for (let each = await bytes.next(); each.done !== true; each = await bytes.next()) walk.push(each.value);
+    assert.equal(walk.end().keys, 1);
+  };
+  await Promise.all(redisKinds.map(slowly));
+});
+
+test('a server that falls silent in the middle is given up', async (t) => {
+  const server = await testRedis(t, { settings: ['repl-diskless-sync yes'] });
+  const connection = await server.connect();
+  await fillMany(connection, 20_000);
+  connection.close();
+  await server.cli('CONFIG', 'SET', 'rdb-key-save-delay', '500');
+  const incoming = await synchronise({ url: server.url }, { idleMs: 3_000 });
+  const pid = server.pid() ?? 0;
+  try {
+    const reading = (async () => {
+      for await (const chunk of incoming.bytes) if (chunk.length > 0) process.kill(pid, 'SIGSTOP');
+    })();
+    await assert.rejects(reading, { code: 'REDIS_UNREACHABLE', message: /sent nothing for 3 s/ });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
 });
 
 test('a capture beside fast writers is of one instant', async (t) => {
