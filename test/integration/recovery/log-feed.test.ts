@@ -1,7 +1,7 @@
 // A store that fails during replay, a worker that goes away, a fetch that is cut short: recovery reaches its record or says why not.
 
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -104,6 +104,13 @@ test('a copy that fails is replaced by another that has the log', async (t) => {
   trouble.refuse = () => true;
   await awaitTarget(plan, source.vault, { logger, retryLogForMs: 1000 });
   assert.equal((await proveRecovery(plan)).replayedLsn, plan.resolved.endLsn);
+  // The server reads what lies in the spool, under a name of its own: nothing was copied for it.
+  const { data, spool } = restorePaths(plan.place.dataDirectory, plan.run);
+  const last = plan.log.segments.at(-1)?.name ?? '';
+  const [own, ready] = await Promise.all(
+    [path.join(data, 'pg_wal', last), path.join(spool, 'ready', last)].map((it) => stat(it)),
+  );
+  assert.equal(own?.ino, ready?.ino);
 });
 
 test('the recovering server outlives whoever feeds it, and the next one goes on with the same server', async (t) => {
