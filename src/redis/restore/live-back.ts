@@ -9,8 +9,9 @@ import { compareWithFacts } from '../throwaway/compare.ts';
 import { requireSame } from '../throwaway/prove.ts';
 import { findTools } from '../tools.ts';
 import { besideWhatIsKept, forget, type LiveJournal, type LivePlace, replacing, servedBefore } from './live-place.ts';
-import { keepData, paused, replaceData, requireLiveFit } from './live-server.ts';
+import { keepData, replaceData, requireLiveFit } from './live-server.ts';
 import { endOurReplication } from './our-replica.ts';
+import { paused } from './write-pause.ts';
 
 /** Under the lock, in the step `rollback`. May be called again after it was killed. */
 export async function goBackLive(place: LivePlace, journal: LiveJournal): Promise<void> {
@@ -28,10 +29,10 @@ export async function goBackLive(place: LivePlace, journal: LiveJournal): Promis
 }
 
 async function putBack(place: LivePlace, journal: LiveJournal): Promise<void> {
-  const { directory, source, signal, programs } = place;
+  const { directory, source, signal, programs, limits } = place;
   const facts = journal.dataOf('keep')?.facts as RdbFacts | undefined;
   if (facts === undefined) fail('JOURNAL_STATE', 'the journal does not say what was kept');
-  await paused(source, async (connection) => {
+  await paused(source, limits?.pauseMs, async (connection, pause) => {
     await journal.check();
     const nobodyWrote = await endOurReplication(connection, servedBefore(journal));
     const identity = await requireLiveFit(connection);
@@ -42,7 +43,7 @@ async function putBack(place: LivePlace, journal: LiveJournal): Promise<void> {
       await syncDirectory(directory);
     }
     await journal.check();
-    await replaceData(connection, replacing(place, journal, 'kept'));
+    await replaceData(connection, replacing(place, journal, 'kept', pause));
     requireSame(await compareWithFacts(connection, facts, { isFresh: false }));
   });
 }

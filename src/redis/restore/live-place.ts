@@ -9,6 +9,7 @@ import type { RestoreJournal } from './journal.ts';
 import type { ReplaceOptions, TakingLimits } from './live-server.ts';
 import type { ServedAt } from './our-replica.ts';
 import { underLock } from './under-lock.ts';
+import type { WritePause } from './write-pause.ts';
 
 /** `serve`: the server is told where we answer as its primary. `send`: the first byte goes to it; before that its data is its own. */
 export type LiveStep = 'prepare' | 'keep' | 'serve' | 'send' | 'replace' | 'verify' | 'confirm' | 'rollback';
@@ -35,7 +36,12 @@ export async function lockedLive<Step extends string, T>(
 }
 
 /** What the journal is told while the server takes the RDB in `part` of the place. */
-export function replacing(place: LivePlace, journal: LiveJournal, part: 'new' | 'kept'): ReplaceOptions {
+export function replacing(
+  place: LivePlace,
+  journal: LiveJournal,
+  part: 'new' | 'kept',
+  pause: WritePause,
+): ReplaceOptions {
   const { directory, limits, signal } = place;
   return {
     file: path.join(directory, part, RDB_FILE),
@@ -43,6 +49,7 @@ export function replacing(place: LivePlace, journal: LiveJournal, part: 'new' | 
     onSending: async () => {
       if (!journal.hasBegun('send')) await journal.note('send', { part });
     },
+    pause,
     ...(limits && { limits }),
     signal,
   };

@@ -1,11 +1,11 @@
-// The running server during a live restore: what must hold of it, its pause, and the exchange of its whole data by two changes of role.
+// The running server during a live restore: what must hold of it, and the exchange of its whole data by two changes of role.
 
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
 import { syncDirectory } from '../../system/index.ts';
-import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import type { RedisConnection, RedisSource } from '../connection/index.ts';
 import { type Info, identify, readInfo, requireStandalone, type ServerIdentity } from '../identity.ts';
 import { checkRdbFile } from '../rdb/check-program.ts';
 import { type RdbFacts, RdbWalk } from '../rdb/index.ts';
@@ -14,10 +14,8 @@ import type { RedisTools } from '../tools.ts';
 import { RDB_FILE } from '../types.ts';
 import { type Progress, type ServedRdb, serveRdb } from './as-primary.ts';
 import { endOurReplication, primaryIn, type ServedAt } from './our-replica.ts';
+import type { WritePause } from './write-pause.ts';
 
-/** Renewed long before its end, and short enough that a server whose pause nobody ends goes on soon. */
-const PAUSE_MS = 30_000;
-const RENEW_MS = 10_000;
 const POLL_MS = 100;
 /** A replica tries to connect every second. */
 const ASK_MS = 2 * 60_000;
@@ -36,8 +34,19 @@ export async function requireLiveFit(connection: RedisConnection): Promise<Serve
     });
   }
   requireUnwatched(where, await connection.text('see who watches it', 'CLIENT', 'LIST'));
-  const setting = await connection.ask('read a setting', 'CONFIG', 'GET', 'tls-replication');
-  if (Array.isArray(setting) && String(setting[1]) === 'yes') {
+  await requireSettings(connection);
+  return identity;
+}
+
+/** What cannot be asked is not taken for granted. */
+async function requireSettings(connection: RedisConnection): Promise<void> {
+  const { where } = connection;
+  const names = ['tls-replication', 'replica-read-only'];
+  const reply = await connection.call('read its settings', 'CONFIG', 'GET', ...names);
+  const words = Array.isArray(reply) ? reply.map(String) : [];
+  const setTo = (name: string) => words[words.indexOf(name) + 1];
+  // It has no such setting when it was built without TLS.
+  if (words.includes('tls-replication') && setTo('tls-replication') !== 'no') {
     fail(
       'REDIS_UNFIT',
       `'${where}' replicates by TLS only ('tls-replication yes'), which we do not speak as a primary`,
@@ -46,7 +55,11 @@ export async function requireLiveFit(connection: RedisConnection): Promise<Serve
       },
     );
   }
-  return identity;
+  if (setTo('replica-read-only') !== 'yes') {
+    fail('REDIS_UNFIT', `'${where}' takes writes as a replica ('replica-read-only no'): they would be lost`, {
+      hint: 'have it say `yes` for the time of the restore (CONFIG SET replica-read-only yes)',
+    });
+  }
 }
 
 /** `clients`: as `CLIENT LIST` tells them. Throws `REDIS_UNFIT` under Sentinel. */
@@ -59,25 +72,6 @@ export function requireUnwatched(where: string, clients: string): void {
       hint: 'what is missing is a restore that Sentinel knows of; take the server out of it (SENTINEL REMOVE) for the time of the restore',
     },
   );
-}
-
-/** Runs `work` while clients that write wait. Their commands are kept by the server and go on afterwards. */
-export async function paused<T>(source: RedisSource, work: (connection: RedisConnection) => Promise<T>): Promise<T> {
-  const connection = await RedisConnection.open(source);
-  const pause = () => connection.call('pause writes', 'CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
-  try {
-    await pause();
-    // A failed renewal shows in what is asked next over the same connection.
-    const renewal = setInterval(() => void pause().catch(() => undefined), RENEW_MS);
-    try {
-      return await work(connection);
-    } finally {
-      clearInterval(renewal);
-      await connection.ask('let writes go on', 'CLIENT', 'UNPAUSE').catch(() => undefined);
-    }
-  } finally {
-    connection.close();
-  }
 }
 
 /** What the server has now, checked and on the disk as `dump.rdb` below the directory, which must exist. */
@@ -121,6 +115,8 @@ export interface ReplaceOptions {
   /** Awaited before the server is told where we answer, and before the first byte is sent. */
   readonly onServing: (at: ServedAt) => Promise<void>;
   readonly onSending: () => Promise<void>;
+  /** Of its writers, since before what it has was kept. */
+  readonly pause: WritePause;
   readonly limits?: TakingLimits;
   readonly signal: AbortSignal;
 }
@@ -131,16 +127,31 @@ export interface TakingLimits {
   readonly askMs?: number;
   /** Without progress in sending or loading; default ten minutes. */
   readonly stallMs?: number;
+  /** Until a pause that nobody renews ends; default half a minute. */
+  readonly pauseMs?: number;
 }
 
-/** The server, paused, takes all data of the file and is a primary again. Throws `RECOVERY_FAILED`; it is left as a primary in any case that can be told. */
+/**
+ * The server, paused, takes all data of the file and is a primary again. Nothing is sent, and so nothing replaced, unless the pause has held until it was a
+ * replica, which takes no writes. Throws `RECOVERY_FAILED`; it is left as a primary in any case that can be told.
+ */
 export async function replaceData(connection: RedisConnection, options: ReplaceOptions): Promise<void> {
   const { host, peer } = connection.ends;
-  const served = await serveRdb({ file: options.file, host, peer, beforeSending: options.onSending });
+  const isReplica = Promise.withResolvers<void>();
+  // Whoever fails before anybody asks for the data says so himself.
+  isReplica.promise.catch(() => undefined);
+  const beforeSending = async () => {
+    await isReplica.promise;
+    await options.onSending();
+  };
+  const served = await serveRdb({ file: options.file, host, peer, beforeSending });
   try {
     await options.onServing(served);
     try {
-      await connection.call('take the data of the snapshot', 'REPLICAOF', served.host, served.port);
+      await becomeReplica(connection, served, options.pause).then(isReplica.resolve, (error: unknown) => {
+        isReplica.reject(error);
+        throw error;
+      });
       await synchronised(connection, served, options);
     } finally {
       await endOurReplication(connection, [served]);
@@ -148,6 +159,11 @@ export async function replaceData(connection: RedisConnection, options: ReplaceO
   } finally {
     await served.close();
   }
+}
+
+async function becomeReplica(connection: RedisConnection, { host, port }: ServedAt, pause: WritePause): Promise<void> {
+  await connection.call('take the data of the snapshot', 'REPLICAOF', host, port);
+  pause.requireHeld();
 }
 
 async function synchronised(

@@ -23,9 +23,10 @@ import {
   replacing,
   servedBefore,
 } from './live-place.ts';
-import { keepData, paused, replaceData, requireLiveFit } from './live-server.ts';
+import { keepData, replaceData, requireLiveFit } from './live-server.ts';
 import { endOurReplication } from './our-replica.ts';
 import { requireReadable } from './readable.ts';
+import { paused } from './write-pause.ts';
 
 export interface RestoreLiveOptions extends LivePlace {
   readonly vault: Vault;
@@ -132,11 +133,12 @@ class LiveRestore {
 
   async #exchange(tools: RedisTools): Promise<Comparison> {
     const journal = this.#journal;
-    return await paused(this.#options.source, async (connection) => {
+    const { source, limits } = this.#options;
+    return await paused(source, limits?.pauseMs, async (connection, pause) => {
       if (journal.hasBegun('send')) await this.#setAside(connection, tools);
       else await this.#keep(tools);
       await journal.check();
-      await journal.again('replace', () => replaceData(connection, replacing(this.#options, journal, 'new')));
+      await journal.again('replace', () => replaceData(connection, replacing(this.#options, journal, 'new', pause)));
       const facts = journal.dataOf('prepare')?.facts as RdbFacts;
       const comparison = await compareWithFacts(connection, facts, { isFresh: false });
       requireSame(comparison);

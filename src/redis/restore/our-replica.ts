@@ -17,12 +17,13 @@ export function primaryIn(info: Info): ServedAt | undefined {
 }
 
 /**
- * True when it was our replica: nobody has written to it since. False when it is a primary: somebody made it one, it was started anew, or we
- * had come that far, and clients may have written. Throws `REDIS_UNFIT` for a replica of somebody else, and leaves that alone,
+ * True when it was our replica, and takes no writes as one: nobody has written to it since. False when clients may have written: it takes them, or is a
+ * primary, because somebody made it one, it was started anew, or we had come that far. Throws `REDIS_UNFIT` for a replica of somebody else, and leaves that alone,
  * and `RECOVERY_FAILED` when it does not become one.
  */
 export async function endOurReplication(connection: RedisConnection, ours: readonly ServedAt[]): Promise<boolean> {
-  const primary = primaryIn(await readInfo(connection));
+  const info = await readInfo(connection);
+  const primary = primaryIn(info);
   if (primary === undefined) return false;
   if (!isOneOf(ours, primary)) {
     fail('REDIS_UNFIT', `'${connection.where}' is a replica of ${primary.host}:${primary.port} by now, not of us`, {
@@ -30,7 +31,8 @@ export async function endOurReplication(connection: RedisConnection, ours: reado
     });
   }
   await connection.call('be a primary again', 'REPLICAOF', 'NO', 'ONE');
-  if (primaryIn(await readInfo(connection)) === undefined) return true;
+  const takesNoWrites = info.get('slave_read_only') === '1';
+  if (primaryIn(await readInfo(connection)) === undefined) return takesNoWrites;
   return fail('RECOVERY_FAILED', `'${connection.where}' did not become a primary again`);
 }
 

@@ -1,11 +1,13 @@
 // Live restores that were cut off, or that the server does not go along with: what clients wrote since is kept, the first state is put back, and nobody waits for ever.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
 import { restoreLive, rollbackLive } from '../../../src/redis/index.ts';
+import { isThere } from '../../../src/system/index.ts';
 import { captured, contentAt, dying, livePlace } from '../../support/redis-restore.ts';
 import { testRedis } from '../../support/redis-server.ts';
 
@@ -41,6 +43,8 @@ test('what was written to a server that somebody promoted between two attempts i
   assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: SENDING } }));
   const kept = await bytesOf('kept');
   await server.cli('REPLICAOF', 'NO', 'ONE');
+  // As the pause of a process that is dead ends by itself.
+  await server.cli('CLIENT', 'UNPAUSE');
   await server.cli('SET', 'first-since', '1');
   await restoreLive({ ...place, vault, snapshot });
   assert.deepEqual(await contentAt(server.url), before);
@@ -51,6 +55,7 @@ test('what was written to a server that somebody promoted between two attempts i
   const first = await bytesOf('replaced');
   assert.ok(await dying(setting, { ...WHAT, directory, action: 'rollback', at: { line: 2 } }));
   assert.match(await server.cli('INFO', 'replication'), /role:master/);
+  await server.cli('CLIENT', 'UNPAUSE');
   await server.cli('SET', 'third-since', '1');
   await rollbackLive(place);
   assert.deepEqual(await contentAt(server.url), after);
@@ -75,6 +80,29 @@ test('a server that somebody made a replica of another one is left alone, and ca
   await server.cli('REPLICAOF', 'NO', 'ONE');
   await rollbackLive(place);
   assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('a replica of ours that takes writes is one that clients may have written to: it is set aside before anything goes back', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { vault, server, snapshot, after } = setting;
+  const place = await livePlace(t, server);
+  const { directory } = place;
+  await server.cli('CONFIG', 'SET', 'replica-read-only', 'no');
+  await assert.rejects(restoreLive({ ...place, vault, snapshot }), {
+    code: 'REDIS_UNFIT',
+    message: /replica-read-only/,
+  });
+  await server.cli('CONFIG', 'SET', 'replica-read-only', 'yes');
+  assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: SENDING } }));
+  await server.cli('CONFIG', 'SET', 'replica-read-only', 'no');
+  await server.cli('CLIENT', 'UNPAUSE');
+  assert.equal(await server.cli('SET', 'written-to-a-replica', '1'), 'OK\n');
+  await assert.rejects(restoreLive({ ...place, vault, snapshot }), { code: 'STUCK', message: /replica-read-only/ });
+  assert.equal(await server.cli('GET', 'written-to-a-replica'), '1\n');
+  await server.cli('CONFIG', 'SET', 'replica-read-only', 'yes');
+  await rollbackLive(place);
+  assert.deepEqual(await contentAt(server.url), after);
+  assert.ok((await readFile(path.join(directory, 'replaced', 'dump.rdb'))).includes('written-to-a-replica'));
 });
 
 test('a server that cannot reach us is writable again soon, and nothing of it is replaced', async (t) => {
@@ -113,6 +141,45 @@ test('a server that comes for the data again and again is given up after a few t
     message: /has asked \d times for the data and did not take it/,
   });
   assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('what clients wrote because the pause had ended while the worker stood still is replaced by neither a restore nor a rollback', async (t) => {
+  const { vault, server, snapshot, before, after } = await captured(t, 'redis7');
+  const place = { ...(await livePlace(t, server)), limits: { pauseMs: 500 } };
+  // Nothing of this process runs until the server lets somebody write.
+  const standingStill = (directory: string, mark: RegExp, key: string) => {
+    let isDone = false;
+    return async () => {
+      const journal = await readFile(path.join(directory, 'journal.jsonl'), 'utf8').catch(() => '');
+      if (isDone || !mark.test(journal)) return;
+      isDone = true;
+      execFileSync(path.join(server.programs, 'redis-cli'), ['-s', server.socket, 'SET', key, '1']);
+    };
+  };
+  const check = standingStill(place.directory, /"keep"/, 'first-between');
+  await assert.rejects(restoreLive({ ...place, vault, snapshot, check }), {
+    code: 'ROLLED_BACK',
+    message: /the pause of the writers of .* ended by itself/,
+  });
+  assert.equal(await server.cli('DEL', 'first-between'), '1\n');
+  assert.deepEqual(await contentAt(server.url), after);
+  const next = { ...(await livePlace(t, server)) };
+  await restoreLive({ ...next, vault, snapshot });
+  let asked = 0;
+  const still = standingStill(next.directory, /"rollback"/, 'second-between');
+  const inside = async () => {
+    if (await isThere(path.join(next.directory, 'replaced', 'dump.rdb'))) asked++;
+    if (asked > 0) await still();
+  };
+  await assert.rejects(rollbackLive({ ...next, limits: { pauseMs: 500 }, check: inside }), {
+    code: 'RECOVERY_FAILED',
+    message: /ended by itself/,
+  });
+  assert.equal(await server.cli('GET', 'second-between'), '1\n');
+  await rollbackLive(next);
+  assert.deepEqual(await contentAt(server.url), after);
+  assert.ok((await readFile(path.join(next.directory, 'replaced.1', 'dump.rdb'))).includes('second-between'));
+  assert.notDeepEqual(before, after);
 });
 
 test('an attempt that another one has fenced writes nothing into the journal, and puts nothing back', async (t) => {
