@@ -3,11 +3,13 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { syncDirectory } from '../../system/index.ts';
+import { appendLine, syncDirectory } from '../../system/index.ts';
 import { type RedisConnection, redisError, ServerReply, type Word } from '../connection/index.ts';
 import { IN_FLIGHT_BYTES, type KeyValue, matchingNames, valuesOf } from './matching-keys.ts';
 
 export const LIST = 'changes.jsonl';
+/** What clients wrote in between; nobody but a person removes it. */
+export const REPLACED = 'replaced.jsonl';
 
 /** One line. */
 interface Change {
@@ -105,37 +107,65 @@ function changeOf({ database, key, value, expiresAtMs }: KeyValue, before: KeyVa
   };
 }
 
-/** Doing it twice is doing it once. `check`: before every few of them. */
+/**
+ * Doing it twice is doing it once. What clients have made of a key since, that is neither what it was nor what it is to become, is written down in
+ * `replaced.jsonl` first. `check`: before every few of them.
+ */
 export async function applyList(
   directory: string,
   connection: RedisConnection,
   way: 'forth' | 'back',
   check: () => Promise<void>,
 ): Promise<void> {
-  const doing = 'replace keys';
   const file = await open(path.join(directory, LIST));
-  let database = -1;
-  let batch: Word[][] = [];
+  let batch: Change[] = [];
   let batchBytes = 0;
   const flush = async () => {
     await check();
-    for (const reply of await connection.pipeline(doing, batch)) {
-      if (reply instanceof ServerReply) throw redisError(reply, connection.where, doing);
-    }
+    await setAside(directory, connection, batch);
+    await carryOut(connection, batch, way);
     [batch, batchBytes] = [[], 0];
   };
   try {
     for await (const line of linesOf(file)) {
       const change = JSON.parse(line) as Change;
-      if (change.database !== database) batch.push(['SELECT', change.database]);
-      database = change.database;
-      batch.push(commandFor(change, way === 'forth' ? change : change.before));
+      if (batch.length > 0 && batch[0]?.database !== change.database) await flush();
+      batch.push(change);
       batchBytes += line.length;
       if (batch.length >= MOST_AT_ONCE || batchBytes >= IN_FLIGHT_BYTES) await flush();
     }
     await flush();
   } finally {
     await file.close();
+  }
+}
+
+/** All of one database. */
+async function setAside(directory: string, connection: RedisConnection, batch: readonly Change[]): Promise<void> {
+  const database = batch[0]?.database;
+  if (database === undefined) return;
+  await connection.call('choose a database', 'SELECT', database);
+  const listed = new Map(batch.map((change) => [change.key, change]));
+  const keys = batch.map(({ key }) => Buffer.from(key, 'base64'));
+  for await (const there of valuesOf(connection, { database, keys })) {
+    const lines = there.flatMap((each) => {
+      const change = listed.get(each.key.toString('base64'));
+      const isKnown = [change, change?.before].some((known) => known !== undefined && isOf(known, each));
+      return isKnown ? [] : [JSON.stringify(changeOf(each, undefined))];
+    });
+    if (lines.length > 0) await appendLine(path.join(directory, REPLACED), lines.join('\n'));
+  }
+}
+
+const isOf = ({ value, expiresAtMs }: Wanted, there: KeyValue): boolean =>
+  expiresAtMs === there.expiresAtMs && value === there.value.toString('base64');
+
+/** In the database that is chosen. */
+async function carryOut(connection: RedisConnection, batch: readonly Change[], way: 'forth' | 'back'): Promise<void> {
+  const doing = 'replace keys';
+  const commands = batch.map((change) => commandFor(change, way === 'forth' ? change : change.before));
+  for (const reply of await connection.pipeline(doing, commands)) {
+    if (reply instanceof ServerReply) throw redisError(reply, connection.where, doing);
   }
 }
 

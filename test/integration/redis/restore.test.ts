@@ -9,7 +9,9 @@ import {
   confirmInPlace,
   confirmKeys,
   confirmLive,
+  planKeys,
   type RestoreInPlaceOptions,
+  type RestoreKeysOptions,
   restoreBeside,
   restoreInPlace,
   restoreKeys,
@@ -24,7 +26,7 @@ import { IN_FLIGHT_BYTES, LARGEST_BYTES, matchingNames, valuesOf } from '../../.
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { redisSetting } from '../../support/redis-capture.ts';
 import { captured, contentAt, dying, LAYOUT, livePlace } from '../../support/redis-restore.ts';
-import { redisKinds, testRedis } from '../../support/redis-server.ts';
+import { redisKinds, type TestRedis, testRedis } from '../../support/redis-server.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -270,9 +272,39 @@ test('by pattern: only what matches and differs is replaced, a rollback puts eac
   assert.deepEqual(await restoreKeys(options), plan);
   await rollbackKeys(place);
   assert.deepEqual(await contentAt(server.url), changed);
+  await writtenBetween(options, server, changed);
   await assert.rejects(confirmKeys(place), { code: 'JOURNAL_STATE' });
   assert.notDeepEqual(after, changed);
 });
+
+/** What clients make of keys that are on the list is kept, whenever they do it. */
+async function writtenBetween(options: RestoreKeysOptions, server: TestRedis, changed: readonly string[]) {
+  const place = { ...options, directory: `${options.directory}-next` };
+  await planKeys(place);
+  await server.cli('SET', 'string:raw', 'after the list was made');
+  await restoreKeys(place);
+  const restored = await contentAt(server.url);
+  // As by another attempt whose one before was killed before it could say that it is done.
+  const journal = path.join(place.directory, 'journal.jsonl');
+  const lines = (await readFile(journal, 'utf8')).split('\n');
+  await writeFile(journal, lines.filter((line) => !line.includes('"replace","state":"done"')).join('\n'));
+  await server.cli('SET', 'string:raw', 'between two attempts');
+  await restoreKeys(place);
+  assert.deepEqual(await contentAt(server.url), restored);
+  await server.cli('SET', 'string:raw', 'after the restore');
+  await rollbackKeys(place);
+  assert.deepEqual(await contentAt(server.url), changed);
+  const kept = (await readFile(path.join(place.directory, 'replaced.jsonl'), 'utf8')).trimEnd().split('\n');
+  for (const [number, line] of kept
+    .map((each) => JSON.parse(each) as { key: string; value: string; expiresAtMs: number })
+    .filter(({ key }) => Buffer.from(key, 'base64').toString() === 'string:raw')
+    .entries()) {
+    const text = ['after the list was made', 'between two attempts', 'after the restore'][number] ?? 'nothing';
+    assert.ok(Buffer.from(line.value, 'base64').includes(text), text);
+    if (number === 2) return;
+  }
+  assert.fail(`not everything was kept: ${kept.length} lines`);
+}
 
 test('by pattern: values are read a few at a time, whatever they take, and one that is too large is refused by name before anything is written', async (t) => {
   const server = await testRedis(t);
