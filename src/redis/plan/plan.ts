@@ -9,7 +9,6 @@ import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import { isThere } from '../../system/index.ts';
 import type { SnapshotOnCopies } from '../../vault/types.ts';
 import { RedisConnection, type RedisSource } from '../connection/index.ts';
 import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';
@@ -139,7 +138,8 @@ async function intoStopped(
     return { mode: 'in place', way: 'stopped', warnings: [], problems: [missing] };
   }
   const { identity, ...told } = await askServer(options.source, { dataDirectory, names });
-  const isAppendOnly = identity?.isAppendOnly ?? (await isThere(path.join(dataDirectory, names.appendDirectory)));
+  // What is stopped does not say what it reads at its start: it finds the same data in either.
+  const isAppendOnly = identity?.isAppendOnly ?? true;
   const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(dataDirectory) };
   const problems = [
     ...(await openProblems(path.join(dataDirectory, '.holdfast'), options.run)),
@@ -160,6 +160,9 @@ async function intoStopped(
   }
   const warnings = [
     ...(hasService ? [] : ['the configuration has no `service`: the server is not started afterwards']),
+    ...(identity === undefined
+      ? ['no server answers: whether it reads an RDB or append-only files is not known, so it is given both']
+      : []),
     ...told.warnings,
   ];
   return { mode: 'in place', way: 'stopped', directory: dataDirectory, isAppendOnly, space, warnings, problems };

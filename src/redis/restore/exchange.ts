@@ -11,6 +11,8 @@ export interface ExchangePlace {
   readonly staged: string;
   readonly kept: string;
   readonly names: readonly ExchangedName[];
+  /** Once the exchange is done: names that nothing had before, so that whatever has one of them now came with it or since. */
+  readonly absent?: readonly string[];
 }
 
 export interface ExchangedName {
@@ -19,8 +21,8 @@ export interface ExchangedName {
   readonly comesIn: boolean;
 }
 
-/** May be called again after it was killed. All that was there goes first: a server that starts in between finds nothing, and never half of either. */
-export async function exchange({ root, staged, kept, names }: ExchangePlace): Promise<void> {
+/** Gives the names that nothing had before. May be called again after it was killed. All that was there goes first: a server that starts in between finds nothing, and never half of either. */
+export async function exchange({ root, staged, kept, names }: ExchangePlace): Promise<readonly string[]> {
   await mkdir(kept, { recursive: true, mode: 0o700 });
   for (const { name, comesIn } of names) {
     const isIn = comesIn && !(await isThere(path.join(staged, name)));
@@ -32,14 +34,17 @@ export async function exchange({ root, staged, kept, names }: ExchangePlace): Pr
       await rename(path.join(staged, name), path.join(root, name));
   }
   await syncAll(root, staged);
+  const absent: string[] = [];
+  for (const { name } of names) if (!(await isThere(path.join(kept, name)))) absent.push(name);
+  return absent;
 }
 
 /** The reverse, from wherever the exchange or an earlier undoing has come to. What is there by now goes where the new came from. */
-export async function undoExchange({ root, staged, kept, names }: ExchangePlace): Promise<void> {
+export async function undoExchange({ root, staged, kept, names, absent = [] }: ExchangePlace): Promise<void> {
   for (const { name, comesIn } of names) {
     const isKept = await isThere(path.join(kept, name));
     // What has the name of something that is kept came later, also where a server was started in between.
-    const isIn = isKept || (comesIn && !(await isThere(path.join(staged, name))));
+    const isIn = isKept || absent.includes(name) || (comesIn && !(await isThere(path.join(staged, name))));
     if (isIn && (await isThere(path.join(root, name)))) await move(root, staged, name);
   }
   await syncAll(root, staged);

@@ -1,6 +1,6 @@
 // A snapshot into the data directory of a stopped server: staged and proven there, exchanged by renames, kept until somebody confirms.
 
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
@@ -8,11 +8,11 @@ import { RedisConnection, type RedisSource } from '../connection/index.ts';
 import { identify } from '../identity.ts';
 import type { Comparison } from '../throwaway/compare.ts';
 import { requireUnused, serversIn, untilUnused } from './directory-in-use.ts';
-import { exchange, undoExchange } from './exchange.ts';
+import { type ExchangePlace, exchange, undoExchange } from './exchange.ts';
 import { RestoreJournal } from './journal.ts';
 import { requireLoaded } from './loaded-data.ts';
 import { requireServerOf } from './server-place.ts';
-import { type DataLayout, type Staged, type StageOptions, stageData } from './stage.ts';
+import { type DataLayout, type Staged, type StageOptions, stageData, writeAppendOnly } from './stage.ts';
 import { underLock } from './under-lock.ts';
 
 type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback';
@@ -138,7 +138,7 @@ async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<S
     await journal.check();
     // A manager may have started it again since the last attempt.
     if ((await serversIn(dataDirectory)).length > 0) await stopped(service, dataDirectory);
-    await exchange(placeOf(options, staged));
+    return { absent: await exchange(placeOf(options, staged)) };
   });
   await journal.step('start', async () => {
     if (service === undefined) return;
@@ -177,8 +177,24 @@ async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<v
   if (staged === undefined || !journal.hasBegun('stop')) return;
   await journal.check();
   await stopped(service, dataDirectory);
-  if (journal.hasBegun('exchange')) await undoExchange(placeOf(place, staged));
+  if (journal.hasBegun('exchange')) {
+    const absent = journal.dataOf('exchange')?.absent as readonly string[] | undefined;
+    const exchanged = placeOf(place, staged);
+    await undoExchange({ ...exchanged, ...(absent && { absent }) });
+    await withWhatItReadsNow(place, exchanged);
+  }
   await service?.start();
+}
+
+/** A server that has turned to append-only files since reads nothing else at its start, and would come back empty and write over its RDB. */
+async function withWhatItReadsNow({ dataDirectory, layout }: InPlace, { root, staged, names }: ExchangePlace) {
+  const { appendDirectory, rdbFile } = layout;
+  const cameIn = names.some(({ name, comesIn }) => name === appendDirectory && comesIn);
+  if (cameIn || !(await isThere(staged))) return;
+  const hasTurned = (await readdir(staged)).some((name) => name.split('.')[0] === appendDirectory);
+  const isBack = await isThere(path.join(root, appendDirectory));
+  if (!hasTurned || isBack || !(await isThere(path.join(root, rdbFile)))) return;
+  await writeAppendOnly(root, layout, await stat(dataDirectory));
 }
 
 async function giveUp(options: InPlace, journal: RestoreJournal<Step>, cause: unknown): Promise<never> {

@@ -1,6 +1,6 @@
 // What comes into the data directory of a stopped server, made and proven beside it, on its own file system.
 
-import { chown, link, mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Moment } from '../../domain/moment.ts';
 import { syncDirectory, syncFileSystemOf } from '../../system/index.ts';
@@ -47,8 +47,7 @@ export async function stageData(options: StageOptions, directory: string): Promi
   const facts = await fetchRdb(options, { directory, tools, owner, signal });
   const comparison = await proveRdb({ tools, directory, facts, signal });
   if (layout.rdbFile !== RDB_FILE) {
-    await link(path.join(directory, RDB_FILE), path.join(directory, layout.rdbFile)).catch(unlessThere);
-    await rm(path.join(directory, RDB_FILE));
+    await rename(path.join(directory, RDB_FILE), path.join(directory, layout.rdbFile));
   }
   if (layout.isAppendOnly) await writeAppendOnly(directory, layout, { ...owner, mode });
   await syncWhole(directory);
@@ -60,16 +59,18 @@ export async function stageData(options: StageOptions, directory: string): Promi
 }
 
 /** What an append-only server reads at its start: without it, it would start empty, whatever RDB there is. */
-async function writeAppendOnly(
+export async function writeAppendOnly(
   directory: string,
-  { rdbFile, appendDirectory, appendFile }: DataLayout,
+  { rdbFile, appendDirectory, appendFile }: DataNames,
   { uid, gid, mode }: { readonly uid: number; readonly gid: number; readonly mode: number },
 ): Promise<void> {
   const place = path.join(directory, appendDirectory);
   const base = `${appendFile}.1.base.rdb`;
   const manifest = path.join(place, `${appendFile}.manifest`);
   await mkdir(place, { recursive: true, mode });
-  await link(path.join(directory, rdbFile), path.join(place, base)).catch(unlessThere);
+  // An earlier attempt may have left another RDB there: one that is made of append-only files is made anew each time.
+  await rm(path.join(place, base), { force: true });
+  await link(path.join(directory, rdbFile), path.join(place, base));
   await writeFile(manifest, `file ${base} seq 1 type b\n`, { mode: 0o600 });
   for (const name of [place, manifest]) await chown(name, uid, gid);
   await syncDirectory(place);
@@ -82,8 +83,4 @@ async function syncWhole(directory: string): Promise<void> {
   } finally {
     await place.close();
   }
-}
-
-function unlessThere(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }

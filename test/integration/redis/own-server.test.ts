@@ -1,11 +1,17 @@
 // In place, only into the directory that the server works in, and only what it then has loaded counts: refused before it is stopped, or put back.
 
 import assert from 'node:assert/strict';
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { start } from '../../../src/process/index.ts';
-import { identify, type RestoreInPlaceOptions, restoreInPlace, rollbackInPlace } from '../../../src/redis/index.ts';
+import {
+  identify,
+  planRedis,
+  type RestoreInPlaceOptions,
+  restoreInPlace,
+  rollbackInPlace,
+} from '../../../src/redis/index.ts';
 import { serversIn } from '../../../src/redis/restore/directory-in-use.ts';
 import { requireServerOf } from '../../../src/redis/restore/server-place.ts';
 import { ready } from '../../../src/redis/throwaway/server.ts';
@@ -88,6 +94,42 @@ for (const [what, isAppendOnly] of [
     assert.deepEqual(await contentAt(server.url), after);
   });
 }
+
+test('a server that has turned to append-only files since the restore has its own data back all the same; one that is stopped finds what is brought in, whichever it reads', async (t) => {
+  const setting = await captured(t, 'redis7', SAVING);
+  const { server, before, after, snapshot } = setting;
+  const { dataDirectory } = server;
+  const place = options(setting);
+  await restoreInPlace(place);
+  await server.cli('CONFIG', 'SET', 'appendonly', 'yes');
+  await waitFor('the append-only files', async () => {
+    const state = await server.cli('INFO', 'persistence');
+    return /aof_rewrite_in_progress:0/.test(state) && /aof_rewrite_scheduled:0/.test(state);
+  });
+  await server.cli('CONFIG', 'REWRITE');
+  await rollbackInPlace(place);
+  assert.match(await server.cli('INFO', 'persistence'), /aof_enabled:1/);
+  assert.deepEqual(await contentAt(server.url), after);
+  // A new host: the same configuration, and nothing in the directory.
+  await server.stop();
+  for (const name of await readdir(dataDirectory)) await rm(path.join(dataDirectory, name), { recursive: true });
+  const { service, ...empty } = place;
+  assert.ok(service);
+  const plan = await planRedis({
+    ...{ run: 'restore-00000002', component: 'redis/cache', host: 'db1', requested: 'the latest', snapshot },
+    ...{
+      chosen: { id: snapshot.id, from: snapshot.begin, to: snapshot.end, state: 'clean', copy: 'local' },
+      warnings: [],
+    },
+    ...{ source: empty.source, programs: server.programs, runs: await temporaryDirectory(t) },
+    target: { type: 'stopped', dataDirectory, names: LAYOUT, hasService: false },
+  });
+  assert.match(plan.warnings.join(), /no server answers: .*it is given both/);
+  const layout = { ...LAYOUT, isAppendOnly: plan.isAppendOnly ?? false };
+  await restoreInPlace({ ...empty, run: 'restore-00000002', layout });
+  await server.start();
+  assert.deepEqual(await contentAt(server.url), before);
+});
 
 test('other data with as many keys is noticed by its samples', async (t) => {
   const setting = await captured(t, 'redis7', SAVING);

@@ -1,7 +1,7 @@
 // The exchange of a data directory: from wherever a death has left it, it is finished or undone, and nothing is lost.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exchange, undoExchange } from '../../../src/redis/restore/exchange.ts';
@@ -81,6 +81,19 @@ test('what a server made meanwhile is kept, whichever way it goes on', async (t)
   const found = await contentOf(place);
   assert.deepEqual([found['root/aof'], found['root/rdb']], ['old', 'old']);
   assert.ok(Object.values(found).includes('made by a server that was started'));
+});
+
+test('what came under a name that nothing had before the exchange goes where the new came from, twice over', async (t) => {
+  const place = await stoppedAfter(t, 0);
+  await rm(path.join(place.root, 'aof'));
+  const absent = await exchange(place);
+  assert.deepEqual(absent, ['aof', 'new']);
+  await writeFile(path.join(place.root, 'aof'), 'made since');
+  await undoExchange({ ...place, absent });
+  await undoExchange({ ...place, absent });
+  const { 'root/aof': gone, ...rest } = before;
+  assert.ok(gone);
+  assert.deepEqual(await contentOf(place), { ...rest, 'staged/aof': 'made since' });
 });
 
 test('what a server wrote that was started between the two halves of an exchange is put aside, and the old is back', async (t) => {
