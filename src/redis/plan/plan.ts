@@ -9,6 +9,7 @@ import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { isThere } from '../../system/index.ts';
 import type { SnapshotOnCopies } from '../../vault/types.ts';
 import { RedisConnection, type RedisSource } from '../connection/index.ts';
 import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';

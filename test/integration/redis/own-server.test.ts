@@ -118,7 +118,7 @@ test('a server that has turned to append-only files since the restore has its ow
   const plan = await planRedis({
     ...{ run: 'restore-00000002', component: 'redis/cache', host: 'db1', requested: 'the latest', snapshot },
     ...{
-      chosen: { id: snapshot.id, from: snapshot.begin, to: snapshot.end, state: 'clean', copy: 'local' },
+      chosen: { id: snapshot.id, from: snapshot.from, to: snapshot.to, state: 'clean', copy: 'local' },
       warnings: [],
     },
     ...{ source: empty.source, programs: server.programs, runs: await temporaryDirectory(t) },
