@@ -24,13 +24,15 @@ export interface RecoverOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where append-only files are fetched to, below the directory. */
+export const RECOVERY = '.aof';
 const APPEND_FILE = 'recovered.aof';
 const READ_BYTES = 1024 * 1024;
 
 /** Gives what is in the RDB. Throws `OBJECT_DAMAGED`, `RECOVERY_FAILED`, `NO_SPACE`. */
 export async function recoverRdb(options: RecoverOptions): Promise<RdbFacts> {
   const { directory, tools, signal, owner } = options;
-  const work = path.join(directory, '.aof');
+  const work = path.join(directory, RECOVERY);
   await rm(work, { recursive: true, force: true });
   await mkdir(path.join(work, 'appendonly'), { recursive: true, mode: 0o700 });
   try {

@@ -5,18 +5,27 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
-import { findUser, identify, type ProcessIdentity, start, stopByPid } from '../../process/index.ts';
+import {
+  findUser,
+  findWorkers,
+  identify,
+  type ProcessIdentity,
+  type RunningProcess,
+  start,
+  stopByPid,
+} from '../../process/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { RECOVERY } from '../aof/recover.ts';
 import { RedisConnection } from '../connection/index.ts';
-import { identify as identifyServer } from '../identity.ts';
 import { duringCheck } from '../rdb/check-program.ts';
 import type { RdbFacts } from '../rdb/index.ts';
 import { type Comparison, compareWithFacts } from '../throwaway/compare.ts';
 import { databasesOf, proveRdb, requireSame } from '../throwaway/prove.ts';
 import { harmlessConfiguration, lastLines, ready, requireMemory } from '../throwaway/server.ts';
 import { findTools, type RedisTools } from '../tools.ts';
-import { RDB_FILE } from '../types.ts';
+import { AOF, RDB_FILE } from '../types.ts';
+import { SERVER } from './directory-in-use.ts';
 import { fetchRdb, storedDetails } from './fetch.ts';
 
 export interface RestoreBesideOptions {
@@ -64,6 +73,8 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
   await chmod(directory, 0o700);
   await writeFile(path.join(directory, markOf(run)), '');
   await syncDirectory(directory);
+  // An RDB that is made of append-only files is made anew, with other keys over by then: what has loaded the one before is not compared with it.
+  if (snapshot.kind === AOF) await stopBeside(directory, run);
   const facts = await fetchRdb(options, { directory, tools, signal, ...(owner && { owner }), ...told(options) });
   const configuration = path.join(directory, CONFIGURATION);
   await writeFile(configuration, harmlessConfiguration({ directory, socket, databases: databasesOf(facts) }), {
@@ -114,9 +125,14 @@ const markOf = (run: string) => `.holdfast-${run}`;
 
 /** Empty, or of an earlier attempt of the same run. */
 export function isOwn(names: readonly string[], run: string): boolean {
-  const own = new Set<string>([markOf(run), RDB_FILE, CONFIGURATION, LOG, SOCKET]);
   if (names.length === 0) return true;
-  return names.includes(markOf(run)) && names.every((name) => own.has(name) || name.startsWith('.'));
+  return names.includes(markOf(run)) && names.every((name) => isMade(name) || name.startsWith('.'));
+}
+
+/** What a restore makes here, whole or in part, but for its mark. */
+function isMade(name: string): boolean {
+  if ([RDB_FILE, CONFIGURATION, LOG, SOCKET, RECOVERY, `${RDB_FILE}.part`].includes(name)) return true;
+  return name.startsWith(`${RDB_FILE}.`) && name.endsWith('.holdfast-part');
 }
 
 async function requireOwn(directory: string, run: string): Promise<void> {
@@ -140,8 +156,8 @@ export async function undoBeside(directory: string, run: string): Promise<void> 
   // Without its mark the run has made nothing there, and whatever runs there is somebody else's.
   if (!(await isThere(path.join(directory, markOf(run))))) return;
   await stopBeside(directory, run);
-  for (const name of [RDB_FILE, CONFIGURATION, LOG, SOCKET, markOf(run)])
-    await rm(path.join(directory, name), { force: true });
+  const made = (await readdir(directory)).filter(isMade);
+  for (const name of [...made, markOf(run)]) await rm(path.join(directory, name), { recursive: true, force: true });
   await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
   });
@@ -150,16 +166,22 @@ export async function undoBeside(directory: string, run: string): Promise<void> 
 /** False when none was running, or none of this run. */
 export async function stopBeside(directory: string, run: string): Promise<boolean> {
   if (!(await isThere(path.join(directory, markOf(run))))) return false;
-  const identity = await runningBeside(directory);
-  if (identity === undefined) return false;
-  await stopByPid(identity);
-  return true;
+  const servers = await serversBeside(directory);
+  for (const identity of servers) await stopByPid(identity);
+  return servers.length > 0;
 }
 
 /** The server that was left in the directory of a restore, if it runs. */
 export async function runningBeside(directory: string): Promise<ProcessIdentity | undefined> {
-  if (!(await isThere(path.join(directory, SOCKET)))) return undefined;
-  return await running(`unix://${path.join(directory, SOCKET)}`);
+  return (await serversBeside(directory))[0];
+}
+
+/** By where they work, not by whether they answer: one that still loads does not. Those that we may not look at are of others. */
+async function serversBeside(directory: string): Promise<ProcessIdentity[]> {
+  if (!(await isThere(directory))) return [];
+  const { pids } = await findWorkers(directory, SERVER);
+  const identities = await Promise.all(pids.map((pid) => identify(pid)));
+  return identities.filter((identity) => identity !== undefined);
 }
 
 interface StartRequest {
@@ -172,12 +194,15 @@ interface StartRequest {
   readonly signal: AbortSignal;
 }
 
-/** A server that was started by an earlier attempt is taken over. */
-async function startBeside(request: StartRequest) {
+/** A server of an earlier attempt is taken over when it has loaded; one that has not yet is ended: nobody knows how far it is. */
+async function startBeside(
+  request: StartRequest,
+): Promise<{ readonly url: string; readonly identity: ProcessIdentity }> {
   const { tools, directory, configuration, socket, facts, runAs, signal } = request;
   const url = `unix://${socket}`;
-  const before = await running(url);
-  if (before !== undefined) return { url, identity: before };
+  const [before, ...more] = await serversBeside(directory);
+  if (before !== undefined && more.length === 0 && (await answers(url))) return { url, identity: before };
+  for (const identity of before === undefined ? [] : [before, ...more]) await stopByPid(identity);
   await requireMemory(facts.usedMemoryBytes ?? 0);
   const logFile = path.join(directory, LOG);
   const child = await start(tools.server, [configuration], {
@@ -186,32 +211,31 @@ async function startBeside(request: StartRequest) {
     cwd: directory,
     ...(runAs !== undefined && { runAs }),
   });
+  try {
+    await untilReady(child, { url, logFile, signal });
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  return { url, identity: child.identity };
+}
+
+async function untilReady(
+  child: RunningProcess,
+  { url, logFile, signal }: { readonly url: string; readonly logFile: string; readonly signal: AbortSignal },
+): Promise<void> {
   const outcome = { hasEnded: false };
   void child.finished.then(() => {
     outcome.hasEnded = true;
   });
-  for (;;) {
+  for (; !(await answers(url)); await sleep(POLL_MS)) {
     if (outcome.hasEnded) fail('RECOVERY_FAILED', `the server does not start: ${await lastLines(logFile)}`);
-    if (signal.aborted) {
-      await child.stop();
-      fail('CANCELLED', 'starting the server was cancelled');
-    }
-    const connection = await ready(url);
-    if (connection !== undefined) {
-      connection.close();
-      return { url, identity: child.identity };
-    }
-    await sleep(POLL_MS);
+    if (signal.aborted) fail('CANCELLED', 'starting the server was cancelled');
   }
 }
 
-async function running(url: string): Promise<ProcessIdentity | undefined> {
+async function answers(url: string): Promise<boolean> {
   const connection = await ready(url);
-  if (connection === undefined) return undefined;
-  try {
-    const { processId } = await identifyServer(connection);
-    return processId === undefined ? undefined : await identify(processId);
-  } finally {
-    connection.close();
-  }
+  connection?.close();
+  return connection !== undefined;
 }

@@ -10,7 +10,7 @@ import { isThere } from '../../system/index.ts';
 const END_LIMIT_MS = 60_000;
 const POLL_MS = 100;
 /** Also `redis-stack-server`, of which the kernel keeps 15 characters. */
-const SERVER = /^(redis|valkey)(-stack)?-ser/;
+export const SERVER = /^(redis|valkey)(-stack)?-ser/;
 
 export interface ServerProcess {
   readonly pid: number;

@@ -1,7 +1,7 @@
 // Restores of real servers: beside, into a stopped server, live and by pattern; each undone again, each refused where it must be.
 
 import assert from 'node:assert/strict';
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { run, start, stopByPid } from '../../../src/process/index.ts';
@@ -10,6 +10,7 @@ import {
   confirmKeys,
   confirmLive,
   planKeys,
+  type RestoreBesideOptions,
   type RestoreInPlaceOptions,
   type RestoreKeysOptions,
   restoreBeside,
@@ -19,6 +20,7 @@ import {
   rollbackInPlace,
   rollbackKeys,
   rollbackLive,
+  runningBeside,
   stopBeside,
   undoBeside,
 } from '../../../src/redis/index.ts';
@@ -62,7 +64,36 @@ test('beside: the same content in a new directory, on a private socket; nothing 
   });
   await undoBeside(directory, options.run);
   await assert.rejects(access(directory));
+  await leftInTheMiddle(options, before);
 });
+
+/** As by attempts that were killed while their server was loading: it answers nothing else by then. */
+async function leftInTheMiddle(options: RestoreBesideOptions, before: readonly string[]) {
+  const { directory, run: name, programs = '' } = options;
+  const loading = async () => {
+    const { configuration } = await restoreBeside({ ...options, start: false });
+    await appendFile(configuration, 'key-load-delay 200000\nloading-process-events-interval-bytes 1024\n');
+    const logFile = path.join(directory, 'redis.log');
+    const child = await start(path.join(programs, 'redis-server'), [configuration], { logFile, cwd: directory });
+    await waitFor('it to load', async () => /Loading RDB/.test(await readFile(logFile, 'utf8')));
+    for (const part of ['dump.rdb.0a1b.holdfast-part', 'dump.rdb.part'])
+      await writeFile(path.join(directory, part), 'part');
+    await mkdir(path.join(directory, '.aof'), { recursive: true });
+    await writeFile(path.join(directory, '.aof', 'part'), 'part');
+    return child;
+  };
+  const first = await loading();
+  const { server } = await restoreBeside(options);
+  await first.finished;
+  assert.notEqual(server?.identity.pid, first.identity.pid);
+  assert.deepEqual(await contentAt(server!.url), before);
+  assert.equal(await stopBeside(directory, name), true);
+  const second = await loading();
+  assert.deepEqual(await runningBeside(directory), second.identity);
+  await undoBeside(directory, name);
+  await second.finished;
+  await assert.rejects(access(directory));
+}
 
 test('beside on a disk that is too small is refused with the numbers before anything is written', async (t) => {
   const { vault, server, snapshot } = await captured(t, 'redis7');
