@@ -11,8 +11,8 @@ import type { ServedAt } from './our-replica.ts';
 import { underLock } from './under-lock.ts';
 import type { WritePause } from './write-pause.ts';
 
-/** `serve`: the server is told where we answer as its primary. `send`: the first byte goes to it; before that its data is its own. */
-export type LiveStep = 'prepare' | 'keep' | 'serve' | 'send' | 'replace' | 'verify' | 'confirm' | 'rollback';
+/** `aside`: what the server had is kept, and nobody has written since. `serve`: the server is told where we answer as its primary. `send`: the first byte goes to it; before that its data is its own. */
+export type LiveStep = 'prepare' | 'keep' | 'aside' | 'serve' | 'send' | 'replace' | 'verify' | 'confirm' | 'rollback';
 export type LiveJournal = RestoreJournal<LiveStep>;
 
 export interface LivePlace {

@@ -1,6 +1,6 @@
 // The running server during a live restore: what must hold of it, and the exchange of its whole data by two changes of role.
 
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
@@ -93,21 +93,23 @@ export async function keepData(
       await handle.writeFile(chunk);
     }
     await handle.sync();
+    incoming.close();
+    const facts = walk.end();
+    await checkRdbFile(tools, part, signal);
+    await rename(part, path.join(directory, RDB_FILE));
+    await syncDirectory(directory);
+    return facts;
   } catch (error) {
+    await rm(part, { force: true });
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    fail('NO_SPACE', `what '${directory}' lies on is full: the present data cannot be kept there`, {
-      hint: 'make room there; nothing was touched',
+    return fail('NO_SPACE', `what '${directory}' lies on is full: the present data cannot be kept there`, {
+      hint: 'make room there; what the server has by now was not touched',
       cause: error,
     });
   } finally {
     incoming.close();
     await handle.close();
   }
-  const facts = walk.end();
-  await checkRdbFile(tools, part, signal);
-  await rename(part, path.join(directory, RDB_FILE));
-  await syncDirectory(directory);
-  return facts;
 }
 
 export interface ReplaceOptions {

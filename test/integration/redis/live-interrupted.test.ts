@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { access, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
@@ -120,6 +120,24 @@ test('a server that cannot reach us is writable again soon, and nothing of it is
   assert.deepEqual(await contentAt(server.url), written);
   assert.match(await readFile(path.join(place.directory, 'journal.jsonl'), 'utf8'), /"rollback","state":"done"/);
   await assert.rejects(access(path.join(place.directory, 'replaced')));
+  await server.cli('CONFIG', 'SET', 'bind-source-addr', '');
+  const next = { ...place, directory: `${place.directory}-next` };
+  await restoreLive({ ...next, vault, snapshot });
+  // It can be asked again and again to take what is kept: what it has is set aside once, and again only when somebody has written.
+  await server.cli('CONFIG', 'SET', 'bind-source-addr', '127.0.0.2');
+  const refused = async () => {
+    const limits = { askMs: 1_500 };
+    await assert.rejects(rollbackLive({ ...next, limits }), { code: 'RECOVERY_FAILED', message: /does not ask us/ });
+    return (await readdir(next.directory)).filter((name) => name.startsWith('replaced')).sort();
+  };
+  await server.cli('SET', 'first-since', '1');
+  for (const _ of [1, 2]) assert.deepEqual(await refused(), ['replaced']);
+  await server.cli('SET', 'second-since', '1');
+  assert.deepEqual(await refused(), ['replaced', 'replaced.1']);
+  assert.ok((await readFile(path.join(next.directory, 'replaced.1', 'dump.rdb'))).includes('second-since'));
+  await server.cli('CONFIG', 'SET', 'bind-source-addr', '');
+  await rollbackLive(next);
+  assert.deepEqual(await contentAt(server.url), written);
 });
 
 test('a server that comes for the data again and again is given up after a few times, and has its own back', async (t) => {
