@@ -19,8 +19,8 @@ export async function runKeepers(
           { component: id, reason: String(error) },
           'append-only files are not kept: a rewrite may leave a gap',
         );
-      const afterLook = async (present: { readonly id: string }) => {
-        for (const { why, ...lost } of await keepRoom(place, present.id))
+      const afterLook = async (presentId: string) => {
+        for (const { why, ...lost } of await keepRoom(place, presentId))
           logger.warn({ component: id, ...lost }, `append-only files that no capture has taken were lost: ${why}`);
       };
       await runKeeper(place, { signal, onTrouble, afterLook });

@@ -13,7 +13,7 @@ import { AOF, type CaptureRequest, type CaptureServer, capturedServer } from '..
 import { CommandWalk } from './command-walk.ts';
 import type { AofDetails, CapturedFile, CapturedSet } from './details.ts';
 import { type AppendOnlyPlace, type KeptSet, keepNow, keptSets, letGo, readManifest } from './keeper.ts';
-import { type LostSet, lostSets, setAside } from './lost-sets.ts';
+import { type LostSet, letGoShared, lostSets, setAside } from './lost-sets.ts';
 import type { ManifestFile } from './manifest.ts';
 
 export interface CaptureAofOptions {
@@ -96,14 +96,14 @@ class AofCapture {
       const captured: CapturedSet[] = [];
       for (const set of sets) {
         const done = await this.#set(writer, set, captured.at(-1)).catch(damageOf);
-        if (!(done instanceof Error)) {
+        if (!isHoldfastError(done)) {
           captured.push(done);
           continue;
         }
         // The server's own present files: a rewrite makes new ones of what it has in memory.
         if (set.id === present.id) throw done;
         await writer.abandon();
-        await setAside(place, set, done.message);
+        if (!(await letGoShared(place, set, done.details?.file))) await setAside(place, set, done.message);
         return 'set aside';
       }
       signal.throwIfAborted();
@@ -174,6 +174,7 @@ class AofCapture {
     if (commands.damage !== undefined)
       fail('BACKUP_INVALID', `'${source}' is damaged behind byte ${commands.wholeBytes}: ${commands.damage}`, {
         hint: 'BGREWRITEAOF makes new files of what the server has in memory; then it can be captured again',
+        details: { file: file.name },
       });
     return { ...head, commands };
   }
@@ -185,7 +186,9 @@ class AofCapture {
       for (let at = 0; at < sizeBytes; ) {
         this.#options.signal.throwIfAborted();
         const length = Math.min(READ_BYTES, sizeBytes - at);
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, at);
+        const { buffer, bytesRead } = await handle
+          .read(Buffer.allocUnsafe(length), 0, length, at)
+          .catch((error: unknown) => unreadable(source, error));
         if (bytesRead === 0) fail('BACKUP_INVALID', `'${source}' became shorter while it was read`);
         const chunk = buffer.subarray(0, bytesRead);
         at += bytesRead;
@@ -230,10 +233,18 @@ function withoutRepetition(sets: readonly KeptSet[], present: KeptSet): readonly
 }
 
 /** Anything else is no reason to give up what is kept. */
-function damageOf(error: unknown): Error {
-  if (isHoldfastError(error, 'BACKUP_INVALID') || (error as NodeJS.ErrnoException).code === 'EIO')
-    return error as Error;
+function damageOf(error: unknown): HoldfastError {
+  if (isHoldfastError(error, 'BACKUP_INVALID')) return error;
   throw error;
+}
+
+/** A disk that cannot give back what lies on it is a damage of that; the same of any other file is not. */
+function unreadable(source: string, error: unknown): never {
+  if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error;
+  return fail('BACKUP_INVALID', `'${source}' cannot be read: EIO`, {
+    details: { file: path.basename(source) },
+    cause: error,
+  });
 }
 
 async function isStill(place: AppendOnlyPlace, { base }: KeptSet): Promise<boolean> {

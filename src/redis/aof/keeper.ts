@@ -64,7 +64,7 @@ async function keepListed(place: AppendOnlyPlace, files: readonly ManifestFile[]
   const source = (name: string) => path.join(place.dataDirectory, place.appendDirectory, name);
   try {
     const { ino } = await stat(source(base.name), { bigint: true });
-    const id = `${ino}-${base.name}`;
+    const id = idOf(ino, base.name);
     const directory = path.join(keptDirectory(place), id);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const { name } of files) await link(source(name), path.join(directory, name)).catch(unlessThere);
@@ -144,7 +144,7 @@ export async function letGo(captured: readonly KeptSet[], presentId: string): Pr
 }
 
 /**
- * Keeps until the signal. `afterLook`: what is to be done once the present set is kept. `onTrouble` is told what stands in the way, once for each reason,
+ * Keeps until the signal. `afterLook`: what is to be done once the present set is kept, or cannot be for want of room. `onTrouble` is told what stands in the way, once for each reason,
  * and nothing when it is over.
  */
 export async function runKeeper(
@@ -156,14 +156,16 @@ export async function runKeeper(
   }: {
     readonly signal: AbortSignal;
     readonly onTrouble: (error: unknown) => void;
-    readonly afterLook?: (present: KeptSet) => Promise<void>;
+    readonly afterLook?: (presentId: string) => Promise<void>;
   },
 ): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
-      const present = await keepNow(place);
-      await afterLook?.(present);
+      const full = await keepNow(place).then(() => undefined, onlyFull);
+      // A disk without room for a second name is the one that needs room most.
+      await afterLook?.(await presentId(place));
+      if (full !== undefined) await keepNow(place);
       told = '';
     } catch (error) {
       const { message } = error as Error;
@@ -173,6 +175,20 @@ export async function runKeeper(
     await changed(path.join(place.dataDirectory, place.appendDirectory), signal);
   }
 }
+
+function onlyFull(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return error;
+  throw error;
+}
+
+/** Of the set that the manifest lists now, whether it is kept or not. */
+async function presentId(place: AppendOnlyPlace): Promise<string> {
+  const base = (await readManifest(place)).find(({ type }) => type === 'base')?.name ?? '';
+  const { ino } = await stat(path.join(place.dataDirectory, place.appendDirectory, base), { bigint: true });
+  return idOf(ino, base);
+}
+
+const idOf = (inode: bigint, base: string) => `${inode}-${base}`;
 
 /** A rewrite changes names in the directory; what no watch tells, a look every second does. */
 async function changed(directory: string, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moment } from '../../domain/moment.ts';
 import { type AppendOnlyPlace, keptDirectory, keptSets, readManifest } from './keeper.ts';
-import { free, type LostSet, lostSets, ownBytes, setAsideDirectory, setAsideIds } from './lost-sets.ts';
+import { free, type LostSet, lostSets, setAsideDirectory, setAsideIds } from './lost-sets.ts';
+import { bytesOf, ownFiles } from './own-bytes.ts';
 
 export interface KeptReport {
   /** Of sets that wait for a capture: what the server has discarded already, and only we keep. */
@@ -29,14 +30,16 @@ export async function reportKept(place: AppendOnlyPlace, since: Moment | undefin
     await sleep(KEEPER_MS);
     unkept = await withoutSecondName(place);
   }
-  const sizes = await Promise.all((await keptSets(place)).map(({ directory }) => ownBytes(directory)));
   const root = setAsideDirectory(place);
+  const setAside = (await setAsideIds(place)).map((id) => path.join(root, id));
+  const waiting = (await keptSets(place)).map(({ directory }) => directory);
+  const files = await ownFiles([...waiting, ...setAside]);
   return {
-    waitingBytes: sizes.reduce((sum, size) => sum + size, 0),
+    waitingBytes: bytesOf(files.filter(({ directories }) => directories.some((each) => waiting.includes(each)))),
     freeBytes: await free(place),
     unkept,
     lost: await lostSets(place, since),
-    setAside: (await setAsideIds(place)).map((id) => path.join(root, id)),
+    setAside,
   };
 }
 

@@ -4,8 +4,9 @@ import { readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type Moment, momentFromDate } from '../../domain/moment.ts';
 import { bytesText } from '../../domain/size.ts';
-import { appendLine, syncDirectory } from '../../system/index.ts';
+import { appendLine, isThere, syncDirectory } from '../../system/index.ts';
 import { type AppendOnlyPlace, type KeptSet, keptDirectory, keptSets } from './keeper.ts';
+import { bytesOf, ownFiles } from './own-bytes.ts';
 
 export interface LostSet {
   readonly at: string;
@@ -24,10 +25,38 @@ export function setAsideDirectory({ dataDirectory }: AppendOnlyPlace): string {
 
 /** A damaged set, for people: it must not stand in the way of all captures to come. May be called again after it was killed. */
 export async function setAside(place: AppendOnlyPlace, set: KeptSet, why: string): Promise<void> {
-  await note(place, set, why);
-  await rename(set.directory, path.join(setAsideDirectory(place), set.id));
+  await note(place, lostOf(set.id, set.base.sequence, why));
+  await rename(set.directory, await freeName(path.join(setAsideDirectory(place), set.id)));
   await syncDirectory(setAsideDirectory(place));
   await syncDirectory(keptDirectory(place));
+}
+
+/**
+ * True when the file, damaged, is one that a set has which was set aside already, so that it stays there: this set loses its names of it and of what
+ * follows, and is whole up to there.
+ */
+export async function letGoShared(place: AppendOnlyPlace, set: KeptSet, file: unknown): Promise<boolean> {
+  const from = set.incrementals.findIndex(({ name }) => name === file);
+  if (from < 0) return false;
+  const aside = new Set<bigint>();
+  for (const id of await setAsideIds(place)) {
+    const directory = path.join(setAsideDirectory(place), id);
+    for (const name of await readdir(directory))
+      aside.add((await stat(path.join(directory, name), { bigint: true })).ino);
+  }
+  const rest = set.incrementals.slice(from);
+  if (!rest.every(({ name }) => aside.has(set.inodes.get(name) ?? -1n))) return false;
+  // The last first: killed in between, what is left is damaged where it was.
+  for (const { name } of rest.reverse()) await rm(path.join(set.directory, name));
+  await syncDirectory(set.directory);
+  return true;
+}
+
+/** An inode and a number may come again after a restore. */
+async function freeName(wanted: string): Promise<string> {
+  let name = wanted;
+  for (let number = 1; await isThere(name); number++) name = `${wanted}.${number}`;
+  return name;
 }
 
 /**
@@ -36,24 +65,43 @@ export async function setAside(place: AppendOnlyPlace, set: KeptSet, why: string
  */
 export async function keepRoom(place: AppendOnlyPlace, presentId: string): Promise<readonly LostSet[]> {
   const gone: LostSet[] = [];
-  const sets = (await keptSets(place)).filter(({ id }) => id !== presentId);
-  const aside = await setAsideIds(place);
-  const directories = [
-    ...aside.map((id) => ({ directory: path.join(setAsideDirectory(place), id), set: undefined })),
-    ...sets.map((set) => ({ directory: set.directory, set })),
-  ];
-  const sizes = await Promise.all(directories.map(({ directory }) => ownBytes(directory)));
-  let keptBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const sets = await keptSets(place);
+  const aside = (await setAsideIds(place)).map((id) => ({
+    directory: path.join(setAsideDirectory(place), id),
+    ...{ id, sequence: Number(/\.(\d+)\.base/.exec(id)?.[1] ?? 0), what: ' that were set aside' },
+  }));
+  const waiting = sets.map(({ id, directory, base }) => ({ directory, id, sequence: base.sequence, what: '' }));
+  const all = [...aside, ...waiting];
+  const present = path.join(keptDirectory(place), presentId);
+  let files = (await ownFiles(all.map(({ directory }) => directory))).filter(
+    (each) => !each.directories.includes(present),
+  );
   let freeBytes = await free(place);
-  for (const [index, { directory, set }] of directories.entries()) {
-    const size = sizes[index] ?? 0;
-    if (keptBytes <= freeBytes || size === 0) continue;
-    const why = `${bytesText(size)} were let go: the disk is nearly full`;
-    if (set !== undefined) gone.push(await note(place, set, why));
-    await rm(directory, { recursive: true });
-    [keptBytes, freeBytes] = [keptBytes - size, freeBytes + size];
+  for (const { directory, id, sequence, what } of all) {
+    if (bytesOf(files) <= freeBytes) break;
+    const left = files
+      .map((file) => ({ ...file, directories: file.directories.filter((each) => each !== directory) }))
+      .filter(({ directories }) => directories.length > 0);
+    const size = bytesOf(files) - bytesOf(left);
+    if (size === 0 || id === presentId) continue;
+    const lost = lostOf(id, sequence, `${bytesText(size)}${what} were let go: the disk is nearly full`);
+    await remove(place, directory, lost);
+    gone.push(lost);
+    [files, freeBytes] = [left, freeBytes + size];
   }
   return gone;
+}
+
+/** Noted first; on a disk that has no room even for the note, the base makes it: without it the rest is no set, and is looked for no more. */
+async function remove(place: AppendOnlyPlace, directory: string, lost: LostSet): Promise<void> {
+  try {
+    await note(place, lost);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    for (const name of await readdir(directory)) if (name.includes('.base.')) await rm(path.join(directory, name));
+    await note(place, lost);
+  }
+  await rm(directory, { recursive: true });
 }
 
 /** Since the beginning of the last capture, which has told those before. */
@@ -74,26 +122,18 @@ export async function setAsideIds(place: AppendOnlyPlace): Promise<readonly stri
   return names.filter((name) => name !== NOTES).sort();
 }
 
-/** What would be free again without the directory: files that have no other name. */
-export async function ownBytes(directory: string): Promise<number> {
-  let bytes = 0;
-  for (const name of await readdir(directory)) {
-    const { nlink, blocks } = await stat(path.join(directory, name));
-    if (nlink === 1) bytes += blocks * 512;
-  }
-  return bytes;
-}
-
 export async function free({ dataDirectory }: AppendOnlyPlace): Promise<number> {
   const { bavail, bsize } = await statfs(dataDirectory);
   return bavail * bsize;
 }
 
+const lostOf = (id: string, sequence: number, why: string): LostSet => ({
+  ...{ at: new Date().toISOString(), id, sequence, why },
+});
+
 /** On the disk before anything goes: a gap that is told twice does no harm, one that is not told does. */
-async function note(place: AppendOnlyPlace, { id, base }: KeptSet, why: string): Promise<LostSet> {
-  const lost = { at: new Date().toISOString(), id, sequence: base.sequence, why };
+async function note(place: AppendOnlyPlace, lost: LostSet): Promise<void> {
   await appendLine(path.join(setAsideDirectory(place), NOTES), JSON.stringify(lost));
-  return lost;
 }
 
 function noText(error: NodeJS.ErrnoException): string {

@@ -1,15 +1,15 @@
 // Kept append-only files that are damaged, or fill the disk: captures go on without them, and tell what cannot be restored.
 
 import assert from 'node:assert/strict';
-import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { redisWarnings } from '../../../src/domain/snapshot-words.ts';
 import { appendOnlyFindings } from '../../../src/host/append-only-status.ts';
 import { summarizeSnapshot } from '../../../src/host/snapshot-summary.ts';
 import { run } from '../../../src/process/index.ts';
-import { keepNow, keptDirectory, keptSets } from '../../../src/redis/aof/keeper.ts';
-import { keepRoom, lostSets } from '../../../src/redis/aof/lost-sets.ts';
+import { type KeptSet, keepNow, keptDirectory, keptSets, runKeeper } from '../../../src/redis/aof/keeper.ts';
+import { keepRoom, lostSets, setAsideDirectory } from '../../../src/redis/aof/lost-sets.ts';
 import { type AofDetails, captureAof, reportKept } from '../../../src/redis/index.ts';
 import { CACHE, redisSetting } from '../../support/redis-capture.ts';
 import { testRedis } from '../../support/redis-server.ts';
@@ -81,6 +81,90 @@ test('a damaged set is set aside: the capture goes on, tells the gap, and so do 
   );
   const [unkept] = appendOnlyFindings(await reportKept(place, second.from), CACHE);
   assert.match(unkept?.message ?? '', /are not kept: .*\.4\.base/);
+});
+
+test('an incremental file that two sets share, damaged, takes only one of them away: the other is captured up to it', async (t) => {
+  const { server, place, take, rewrite } = await setting(t);
+  await server.cli('SET', 'a', '1');
+  await rewrite();
+  const [first, second] = [1, 2].map((sequence) => async () => {
+    const found = (await keptSets(place)).find(({ base }) => base.sequence === sequence);
+    return found as NonNullable<typeof found>;
+  }) as [() => Promise<KeptSet>, () => Promise<KeptSet>];
+  await keepNow(place);
+  // As when somebody looked while the rewrite had opened the new file and not made its base yet.
+  const [shared] = (await second()).incrementals;
+  const name = shared!.name;
+  await link(path.join((await second()).directory, name), path.join((await first()).directory, name));
+  await server.cli('SET', 'b', '1');
+  await rewrite();
+  await server.cli('SET', 'c', '1');
+  await writeFile(path.join((await second()).directory, name), '!', { flag: 'r+' });
+  const { sets, lost } = (await take(1)).engine as unknown as AofDetails;
+  assert.deepEqual(
+    sets.map(({ base, incrementals }) => [base.sequence, incrementals.map(({ sequence }) => sequence)]),
+    [
+      [1, [1]],
+      [3, [3]],
+    ],
+  );
+  assert.deepEqual([sets[1]?.follows, lost?.length], [false, 1]);
+  const { setAside } = await reportKept(place, undefined);
+  assert.equal(setAside.length, 1);
+  await access(path.join(setAside[0] ?? '', name));
+});
+
+test('a disk that is full, where not even a second name or a note has room, is given room: each file counts once, and all that goes is told', async (t) => {
+  const dataDirectory = await temporaryDirectory(t);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m,nr_inodes=60', 'tmpfs', dataDirectory]);
+  const stop = new AbortController();
+  try {
+    const place = { dataDirectory, ...NAMES };
+    const base = (sequence: number) => `appendonly.aof.${sequence}.base.rdb`;
+    const make = async (directory: string, name: string, mebibytes: number) => {
+      await mkdir(directory, { recursive: true });
+      await writeFile(path.join(directory, name), Buffer.alloc(mebibytes * 1024 * 1024, 1));
+    };
+    const at = (sequence: number) => path.join(keptDirectory(place), `${sequence}-${base(sequence)}`);
+    await make(path.join(setAsideDirectory(place), `0-${base(0)}`), base(0), 1);
+    for (const sequence of [1, 2]) await make(at(sequence), base(sequence), 3);
+    const shared = 'appendonly.aof.2.incr.aof';
+    await make(at(1), shared, 2);
+    await link(path.join(at(1), shared), path.join(at(2), shared));
+    const own = path.join(dataDirectory, NAMES.appendDirectory);
+    await make(own, base(4), 1);
+    await writeFile(path.join(own, 'appendonly.aof.manifest'), `file ${base(4)} seq 4 type b\n`);
+    assert.equal((await reportKept(place, undefined)).waitingBytes, 8 * 1024 * 1024);
+    await assert.rejects(writeFile(path.join(dataDirectory, 'other'), Buffer.alloc(16 * 1024 * 1024)), {
+      code: 'ENOSPC',
+    });
+    const filling = async () => {
+      for (let number = 0; ; number++) await writeFile(path.join(dataDirectory, `empty-${number}`), '');
+    };
+    await assert.rejects(filling(), { code: 'ENOSPC' });
+    const gone: string[] = [];
+    const troubles: unknown[] = [];
+    const keeper = runKeeper(place, {
+      signal: stop.signal,
+      onTrouble: (error) => troubles.push(error),
+      afterLook: async (presentId) => void gone.push(...(await keepRoom(place, presentId)).map(({ why }) => why)),
+    });
+    await waitFor('the present set to be kept', async () => (await readdir(keptDirectory(place))).length === 1);
+    stop.abort();
+    await keeper;
+    assert.deepEqual(
+      gone.map((why) => why.split(' were let go')[0]),
+      ['1.0 MiB that were set aside', '3.0 MiB', '5.0 MiB'],
+    );
+    assert.deepEqual(
+      (await lostSets(place, undefined)).map(({ sequence }) => sequence),
+      [0, 1, 2],
+    );
+    assert.deepEqual(troubles, []);
+  } finally {
+    stop.abort();
+    await run('umount', [dataDirectory]);
+  }
 });
 
 test('the present files of the server, damaged, are no set to be given up: nothing is committed until it makes new ones', async (t) => {
