@@ -1,5 +1,6 @@
 // The operating system below Node: what `node:fs` has no way to say.
 
+export * from './allocator.ts';
 export * from './attributes.ts';
 export * from './durable.ts';
 export * from './libc.ts';

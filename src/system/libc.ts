@@ -39,6 +39,7 @@ const calls = {
   ),
   futimens: once(() => library().func('int futimens(int fd, const int64_t *times)')),
   mknod: once(() => library().func('int mknod(const uint8_t *path, uint32_t mode, uint64_t device)')),
+  mallopt: once(() => library().func('int mallopt(int parameter, int value)')),
   syncfs: once(() => library().func('int syncfs(int fd)')),
   listxattr: once(() => library().func('int64_t llistxattr(const uint8_t *path, _Out_ uint8_t *list, size_t size)')),
   getxattr: once(() =>
@@ -59,6 +60,15 @@ const calls = {
   ),
   fremovexattr: once(() => library().func('int fremovexattr(int fd, const uint8_t *name)')),
 } as const;
+
+/** Whether the C library knows and took it; another one than glibc may not have the call. */
+export function tuneAllocator(parameter: number, value: number): boolean {
+  try {
+    return calls.mallopt()(parameter, value) === 1;
+  } catch {
+    return false;
+  }
+}
 
 export type SystemPath = string | Uint8Array;
 /** A handle, or the entry itself that a path names, also when it is a link. */
