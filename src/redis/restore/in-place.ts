@@ -174,7 +174,11 @@ async function stopped(service: ServerService | undefined, dataDirectory: string
 async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<void> {
   const staged = journal.dataOf('stage') as unknown as Staged | undefined;
   const { service, dataDirectory } = place;
-  if (staged === undefined || !journal.hasBegun('stop')) return;
+  if (staged === undefined || !journal.hasBegun('stop')) {
+    // A whole copy of the data that nobody ever saw.
+    await rm(path.join(runDirectory(place), 'new'), { recursive: true, force: true });
+    return;
+  }
   await journal.check();
   await stopped(service, dataDirectory);
   if (journal.hasBegun('exchange')) {
@@ -210,5 +214,8 @@ async function giveUp(options: InPlace, journal: RestoreJournal<Step>, cause: un
       hint: `what was there lies below '${path.join(runDirectory(options), 'old')}'; mend the reason, then roll back again`,
     });
   }
-  throw new HoldfastError('ROLLED_BACK', `the restore failed and the directory is as before: ${message}`, { cause });
+  throw new HoldfastError('ROLLED_BACK', `the restore failed and the directory is as before: ${message}`, {
+    cause,
+    hint: `what was brought in, and what came since, lies below '${path.join(runDirectory(options), 'new')}'; nobody but you removes it`,
+  });
 }

@@ -49,7 +49,9 @@ export async function requireServerOf(
       { hint: "is 'dataDirectory' that of this server, and does the worker run on its host, outside of a container?" },
     );
   }
-  if (settings !== undefined) requireNames(where, settings, place);
+  // This it tells whoever may ask for its state.
+  const told = new Map([...(settings ?? []), ['appendonly', identity.isAppendOnly ? 'yes' : 'no'] as const]);
+  requireNames(where, told, place);
   return [
     ...(settings === undefined
       ? [
@@ -84,7 +86,7 @@ function requireNames(where: string, settings: ReadonlyMap<string, string>, plac
 
 /** Undefined where our user may not ask. */
 async function settingsOf(connection: RedisConnection): Promise<ReadonlyMap<string, string> | undefined> {
-  const names = ['dir', 'dbfilename', 'appenddirname', 'appendfilename', 'appendonly'];
+  const names = ['dir', 'dbfilename', 'appenddirname', 'appendfilename'];
   const reply = await connection.ask('tell where its data is', 'CONFIG', 'GET', ...names);
   if (reply instanceof ServerReply || !Array.isArray(reply)) return undefined;
   const words = reply.map(String);

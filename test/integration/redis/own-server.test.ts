@@ -56,7 +56,14 @@ test('the directory of another server, other names of files and another kind of 
   const connection = await setting.server.connect(url);
   const place = { dataDirectory: setting.server.dataDirectory, names: LAYOUT };
   const warnings = await requireServerOf(connection, await identify(connection), place);
+  const appendOnly = requireServerOf(connection, await identify(connection), { ...place, isAppendOnly: true });
+  await assert.rejects(appendOnly, { code: 'TARGET_UNFIT', message: /its 'appendonly' is 'no'/ });
   connection.close();
+  // What was never brought in is not left in its directory.
+  const staged = path.join(place.dataDirectory, '.holdfast', 'restore-00000002', 'new');
+  await access(staged);
+  await rollbackInPlace({ ...right, run: 'restore-00000002', layout });
+  await assert.rejects(access(staged));
   assert.deepEqual(
     warnings.map((each) => /'(.*)'/.exec(each)?.[1]),
     ['config|get', 'client|list'],
