@@ -11,7 +11,7 @@ export { type Drift, type DriftedName, type DriftOptions, driftOf } from './drif
 export { readingInWalkOrder, type SnapshotSource } from './in-walk-order.ts';
 export { existingPaths, isPattern } from './paths.ts';
 export { type Place, placeOf } from './place.ts';
-export { placesOf } from './places.ts';
+export { type Places, placesOf } from './places.ts';
 export { askRemote, lastPush, type PushOutcome } from './repository/push.ts';
 export type { Remote } from './repository/remote.ts';
 export type {

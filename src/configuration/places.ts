@@ -2,14 +2,25 @@
 
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { type HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { existingPaths } from './paths.ts';
 
-/** Every directory in which such a restore may have left something. Throws `FILES_ROOT` when one cannot be looked at. */
-export async function placesOf(paths: readonly string[]): Promise<readonly string[]> {
+export interface Places {
+  readonly places: readonly string[];
+  /** Of paths that cannot be looked at: they must not stand in the way of the others. */
+  readonly unseen: readonly HoldfastError[];
+}
+
+/** Every directory in which such a restore may have left something. */
+export async function placesOf(paths: readonly string[]): Promise<Places> {
   const places = new Set<string>();
-  for (const each of paths) {
-    const named = [...(await existingPaths(each)), ...(await existingPaths(path.dirname(each)))];
-    for (const place of named) if ((await stat(place)).isDirectory()) places.add(place);
+  const unseen: HoldfastError[] = [];
+  for (const each of paths.flatMap((named) => [named, path.dirname(named)])) {
+    try {
+      for (const place of await existingPaths(each)) if ((await stat(place)).isDirectory()) places.add(place);
+    } catch (error) {
+      unseen.push(toHoldfastError(error));
+    }
   }
-  return [...places];
+  return { places: [...places], unseen };
 }

@@ -25,6 +25,7 @@ export type {
   InPlaceResult,
   PlanOptions,
   RunInPlace,
+  WholeRestore,
 } from './in-place/types.ts';
 export { type MirrorOptions, mirrorFiles, mirrorMemory, mirrorReport } from './mirror/mirror.ts';
 export { type MirrorTarget, readMark } from './mirror/target.ts';

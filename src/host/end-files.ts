@@ -6,9 +6,11 @@ import {
   confirmInPlace,
   type EndResult,
   type Phase,
+  type RunInPlace,
   rollbackInPlace,
   runsInPlace,
   undoBeside,
+  type WholeRestore,
 } from '../files/index.ts';
 import { type FilesRestoring, storedFilesPlan } from './restore-files.ts';
 import { type GuardedPlace, leased } from './restore-guard.ts';
@@ -38,16 +40,19 @@ export async function rollbackFiles(
   run: string,
   owner = `rollback of ${run}`,
 ): Promise<EndedFiles> {
-  const { begun } = await requireRoots(services, component, run);
-  return await eachRoot(services, [...begun].reverse(), run, owner, true, rollbackInPlace);
+  const roots = await requireRoots(services, component, run);
+  return await rollbackAll(services, roots, run, owner);
 }
 
 /**
- * Throws `NOT_FOUND` for a run that has nothing in any root, `JOURNAL_STATE` before anything is removed when not all of its roots are done, and as
- * `confirmInPlace`.
+ * Throws `NOT_FOUND` for a run that has nothing in any root, before anything is removed `JOURNAL_STATE` when not all of its roots are done, and what the
+ * store says when that cannot be known, and as `confirmInPlace`.
  */
 export async function confirmFiles(services: FilesRestoring, component: ComponentId, run: string): Promise<EndedFiles> {
-  const { begun, missing } = await requireRoots(services, component, run);
+  const { begun, missing, unseen, unread } = await requireRoots(services, component, run);
+  if (unread !== undefined) throw notKnownToBeDone(run, unread);
+  const [first] = unseen;
+  if (first !== undefined) throw first;
   const undone = missing.map((root) => `'${root}' was not begun`);
   for (const root of begun) {
     const phase = (await runsInPlace(root)).get(run)?.phase;
@@ -59,6 +64,28 @@ export async function confirmFiles(services: FilesRestoring, component: Componen
     });
   }
   return await eachRoot(services, begun, run, `confirm of ${run}`, false, confirmInPlace);
+}
+
+/** What is removed is gone: a root that was never begun would have no way back out of the mixture. */
+function notKnownToBeDone(run: string, unread: HoldfastError): HoldfastError {
+  if (unread.code !== 'NOT_FOUND') return unread;
+  return new HoldfastError('JOURNAL_STATE', `in which roots '${run}' was to be done is not known: ${unread.message}`, {
+    hint: `\`holdfast rollback ${run}\` brings back what was there; nothing was removed`,
+    cause: unread,
+  });
+}
+
+/** All that can be; throws afterwards when there is a root that nobody can look into. */
+async function rollbackAll(
+  services: FilesRestoring,
+  { begun, unseen }: RunRoots,
+  run: string,
+  owner: string,
+): Promise<EndedFiles> {
+  const ended = await eachRoot(services, [...begun].reverse(), run, owner, true, rollbackInPlace);
+  const [first] = unseen;
+  if (first !== undefined) throw first;
+  return ended;
 }
 
 function isDone(phase: Phase | undefined): boolean {
@@ -78,8 +105,7 @@ export async function undoFiles(services: FilesRestoring, { component, run, dire
     await leased(services, placeOf(directory, run, run, true), () => undoBeside(directory, run));
     return;
   }
-  const { begun } = await rootsOf(services, component, run);
-  await eachRoot(services, [...begun].reverse(), run, run, true, rollbackInPlace);
+  await rollbackAll(services, await rootsOf(services, component, run), run, run);
 }
 
 export function rollbackFilesWords(run: string, { roots, written }: EndedFiles): string {
@@ -112,30 +138,75 @@ async function eachRoot(
 interface RunRoots {
   /** Those in which the run has left something. */
   readonly begun: readonly string[];
-  /** Those of its plan in which it has not. */
+  /** Those that it was to be done in, and has not begun. */
   readonly missing: readonly string[];
-  /** Why the plan could not be read; then nothing is known to be missing. */
+  /** Those where it may have begun, and nobody can look. */
+  readonly unseen: readonly HoldfastError[];
+  /** Why it is not known which ones it was to be done in; then nothing is known to be missing. */
   readonly unread?: HoldfastError;
 }
 
 async function requireRoots(services: FilesRestoring, component: ComponentId, run: string): Promise<RunRoots> {
   const roots = await rootsOf(services, component, run);
   if (roots.begun.length > 0) return roots;
+  const [unseen] = roots.unseen;
+  if (unseen !== undefined) throw unseen;
   const { unread } = roots;
   if (unread !== undefined && unread.code !== 'NOT_FOUND') throw unread;
   return fail('NOT_FOUND', `'${run}' has nothing in the roots of '${component}'`, { hint: 'see `holdfast history`' });
 }
 
-/** Of today's roots, and of those of its plan, where that can be read. */
+/** Of today's roots, and of those that its journals tell, or its plan. What another component has in the same directories is none of it. */
 async function rootsOf(services: FilesRestoring, component: ComponentId, run: string): Promise<RunRoots> {
-  const roots = await treesOn(services, component).places();
-  const planned = await storedFilesPlan(services, run).catch((error: unknown) => toHoldfastError(error));
-  const ofPlan = planned instanceof HoldfastError ? [] : planned.roots;
+  const { places, unseen } = await treesOn(services, component).places();
+  const looked = new Map<string, RunInPlace | HoldfastError | undefined>();
+  const look = async (roots: readonly string[]) => {
+    for (const root of roots) if (!looked.has(root)) looked.set(root, await runIn(root, component, run));
+  };
+  await look(places);
+  const inJournals = [...looked.values()].flatMap((found) => wholeOf(found)?.roots ?? []);
+  const planned = inJournals.length > 0 ? inJournals : await plannedRoots(services, component, run);
+  const whole = planned instanceof HoldfastError ? undefined : planned;
+  await look(whole ?? []);
   const begun: string[] = [];
   const missing: string[] = [];
-  for (const root of new Set([...roots, ...ofPlan])) {
-    if ((await runsInPlace(root)).has(run)) begun.push(root);
-    else if (ofPlan.includes(root)) missing.push(root);
+  const notSeen: HoldfastError[] = whole === undefined ? [...unseen] : [];
+  for (const [root, found] of looked) {
+    const isPlanned = whole?.includes(root);
+    if (found instanceof HoldfastError) {
+      if (isPlanned !== false) notSeen.push(found);
+    } else if (found !== undefined) begun.push(root);
+    else if (isPlanned) missing.push(root);
   }
-  return { begun, missing, ...(planned instanceof HoldfastError && { unread: planned }) };
+  return { begun, missing, unseen: notSeen, ...(planned instanceof HoldfastError && { unread: planned }) };
+}
+
+async function runIn(
+  root: string,
+  component: ComponentId,
+  run: string,
+): Promise<RunInPlace | HoldfastError | undefined> {
+  try {
+    const found = (await runsInPlace(root)).get(run);
+    const isOfAnother = found?.restore !== undefined && found.restore.component !== component;
+    return isOfAnother ? undefined : found;
+  } catch (error) {
+    return toHoldfastError(error);
+  }
+}
+
+function wholeOf(found: RunInPlace | HoldfastError | undefined): WholeRestore | undefined {
+  return found instanceof HoldfastError ? undefined : found?.restore;
+}
+
+/** Where its journals do not tell. Throws `PLAN_CHANGED` for a run of another component. */
+async function plannedRoots(
+  services: FilesRestoring,
+  component: ComponentId,
+  run: string,
+): Promise<readonly string[] | HoldfastError> {
+  const planned = await storedFilesPlan(services, run).catch((error: unknown) => toHoldfastError(error));
+  if (planned instanceof HoldfastError) return planned;
+  if (planned.component === component) return planned.roots;
+  return fail('PLAN_CHANGED', `'${run}' is a restore of '${planned.component}', not of '${component}'`);
 }

@@ -174,6 +174,7 @@ async function inPlace(
     const done = await leased(services, await placeIn(root, run, run, false), (guard) =>
       restoreInPlace({
         ...{ reader, root, run, rules, selection: selectionOf(frozen), signal },
+        restore: { component, roots: frozen.roots },
         guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS },
         onProgress: ({ files, bytes }) => onNote(`${root}: ${files} files, ${bytesText(bytes)} staged`),
       }),

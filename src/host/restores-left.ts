@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
+import type { ComponentId } from '../domain/component.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { runsInPlace } from '../files/index.ts';
@@ -42,15 +43,11 @@ async function openInRoots(settings: TreesSettings, records: RunRecords, asked: 
   if (settings.host !== here) return await openRestores(settings, records, asked);
   const found: OpenRestore[] = [];
   const notKnown: RestoresLeft['notKnown'][number][] = [];
-  const roots = await treesOf(settings)
-    .places()
-    .catch((error: unknown) => {
-      notKnown.push({ of: 'data', what: 'the places of its paths', error: toHoldfastError(error) });
-      return [];
-    });
-  for (const root of roots) {
+  const { places, unseen } = await treesOf(settings).places();
+  for (const error of unseen) notKnown.push({ of: 'data', what: 'the places of its paths', error });
+  for (const root of places) {
     try {
-      found.push(...(await openInRoot(root, now)));
+      found.push(...(await openInRoot(root, settings.id, now)));
     } catch (error) {
       notKnown.push({ of: 'data', what: `the journals in '${root}'`, error: toHoldfastError(error) });
     }
@@ -87,9 +84,10 @@ function openRedisRun({ run, phase, directory, at }: LeftRun, now: Date): OpenRe
   return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
 }
 
-async function openInRoot(root: string, now: Date): Promise<OpenRestore[]> {
+async function openInRoot(root: string, component: ComponentId, now: Date): Promise<OpenRestore[]> {
   const open: OpenRestore[] = [];
-  for (const [run, { phase, at, kept, lock, isCleared }] of await runsInPlace(root)) {
+  for (const [run, { phase, at, kept, lock, isCleared, restore }] of await runsInPlace(root)) {
+    if (restore !== undefined && restore.component !== component) continue;
     const left = { run, dataDirectory: root, since: at } as const;
     const isOver = phase === 'confirmed' || phase === 'rolled back';
     if (phase === 'exchanged') open.push({ ...left, state: 'unconfirmed', keptAt: kept });

@@ -1,26 +1,38 @@
 // A restore of files in place, ended by the journals in its roots: found, finished, undone or accepted.
 
 import type { FilesSettings, HostConfigurationSettings } from '../../config/index.ts';
-import { fail } from '../errors/index.ts';
-import { type Phase, runsInPlace } from '../files/index.ts';
+import type { ComponentId } from '../domain/component.ts';
+import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
+import { type Phase, runsInPlace, type WholeRestore } from '../files/index.ts';
 import { confirmFiles, confirmFilesWords, rollbackFiles, rollbackFilesWords } from './end-files.ts';
-import { compareFiles, loadFilesPlan, writeFiles } from './restore-files.ts';
+import { compareFiles, type FilesRestoring, loadFilesPlan, storedFilesPlan, writeFiles } from './restore-files.ts';
 import type { Found, JournaledKind } from './standalone-kind.ts';
 import { type TreesSettings, treesOf } from './trees.ts';
 
 const asFiles: Omit<JournaledKind<TreesSettings>, 'journals'> = {
   operation: 'restoreFiles',
-  async find(settings) {
+  async find(settings, services) {
     const { id } = settings;
     const found = new Map<string, Found>();
-    for (const root of await treesOf(settings).places()) {
-      for (const [run, { phase, at }] of await runsInPlace(root)) {
+    const { places, unseen } = await treesOf(settings).places();
+    const notSeen = [...unseen];
+    for (const root of places) {
+      const runs = await runsInPlace(root).catch((error: unknown) => toHoldfastError(error));
+      if (runs instanceof HoldfastError) {
+        notSeen.push(runs);
+        continue;
+      }
+      for (const [run, { phase, at, restore }] of runs) {
+        if (!(await isOf(services, id, run, restore))) continue;
         const told = { run, component: id, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
         const before = found.get(run);
         // Of several roots the one that is least far tells what is to be done.
         if (before === undefined || isOpen(told)) found.set(run, told);
       }
     }
+    // What can be seen can be ended: what its other roots are, its journal tells.
+    const [first] = notSeen;
+    if (first !== undefined && found.size === 0) throw first;
     return [...found.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
   },
   async rollback(services, { id }, { run }, owner) {
@@ -54,6 +66,18 @@ export const standaloneConfiguration: JournaledKind<HostConfigurationSettings> =
   ...asFiles,
   journals: ({ paths }) => paths.map((each) => `'.holdfast' of '${each}' or its directory`),
 };
+
+/** Several components may work in one directory. A run whose journal names none is that of its plan, where it can be read. */
+async function isOf(
+  services: FilesRestoring,
+  component: ComponentId,
+  run: string,
+  restore: WholeRestore | undefined,
+): Promise<boolean> {
+  if (restore !== undefined) return restore.component === component;
+  const planned = await storedFilesPlan(services, run).catch(() => undefined);
+  return planned === undefined || planned.component === component;
+}
 
 function isOpen({ phase }: Found): boolean {
   return phase === 'preparing' || phase === 'swapping' || phase === 'rolling back' || phase === 'confirming';

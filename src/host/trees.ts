@@ -8,7 +8,7 @@ import {
   type FilesSettings,
   type HostConfigurationSettings,
 } from '../../config/index.ts';
-import { placesOf, readingInWalkOrder, type SnapshotSource } from '../configuration/index.ts';
+import { type Places, placesOf, readingInWalkOrder, type SnapshotSource } from '../configuration/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { fail } from '../errors/index.ts';
 
@@ -16,8 +16,8 @@ export type TreesSettings = FilesSettings | HostConfigurationSettings;
 
 export interface Trees {
   readonly rules: FilesRules;
-  /** Directories in which a restore in place may have left something. Throws what the system says of one that cannot be looked at. */
-  readonly places: () => Promise<readonly string[]>;
+  /** Directories in which a restore in place may have left something, of whichever component. */
+  readonly places: () => Promise<Places>;
   readonly snapshotsOf: (vault: SnapshotSource) => SnapshotSource;
   /** Where they are on another host: no restore in place can be there. */
   readonly pull?: NonNullable<FilesSettings['pull']>;
@@ -29,7 +29,12 @@ export function treesOf(settings: TreesSettings): Trees {
     return { rules, places: () => placesOf(settings.paths), snapshotsOf: readingInWalkOrder };
   }
   const { roots, pull } = settings;
-  return { rules, places: () => Promise.resolve(roots), snapshotsOf: (vault) => vault, ...(pull && { pull }) };
+  return {
+    rules,
+    places: () => Promise.resolve({ places: roots, unseen: [] }),
+    snapshotsOf: (vault) => vault,
+    ...(pull && { pull }),
+  };
 }
 
 /** Throws `UNKNOWN_COMPONENT`. */

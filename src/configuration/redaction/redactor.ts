@@ -7,7 +7,7 @@ import { besideMarkers } from './markers-in.ts';
 import { namedValues } from './named-values.ts';
 import { Occurrences } from './occurrences.ts';
 import { randomWords } from './random-words.ts';
-import { linesOf, merged, outside, type Span } from './span.ts';
+import { linesOf, merged, notWithin, type Span } from './span.ts';
 import { valuesIn } from './telling-values.ts';
 import { UserRules } from './user-rules.ts';
 
@@ -139,7 +139,7 @@ export class Redactor {
       const [from, to] = indices?.groups?.word ?? [0, 0];
       return { from, to, kind: VOLATILE_KIND };
     });
-    const secrets = outside(spans, volatile);
+    const secrets = notWithin(spans, volatile);
     for (const { from, to, kind } of merged([...secrets, ...volatile])) {
       parts.push(text.slice(at, from), this.#marker(text.slice(from, to), kind, place));
       at = to;

@@ -24,13 +24,13 @@ export function merged(spans: readonly Span[]): Span[] {
   return result.map(({ from, to, kind }) => ({ from, to, kind }));
 }
 
-/** Those that touch none of `others`; both in order. */
-export function outside(spans: readonly Span[], others: readonly Span[]): Span[] {
+/** Those that lie wholly inside of none of `others`; both in order. */
+export function notWithin(spans: readonly Span[], others: readonly Span[]): Span[] {
   let next = 0;
   return spans.filter(({ from, to }) => {
     while (next < others.length && (others[next] as Span).to <= from) next++;
     const other = others[next];
-    return other === undefined || other.from >= to;
+    return other === undefined || other.from > from || other.to < to;
   });
 }
 

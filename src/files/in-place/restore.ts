@@ -99,12 +99,13 @@ class Restore {
   }
 
   async run(journal: RunJournal): Promise<InPlaceResult> {
-    const { run, guard, reader } = this.#options;
+    const { run, guard, reader, restore } = this.#options;
     const snapshot = reader.snapshot.id;
     requireOpen(journal, this.#place);
     journal.writeAs(guard?.token, run, this.#held.check);
     await this.#check();
-    await journal.step('list', async () => ({ ...(await this.#list()), snapshot }), { snapshot });
+    const of = { snapshot, ...(restore && { restore }) };
+    await journal.step('list', async () => ({ ...(await this.#list()), ...of }), of);
     const listed = journal.dataOf('list') as unknown as ListData & { readonly snapshot: string };
     if (listed.snapshot !== snapshot)
       fail('PLAN_CHANGED', `the run '${run}' gives back '${listed.snapshot}', not '${snapshot}'`);

@@ -6,7 +6,7 @@ import { fail } from '../../errors/index.ts';
 import { RunJournal } from './journal.ts';
 import { type Home, isRunName, openHome, openRun } from './place.ts';
 import { keptAt } from './trees.ts';
-import type { RunInPlace } from './types.ts';
+import type { RunInPlace, WholeRestore } from './types.ts';
 
 /** Runs that have something in the root, also those that are over, by name; none where there is no such root. Reads only. Throws `TARGET_UNFIT` where `.holdfast` is not ours. */
 export async function runsInPlace(root: string): Promise<ReadonlyMap<string, RunInPlace>> {
@@ -32,7 +32,9 @@ async function runsIn(home: Home): Promise<ReadonlyMap<string, RunInPlace>> {
       const { phase, highestToken: token, lastAt } = journal;
       const at = lastAt ?? fstatSync(place.handle).ctime.toISOString();
       const lock = path.join(home.shown, 'lock');
-      runs.set(name, { phase, token, at, kept: keptAt(place), lock, isCleared: journal.isDone('clear') });
+      const restore = journal.dataOf('list')?.restore as WholeRestore | undefined;
+      const told = { phase, token, at, kept: keptAt(place), lock, isCleared: journal.isDone('clear') };
+      runs.set(name, { ...told, ...(restore && { restore }) });
     } finally {
       place.close();
     }

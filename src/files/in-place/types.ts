@@ -31,10 +31,19 @@ export interface PlanOptions extends InPlaceOptions {
 export interface ExecuteOptions extends InPlaceOptions {
   /** Names what is kept: letters, digits, `.`, `_`, `-`; a repeated attempt has the same. */
   readonly run: string;
+  /** What the journal tells of the restore that this root is a part of; default: nothing. */
+  readonly restore?: WholeRestore;
   /** Of the plan that was shown: what would be done must still be that. Default: whatever is to be done now. */
   readonly digest?: string;
   readonly guard?: PlaceGuard;
   readonly onProgress?: (done: { readonly files: number; readonly bytes: number }) => void;
+}
+
+/** Several components may have one root, and one restore several roots: whose it is, and all that it is to do, must not depend on a store. */
+export interface WholeRestore {
+  readonly component: string;
+  /** As they are given to each restore of one root. */
+  readonly roots: readonly string[];
 }
 
 export interface EndOptions {
@@ -92,6 +101,8 @@ export interface EndResult {
 
 export interface RunInPlace {
   readonly phase: Phase;
+  /** As it was given when the run began; absent until then, and where nobody gave it. */
+  readonly restore?: WholeRestore;
   /** The highest fencing token in its journal; 0 where nobody had one. */
   readonly token: number;
   /** When its journal got its last line; of a run that has none yet, when its directory was made. */

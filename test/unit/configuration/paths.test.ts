@@ -55,7 +55,7 @@ describe('paths of a configuration', () => {
 
   it('are given back in themselves, or in the directories of single files', async () => {
     assert.deepEqual(
-      [...(await placesOf([at('17/main/pg.conf'), at('15')]))].sort(),
+      [...(await placesOf([at('17/main/pg.conf'), at('15')])).places].sort(),
       [base, at('15'), at('17/main')].sort(),
     );
   });

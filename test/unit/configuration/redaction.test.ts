@@ -198,6 +198,16 @@ describe('the looks of redaction', () => {
     textOf(`machine ${'a'.repeat(LENGTH)}`);
   });
 
+  it('leave out nothing that begins in front of such a name, or goes on behind it', () => {
+    const beginnings = [`COMMENT ON ROLE a IS 'token: {rotate';`, `select '-----BEGIN PRIVATE KEY-----%';`];
+    for (const beginning of beginnings) {
+      const dump = `\\restrict T\n${beginning}\nOPTIONS (password 'Hunter2x9');\n\\unrestrict T\n`;
+      const { text, secrets } = textOf(dump);
+      assert.ok(!text.includes('Hunter2x9'), text);
+      assert.ok(secrets.length > 0);
+    }
+  });
+
   it('tell the random name that a dump gives itself from a change', () => {
     const dump = (word: string) => textOf(`\\restrict ${word}\nselect 1;\n\\unrestrict ${word}\n`).text;
     assert.equal(dump('q7Rk2Xz9Lm4Tn8Vb1Wc6Yd3Ef5Gh0abc'), dump('Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2Rr1Qq0Pp'));

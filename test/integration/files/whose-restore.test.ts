@@ -1,0 +1,115 @@
+// Restores in place of components that share a directory: each is ended by whose it is alone, and accepted only when all of it is known to be done.
+
+import assert from 'node:assert/strict';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { pino } from 'pino';
+import {
+  type Configuration,
+  componentOf,
+  type HostConfigurationSettings,
+  parseConfiguration,
+} from '../../../config/index.ts';
+import { fail } from '../../../src/errors/index.ts';
+import { runsInPlace } from '../../../src/files/index.ts';
+import { confirmFiles, rollbackFiles } from '../../../src/host/end-files.ts';
+import type { FilesRestoring } from '../../../src/host/restore-files.ts';
+import { restoresLeft } from '../../../src/host/restores-left.ts';
+import { standaloneConfiguration } from '../../../src/host/standalone-files.ts';
+import type { Vault } from '../../../src/vault/index.ts';
+import { FILE, minimal } from '../../support/configuration.ts';
+import { InPlaceTrees } from '../../support/in-place.ts';
+
+const A = 'configuration/a';
+const B = 'configuration/b';
+
+describe('a restore of one component in a directory that another one has, too', () => {
+  let trees: InPlaceTrees;
+  let number = 0;
+
+  before(async () => {
+    trees = await InPlaceTrees.make();
+  });
+  after(() => trees[Symbol.asyncDispose]());
+
+  /** Of `b`, in the directory that `a` has a file in, too, and in another one. */
+  const begun = async (inBoth: boolean, isNamed = true) => {
+    const run = `restore-${number++}`;
+    const base = await trees.root(run);
+    const roots = [join(base, 'etc'), join(base, 'more')];
+    const [etc, more] = roots as [string, string];
+    for (const root of roots) await mkdir(root);
+    await symlink('loop', join(base, 'loop'));
+    const files = [join(etc, 'b.conf'), join(more, 'b.conf')];
+    for (const file of [...files, join(etc, 'a.conf')]) await writeFile(file, 'then');
+    const ids = [await trees.capture(etc), await trees.capture(more)];
+    for (const file of files) await writeFile(file, 'kept');
+    const restore = isNamed ? { restore: { component: B, roots } } : {};
+    for (const [at, root] of (inBoth ? roots : [etc]).entries()) {
+      await trees.restoreOnly(ids[at] as (typeof ids)[number], root, run, restore);
+    }
+    const text = `${minimal}configuration:
+  a: { host: db1, paths: ['${etc}/a.conf'] }
+  b: { host: db1, paths: ['${etc}/b.conf', '${base}/loop/x', '${more}'] }
+`;
+    const configuration = parseConfiguration(text, FILE);
+    return { run, etc, more, configuration, texts: () => Promise.all(files.map((file) => readFile(file, 'utf8'))) };
+  };
+
+  const servicesOf = (
+    configuration: Configuration,
+    reading: () => Promise<Vault> = () => Promise.resolve(trees.test.vault),
+  ): FilesRestoring => {
+    const logger = pino({ level: 'silent' });
+    return { configuration, host: 'db1', logger, vault: () => Promise.resolve(trees.test.vault), reading };
+  };
+  const away = () => Promise.resolve().then(() => fail('STORE_UNAVAILABLE', 'the store is away'));
+
+  const foundFor = async (configuration: Configuration, component: string) => {
+    const settings = componentOf(configuration, component) as HostConfigurationSettings;
+    const services = servicesOf(configuration, away);
+    const left = await restoresLeft(settings, {} as never, { host: 'db1', stateDirectory: '/nowhere' });
+    const found = await standaloneConfiguration.find(settings, services);
+    return { alone: found.map(({ run }) => run), left: left.found.map(({ run }) => run) };
+  };
+
+  it('is no restore of the other one: neither found, nor undone, nor accepted for it', async () => {
+    const { run, etc, configuration, texts } = await begun(true);
+    assert.deepEqual(await foundFor(configuration, A), { alone: [], left: [] });
+    assert.deepEqual(await foundFor(configuration, B), { alone: [run], left: [run] });
+    const services = servicesOf(configuration);
+    await assert.rejects(confirmFiles(services, A, run), { code: 'NOT_FOUND' });
+    await assert.rejects(rollbackFiles(services, A, run), { code: 'NOT_FOUND' });
+    assert.equal((await runsInPlace(etc)).get(run)?.phase, 'exchanged');
+    assert.deepEqual(await texts(), ['then', 'then']);
+    // A path that cannot be looked at, and a store that does not answer, keep nobody from going back.
+    await rollbackFiles(servicesOf(configuration, away), B, run);
+    assert.deepEqual(await texts(), ['kept', 'kept']);
+  });
+
+  it('is accepted by what its journals tell, and not before all of it is done', async () => {
+    const half = await begun(false);
+    const unfinished = confirmFiles(servicesOf(half.configuration, away), B, half.run);
+    await assert.rejects(unfinished, { code: 'JOURNAL_STATE', message: /more' was not begun/ });
+    assert.ok(await stat((await runsInPlace(half.etc)).get(half.run)?.kept ?? ''));
+    await rollbackFiles(servicesOf(half.configuration, away), B, half.run);
+    assert.deepEqual(await half.texts(), ['kept', 'kept']);
+    const whole = await begun(true);
+    await confirmFiles(servicesOf(whole.configuration, away), B, whole.run);
+    assert.deepEqual(await foundFor(whole.configuration, B), { alone: [whole.run], left: [] });
+  });
+
+  it('is not accepted when neither journal nor plan tells where it was to be done', async () => {
+    const { run, etc, configuration, texts } = await begun(false, false);
+    const unread = confirmFiles(servicesOf(configuration, away), B, run);
+    await assert.rejects(unread, { code: 'STORE_UNAVAILABLE' });
+    await assert.rejects(confirmFiles(servicesOf(configuration), B, run), { code: 'JOURNAL_STATE' });
+    assert.equal((await runsInPlace(etc)).get(run)?.phase, 'exchanged');
+    await trees.test.vault.putRecord(run, 'plan', { component: B, roots: [etc] });
+    await assert.rejects(confirmFiles(servicesOf(configuration), A, run), { code: 'PLAN_CHANGED' });
+    // What is known is brought back; that there may be more is not kept back.
+    await assert.rejects(rollbackFiles(servicesOf(configuration, away), B, run), { code: 'FILES_ROOT' });
+    assert.deepEqual(await texts(), ['kept', 'kept']);
+  });
+});
