@@ -12,9 +12,9 @@ import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotWriter, Tree
 import { outcomesOf } from './command-outcome.ts';
 import { type RanCommand, runCommands } from './commands.ts';
 import { KEY_BYTES, markerKeyOf } from './marker-key.ts';
-import { BUNDLE, isBelowRoot, isOwn, KNOWN_SECRETS, knownSecretsOf } from './own-entries.ts';
+import { BUNDLE, isBelowRoot, isOwn, KNOWN_SECRETS } from './own-entries.ts';
 import { addOwnFiles, once, ownEntry } from './own-files.ts';
-import { filesOf, readableParent } from './parent.ts';
+import { filesOf, type Remembered, readableParent, rememberedBy } from './parent.ts';
 import { expandPaths } from './paths.ts';
 import { inWorkDirectory, type Place, preparePlace } from './place.ts';
 import { Redaction } from './redaction/redaction.ts';
@@ -116,12 +116,15 @@ class Capture {
     let redaction: Redaction | undefined;
     try {
       // Of a snapshot that is there already no text is made: only words of the push are looked at.
-      const key = earlier ? randomBytes(KEY_BYTES) : await markerKeyOf(place, reader);
-      redaction = this.#redaction(key, await knownSecretsOf(reader));
+      const remembered: Remembered = earlier
+        ? { secrets: [], lost: [] }
+        : await rememberedBy(vault, place, snapshots, request.class);
+      const key = earlier ? randomBytes(KEY_BYTES) : await markerKeyOf(place, remembered.key);
+      redaction = this.#redaction(key, remembered.secrets);
       const snapshot = earlier ?? (await this.#capture({ opened, reader, redaction, key }));
       if (!earlier) await writeSeen(place, snapshot.id, this.#entries);
       this.#requireOurs();
-      return { snapshot, mended: opened.mended, ...(await this.#push(opened, redaction)) };
+      return { snapshot, mended: [...opened.mended, ...remembered.lost], ...(await this.#push(opened, redaction)) };
     } finally {
       reader?.close();
       await redaction?.close();

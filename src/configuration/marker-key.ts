@@ -8,9 +8,9 @@ import { type Place, replaceFile } from './place.ts';
 
 export const KEY_BYTES = 32;
 
-/** `newest`: of the component. The lock must be held. */
-export async function markerKeyOf(place: Place, newest: SnapshotReader | undefined): Promise<Buffer> {
-  const key = (await knownMarkerKey(place, newest)) ?? randomBytes(KEY_BYTES);
+/** `known`: of a snapshot; without one the key here, or a new one. The lock must be held. */
+export async function markerKeyOf(place: Place, known: Uint8Array | undefined): Promise<Uint8Array> {
+  const key = known ?? (await knownMarkerKey(place, undefined)) ?? randomBytes(KEY_BYTES);
   await replaceFile(place.markerKey, key);
   return key;
 }

@@ -73,7 +73,7 @@ export class Git {
     return stdout.replace(/\n$/, '');
   }
 
-  /** However it ends; throws when it was cancelled or took too long. */
+  /** However it ends, also by time; throws when it was cancelled. */
   async try(args: readonly string[], options: GitOptions = {}): Promise<ProcessResult> {
     const result = await tryRun('git', this.#args(args), this.#options(options));
     if (result.isCanceled) throw processError(result);
@@ -89,8 +89,10 @@ export class Git {
 
   /** `undefined` when it is not there. */
   async commitOf(name: string): Promise<string | undefined> {
-    const { exitCode, stdout } = await this.try(['rev-parse', '--verify', '--quiet', `${name}^{commit}`]);
+    const result = await this.try(['rev-parse', '--verify', '--quiet', `${name}^{commit}`]);
+    const { exitCode, stdout } = result;
     if (exitCode === 0) return stdout.trim();
+    if (exitCode === undefined) throw processError(result);
     return exitCode === 1 ? undefined : fail('OBJECT_DAMAGED', `'${name}' of '${this.directory}' cannot be read`);
   }
 

@@ -3,6 +3,7 @@
 import { lstat, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { processError } from '../../process/index.ts';
 import { isThere, syncDirectory } from '../../system/index.ts';
 import type { Snapshot, Vault } from '../../vault/index.ts';
 import type { Place } from '../place.ts';
@@ -31,7 +32,7 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
 }
 
-/** The lock must be held. Throws when it cannot be told whether there is a repository, `CANCELLED`, `PROGRAM_MISSING`. */
+/** The lock must be held. Throws when it cannot be told whether there is a repository, or whether a bundle can be read, `CANCELLED`, `PROGRAM_MISSING`. */
 export async function openRepository(options: OpenOptions): Promise<OpenedRepository> {
   const mended: string[] = [];
   const git = await soundRepository(options, mended);
@@ -41,9 +42,8 @@ export async function openRepository(options: OpenOptions): Promise<OpenedReposi
     try {
       await haveCommit(git, options, snapshot, commit);
     } catch (error) {
-      const { code, message } = toHoldfastError(error);
-      if (code === 'CANCELLED' || code === 'PROGRAM_MISSING') throw error;
-      untold.push(`'${snapshot.id}': ${message}`);
+      if (!saysUnreadable(error)) throw error;
+      untold.push(`'${snapshot.id}': ${toHoldfastError(error).message}`);
       continue;
     }
     const main = await goForward(git, commit);
@@ -104,13 +104,21 @@ async function soundRepository({ place, signal }: OpenOptions, mended: string[])
   return await initRepository(place.repository, signal);
 }
 
+/** Throws when Git could not say it: a busy host, or one without memory, makes nothing damaged. */
 async function problemOf(git: Git): Promise<string | undefined> {
-  try {
-    const checked = await git.try(['fsck', '--connectivity-only', '--no-dangling', '--no-progress']);
-    if (checked.exitCode === 0) return undefined;
-    return checked.stderrTail.split('\n').at(-1) || `git fsck ended with ${checked.exitCode ?? checked.signal}`;
-  } catch (error) {
-    if (isHoldfastError(error, 'CANCELLED', 'PROGRAM_MISSING', 'PROCESS_TIMEOUT')) throw error;
-    return toHoldfastError(error).message;
-  }
+  const checked = await git.try(['fsck', '--connectivity-only', '--no-dangling', '--no-progress']);
+  if (checked.timedOut || checked.exitCode === undefined) throw processError(checked);
+  if (checked.exitCode === 0) return undefined;
+  return checked.stderrTail.split('\n').at(-1) || `git fsck ended with ${checked.exitCode}`;
+}
+
+/** What a full disk or a short memory makes Git say says nothing of the bundle. */
+const OF_THIS_HOST = /No space left on device|Disk quota exceeded|Cannot allocate memory|Out of memory|Too many open files/i;
+
+/** Whether a bundle cannot be read by itself: a history must not begin anew because a store stumbles. */
+function saysUnreadable(error: unknown): boolean {
+  if (isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'NOT_FOUND')) return true;
+  if (!isHoldfastError(error, 'PROCESS_FAILED')) return false;
+  const { exitCode, stderrTail } = error.details ?? {};
+  return typeof exitCode === 'number' && !OF_THIS_HOST.test(String(stderrTail));
 }

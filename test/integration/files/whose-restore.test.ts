@@ -69,7 +69,7 @@ describe('a restore of one component in a directory that another one has, too', 
   const foundFor = async (configuration: Configuration, component: string) => {
     const settings = componentOf(configuration, component) as HostConfigurationSettings;
     const services = servicesOf(configuration, away);
-    const left = await restoresLeft(settings, {} as never, { host: 'db1', stateDirectory: '/nowhere' });
+    const left = await restoresLeft(settings, {} as never, { estate: 'acme', host: 'db1', stateDirectory: '/nowhere' });
     const found = await standaloneConfiguration.find(settings, services);
     return { alone: found.map(({ run }) => run), left: left.found.map(({ run }) => run) };
   };
