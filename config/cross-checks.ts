@@ -285,8 +285,10 @@ function checkHostConfigurations(root: Tree): CrossProblem[] {
       checkOneOf([...path, 'commands', key], command, ['run', 'shell']),
     );
     const remote = tree(tree(settings.git).remote);
-    const isHttp = typeof remote.url !== 'string' || remote.url.startsWith('http');
-    if (remote.password === undefined || isHttp) return commands;
+    const keepsIt =
+      typeof remote.url !== 'string' ||
+      /^(?:https:\/\/|http:\/\/(?:127(?:\.\d+){3}|localhost|\[::1\])[:/])/.test(remote.url);
+    if (remote.password === undefined || keepsIt) return commands;
     const message = "expected an address that begins with 'https://': no other remote asks for a password";
     return [...commands, { path: [...path, 'git', 'remote', 'password'], about: 'key' as const, message }];
   });

@@ -113,7 +113,8 @@ async function problemOf(git: Git): Promise<string | undefined> {
 }
 
 /** What a full disk or a short memory makes Git say says nothing of the bundle. */
-const OF_THIS_HOST = /No space left on device|Disk quota exceeded|Cannot allocate memory|Out of memory|Too many open files/i;
+const OF_THIS_HOST =
+  /No space left on device|Disk quota exceeded|Cannot allocate memory|Out of memory|Too many open files/i;
 
 /** Whether a bundle cannot be read by itself: a history must not begin anew because a store stumbles. */
 function saysUnreadable(error: unknown): boolean {

@@ -36,7 +36,12 @@ function sshWords({ sshKey, knownHosts }: Remote): string[] {
     // Who answers there must be who was named: nobody is asked, and nothing is learned on the way.
     'StrictHostKeyChecking=yes',
     'UpdateHostKeys=no',
+    // A key that the network vouches for is one that nobody named, and so is a connection that somebody has open already; one of ours must end.
+    'VerifyHostKeyDNS=no',
+    'ControlMaster=no',
+    'ControlPath=none',
     'ClearAllForwardings=yes',
+    'ForwardAgent=no',
     `ConnectTimeout=${CONNECT_SECONDS}`,
     ...(sshKey === undefined ? [] : ['IdentitiesOnly=yes']),
     // With a list of its own, that of the system vouches for nobody.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { KNOWN_SECRETS } from '../../../src/configuration/own-entries.ts';
+import { BUNDLE, KNOWN_SECRETS } from '../../../src/configuration/own-entries.ts';
 import { fail } from '../../../src/errors/index.ts';
 import { findProgram } from '../../../src/process/index.ts';
 import type { SnapshotReader, Vault } from '../../../src/vault/index.ts';
@@ -32,17 +32,19 @@ describe('of the past, a capture of configuration', () => {
       },
     });
 
-  const without = (refused: (path: string, snapshot: string) => boolean) => (reader: SnapshotReader) =>
-    new Proxy(reader, {
-      get(from, name) {
-        if (name === 'read') {
-          return (entry: Parameters<SnapshotReader['read']>[0]) =>
-            refused(entry.path, from.snapshot.id) ? fail('OBJECT_DAMAGED', 'the chunk is not what it was') : from.read(entry);
-        }
-        const value = Reflect.get(from, name) as unknown;
-        return typeof value === 'function' ? (value.bind(from) as unknown) : value;
-      },
-    });
+  const without =
+    (refused: (path: string, snapshot: string) => boolean, code: 'OBJECT_DAMAGED' | 'STORE_UNAVAILABLE') =>
+    (reader: SnapshotReader) =>
+      new Proxy(reader, {
+        get(from, name) {
+          if (name === 'read') {
+            return (entry: Parameters<SnapshotReader['read']>[0]) =>
+              refused(entry.path, from.snapshot.id) ? fail(code, 'it cannot be had') : from.read(entry);
+          }
+          const value = Reflect.get(from, name) as unknown;
+          return typeof value === 'function' ? (value.bind(from) as unknown) : value;
+        },
+      });
 
   it('remembers by an older snapshot what the newest cannot tell, and goes on', async (t) => {
     const directory = await temporaryDirectory(t);
@@ -54,9 +56,9 @@ describe('of the past, a capture of configuration', () => {
     const second = await captureNumber({ vault: test.vault, stateDirectory, source, number: 2 });
     await writeFile(path.join(etc, 'app.conf'), 'password = another-Passw0rd-2\n');
     await writeFile(path.join(etc, 'log'), `login with ${SECRET} was refused\n`);
-    const vault = changed(without((name, id) => name === KNOWN_SECRETS && id === second.snapshot.id));
+    const vault = changed(without((name, id) => name === KNOWN_SECRETS && id === second.snapshot.id, 'OBJECT_DAMAGED'));
     const { mended } = await captureNumber({ vault, stateDirectory, source, number: 3 });
-    assert.match(mended.join('\n'), /cannot be read .*the chunk is not what it was.*older knowledge/);
+    assert.match(mended.join('\n'), /cannot be read .*it cannot be had.*older knowledge/);
     const log = await git(placeIn(stateDirectory).repository, 'show', `main:files${etc}/log`);
     assert.match(log, /^login with \[redacted .*\] was refused$/);
   });
@@ -70,11 +72,11 @@ describe('of the past, a capture of configuration', () => {
     const { repository } = placeIn(stateDirectory);
     await captureNumber({ vault: test.vault, stateDirectory, source, number: 11 });
     await rm(repository, { recursive: true });
-    const away = changed(() => fail('STORE_UNAVAILABLE', 'the store is away'));
+    const away = changed(without((name) => name === BUNDLE, 'STORE_UNAVAILABLE'));
     const waiting = captureNumber({ vault: away, stateDirectory, source, number: 12 });
     await assert.rejects(waiting, { code: 'STORE_UNAVAILABLE' });
     assert.equal(await git(repository, 'rev-list', '--all', '--count'), '0');
-    const damaged = changed(without((name) => name.endsWith('repository.bundle')));
+    const damaged = changed(without((name) => name === BUNDLE, 'OBJECT_DAMAGED'));
     await captureNumber({ vault: damaged, stateDirectory, source, number: 13 });
     assert.equal(await git(repository, 'rev-list', '--count', 'main'), '1');
   });

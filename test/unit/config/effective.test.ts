@@ -128,7 +128,8 @@ configuration:
     assert.match(problems(remote('url: "https://me:s3cret@git.invalid/x"')), /without a password/);
     assert.match(problems(remote('url: "https://t0ken@git.invalid/x"')), /without a password or token/);
     assert.match(problems(`${paths}    git: { largest: 17MiB }\n`), /expected a size of at most 16MiB/);
-    assert.match(problems(remote('url: /srv/x.git, password: env:TOKEN')), /no other remote asks for a password/);
+    for (const url of ['/srv/x.git', 'http://git.example.org/x.git', 'http://127.0.0.1.example.org/x'])
+      assert.match(problems(remote(`url: '${url}', password: env:TOKEN`)), /no other remote asks for a password/, url);
     assert.equal(problems(paths), '');
   });
 
