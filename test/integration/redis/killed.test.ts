@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { run as runProgram, tryRun } from '../../../src/process/index.ts';
+import { isAlive, run as runProgram, tryRun } from '../../../src/process/index.ts';
 import { keepNow } from '../../../src/redis/aof/keeper.ts';
 import {
   type AofDetails,
@@ -12,8 +12,10 @@ import {
   restoreBeside,
   restoreInPlace,
   rollbackInPlace,
+  undoBeside,
   untilAnswers,
 } from '../../../src/redis/index.ts';
+import { serversIn } from '../../../src/redis/restore/directory-in-use.ts';
 import { withThrowaway } from '../../../src/redis/throwaway/server.ts';
 import { findTools } from '../../../src/redis/tools.ts';
 import { CACHE, redisSetting } from '../../support/redis-capture.ts';
@@ -123,13 +125,22 @@ test('a capture of append-only files that is killed while it reads, or before it
     assert.deepEqual([sets.every(({ follows }) => follows), lost], [true, undefined]);
   }
   const directory = path.join(await temporaryDirectory(t), 'beside');
-  await restoreBeside({
-    ...{ vault, snapshot: third, run: 'restore-00000001', directory, programs, signal, start: false },
-  });
+  const beside = { vault, snapshot: third, run: 'restore-00000001', directory, programs, signal };
+  await restoreBeside({ ...beside, start: false });
   const tools = await findTools({ flavour: 'redis', version: '7.0.0' }, { programs });
   const content = await withThrowaway({ tools, directory, signal }, ({ connection }) => contentOf(connection));
   assert.deepEqual(
     content.slice(0, -1).map((line) => line.split('"')[1]),
     ['a', 'b', 'c'],
   );
+  // The RDB of another attempt is another one: a server that has loaded the one before does not stand for it.
+  const first = (await restoreBeside({ ...beside, start: true })).server;
+  const next = (await restoreBeside({ ...beside, start: true })).server;
+  assert.ok(first && next && first.identity.pid !== next.identity.pid);
+  assert.deepEqual(
+    (await serversIn(directory)).map(({ pid }) => pid),
+    [next.identity.pid],
+  );
+  await undoBeside(directory, beside.run);
+  assert.equal(await isAlive(next.identity.pid, next.identity.startTime), false);
 });
