@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isAlive, run as runProgram, tryRun } from '../../../src/process/index.ts';
+import { isAlive, run as runProgram, stopByPid, tryRun } from '../../../src/process/index.ts';
 import { keepNow } from '../../../src/redis/aof/keeper.ts';
 import {
   type AofDetails,
@@ -134,8 +134,12 @@ test('a capture of append-only files that is killed while it reads, or before it
     ['a', 'b', 'c'],
   );
   // The RDB of another attempt is another one: a server that has loaded the one before does not stand for it.
-  const first = (await restoreBeside({ ...beside, start: true })).server;
-  const next = (await restoreBeside({ ...beside, start: true })).server;
+  const started = async () => {
+    const { server: made } = await restoreBeside({ ...beside, start: true });
+    if (made) t.after(() => stopByPid(made.identity).then(() => undefined));
+    return made;
+  };
+  const [first, next] = [await started(), await started()];
   assert.ok(first && next && first.identity.pid !== next.identity.pid);
   assert.deepEqual(
     (await serversIn(directory)).map(({ pid }) => pid),

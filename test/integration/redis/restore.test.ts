@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { access, appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test } from 'node:test';
-import { run, start, stopByPid } from '../../../src/process/index.ts';
+import { type TestContext, test } from 'node:test';
+import { isAlive, run, start, stopByPid } from '../../../src/process/index.ts';
 import {
   confirmInPlace,
   confirmKeys,
@@ -64,11 +64,11 @@ test('beside: the same content in a new directory, on a private socket; nothing 
   });
   await undoBeside(directory, options.run);
   await assert.rejects(access(directory));
-  await leftInTheMiddle(options, before);
+  await leftInTheMiddle(t, options, before);
 });
 
 /** As by attempts that were killed while their server was loading: it answers nothing else by then. */
-async function leftInTheMiddle(options: RestoreBesideOptions, before: readonly string[]) {
+async function leftInTheMiddle(t: TestContext, options: RestoreBesideOptions, before: readonly string[]) {
   const { directory, run: name, programs = '' } = options;
   const loading = async () => {
     const { configuration } = await restoreBeside({ ...options, start: false });
@@ -84,14 +84,15 @@ async function leftInTheMiddle(options: RestoreBesideOptions, before: readonly s
   };
   const first = await loading();
   const { server } = await restoreBeside(options);
-  await first.finished;
+  t.after(() => stopByPid(server!.identity).then(() => undefined));
+  assert.equal(await isAlive(first.identity.pid, first.identity.startTime), false);
   assert.notEqual(server?.identity.pid, first.identity.pid);
   assert.deepEqual(await contentAt(server!.url), before);
   assert.equal(await stopBeside(directory, name), true);
   const second = await loading();
   assert.deepEqual(await runningBeside(directory), second.identity);
   await undoBeside(directory, name);
-  await second.finished;
+  assert.equal(await isAlive(second.identity.pid, second.identity.startTime), false);
   await assert.rejects(access(directory));
 }
 
