@@ -124,7 +124,11 @@ class Capture {
       const snapshot = earlier ?? (await this.#capture({ opened, reader, redaction, key }));
       if (!earlier) await writeSeen(place, snapshot.id, this.#entries);
       this.#requireOurs();
-      return { snapshot, mended: [...opened.mended, ...remembered.lost], ...(await this.#push(opened, redaction)) };
+      return {
+        snapshot,
+        mended: [...opened.mended, ...remembered.lost],
+        ...(await this.#push(opened, redaction, key)),
+      };
     } finally {
       reader?.close();
       await redaction?.close();
@@ -137,9 +141,20 @@ class Capture {
     return new Redaction({ key, rules: source.redact, known, remembered, signal });
   }
 
-  async #push({ git }: OpenedRepository, redaction: Redaction): Promise<Pick<CapturedConfiguration, 'push'>> {
+  async #push(
+    { git }: OpenedRepository,
+    redaction: Redaction,
+    key: Uint8Array,
+  ): Promise<Pick<CapturedConfiguration, 'push'>> {
     const { remote, place } = this.#options;
-    return remote ? { push: await push(git, place, remote, { now: new Date(), redaction }) } : {};
+    if (!remote) return {};
+    // One that was at many texts may look through no more: why nothing was pushed must be told all the same.
+    const fresh = this.#redaction(key, redaction.remembered);
+    try {
+      return { push: await push(git, place, remote, { now: new Date(), redaction: fresh }) };
+    } finally {
+      await fresh.close();
+    }
   }
 
   async #open(snapshots: readonly SnapshotOnCopies[]): Promise<OpenedRepository> {

@@ -73,7 +73,7 @@ export class Redactor {
   }
 
   find({ text, path }: Pick<Original, 'text' | 'path'>): Findings | TooLong {
-    const found = this.#look(text, path);
+    const found = this.#look(text, path, 'texts');
     if ('tooLong' in found) return found;
     const spans = merged(found);
     return { spans, values: valuesIn(text, spans) };
@@ -115,20 +115,20 @@ export class Redactor {
     for (const { from, part } of partsOf(text, separators)) {
       // A path of many words is none that looks random, whatever one of its parts does to the whole.
       const isPath = areNames && part.includes('/');
-      const found = isPath ? this.#lookForKnown(part, path) : this.#look(part, path);
+      const found = isPath ? this.#lookForKnown(part, path, 'words') : this.#look(part, path, 'words');
       if ('tooLong' in found) return found;
       for (const span of found) spans.push({ ...span, from: span.from + from, to: span.to + from });
     }
     return spans;
   }
 
-  #look(text: string, path: string | undefined): Span[] | TooLong {
-    const found = this.#lookForKnown(text, path);
+  #look(text: string, path: string | undefined, of: 'texts' | 'words'): Span[] | TooLong {
+    const found = this.#lookForKnown(text, path, of);
     return 'tooLong' in found ? found : [...found, ...randomWords(text)];
   }
 
-  #lookForKnown(text: string, path: string | undefined): Span[] | TooLong {
-    const own = this.#rules.find(text, path);
+  #lookForKnown(text: string, path: string | undefined, of: 'texts' | 'words'): Span[] | TooLong {
+    const own = this.#rules.find(text, path, of);
     return 'tooLong' in own ? own : [...own.spans, ...knownForms(text), ...namedValues(text)];
   }
 

@@ -23,7 +23,8 @@ export type UserFindings = { readonly spans: readonly Span[] } | { readonly tooL
 
 export class UserRules {
   readonly #rules: readonly Compiled[];
-  readonly #tooLong = new Map<RedactionRule, number>();
+  /** A rule that is slow on large texts is none that is slow on names: each is counted by itself. */
+  readonly #tooLong = { texts: new Map<RedactionRule, number>(), words: new Map<RedactionRule, number>() };
   readonly #context = createContext({ text: '', pattern: '' });
 
   readonly #limitMs: number;
@@ -38,11 +39,11 @@ export class UserRules {
   }
 
   /** `path` as the tree has it; undefined for the output of a command, which every rule without `files` is for. */
-  find(text: string, path: string | undefined): UserFindings {
+  find(text: string, path: string | undefined, of: 'texts' | 'words'): UserFindings {
     const spans: Span[] = [];
     for (const { rule, files } of this.#rules) {
       if (files && (path === undefined || !files.ignores(path))) continue;
-      const found = this.#match(text, rule);
+      const found = this.#match(text, rule, this.#tooLong[of]);
       if (found === undefined) return { tooLong: rule.pattern };
       for (let at = 0; at + 1 < found.length; at += 2) {
         spans.push({ from: found[at] as number, to: found[at + 1] as number, kind: rule.kind });
@@ -51,8 +52,8 @@ export class UserRules {
     return { spans };
   }
 
-  #match(text: string, rule: RedactionRule): readonly number[] | undefined {
-    const times = this.#tooLong.get(rule) ?? 0;
+  #match(text: string, rule: RedactionRule, tooLong: Map<RedactionRule, number>): readonly number[] | undefined {
+    const times = tooLong.get(rule) ?? 0;
     if (times >= MOST_TIMES) return undefined;
     Object.assign(this.#context, { text, pattern: rule.pattern });
     try {
@@ -60,7 +61,7 @@ export class UserRules {
       return numbers === '' ? [] : numbers.split(' ').map(Number);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-      this.#tooLong.set(rule, times + 1);
+      tooLong.set(rule, times + 1);
       return undefined;
     }
   }

@@ -184,6 +184,9 @@ describe('the looks of redaction', () => {
       assert.deepEqual(slow.find({ text: 'a'.repeat(40 + time), path: 'p' }), { tooLong: '(a+)+b' });
     }
     assert.deepEqual(slow.find({ text: 'harmless', path: 'p' }), { tooLong: '(a+)+b' });
+    // Of names it was not slow: each would be a marker for what texts cost.
+    assert.deepEqual(slow.words({ text: 'etc/harmless', place: 'names', splitAt: '/' }), { text: 'etc/harmless' });
+    for (let time = 0; time < 5; time++) assert.ok('tooLong' in slow.words({ text: 'a'.repeat(40), place: 'names' }));
     assert.deepEqual(slow.words({ text: 'harmless', place: 'names' }), { tooLong: '(a+)+b' });
   });
 
