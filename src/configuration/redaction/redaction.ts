@@ -8,7 +8,7 @@ import { RedactionThread } from './redaction-thread.ts';
 import type { Calls } from './redaction-worker.ts';
 import type { Original, Redacted, ShortText } from './redactor.ts';
 import type { Span } from './span.ts';
-import { isTelling } from './telling-values.ts';
+import { EVERYWHERE_LENGTH, isTelling } from './telling-values.ts';
 
 /** There is nothing that may be shown of it, and why. */
 export interface Unlooked {
@@ -57,10 +57,11 @@ export class Redaction {
 
   /** What later looks should remember: secrets in clear, for the vault alone. */
   get remembered(): readonly string[] {
-    const { remembered = [] } = this.#options;
+    const { known = [], remembered = [] } = this.#options;
+    const given = known.filter((value) => value.length >= EVERYWHERE_LENGTH);
     const kept: string[] = [];
     let chars = 0;
-    for (const value of new Set([...this.#found, ...remembered])) {
+    for (const value of new Set([...given, ...this.#found, ...remembered])) {
       if (value.length > LONGEST_REMEMBERED) continue;
       chars += value.length;
       if (kept.length === MOST_REMEMBERED || chars > MOST_REMEMBERED_CHARS) break;

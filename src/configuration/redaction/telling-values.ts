@@ -3,7 +3,7 @@
 import type { Span } from './span.ts';
 
 /** Shorter ones, and those of one kind of character alone, are ordinary words too often to be taken out everywhere. */
-const EVERYWHERE_LENGTH = 8;
+export const EVERYWHERE_LENGTH = 8;
 const EVERYWHERE_KINDS = 2;
 /** A capital at its beginning does not make a word anything else. */
 const CHARACTER_KINDS = [/[a-z]/, /.[A-Z]/s, /[0-9]/, /[^A-Za-z0-9._-]/];
@@ -18,14 +18,18 @@ const PLAIN_PATH = /^\/[a-z0-9._@-]+(?:\/[a-z0-9._@-]+)+$/;
 export function valuesIn(text: string, spans: readonly Span[]): string[] {
   const values = new Set<string>();
   for (const { from, to } of spans) {
-    for (const value of piecesOf(text.slice(from, to))) if (isTelling(value)) values.add(value);
+    const isQuoted = /["']/.test(text.charAt(from - 1));
+    for (const value of piecesOf(text.slice(from, to), isQuoted)) if (isTelling(value)) values.add(value);
   }
   return [...values];
 }
 
-function piecesOf(value: string): readonly string[] {
+/** Without quotes nobody knows where a value ends: at the end of its line, or in front of what else stands there. */
+const FIRST_WORD = /^[^\s;,&"']+/;
+
+function piecesOf(value: string, isQuoted: boolean): readonly string[] {
   const trimmed = value.trim();
-  if (!trimmed.includes('\n')) return [trimmed];
+  if (!trimmed.includes('\n')) return isQuoted ? [trimmed] : [trimmed, FIRST_WORD.exec(trimmed)?.[0] ?? ''];
   const lines = trimmed.split('\n').map((line) => line.trim());
   return lines.filter((line) => line.length >= LINE_LENGTH && !line.startsWith('-----'));
 }

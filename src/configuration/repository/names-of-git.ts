@@ -6,8 +6,8 @@ import type { Withheld } from '../types.ts';
 const PASSED_OVER = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
 /** NTFS ends a name there, or passes over it at the end (Git, path.c). */
 const ENDED = /[\s.]*(?::.*)?$/s;
-/** Also the short names that NTFS makes of them. */
-const REFUSED = /^(?:\.git|git~\d+|\.gitmodules|gitmod~\d+|gi7[0-9a-f]{0,3}~\d+)$/i;
+/** Also the short names that NTFS makes of them, of which more digits leave fewer letters. */
+const REFUSED = /^(?:\.git|git~\d+|\.gitmodules|gitmod~\d+|gi7[0-9a-f]{0,3}~\d+|(?=.{8}$)(?:gi?7?)?~\d+)$/i;
 /** Wherever it is, Git, and who clones, does to the files beside it what it says; and a remote refuses it for a long line. */
 const OBEYED = /^(?:\.gitattributes|gitatt~\d+)$/i;
 

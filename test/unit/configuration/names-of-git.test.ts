@@ -15,12 +15,24 @@ it('names that Git would take for its own are left out of a commit, and no other
     '.git::$INDEX_ALLOCATION',
     'a\\.git',
   ];
+  refused.push('gi~12345', 'G~123456', 'a/~1234567');
   refused.push('.g\u200cit', '.gitmodules', 'a/.gitmodules ', 'GITMOD~2', 'gi7eba~1', 'a//b', '..', '.');
   for (const name of refused) assert.equal(unfitForGit(name), 'name that Git cannot hold', JSON.stringify(name));
   for (const name of ['.gitattributes', 'a/.GitAttributes', '.gitattributes:x', 'gitatt~1']) {
     assert.equal(unfitForGit(name), 'name that Git obeys', name);
   }
-  for (const name of ['etc/.gitignore', 'etc/gitconfig', '-rf', 'a.git', '.github/x', 'a\nb', 'a b', 'etc/.gitfoo']) {
+  for (const name of [
+    'etc/.gitignore',
+    'etc/gitconfig',
+    '-rf',
+    'a.git',
+    'g~1',
+    'a~123456',
+    '.github/x',
+    'a\nb',
+    'a b',
+    'etc/.gitfoo',
+  ]) {
     assert.equal(unfitForGit(name), undefined, name);
   }
 });

@@ -39,6 +39,11 @@ describe('redaction in its thread', () => {
     assert.deepEqual(redacting.remembered, ['f0und-before', 'remembered-5ecret']);
   });
 
+  it('remembers what was given by reference: a log still has it when it was changed', (t) => {
+    const redacting = redaction(t, { known: ['given-by-reference', 'short'], remembered: ['remembered-5ecret'] });
+    assert.deepEqual(redacting.remembered, ['given-by-reference', 'remembered-5ecret']);
+  });
+
   it('takes a known value out in every form in which programs print it', async (t) => {
     const value = 'q"u/o te&d';
     const redacting = redaction(t, { known: [value, 'ab"'], rules: [] });

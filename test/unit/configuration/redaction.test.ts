@@ -97,6 +97,24 @@ describe('the looks of redaction', () => {
     assert.equal(other?.text, 'user = postgres');
   });
 
+  it('take a secret out of all where something stands behind it on its line', () => {
+    const lines = [
+      'requirepass Hunter2x9 # of main',
+      "primary_conninfo = 'user=rep password=Hunter2x9 host=1.2.3.4'",
+      'ExecStart=/x --password=Hunter2x9 --host db and a sentence of many words behind it',
+    ];
+    for (const line of lines) {
+      const [, log] = redacted(
+        [
+          { place: 'a', path: 'a', text: line },
+          { place: 'b', text: 'with Hunter2x9 it failed' },
+        ],
+        redactorWith(),
+      );
+      assert.match(log?.text ?? '', /^with \[redacted .*\] it failed$/, line);
+    }
+  });
+
   it('take known values out, however short', () => {
     const knowing = redactorWith();
     knowing.know(['abc']);
