@@ -18,8 +18,8 @@ import { filesOf, type Remembered, readableParent, rememberedBy } from './parent
 import { expandPaths } from './paths.ts';
 import { inWorkDirectory, type Place, preparePlace } from './place.ts';
 import { Redaction } from './redaction/redaction.ts';
-import { fetchBundle, makeBundle, proveBundle } from './repository/bundle.ts';
-import { makeCommit, scratchRepository } from './repository/make-commit.ts';
+import { fetchCommit, makeBundle, proveBundle } from './repository/bundle.ts';
+import { makeCommit, SCRATCH, scratchRepository } from './repository/make-commit.ts';
 import { commitOf, goForward, type OpenedRepository, openRepository } from './repository/open-repository.ts';
 import { type PushOutcome, push } from './repository/push.ts';
 import type { Remote } from './repository/remote.ts';
@@ -267,7 +267,7 @@ class Capture {
     const commit = commitOf(snapshot);
     if (commit === main) return;
     this.#requireOurs();
-    await fetchBundle(git, this.#bundle, commit);
+    await fetchCommit(git, path.join(this.#workDirectory, SCRATCH), commit);
     await goForward(git, commit);
   }
 

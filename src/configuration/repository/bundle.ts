@@ -51,10 +51,14 @@ export function keeperOf(commit: string): string {
   return `refs/holdfast/commits/${commit}`;
 }
 
-/** Gets the commit into the repository, with all that it reaches, under a name of its own that keeps it. */
-export async function fetchBundle(git: Git, file: string, commit: string): Promise<void> {
+/**
+ * Gets the commit into the repository, with all that it reaches, under a name of its own that keeps it. `from`: a bundle, of which all is stored, whatever is there
+ * already, or a repository, of which only what is new is.
+ */
+export async function fetchCommit(git: Git, from: string, commit: string): Promise<void> {
   const keeper = keeperOf(commit);
-  await git.ask(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', file, `+${MAIN}:${keeper}`]);
+  await git.ask(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', from, `+${MAIN}:${keeper}`]);
   const got = await git.commitOf(keeper);
-  if (got !== commit) fail('OBJECT_DAMAGED', `the bundle holds the commit '${got ?? 'none'}' instead of '${commit}'`);
+  if (got !== commit)
+    fail('OBJECT_DAMAGED', `what was fetched holds the commit '${got ?? 'none'}' instead of '${commit}'`);
 }

@@ -19,9 +19,11 @@ export interface CommitRequest {
   readonly at: Date;
 }
 
+export const SCRATCH = 'scratch.git';
+
 /** Everything that is written goes into it and is gone with it. */
 export async function scratchRepository(real: Git, workDirectory: string, signal: AbortSignal): Promise<Git> {
-  const scratch = await initRepository(path.join(workDirectory, 'scratch.git'), signal);
+  const scratch = await initRepository(path.join(workDirectory, SCRATCH), signal);
   const information = path.join(scratch.directory, 'objects', 'info');
   await mkdir(information, { recursive: true });
   await writeFile(path.join(information, 'alternates'), `${path.join(real.directory, 'objects')}\n`);

@@ -8,7 +8,7 @@ import { isThere, syncDirectory } from '../../system/index.ts';
 import type { Snapshot, Vault } from '../../vault/index.ts';
 import type { Place } from '../place.ts';
 import type { ConfigurationDetails } from '../types.ts';
-import { fetchBundle, keeperOf, MAIN, takeBundle } from './bundle.ts';
+import { fetchCommit, keeperOf, MAIN, takeBundle } from './bundle.ts';
 import { Git, initRepository } from './git.ts';
 
 export interface OpenedRepository {
@@ -74,7 +74,7 @@ export async function haveCommit(
   } finally {
     reader.close();
   }
-  await fetchBundle(git, file, commit);
+  await fetchCommit(git, file, commit);
 }
 
 /** `main` becomes the commit where that is forward; what it is then. A move by somebody else is refused by Git and looked at again next time. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -210,6 +211,29 @@ describe('the repository of a configuration', () => {
     assert.equal(await git(repository(), 'fsck', '--no-dangling'), '');
     await git(repository(), 'merge-base', '--is-ancestor', was, 'main');
     assert.ok((await readdir(placeIn(state).directory)).some((name) => name.startsWith('repository.git.damaged-')));
+  });
+
+  it('grows by what is new, not by all of its history each time', async () => {
+    const text = randomBytes(400_000).toString('hex').replaceAll(/.{16}/g, '$&\n');
+    await writeFile(join(etc, 'large'), text);
+    await capture();
+    const sizeKib = async () => {
+      const told = await git(repository(), 'count-objects', '-v');
+      return ['size', 'size-pack'].reduce(
+        (sum, name) => sum + Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(told)?.[1]),
+        0,
+      );
+    };
+    const before_ = await sizeKib();
+    assert.ok(before_ > 350, `${before_}`);
+    for (const each of ['one more', 'and another']) {
+      await change(each);
+      await capture();
+    }
+    const grown = (await sizeKib()) - before_;
+    assert.ok(grown > 0 && grown < 350, `${grown}`);
+    await rm(join(etc, 'large'));
+    await capture();
   });
 
   it('goes on from both when it went another way', async () => {
