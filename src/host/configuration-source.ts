@@ -1,5 +1,6 @@
 // From what the configuration file says of a host's configuration to what the engine is asked; secrets are resolved by whoever uses them.
 
+import { realpath } from 'node:fs/promises';
 import {
   type Configuration,
   type HostConfigurationSettings,
@@ -31,7 +32,7 @@ export async function configurationSource(
     const spec = { name, argv, timeoutMs: timeoutSeconds * 1000, largestBytes, env: resolved };
     specs.push({ ...spec, ...(runAs !== undefined && { runAs }) });
   }
-  const own = secretFiles(configuration).map(literal);
+  const own = (await Promise.all(secretFiles(configuration).map(namesOf))).flat().map(literal);
   return { paths, rules, commands: specs, redact, withhold: [...withhold, ...own], largestTextBytes };
 }
 
@@ -43,6 +44,12 @@ export function configurationRemote({ remote }: HostConfigurationSettings): Remo
     timeoutMs: timeoutSeconds * 1000,
     ...(password !== undefined && { password: () => resolveSecret(password) }),
   };
+}
+
+/** As it is written, and where it really is: links lead to it, and a tree has it under its own name. */
+async function namesOf(file: string): Promise<readonly string[]> {
+  const real = await realpath(file).catch(() => file);
+  return real === file ? [file] : [file, real];
 }
 
 /** In the syntax of gitignore, just this path. */

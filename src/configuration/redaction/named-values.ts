@@ -44,6 +44,17 @@ const NAMED_ELEMENT = new RegExp(
   `(?:key|name)=["'][^"'\\n]{0,64}(?:${NAME})[^"'\\n]{0,64}["'][^>\\n]{0,100}?value=(?<secret>"[^"\\n]*"|'[^'\\n]*')`,
   'gid',
 );
+/** Name and value of their own each, on the same line or the next. */
+const NAME_AND_VALUE = new RegExp(
+  `\\bname["']?[ \\t]*[:=][ \\t]*["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?[ \\t]*,?\\s{0,100}["']?value["']?[ \\t]*[:=][ \\t]*(?<secret>${VALUE})`,
+  'gid',
+);
+/** Of PHP, Apache, nginx and images of containers. */
+const SECOND_WORD = new RegExp(
+  `\\b(?:define[ \\t]{0,8}\\(|SetEnv|fastcgi_param|ENV)[ \\t]{0,64}["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?(?:[ \\t]{0,64},[ \\t]{0,64}|[ \\t]{1,64})(?<secret>${QUOTED}|[^\\s;"']+)`,
+  'gid',
+);
+const HAPROXY = /\b(?:stats[ \t]+auth[ \t]+[^\s:]{1,128}:|insecure-password[ \t]+)(?<secret>\S+)/dg;
 const DOCKER_AUTH = /"auth"[ \t]*:[ \t]*(?<secret>"[^"\n]*")/dg;
 
 /** A line of libpq's password file, whatever the file is called. */
@@ -59,6 +70,9 @@ const PLAIN: readonly RegExp[] = [
   BLOCK,
   ELEMENT,
   NAMED_ELEMENT,
+  NAME_AND_VALUE,
+  SECOND_WORD,
+  HAPROXY,
   DOCKER_AUTH,
 ];
 
@@ -68,6 +82,7 @@ const LEADS_TO_FILE = /(?:file|path|dir|directory)$/i;
 const PLACE = /^["']?[/~][\w./@~-]*["']?[,;]?$/;
 /** Settings whose value is the name of a method, and the name services of `nsswitch.conf`. */
 const METHOD = /^password_encryption$/i;
+const PLAIN_WORD = /^[\w-]+[,;]?(?:\s*#.*)?$/;
 const NAME_SERVICES = /^(?:(?:files|compat|systemd|sss|ldap|nis|nisplus|db|winbind|\[[^\]]*\])\s*)+$/;
 
 export function namedValues(text: string): Span[] {
@@ -90,7 +105,7 @@ function addAll(text: string, pattern: RegExp, brackets: Brackets, spans: Span[]
 }
 
 function isHarmless(name: string, value: string): boolean {
-  if (WORDS.test(value) || METHOD.test(name)) return true;
+  if (WORDS.test(value) || (METHOD.test(name) && PLAIN_WORD.test(value))) return true;
   if (LEADS_TO_FILE.test(name) && PLACE.test(value)) return true;
   return name.toLowerCase() === 'passwd' && NAME_SERVICES.test(value);
 }

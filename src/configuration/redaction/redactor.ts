@@ -129,7 +129,9 @@ export class Redactor {
 
   #lookForKnown(text: string, path: string | undefined, of: 'texts' | 'words'): Span[] | TooLong {
     const own = this.#rules.find(text, path, of);
-    return 'tooLong' in own ? own : [...own.spans, ...knownForms(text), ...namedValues(text)];
+    // A byte order mark would hide the beginning of the first line.
+    const plain = text.replace(/^\ufeff/, ' ');
+    return 'tooLong' in own ? own : [...own.spans, ...knownForms(plain), ...namedValues(plain)];
   }
 
   #write({ text, place }: Original, spans: readonly Span[]): Redacted {

@@ -115,6 +115,27 @@ describe('the looks of redaction', () => {
     }
   });
 
+  it('find what forms of many programs hold, and say nothing of what stands around it', () => {
+    const pw = 'Hunter2x9';
+    const texts = [
+      `- name: DB_PASSWORD\n  value: ${pw}`,
+      `{"name":"DB_PASSWORD","value":"${pw}"}`,
+      `define('DB_PASSWORD', '${pw}');`,
+      `SetEnv DB_PASSWORD ${pw}`,
+      `fastcgi_param DB_PASSWORD ${pw};`,
+      `ENV DB_PASSWORD ${pw}`,
+      `stats auth admin:${pw}`,
+      `user bob insecure-password ${pw}`,
+      `"url":"mysql:\\/\\/root:${pw}@db"`,
+      `\ufeffrequirepass ${pw}`,
+      `{password_encryption: md5, password: ${pw}}`,
+      `password_pbkdf2 root grub.pbkdf2.sha512.10000.${pw}`,
+    ];
+    for (const text of texts) assert.ok(!textOf(text).text.includes(pw), text);
+    for (const text of ['password_encryption = md5 # of all', '- name: MODE\n  value: fast', 'SetEnv MODE fast'])
+      assert.equal(textOf(text).text, text);
+  });
+
   it('take known values out, however short', () => {
     const knowing = redactorWith();
     knowing.know(['abc']);
