@@ -100,7 +100,10 @@ class Feed implements LogFeed {
     // Of what is ready the names may be gone, or there without their bytes, if the machine went down: it is fetched again.
     await rm(path.join(spool, 'ready'), { recursive: true, force: true });
     await makeDirectory(path.join(spool, 'ready'), 0o700, owner);
-    await makeDirectory(path.join(spool, 'wanted'), 0o700, owner);
+    const wanted = path.join(spool, 'wanted');
+    await makeDirectory(wanted, 0o700, owner);
+    // Who asked for it may be gone; who still waits asks again.
+    for (const name of await readdir(wanted)) await rm(path.join(wanted, name), { force: true });
     const log = await stat(path.join(pathsOf(plan).data, 'pg_wal')).catch(ifAbsent(undefined));
     this.isLinked = (await stat(spool)).dev === log?.dev;
     await this.beat();
@@ -163,13 +166,16 @@ class Feed implements LogFeed {
     }
   }
 
-  /** What the server waits for right now; a name stays wanted until it is ready. */
+  /**
+   * What the server waits for right now; a name stays wanted until it is ready. A server that was started again asks from its last
+   * restart point on, which is far behind what was asked for before.
+   */
   private async takeWanted(): Promise<string[]> {
     const directory = path.join(this.spool, 'wanted');
     const asked = await readdir(directory).catch(ifAbsent([]));
     for (const name of asked) {
       const index = this.indexByName.get(name);
-      if (index !== undefined && index > this.reached) this.reached = index;
+      if (index !== undefined && (index > this.reached || !this.ready.has(name))) this.reached = index;
       if (this.ready.has(name)) await unlink(path.join(directory, name)).catch(ifAbsent(undefined));
     }
     return asked.filter((name) => !this.ready.has(name));

@@ -58,8 +58,8 @@ export async function awaitTarget(
     ...(options.retryLogForMs === undefined ? {} : { retryForMs: options.retryLogForMs }),
   });
   try {
-    await startRecovery(plan);
-    return await watch(plan, paths, feed, options);
+    const { started } = await startRecovery(plan);
+    return await watch(plan, paths, feed, { ...options, hasRun: !started });
   } finally {
     await feed.stop();
   }
@@ -74,10 +74,10 @@ async function watch(
   plan: RestorePlan,
   paths: RestorePaths,
   feed: LogFeed,
-  { signal, onProgress }: RecoverOptions,
+  { signal, onProgress, hasRun }: RecoverOptions & { readonly hasRun: boolean },
 ): Promise<ReplayProgress> {
   let session: RecoveredSession | undefined;
-  const presence = new Presence(paths.data);
+  const presence = new Presence(paths.data, hasRun);
   let refusals = 0;
   const look = async (): Promise<ReplayProgress | undefined> => {
     const { postmaster, hasEnded } = await presence.look();

@@ -48,11 +48,12 @@ export async function startServer(place: ServerPlace): Promise<Postmaster | unde
 
 /**
  * The children of a server that was killed live on until they notice, and no other starts while they hold its memory. One of
- * them may wait for a log file that its restore command is asked for, which ends when nobody fetches any more.
+ * them may wait for a log file that its restore command is asked for; that command, too, would put the file where the next server
+ * looks for another. It ends when it has the file, or when nobody fetches any more.
  */
 async function untilLeft(dataDirectory: string): Promise<void> {
   for (const giveUpAt = performance.now() + leftWithinMs; ; await sleep(LAST_PAUSE_MS)) {
-    const { pids } = await findWorkers(dataDirectory, /^postgres$/);
+    const { pids } = await findWorkers(dataDirectory, /^(postgres|restore-command)$/);
     if (pids.length === 0) return;
     if (performance.now() < giveUpAt) continue;
     fail(

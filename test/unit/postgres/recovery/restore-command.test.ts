@@ -31,24 +31,42 @@ test('what is ready gets a second name, and stays for the next time', async (t) 
   assert.equal((await ask(known)).exitCode, 0);
   assert.equal((await stat(path.join(directory, 'out'))).ino, (await stat(ready)).ino, 'nothing was copied');
   assert.ok(await stat(path.join(directory, 'wanted', known)), 'the feed hears how far the server is');
-  // What is there already is no hindrance.
-  assert.equal((await ask(known)).exitCode, 0);
   assert.deepEqual([await out(), await readFile(ready, 'utf8')], ['log', 'log']);
 });
 
-test('where it cannot be a link it is a copy, which is never written into another segment', async (t) => {
-  const [other, told] = ['00000002.history', 'of the other'];
+test('what is there already is for another, or from another: it stays as it is, and recovery ends', async (t) => {
+  const other = '00000002.history';
   const askOver = async (script?: typeof restoreCommand) => {
     const { directory, ask, out } = await spool(t, script);
     await writeFile(path.join(directory, 'ready', known), 'log');
-    await writeFile(path.join(directory, 'ready', other), told);
+    await writeFile(path.join(directory, 'ready', other), 'of the other');
     await link(path.join(directory, 'ready', known), path.join(directory, 'out'));
-    assert.equal((await ask(other)).exitCode, 0);
-    return [await out(), await readFile(path.join(directory, 'ready', known), 'utf8')];
+    const { exitCode } = await ask(other);
+    return [exitCode, await out(), await readFile(path.join(directory, 'ready', known), 'utf8')];
   };
-  assert.deepEqual(await askOver(), [told, 'log']);
-  const careless = await askOver((paths) => restoreCommand(paths).replace('rm -f "$target" && ', ''));
-  assert.deepEqual(careless, [told, told], 'a script that writes over what is there is told by this');
+  assert.deepEqual(await askOver(), [255, 'log', 'log']);
+  const careless = await askOver((paths) => restoreCommand(paths).replace('[ ! -e "$target" ] || exit 255', ''));
+  assert.deepEqual(
+    careless,
+    [0, 'of the other', 'of the other'],
+    'a script that writes over what is there is told by this',
+  );
+});
+
+test('where it cannot be a link it is a copy', async (t) => {
+  const { directory, ask, out } = await spool(t, (paths) => restoreCommand(paths).replace('ln ', 'false '));
+  await writeFile(path.join(directory, 'ready', known), 'log');
+  assert.equal((await ask(known)).exitCode, 0);
+  assert.equal(await out(), 'log');
+});
+
+test('a spool that takes no wish ends recovery, whatever the shell makes of it', async (t) => {
+  for (const isReady of [false, true]) {
+    const { directory, ask } = await spool(t);
+    if (isReady) await writeFile(path.join(directory, 'ready', known), 'log');
+    await rm(path.join(directory, 'wanted'), { recursive: true });
+    assert.equal((await ask(known)).exitCode, 255);
+  }
 });
 
 test('only a name outside the frozen list does not exist', async (t) => {
