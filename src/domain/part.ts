@@ -84,7 +84,7 @@ export interface ProductionRoom {
 }
 
 export interface RoomPlace {
-  /** In words, what takes it: `tablespace pg_default`, `log`, `the recovery`. */
+  /** In words, what takes it: `tablespace pg_default`, `log`, `the recovery`, `the dump`. */
   readonly of: readonly string[];
   readonly neededBytes: number;
   /** Absent, with what is free, where the server's files are not at hand. */

@@ -1,7 +1,8 @@
 // Dumps loaded into real servers: what comes back is what was dumped, whole or in part, and a failure leaves nothing.
 
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import promises, { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
@@ -77,6 +78,23 @@ function sayingHuge(vault: Vault): Vault {
   });
 }
 
+/** As if so much were free on the disks of these directories, without filling one. */
+async function withFree<T>(free: Readonly<Record<string, number>>, work: () => Promise<T>): Promise<T> {
+  const { statfs } = promises;
+  const asked = async (name: string) => {
+    const [, bytes] = Object.entries(free).find(([directory]) => name.startsWith(directory)) ?? [];
+    return bytes === undefined ? await statfs(name) : { bavail: bytes, bsize: 1 };
+  };
+  Object.assign(promises, { statfs: asked });
+  syncBuiltinESMExports();
+  try {
+    return await work();
+  } finally {
+    Object.assign(promises, { statfs });
+    syncBuiltinESMExports();
+  }
+}
+
 let runs = 0;
 
 function asked(changes: Partial<LoadRequest> = {}): LoadRequest {
@@ -119,13 +137,13 @@ for (const major of [15, 18]) {
     const roomy = asked({ into: 'again' });
     const planned = await planLoad(roomy, context);
     const [place] = planned.room?.places ?? [];
-    assert.deepEqual([planned.room?.places.length, place?.of], [1, ['tablespace pg_default', 'log']]);
+    assert.deepEqual([planned.room?.places.length, place?.of], [1, ['tablespace pg_default', 'log', 'the dump']]);
     assert.ok(Number(place?.neededBytes) > 10_000_000 && Number(place?.availableBytes) > 0, JSON.stringify(place));
     const crowded = { ...context, vault: sayingHuge(vault) };
     const tooLarge = await planLoad(roomy, crowded);
     assert.match(
       tooLarge.blockers?.[0]?.message ?? '',
-      /^production needs [\d.]+ [PE]iB for tablespace pg_default, log, and /,
+      /^production needs [\d.]+ [PE]iB for tablespace pg_default, log, the dump, and /,
     );
     assert.equal(tooLarge.digest, planned.digest, 'room changes by itself');
     await assert.rejects(requirePlan(roomy, crowded, planned), { code: 'NO_SPACE' });
@@ -302,6 +320,46 @@ test('a partitioned table comes with its partitions, without the foreign key tha
       message: "the dump has no table 'ledger.nothing'",
     },
   );
+});
+
+test('the dump counts with the database on one disk, again when the load starts, and what a run has fetched is no room that is lacking', async (t) => {
+  const server = await startScratchPostgres(t, { major: 17 });
+  await makeRichDatabase(server, 'bank');
+  const { contextOf, spoolDirectory } = await dumped(t, server);
+  const context = contextOf(server);
+  const request = asked({ into: 'again' });
+  const { room, bytes } = await planLoad(request, context);
+  const needed = Number(room?.places[0]?.neededBytes);
+  assert.ok(bytes > 0 && needed > bytes, JSON.stringify(room));
+  const codesOf = async (free: Readonly<Record<string, number>>, of = request) =>
+    await withFree(free, async () => ((await planLoad(of, context)).blockers ?? []).map(({ code }) => code));
+
+  // Each alone has the room that it needs.
+  assert.deepEqual(await codesOf({ [server.directory]: needed - 1, [spoolDirectory]: bytes }), ['NO_SPACE']);
+  assert.deepEqual(await codesOf({ [server.directory]: needed, [spoolDirectory]: bytes }), []);
+  assert.deepEqual(await codesOf({ [server.directory]: needed, [spoolDirectory]: bytes - 1 }), ['NO_SPACE']);
+
+  const left = path.join(spoolDirectory, 'load-0fffffff');
+  await mkdir(left);
+  await writeFile(path.join(left, '4711.dat.gz'), Buffer.alloc(bytes));
+  const full = { [server.directory]: needed - bytes, [spoolDirectory]: 0 };
+  assert.deepEqual(await codesOf(full), [], 'what another run has left goes first');
+  const plan = await withFree(full, () => planLoad(request, context));
+  await withFree(full, () => requirePlan(request, context, plan));
+  await fetchDump(request, context, plan);
+  assert.deepEqual(await readdir(spoolDirectory), [request.run]);
+  // Killed when everything was there: the next attempt looks again.
+  await withFree(full, () => requirePlan(request, context, plan));
+
+  await withFree({ [server.directory]: needed - bytes - 1 }, () =>
+    assert.rejects(loadDump(request, context, plan), {
+      code: 'NO_SPACE',
+      message: /^production needs [\d.]+ MiB for tablespace pg_default, log, and /,
+    }),
+  );
+  assert.deepEqual(await databases(server), ['bank', 'postgres']);
+  const { into } = await withFree({ [server.directory]: needed - bytes }, () => loadDump(request, context, plan));
+  assert.equal(into, 'again');
 });
 
 test('a load that fails leaves no database and no role of its own, and a second attempt of the same run succeeds', async (t) => {

@@ -1,6 +1,6 @@
 // The files of a dump from the vault onto this host's disk: the list first, then the rows of what is wanted of it.
 
-import { mkdir, readFile, statfs } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../../errors/index.ts';
 import type { SnapshotOnCopies, TreeEntry, Vault } from '../../../vault/types.ts';
@@ -75,10 +75,4 @@ export async function fetchFiles(
   } finally {
     reader.close();
   }
-}
-
-export async function freeBytes(directory: string): Promise<number> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }

@@ -17,6 +17,7 @@ import { countUnder, dropUnder, hasName, type LeftUnder, loadUnderName, type Und
 import { compareLoadedFacts } from './loaded-facts.ts';
 import { planLoad, toolsFor } from './plan-load.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest, passingName } from './request.ts';
+import { requireRoomToLoad } from './room-of-load.ts';
 import type { Selection } from './select-entries.ts';
 import { dropDatabase, inTheWay, isNamed, lookAtServer, nameDatabase, schemasOf } from './target-database.ts';
 
@@ -50,7 +51,7 @@ export async function makePlannedRoles(request: LoadRequest, context: LoadContex
 }
 
 /**
- * Throws `TARGET_UNFIT` when what is loaded is there by now, `RECOVERY_MISMATCH` when the rows are not those of the dump, and what pg_restore complains of.
+ * Throws `TARGET_UNFIT` when what is loaded is there by now, `NO_SPACE` when the server has no room for it, `RECOVERY_MISMATCH` when the rows are not those of the dump, and what pg_restore complains of.
  * Nothing that anybody sees has changed then.
  */
 export async function loadDump(request: LoadRequest, context: LoadContext, plan: LoadPlan): Promise<LoadResult> {
@@ -73,6 +74,11 @@ export async function loadDump(request: LoadRequest, context: LoadContext, plan:
     return resultOf(plan, { ...rows, checks: await factsIn(plan.into) });
   }
   const at = { target, tools, database, dump, jobs: context.jobs, signal, ...(onProgress && { onProgress }) };
+  if (isWhole && plan.isNew) {
+    // What an attempt before this one has loaded takes room, too.
+    await dropDatabase(target, passing);
+    await requireRoomToLoad(target, database);
+  }
   const compared = await fillPassing(at, { passing, entries: selection.entries, loaded: selection.together });
   const checks = await factsIn(passing);
   if (under !== undefined) return resultOf(plan, compared, await loadUnderName(at, under));

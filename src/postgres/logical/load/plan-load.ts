@@ -10,16 +10,16 @@ import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
-import { placingOn, placingWarnings } from '../spread.ts';
+import { placingWarnings } from '../spread.ts';
 import { blockersOfName, lacking } from '../table/part-blockers.ts';
-import { roomOfDatabase } from '../table/plan-room.ts';
-import { roomWarnings } from '../table/production-room.ts';
-import { clusterOf, comparing } from '../table/sessions.ts';
+import { type RoomBeside, roomWarnings } from '../table/production-room.ts';
+import { comparing } from '../table/sessions.ts';
 import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
-import { freeBytes, type OpenedDump, openDump } from './fetch-dump.ts';
+import { type OpenedDump, openDump } from './fetch-dump.ts';
 import { missingRoles, rolesOf } from './globals.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest } from './request.ts';
+import { roomOfLoad, roomOfSpool } from './room-of-load.ts';
 import type { Wanted } from './select-entries.ts';
 import { inTheWay, lookAtServer, schemasOf, type TargetServer } from './target-database.ts';
 
@@ -76,7 +76,8 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
   const into = request.into ?? database.name;
   const isNew = !server.databases.includes(into);
   const roles = await missingRoles(context.target, rolesOf(opened.globals));
-  const availableBytes = await freeBytes(context.spoolDirectory);
+  const { freeBytes, heldBytes } = await roomOfSpool(context.spoolDirectory);
+  const availableBytes = freeBytes + heldBytes;
   const blockers = await blockersOf(request, context, parts, { into, isNew, roles, availableBytes });
   const facts = {
     ...{ component, host, snapshot: snapshot.id, database: database.name, moment: database.moment },
@@ -94,18 +95,18 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
   const digest = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
   const space = { neededBytes: opened.bytes, availableBytes };
   const plan = { run, ...facts, space, digest };
-  return wanted.type === 'database' && isNew ? await withRoom(plan, context, database) : plan;
+  const dump = { of: 'the dump', directory: context.spoolDirectory, neededBytes: opened.bytes, heldBytes };
+  return wanted.type === 'database' && isNew ? await withRoom(plan, context, database, dump) : plan;
 }
 
 /** What it takes of the server's own room; nothing that was decided: it changes by itself. */
-async function withRoom(plan: LoadPlan, { target }: LoadContext, database: DumpedDatabase): Promise<LoadPlan> {
-  const found = await comparing(target, async (plain) => {
-    const { systemId } = await clusterOf(plain);
-    const placing = await placingOn(plain, database.spread);
-    const size = { totalBytes: database.serverBytes, placing };
-    return { placing, room: await roomOfDatabase(plain, {}, systemId, size) };
-  });
-  const { placing, room } = found;
+async function withRoom(
+  plan: LoadPlan,
+  { target }: LoadContext,
+  database: DumpedDatabase,
+  dump: RoomBeside,
+): Promise<LoadPlan> {
+  const { placing, room } = await roomOfLoad(target, database, dump);
   const blockers = [...(plan.blockers ?? []), ...lacking(room)];
   return {
     ...plan,

@@ -6,7 +6,7 @@ import type { PlainConnection } from '../../connection/index.ts';
 import { type Placing, placingOn, placingWarnings, type Spread } from '../spread.ts';
 import { blocker, lacking, listed } from './part-blockers.ts';
 import type { PartFacts, PartRequest } from './plan-part.ts';
-import { roomOfDatabase } from './plan-room.ts';
+import { roomOfDatabase, withExtract } from './plan-room.ts';
 import { roomWarnings } from './production-room.ts';
 import { type ClusterSeen, clusterOf } from './sessions.ts';
 
@@ -51,7 +51,7 @@ export async function lookAtServer(
   if (databaseBytes === undefined) return { ...server, subscriptions };
   const placing = await placingOn(plain, await spreadOf(named.name));
   const size = { totalBytes: databaseBytes, placing };
-  const room = await roomOfDatabase(plain, request, production.systemId, size);
+  const room = await roomOfDatabase(plain, production.systemId, size, withExtract(request, size.totalBytes));
   return { ...server, subscriptions, databaseBytes, placing, room };
 }
 

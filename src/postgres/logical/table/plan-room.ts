@@ -4,7 +4,7 @@ import type { ProductionRoom } from '../../../domain/part.ts';
 import type { PlainConnection } from '../../connection/index.ts';
 import { type Placing, placingOn, readSpread, type Spread } from '../spread.ts';
 import type { PartFacts, PartRequest } from './plan-part.ts';
-import { findProductionRoom, lackOfRoom, type PartSize } from './production-room.ts';
+import { findProductionRoom, lackOfRoom, type PartSize, type RoomBeside } from './production-room.ts';
 import { lookAtTable, type TableFacts } from './table-facts.ts';
 import { passingSchema } from './table-names.ts';
 import { hasReceivers, receiversOfNew } from './unpublished.ts';
@@ -28,16 +28,19 @@ export async function roomOfTable(
 
 export async function roomOfDatabase(
   plain: PlainConnection,
-  request: Pick<PartRequest, 'recovery'>,
   systemId: string,
   { totalBytes, placing }: { readonly totalBytes: number; readonly placing: Placing },
+  beside?: RoomBeside,
 ): Promise<ProductionRoom> {
   const asked = { way: 'into', size: { heapBytes: totalBytes, totalBytes }, placing, isRewritten: false } as const;
-  return await findProductionRoom(plain, systemId, asked, withExtract(request, totalBytes));
+  return await findProductionRoom(plain, systemId, asked, beside);
 }
 
 /** What is taken out lies beside the recovered server for a while. */
-function withExtract({ recovery }: Pick<PartRequest, 'recovery'>, extractBytes: number): PartRequest['recovery'] {
+export function withExtract(
+  { recovery }: Pick<PartRequest, 'recovery'>,
+  extractBytes: number,
+): PartRequest['recovery'] {
   return recovery && { ...recovery, neededBytes: recovery.neededBytes + extractBytes };
 }
 

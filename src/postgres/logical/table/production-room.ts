@@ -29,6 +29,16 @@ export interface RoomRequest {
   readonly isRewritten: boolean;
 }
 
+/** A directory of this host that takes so much more, and may be on the same file system. */
+export interface RoomBeside {
+  /** In words; default `the recovery`. */
+  readonly of?: string;
+  readonly directory: string;
+  readonly neededBytes: number;
+  /** Of that it has, or gives back first; default 0. */
+  readonly heldBytes?: number;
+}
+
 interface Needed {
   /** By tablespace. */
   readonly spaces: ReadonlyMap<string, number>;
@@ -78,14 +88,14 @@ export async function sharesOf(plain: PlainConnection, tree: readonly string[]):
 }
 
 /**
- * At its highest, until dead rows are cleaned up and log is recycled. `recovery`: a directory that takes so much more beside, which may be on the same
- * file system. Where the server's own files are not on this host, what is free is not known, and so it says.
+ * At its highest, until dead rows are cleaned up and log is recycled. Where the server's own files are not on this host, what is free is not known,
+ * and so it says.
  */
 export async function findProductionRoom(
   plain: PlainConnection,
   systemId: string,
   request: RoomRequest,
-  recovery?: { readonly directory: string; readonly neededBytes: number },
+  beside?: RoomBeside,
 ): Promise<ProductionRoom> {
   const [server] = await plain.query<Server>('ask where its room is', serverSql);
   const shares = request.tree === undefined ? [] : await sharesOf(plain, request.tree);
@@ -100,7 +110,7 @@ export async function findProductionRoom(
       return { of: `tablespace ${space}`, neededBytes, directory };
     }),
     { of: 'log', neededBytes: logBytes, directory: inHome('pg_wal') },
-    ...(recovery === undefined || home === undefined ? [] : [{ of: 'the recovery', ...recovery }]),
+    ...(beside === undefined || home === undefined ? [] : [{ of: 'the recovery', ...beside }]),
   ].filter(({ neededBytes }) => neededBytes > 0);
   return { places: await byFileSystem(asked) };
 }
@@ -153,13 +163,14 @@ interface Asked {
   readonly of: string;
   readonly neededBytes: number;
   readonly directory: string | undefined;
+  readonly heldBytes?: number;
 }
 
 /** Those on one file system count together. */
 async function byFileSystem(asked: readonly Asked[]): Promise<readonly RoomPlace[]> {
-  const known = new Map<number, RoomPlace>();
+  const known = new Map<number, Required<RoomPlace>>();
   const unknown: RoomPlace[] = [];
-  for (const { of, neededBytes, directory } of asked) {
+  for (const { of, neededBytes, directory, heldBytes = 0 } of asked) {
     const seen = directory === undefined ? undefined : await look(directory);
     if (seen === undefined || directory === undefined) {
       unknown.push({ of: [of], neededBytes });
@@ -167,7 +178,12 @@ async function byFileSystem(asked: readonly Asked[]): Promise<readonly RoomPlace
     }
     const { dev, availableBytes } = seen;
     const before = known.get(dev) ?? { of: [], neededBytes: 0, directory, availableBytes };
-    known.set(dev, { ...before, of: [...before.of, of], neededBytes: before.neededBytes + neededBytes });
+    known.set(dev, {
+      of: [...before.of, of],
+      neededBytes: before.neededBytes + neededBytes,
+      directory: before.directory,
+      availableBytes: before.availableBytes + heldBytes,
+    });
   }
   return [...known.values(), ...unknown];
 }
