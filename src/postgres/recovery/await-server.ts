@@ -61,8 +61,21 @@ export async function openWhenReady(
 
 /** What it says to those who connect too early is not why it ended. */
 const refusal = /the database system is/;
-/** Of the server, or of its restore command; in English, because what is recovered is started with the messages of no other language. */
+/** In English, because what is recovered is started with the messages of no other language. */
 const noRoom = /No space left on device|Disk quota exceeded/i;
+/** The first of them in a line is its own; the prefix before it is the server's setting. */
+const severity = /\b(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG\d?|DETAIL|HINT|CONTEXT|STATEMENT|QUERY): /;
+/** Of the restore command: its shell's, and those of the programs that it calls. */
+const ofRestoreCommand = /^(?:ln|cp|sh|\/.*\/restore-command\.sh): /;
+/** The kernel has the same words for what is on no disk. */
+const notOfDisk = /shared memory|semaphore/i;
+
+/** An error of one query does not end the server. */
+function saysNoRoom(line: string): boolean {
+  const isEnd = /^(?:FATAL|PANIC)/.test(severity.exec(line)?.[0] ?? '');
+  return noRoom.test(line) && (isEnd || ofRestoreCommand.test(line)) && !notOfDisk.test(line);
+}
+
 /** A server that cannot write a page cannot write why it ended. */
 const PAGE_BYTES = 8192;
 
@@ -79,7 +92,7 @@ export async function explainEnd(what: string, logFile: string, cause?: Holdfast
   const lines = tail.split('\n');
   const fatal = lines.findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
   const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
-  const isFull = cause?.code === 'NO_SPACE' || noRoom.test(tail) || (await isWithoutRoom(path.dirname(logFile)));
+  const isFull = cause?.code === 'NO_SPACE' || lines.some(saysNoRoom) || (await isWithoutRoom(path.dirname(logFile)));
   return fail(
     isFull ? 'NO_SPACE' : 'RECOVERY_FAILED',
     `${what} ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`,
