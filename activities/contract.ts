@@ -232,8 +232,8 @@ export interface PostgresActivities {
   planPart(request: { run: string; input: RestorePartInput; keep: boolean }): Promise<PartPlan>;
   /** Throws `PLAN_CHANGED`. */
   recheckPart(request: { run: string; input: RestorePartInput; digest: string }): Promise<void>;
-  /** As `prepareRestore`, after what runs that were ended from outside have left in the same place was removed. */
-  preparePart(request: PartStep): Promise<void>;
+  /** As `prepareRestore`, after what runs that were ended from outside have left in the same place was removed; gives warnings of what could not be. */
+  preparePart(request: PartStep): Promise<readonly string[]>;
   /** Takes it out of the recovered server, proven whole. Throws `NOT_FOUND`, `TARGET_UNFIT`. */
   extractPart(request: PartStep): Promise<ExtractedPart>;
   /** Loads and compares it where nobody looks. Throws `DATABASE_IDENTITY`, `RECOVERY_MISMATCH`. */

@@ -68,8 +68,9 @@ export function createPartActivities(services: HostServices): Pick<PostgresActiv
       }),
     preparePart: (request) =>
       step(request, async ({ plan, guard }) => {
-        await abandonOthers(plan, guard);
+        const warnings = await abandonOthers(plan, guard);
         await prepareWork(plan, guard);
+        return warnings;
       }),
     extractPart: (request) => step(request, (at) => extractPart(services, request, at)),
     loadPart: (request) => step(request, (at) => loadPart(services, request, at)),

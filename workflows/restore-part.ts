@@ -31,7 +31,14 @@ export async function restorePart(input: RestorePartInput): Promise<RunStatus> {
     const restore: RestoreRequest = { component, run: progress.run, workDirectory, planDigest };
     const { database, production } = plan;
     const step: PartStep = { ...restore, input: conduct.input, database, production };
-    const prepare = () => host.recover.preparePart(step, 'work directory, lock and journal; what ended runs left goes');
+    const told: string[] = [];
+    const prepare = async () => {
+      const words = 'work directory, lock and journal; what ended runs left goes';
+      const warnings = await host.recover.preparePart(step, words);
+      // A run that began before there were any has none.
+      told.push(...(warnings ?? []));
+      if (told.length > 0) progress.tell({ warnings: told });
+    };
     await buildRecovered(conduct, restore, { prepare });
     const extracted = await progress.step('extract', () =>
       host.recover.extractPart(step, `take ${plan.what} out of the recovered server`),
@@ -48,7 +55,7 @@ export async function restorePart(input: RestorePartInput): Promise<RunStatus> {
     );
     // Clients may use it from now on; of what was built only the throwaway server is left to remove.
     saga.keep();
-    tellResult(conduct, plan, placed);
+    tellResult(conduct, plan, withWarnings(placed, told));
     await always(() =>
       progress.step('tidy up', () => host.undo.abandonRestore(restore, 'stop the recovered server and remove it')),
     );
@@ -65,6 +72,11 @@ async function makePlan({ input, progress, host }: Conducting): Promise<PartPlan
   return plan;
 }
 
+function withWarnings(placed: PlacedPart, told: readonly string[]): PlacedPart {
+  if (told.length === 0) return placed;
+  return { ...placed, warnings: [...told, ...(placed.warnings ?? [])] };
+}
+
 function tellResult({ progress }: Conducting, plan: PartPlan, placed: PlacedPart): void {
   const { component, database, what, way, into, recovery } = plan;
   const part: PartResult = {
@@ -72,7 +84,7 @@ function tellResult({ progress }: Conducting, plan: PartPlan, placed: PlacedPart
     ...{ recoveredTo: recovery.target.moment, recoveredLsn: recovery.target.endLsn },
     ...placed,
   };
-  progress.tell({ part });
+  progress.tell({ part, ...(placed.warnings && { warnings: placed.warnings }) });
 }
 
 function describe({ what, way, into, database, recovery }: PartPlan, { rows, tables, kept }: PlacedPart): string {

@@ -42,6 +42,17 @@ test('a table is recovered beside, taken out, loaded, named, and the throwaway s
   );
 });
 
+test('what ended runs have left and cannot be removed is told with the result', async (t) => {
+  const words = "what run 'part-00000001' left in '/srv' stays: it cannot be read";
+  const { activities } = script({ preparePart: () => [words] });
+  const estate = await startEstate(shared, activities);
+  t.after(() => estate.stop());
+  const handle = await estate.start('restorePart', idOf(estate.name), request(estate.name));
+  const { data } = (await handle.result()) as RunStatus;
+  assert.deepEqual(data?.warnings, [words]);
+  assert.deepEqual((data?.part as { warnings: string[] } | undefined)?.warnings, [words]);
+});
+
 test('a load that fails drops what has no name, then ends and removes the throwaway server, and is rolled back', async (t) => {
   const { calls, activities } = script({
     loadPart: () => {

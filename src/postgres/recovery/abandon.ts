@@ -2,7 +2,7 @@
 
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fail } from '../../errors/index.ts';
+import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Place, RestorePlan } from '../types.ts';
 import { exists, ifAbsent } from './durable-files.ts';
 import { takeBackBeside } from './finish-beside.ts';
@@ -58,17 +58,38 @@ function madeBy(head: JournalHead, paths: RestorePaths): Made {
 
 /**
  * Abandons every other throwaway server of the same component in this place: one run of it is at work at a time, and the others were ended from outside.
- * Whose each is says its own plan, or its journal; another component may be at work in the same place, and what has neither stays.
+ * Whose each is says its own plan, or its journal; another component may be at work in the same place, and what has neither stays. What cannot be
+ * removed is no reason to recover nothing: it stays, and gives a warning. Throws what `guard` does.
  */
-export async function abandonOthers({ run, estate, component, place }: RestorePlan, guard: Guard): Promise<void> {
-  const { dataDirectory } = place;
+export async function abandonOthers(own: RestorePlan, guard: Guard): Promise<readonly string[]> {
+  const { dataDirectory } = own.place;
   const runs = await readdir(path.join(holdfastDirectory(dataDirectory), 'runs')).catch(ifAbsent([]));
-  for (const other of runs.filter((name) => name !== run)) {
-    const plan = await readPlan(restorePaths(dataDirectory, other));
-    const head = plan ? journalHead(plan) : (await journalState(dataDirectory, other))?.head;
-    const isOurs = head?.throwaway === true && head.estate === estate && head.component === component;
-    if (isOurs) await abandon(dataDirectory, other, guard);
+  const warnings: string[] = [];
+  for (const other of runs.filter((name) => name !== own.run)) {
+    try {
+      await abandonOther(own, other, guard);
+    } catch (error) {
+      await guard.check?.();
+      const { work } = restorePaths(dataDirectory, other);
+      const { message, hint } = toHoldfastError(error);
+      warnings.push(`what run '${other}' left in '${work}' stays: ${message}${hint === undefined ? '' : ` (${hint})`}`);
+    }
   }
+  return warnings;
+}
+
+async function abandonOther({ estate, component, place }: RestorePlan, other: string, guard: Guard): Promise<void> {
+  const { dataDirectory } = place;
+  const paths = restorePaths(dataDirectory, other);
+  const plan = await readPlan(paths);
+  const head = plan ? journalHead(plan) : (await journalState(dataDirectory, other))?.head;
+  if (head?.throwaway !== true || head.estate !== estate || head.component !== component) return;
+  await underLock(paths, guard, async (held) => {
+    await held.check?.();
+    // Without a lease each run counts by itself: a higher number in a journal is of nobody who is newer.
+    const { token = 0 } = (await journalState(dataDirectory, other)) ?? {};
+    await abandon(dataDirectory, other, { ...held, token: Math.max(held.token, token) });
+  });
 }
 
 export function isThrowaway({ place }: Pick<RestorePlan, 'place'>): boolean {

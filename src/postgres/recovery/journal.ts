@@ -188,25 +188,29 @@ export async function journalStates(dataDirectory: string): Promise<readonly Jou
   const names = (await readdir(directory).catch(ifAbsent([]))).filter((name) => name.endsWith('.jsonl'));
   const states: JournalState[] = [];
   for (const name of names) {
-    const run = name.slice(0, -'.jsonl'.length);
-    const file = restorePaths(dataDirectory, run).journal;
-    const entries = parseJournal((await readIfThere(file)) ?? '', file);
-    const [first, last] = [entries[0], entries.at(-1)];
-    if (first === undefined || last === undefined) continue;
-    const token = Math.max(...entries.map((entry) => entry.token));
-    const { step, state, at } = last;
-    const swappedAt = entries.findLast((entry) => entry.step === 'swap' && entry.state === 'done')?.at;
-    states.push({
-      ...(swappedAt === undefined ? {} : { swappedAt }),
-      run,
-      phase: phaseOf(entries),
-      head: first.data as unknown as JournalHead,
-      lastStep: { step, state, at },
-      token,
-      warnings: swapWarnings(entries),
-    });
+    const state = await stateOf(dataDirectory, name.slice(0, -'.jsonl'.length));
+    if (state !== undefined) states.push(state);
   }
   return states.sort((a, b) => (a.lastStep.at < b.lastStep.at ? -1 : 1));
+}
+
+async function stateOf(dataDirectory: string, run: string): Promise<JournalState | undefined> {
+  const file = restorePaths(dataDirectory, run).journal;
+  const entries = parseJournal((await readIfThere(file)) ?? '', file);
+  const [first, last] = [entries[0], entries.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const token = Math.max(...entries.map((entry) => entry.token));
+  const { step, state, at } = last;
+  const swappedAt = entries.findLast((entry) => entry.step === 'swap' && entry.state === 'done')?.at;
+  return {
+    ...(swappedAt === undefined ? {} : { swappedAt }),
+    run,
+    phase: phaseOf(entries),
+    head: first.data as unknown as JournalHead,
+    lastStep: { step, state, at },
+    token,
+    warnings: swapWarnings(entries),
+  };
 }
 
 /** What the steps of a swap have found and let pass. */
@@ -217,8 +221,7 @@ export function swapWarnings(entries: readonly JournalEntry[]): readonly string[
   });
 }
 
-/** The run named, or the newest one. */
+/** The run named, whatever the journals of others are like, or the newest one. */
 export async function journalState(dataDirectory: string, run?: string): Promise<JournalState | undefined> {
-  const states = await journalStates(dataDirectory);
-  return run === undefined ? states.at(-1) : states.find((state) => state.run === run);
+  return run === undefined ? (await journalStates(dataDirectory)).at(-1) : await stateOf(dataDirectory, run);
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { HoldfastError } from '../../../../src/errors/index.ts';
 import {
   abandon,
   abandonOthers,
@@ -58,7 +59,7 @@ test('a run removes what others of its component have left, and never what anoth
 
   const own = planOf('part-00000008');
   await begin(own);
-  await abandonOthers(own, guard);
+  assert.deepEqual(await abandonOthers(own, guard), []);
   assert.deepEqual([existsSync(ours.work), existsSync(unplanned.work)], [false, false]);
   for (const { data } of [...others, unknown, unplannedOther]) assert.ok(existsSync(path.join(data, 'base')), data);
   assert.ok(existsSync(own.workDirectory));
@@ -110,4 +111,38 @@ test('a journal that was brought from elsewhere, and a restore that has its name
   await writeFile(finished.journal, `${JSON.stringify(entry)}\n`, { flag: 'a' });
   await assert.rejects(abandon(dataDirectory, 'restore-00000002', guard), { code: 'JOURNAL_STATE' });
   assert.ok(existsSync(finished.data));
+});
+
+test('what another run left and cannot be removed is a warning, and keeps neither the others nor this run', async (t) => {
+  const { dataDirectory, planOf, begin, phaseOf } = await placeOf(t);
+  const damaged = await begin(planOf('part-00000001', { component: 'database/other' }));
+  await writeFile(damaged.journal, 'no line of a journal\n', { flag: 'a' });
+  const moved = await begin(planOf('part-00000002', { workDirectory: '/srv/old.holdfast/runs/part-00000002' }));
+  const ours = await begin(planOf('part-00000003'));
+  // Its lease counted further than ours, which is none: too few copies answer.
+  const entry = { at: '2026-11-25T10:00:00.000Z', run: 'part-00000003', token: 57, step: 'fetch', state: 'done' };
+  await writeFile(ours.journal, `${JSON.stringify(entry)}\n`, { flag: 'a' });
+  for (const { work } of [damaged, moved]) await rm(path.join(work, 'plan.json'));
+
+  const own = planOf('part-00000008');
+  const [ofDamaged, ofMoved, ...more] = await abandonOthers(own, guard);
+  assert.deepEqual(more, []);
+  assert.match(
+    ofDamaged ?? '',
+    /^what run 'part-00000001' left in '.*part-00000001' stays: line 2 of '.*' cannot be read \(/,
+  );
+  assert.match(ofMoved ?? '', /^what run 'part-00000002' left .* is of a run in '\/srv\/old.*remove '.*' by hand\)$/);
+  assert.deepEqual([existsSync(ours.work), await phaseOf('part-00000003')], [false, 'abandoned']);
+  assert.deepEqual([existsSync(damaged.data), existsSync(moved.data)], [true, true]);
+  await prepareWork(own, guard);
+  assert.ok(existsSync(own.workDirectory));
+  assert.ok(existsSync(dataDirectory) === false, 'nothing of production is touched');
+});
+
+test('a run that was fenced itself removes nothing of others, and does not go on', async (t) => {
+  const { planOf, begin } = await placeOf(t);
+  const left = await begin(planOf('part-00000001'));
+  const check = () => Promise.reject(new HoldfastError('FENCED', 'somebody else holds the lease'));
+  await assert.rejects(abandonOthers(planOf('part-00000002'), { token: 1, check }), { code: 'FENCED' });
+  assert.ok(existsSync(left.data));
 });
