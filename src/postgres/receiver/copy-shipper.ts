@@ -262,8 +262,8 @@ export class CopyShipper {
     const { others, log, intake, memory } = this.context;
     this.ahead.clear();
     this.mayHaveExtents = true;
-    const room = await memory.take(log.copy, intake.segmentSizeBytes, this.ending.signal);
-    const end = await fillGap(log, others, position, intake.segmentSizeBytes).finally(() => room.release(false));
+    const { segmentSizeBytes } = intake;
+    const end = await fillGap(log, others, position, { segmentSizeBytes, memory, signal: this.ending.signal });
     this.shipped({ timeline: position.timeline, at: stretch.end && end > stretch.end.at ? stretch.end.at : end });
     return 0;
   }

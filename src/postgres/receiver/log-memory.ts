@@ -24,6 +24,7 @@ interface Waiting {
 
 /** What one copy may use: a store that hangs keeps only its own part of the memory, and never the others waiting. */
 interface Share {
+  readonly limitBytes: number;
   usedBytes: number;
   readonly waiting: Waiting[];
 }
@@ -51,7 +52,18 @@ export class LogMemory {
   /** Whoever came first is first. Throws `CANCELLED`, and nothing else. */
   async take(copy: string, lengthBytes: number, signal: AbortSignal): Promise<Room> {
     if (lengthBytes <= SMALL_BYTES) return smallRoom();
-    const share = this.#shareOf(copy);
+    return await this.#takeOf(this.#shareOf(copy), lengthBytes, signal);
+  }
+
+  /**
+   * For what goes from one copy to another: of neither one's part, because each would wait for the other's store. One piece at a time of these two,
+   * beside the limit. Throws as `take`.
+   */
+  async takeBetween(from: string, to: string, lengthBytes: number, signal: AbortSignal): Promise<Room> {
+    return await this.#takeOf(this.#shareOf(`${from}\n${to}`, 0), lengthBytes, signal);
+  }
+
+  async #takeOf(share: Share, lengthBytes: number, signal: AbortSignal): Promise<Room> {
     const cancelled = () => new HoldfastError('CANCELLED', 'waiting for memory was cancelled');
     if (signal.aborted) throw cancelled();
     return await new Promise<Room>((resolve, reject) => {
@@ -86,17 +98,17 @@ export class LogMemory {
     if (this.#usedBytes === 0) this.#shrinkFree(0);
   }
 
-  #shareOf(copy: string): Share {
-    const known = this.#shares.get(copy);
+  #shareOf(name: string, limitBytes = this.#shareBytes): Share {
+    const known = this.#shares.get(name);
     if (known !== undefined) return known;
-    const share: Share = { usedBytes: 0, waiting: [] };
-    this.#shares.set(copy, share);
+    const share: Share = { limitBytes, usedBytes: 0, waiting: [] };
+    this.#shares.set(name, share);
     return share;
   }
 
   /** Sealed it may be as long as it was, and a little more. */
-  #fits({ usedBytes }: Share, sizeBytes: number): boolean {
-    return usedBytes === 0 || usedBytes + 2 * sizeBytes <= this.#shareBytes;
+  #fits({ usedBytes, limitBytes }: Share, sizeBytes: number): boolean {
+    return usedBytes === 0 || usedBytes + 2 * sizeBytes <= limitBytes;
   }
 
   #serve(share: Share): void {
