@@ -6,12 +6,14 @@ import type { Moment } from './moment.ts';
 export const mirrorStates = ['running', 'complete', 'held back', 'failed'] as const;
 export type MirrorState = (typeof mirrorStates)[number];
 
-/** `too many`: more than `mirror.maxDelete`. `far fewer`: below half of the files were there, as where a disk went away. */
-export type HeldBecause = 'too many' | 'far fewer';
+/** `too many`: more than `mirror.maxDelete`. `far fewer`: below half of the files were there, as where a disk went away. `meanwhile`: more than was looked at before. */
+export type HeldBecause = 'too many' | 'far fewer' | 'meanwhile';
 
 /** Why names that are gone are kept. */
 export function heldWords(because: HeldBecause | undefined): string {
   if (because === 'far fewer') return 'far fewer files are in the roots than before';
+  if (because === 'meanwhile')
+    return 'more of them went while it was brought up than before; the next run looks at all';
   return 'more than `mirror.maxDelete` would have been deleted';
 }
 

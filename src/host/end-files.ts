@@ -15,6 +15,7 @@ import {
 import { type FilesRestoring, storedFilesPlan } from './restore-files.ts';
 import { type GuardedPlace, leased } from './restore-guard.ts';
 import { treesOn } from './trees.ts';
+import { isAccepted, isDone, isGivenUp } from './whole-phase.ts';
 
 /** An attempt that was given up learns of it with the next renewal of its lease, and needs a while to leave. */
 export const ZOMBIE_LEAVES_MS = 120_000;
@@ -33,7 +34,7 @@ export interface EndedFiles {
   readonly written: readonly string[];
 }
 
-/** Throws `NOT_FOUND` for a run that has nothing in any root, and as `rollbackInPlace`. */
+/** Throws `NOT_FOUND` for a run that has nothing in any root, before anything is touched `JOURNAL_STATE` for one that is accepted in some of them and only has to be in the others, and as `rollbackInPlace`. */
 export async function rollbackFiles(
   services: FilesRestoring,
   component: ComponentId,
@@ -53,17 +54,31 @@ export async function confirmFiles(services: FilesRestoring, component: Componen
   if (unread !== undefined) throw notKnownToBeDone(run, unread);
   const [first] = unseen;
   if (first !== undefined) throw first;
+  const phases = await phasesIn(begun, run);
   const undone = missing.map((root) => `'${root}' was not begun`);
-  for (const root of begun) {
-    const phase = (await runsInPlace(root)).get(run)?.phase;
-    if (!isDone(phase)) undone.push(`'${root}' is ${phase ?? 'not known'}`);
-  }
+  for (const [root, phase] of phases) if (!isDone(phase)) undone.push(`'${root}' is ${phase ?? 'not known'}`);
   if (undone.length > 0) {
+    const accepted = begun.filter((root) => isAccepted(phases.get(root)));
     fail('JOURNAL_STATE', `'${run}' is not done in all of its roots: ${undone.join(', ')}`, {
-      hint: `\`holdfast rollback ${run}\` brings back what was there in all of them`,
+      hint: accepted.length === 0 ? wayBack(run) : wayOutOfMixture(run, accepted),
     });
   }
   return await eachRoot(services, begun, run, `confirm of ${run}`, false, confirmInPlace);
+}
+
+function wayBack(run: string): string {
+  return `\`holdfast rollback ${run}\` brings back what was there in all of them`;
+}
+
+/** Where an end in one root was followed by the other end in another one. */
+function wayOutOfMixture(run: string, accepted: readonly string[]): string {
+  return `what was kept in ${accepted.join(', ')} is gone: \`holdfast rollback ${run}\` ends it in the others, and another restore makes one state of all of them`;
+}
+
+async function phasesIn(roots: readonly string[], run: string): Promise<ReadonlyMap<string, Phase | undefined>> {
+  const phases = new Map<string, Phase | undefined>();
+  for (const root of roots) phases.set(root, (await runsInPlace(root)).get(run)?.phase);
+  return phases;
 }
 
 /** What is removed is gone: a root that was never begun would have no way back out of the mixture. */
@@ -76,20 +91,40 @@ function notKnownToBeDone(run: string, unread: HoldfastError): HoldfastError {
 }
 
 /** All that can be; throws afterwards when there is a root that nobody can look into. */
-async function rollbackAll(
-  services: FilesRestoring,
-  { begun, unseen }: RunRoots,
-  run: string,
-  owner: string,
-): Promise<EndedFiles> {
-  const ended = await eachRoot(services, [...begun].reverse(), run, owner, true, rollbackInPlace);
+async function rollbackAll(services: FilesRestoring, roots: RunRoots, run: string, owner: string): Promise<EndedFiles> {
+  const { begun, unseen } = roots;
+  const phases = await phasesIn(begun, run);
+  const accepted = begun.filter((root) => isAccepted(phases.get(root)));
+  const others = begun.filter((root) => !accepted.includes(root));
+  const isMixed = accepted.length > 0 && others.length > 0;
+  if (isMixed) requireNoConfirm(roots, phases, run, accepted);
+  const back = isMixed ? others : begun;
+  const ended = await eachRoot(services, [...back].reverse(), run, owner, true, rollbackInPlace);
   const [first] = unseen;
   if (first !== undefined) throw first;
+  if (isMixed) {
+    const message = `'${run}' is confirmed in ${accepted.join(', ')}, and rolled back in ${others.join(', ')}`;
+    fail('JOURNAL_STATE', message, { hint: wayOutOfMixture(run, accepted) });
+  }
   return ended;
 }
 
-function isDone(phase: Phase | undefined): boolean {
-  return phase === 'exchanged' || phase === 'confirming' || phase === 'confirmed';
+/** What is accepted in one root does not come back: as long as the others can be accepted as well, or nobody knows it, none of them goes back. */
+function requireNoConfirm(
+  { missing, unseen, unread }: RunRoots,
+  phases: ReadonlyMap<string, Phase | undefined>,
+  run: string,
+  accepted: readonly string[],
+): void {
+  if ([...phases.values()].some(isGivenUp)) return;
+  const [first] = unseen;
+  if (first !== undefined) throw first;
+  if (unread !== undefined && unread.code !== 'NOT_FOUND') throw unread;
+  const canBeAccepted = unread === undefined && missing.length === 0 && [...phases.values()].every(isDone);
+  if (!canBeAccepted) return;
+  fail('JOURNAL_STATE', `'${run}' is confirmed in ${accepted.join(', ')}: what was there before is gone`, {
+    hint: `\`holdfast confirm ${run}\` ends it in all of its roots; nothing was touched`,
+  });
 }
 
 export interface BegunFiles {

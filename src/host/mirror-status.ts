@@ -70,7 +70,9 @@ export function mirrorFindings(
     const hint =
       heldBecause === 'far fewer'
         ? `are all disks mounted? If so few are meant, remove '${memory}' on the component's host: the next run goes by what it finds`
-        : 'look at what went; if all of it is meant, raise `mirror.maxDelete` for one run';
+        : heldBecause === 'meanwhile'
+          ? `are all disks mounted? If they are, ${next}`
+          : 'look at what went; if all of it is meant, raise `mirror.maxDelete` for one run';
     return [warning(`the mirror '${to}' keeps names that are gone: ${heldWords(heldBecause)}`, hint)];
   }
   if (state === 'failed') return [warning(`the last run of the mirror '${to}' failed, ${since}: ${error ?? ''}`, next)];

@@ -2,15 +2,15 @@
 
 import path from 'node:path';
 import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
-import type { ComponentId } from '../domain/component.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
-import { runsInPlace } from '../files/index.ts';
+import { type Phase, type RunInPlace, runsInPlace } from '../files/index.ts';
 import { isLockHeld } from '../process/index.ts';
 import { type LeftRun, openRuns } from '../redis/index.ts';
 import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
 import type { RunRecords } from './run-records.ts';
 import { type TreesSettings, treesOf } from './trees.ts';
+import { wholePhase } from './whole-phase.ts';
 
 interface Asked {
   readonly host: string;
@@ -41,21 +41,32 @@ export async function restoresLeft(
 async function openInRoots(settings: TreesSettings, records: RunRecords, asked: Asked): Promise<RestoresLeft> {
   const { host: here, now = new Date() } = asked;
   if (settings.host !== here) return await openRestores(settings, records, asked);
-  const found: OpenRestore[] = [];
   const notKnown: RestoresLeft['notKnown'][number][] = [];
   const { places, unseen } = await treesOf(settings).places();
   for (const error of unseen) notKnown.push({ of: 'data', what: 'the places of its paths', error });
-  for (const root of places) {
+  const runs = new Map<string, InRoot[]>();
+  // Also roots that the configuration has no more, by the journals of the others.
+  const roots = new Set(places);
+  for (const root of roots) {
     try {
-      found.push(...(await openInRoot(root, settings.id, now)));
+      for (const [run, inRoot] of await runsInPlace(root)) {
+        if (inRoot.restore !== undefined && inRoot.restore.component !== settings.id) continue;
+        runs.set(run, [...(runs.get(run) ?? []), { ...inRoot, root }]);
+        if (!isOver(inRoot.phase)) for (const other of inRoot.restore?.roots ?? []) roots.add(other);
+      }
     } catch (error) {
       notKnown.push({ of: 'data', what: `the journals in '${root}'`, error: toHoldfastError(error) });
     }
   }
-  // One run may have touched several roots: a word to it is a word to all, and what is not over in one is not over.
-  const byRun = new Map<string, OpenRestore>();
-  for (const each of found) if (each.state !== 'uncleared' || !byRun.has(each.run)) byRun.set(each.run, each);
-  return { found: [...byRun.values()], notKnown };
+  const found: OpenRestore[] = [];
+  for (const [run, each] of runs) {
+    try {
+      found.push(...(await openInAll(run, each, now)));
+    } catch (error) {
+      notKnown.push({ of: 'data', what: `whether somebody is at ${run}`, error: toHoldfastError(error) });
+    }
+  }
+  return { found, notKnown };
 }
 
 /** Journals are in the data directory, and in the state directory of restores into the running server. */
@@ -84,16 +95,24 @@ function openRedisRun({ run, phase, directory, at }: LeftRun, now: Date): OpenRe
   return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
 }
 
-async function openInRoot(root: string, component: ComponentId, now: Date): Promise<OpenRestore[]> {
-  const open: OpenRestore[] = [];
-  for (const [run, { phase, at, kept, lock, isCleared, restore }] of await runsInPlace(root)) {
-    if (restore !== undefined && restore.component !== component) continue;
-    const left = { run, dataDirectory: root, since: at } as const;
-    const isOver = phase === 'confirmed' || phase === 'rolled back';
-    if (phase === 'exchanged') open.push({ ...left, state: 'unconfirmed', keptAt: kept });
-    else if ((isOver && isCleared) || now.getTime() - Date.parse(at) < STILL_MS || (await isLockHeld(lock))) continue;
-    else if (isOver) open.push({ ...left, state: 'uncleared', keptAt: path.dirname(kept), phase });
-    else open.push({ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase });
-  }
-  return open;
+type InRoot = RunInPlace & { readonly root: string };
+
+/** One run may have touched several roots: a word to it is a word to all, and what is not over in one is not over. */
+async function openInAll(run: string, roots: readonly InRoot[], now: Date): Promise<OpenRestore[]> {
+  const phase = wholePhase(roots.map((each) => each.phase));
+  const open = roots.filter((each) => !each.isCleared);
+  const told = open.find((each) => each.phase === phase) ?? open.at(-1);
+  if (told === undefined) return [];
+  const at = (isOver(phase) ? open : roots).reduce((last, each) => (each.at > last ? each.at : last), told.at);
+  const left = { run, dataDirectory: told.root, since: at } as const;
+  if (phase === 'exchanged') return [{ ...left, state: 'unconfirmed', keptAt: told.kept }];
+  if (now.getTime() - Date.parse(at) < STILL_MS) return [];
+  for (const { lock } of open) if (await isLockHeld(lock)) return [];
+  if (isOver(told.phase) && isOver(phase))
+    return [{ ...left, state: 'uncleared', keptAt: path.dirname(told.kept), phase: told.phase }];
+  return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
+}
+
+function isOver(phase: Phase): phase is 'confirmed' | 'rolled back' {
+  return phase === 'confirmed' || phase === 'rolled back';
 }

@@ -3,37 +3,34 @@
 import type { FilesSettings, HostConfigurationSettings } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
-import { type Phase, runsInPlace, type WholeRestore } from '../files/index.ts';
+import { type Phase, type RunInPlace, runsInPlace, type WholeRestore } from '../files/index.ts';
 import { confirmFiles, confirmFilesWords, rollbackFiles, rollbackFilesWords } from './end-files.ts';
 import { compareFiles, type FilesRestoring, loadFilesPlan, storedFilesPlan, writeFiles } from './restore-files.ts';
 import type { Found, JournaledKind } from './standalone-kind.ts';
 import { type TreesSettings, treesOf } from './trees.ts';
+import { wholePhase } from './whole-phase.ts';
 
 const asFiles: Omit<JournaledKind<TreesSettings>, 'journals'> = {
   operation: 'restoreFiles',
   async find(settings, services) {
     const { id } = settings;
-    const found = new Map<string, Found>();
+    const runs = new Map<string, InRoot[]>();
     const { places, unseen } = await treesOf(settings).places();
     const notSeen = [...unseen];
     for (const root of places) {
-      const runs = await runsInPlace(root).catch((error: unknown) => toHoldfastError(error));
-      if (runs instanceof HoldfastError) {
-        notSeen.push(runs);
+      const inRoot = await runsInPlace(root).catch((error: unknown) => toHoldfastError(error));
+      if (inRoot instanceof HoldfastError) {
+        notSeen.push(inRoot);
         continue;
       }
-      for (const [run, { phase, at, restore }] of runs) {
-        if (!(await isOf(services, id, run, restore))) continue;
-        const told = { run, component: id, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
-        const before = found.get(run);
-        // Of several roots the one that is least far tells what is to be done.
-        if (before === undefined || isOpen(told)) found.set(run, told);
-      }
+      for (const [run, each] of inRoot)
+        if (await isOf(services, id, run, each.restore)) runs.set(run, [...(runs.get(run) ?? []), { ...each, root }]);
     }
     // What can be seen can be ended: what its other roots are, its journal tells.
     const [first] = notSeen;
-    if (first !== undefined && found.size === 0) throw first;
-    return [...found.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
+    if (first !== undefined && runs.size === 0) throw first;
+    const found = [...runs].map(([run, roots]) => foundAs(run, id, roots));
+    return found.sort((a, b) => (a.at < b.at ? -1 : 1));
   },
   async rollback(services, { id }, { run }, owner) {
     return { message: rollbackFilesWords(run, await rollbackFiles(services, id, run, owner)) };
@@ -79,8 +76,13 @@ async function isOf(
   return planned === undefined || planned.component === component;
 }
 
-function isOpen({ phase }: Found): boolean {
-  return phase === 'preparing' || phase === 'swapping' || phase === 'rolling back' || phase === 'confirming';
+type InRoot = RunInPlace & { readonly root: string };
+
+/** Of several roots all together tell what is to be done. */
+function foundAs(run: string, component: ComponentId, roots: readonly InRoot[]): Found {
+  const phase = wholePhase(roots.map((each) => each.phase));
+  const { root, at } = (roots.find((each) => each.phase === phase) ?? roots.at(-1)) as InRoot;
+  return { run, component, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
 }
 
 function phaseOf(phase: Phase): Found['phase'] {

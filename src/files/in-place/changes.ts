@@ -101,7 +101,7 @@ class Comparison {
     const change = await this.#changeOf(path, entry, present?.found);
     if (entry?.type === 'directory' && present?.found?.type === 'directory') {
       const metadata = metadataOf(comparableOf(present.found, placeOf(this.#options.root, below)));
-      this.#directories.enter(below, present.found.device, metadata, change?.kind === 'settle');
+      this.#directories.enter(below, present.found, metadata, change?.kind === 'settle');
     }
     if (change) changes.push(...this.#noted(path, change, present?.found));
     return changes;

@@ -10,7 +10,7 @@ import { AsGiven } from './as-given.ts';
 import type { Brought, BroughtLists } from './brought.ts';
 import { belowTop, type Change, joined, typeOf } from './change.ts';
 import { ComparedDirectories } from './compared-directories.ts';
-import { grainOf, type ListedFrom } from './file-system-clock.ts';
+import { type ExchangedFrom, grainOf, type ListedFrom } from './file-system-clock.ts';
 import { requireRunning } from './hold.ts';
 import { RunJournal } from './journal.ts';
 import { type Listed, readList } from './list.ts';
@@ -64,7 +64,7 @@ async function compared(
 ): Promise<ComparedInPlace> {
   const listed = journal.dataOf('list') as unknown as ListedBefore;
   const staged = journal.dataOf('stage') as unknown as BroughtLists & { readonly lacking: Told<Lacking> };
-  const exchanged = journal.dataOf('exchange') as unknown as {
+  const exchanged = journal.dataOf('exchange') as unknown as Partial<ExchangedFrom> & {
     readonly lacking: Told<Lacking>;
     readonly doneNs: string;
   };
@@ -75,8 +75,10 @@ async function compared(
   const judge = new Judge({
     ...{ root, staged: openPart(place, 'new'), shown: place.shown },
     given: new AsGiven({ top, lacking, givesOwners, grainNs: grainOf(listed) }),
-    // A list of an earlier version does not say; then whatever it did not name may be others' doing.
+    // A journal of an earlier version does not say; then whatever it does not name may be others' doing.
     beganNs: BigInt(listed.beganNs ?? 0),
+    fromNs: BigInt(exchanged.fromNs ?? 0),
+    isResumed: exchanged.isResumed ?? exchanged.fromNs === undefined,
     doneNs: BigInt(exchanged.doneNs),
   });
   try {
@@ -128,7 +130,7 @@ class Walk {
     let held: string | undefined;
     for await (const { path, one, other } of sideBySide(this.#pairs(), this.#known())) {
       requireRunning(this.#signal);
-      for (const wrong of this.#directories.leaveFor(path)) this.#wrong.add(wrong);
+      for (const left of this.#directories.leaveFor(path)) this.#tell(left);
       const present = one?.present;
       if (held !== undefined && !isWithin(path, held)) held = undefined;
       if (held === undefined && present?.held) held = path;
@@ -142,7 +144,7 @@ class Walk {
       const change = other?.change ?? directory;
       await this.#look({ path, below, entry: one?.entry, found: present?.found, change, brought: other?.brought });
     }
-    for (const wrong of this.#directories.leaveAll()) this.#wrong.add(wrong);
+    for (const left of this.#directories.leaveAll()) this.#tell(left);
     await this.#judgeSuspects();
     return { entries: this.#entries, wrong: this.#wrong.told, changedSince: this.#changedSince.told };
   }
@@ -160,45 +162,54 @@ class Walk {
       if (isAsked && !neverCaptured.has(path)) await this.#lookAtSurplus(name);
       else {
         this.#directories.stay();
-        if (isDirectory) this.#directories.enter(path);
+        if (isDirectory) this.#directories.enter(path, found.ctimeNs);
       }
       return;
     }
+    const isExchanged = this.#judge.isExchanged(name, this.#directories.ctimeNs);
     const isOnTheWay = !isWanted && !name.brought && isDirectory;
     if (!isOnTheWay && !this.#isLeftAlone(name)) {
-      const difference = await this.#judge.entry(name);
-      this.#note(
-        name,
-        difference && this.#isVague && isUntouched(name) ? { ...difference, isOurs: false } : difference,
-      );
+      const isTheirs = isExchanged ?? this.#directories.isInTheirs;
+      this.#note(name, this.#asTheirs(name, await this.#judge.entry(name), isTheirs));
     }
     if (!isDirectory) return;
-    this.#directories.enter(path);
+    this.#directories.enter(path, found.ctimeNs);
+    if (isExchanged !== undefined) this.#directories.isTheirs(isExchanged);
     const time = await this.#judge.directoryTime(name);
     if (time !== undefined) this.#directories.timeDiffers(time);
   }
 
   /** A directory stays with what others, or rules, keep in it. */
   async #lookAtSurplus(name: Name): Promise<void> {
+    const isExchanged = this.#judge.isExchanged(name, this.#directories.ctimeNs);
     const surplus = await this.#judge.surplus(name, this.#directories.isInTheirs);
     const isDirectory = name.found?.type === 'directory';
     if (!surplus.isOurs) this.#directories.stay();
     if (!surplus.isOurs || !isDirectory) this.#note(name, surplus);
     if (!isDirectory) return;
-    this.#directories.enter(name.path);
+    this.#directories.enter(name.path, name.found?.ctimeNs);
     if (surplus.isOurs) this.#directories.mustGo(surplus.words);
-    else this.#directories.isTheirs();
+    else if (isExchanged !== false) this.#directories.isTheirs(true);
+  }
+
+  /** In a directory that others have put in the place of another one only what still waits is this run's; where more was left alone than is named, nothing that it did not touch. */
+  #asTheirs(name: Name, difference: Difference | undefined, isTheirs: boolean): Difference | undefined {
+    if (!difference || difference.isCertain) return difference;
+    const { words, isName } = difference;
+    if (isTheirs) return { words, isOurs: false, ...(isName && { isName }) };
+    return this.#isVague && isUntouched(name) ? { ...difference, isOurs: false } : difference;
+  }
+
+  #tell({ words, isOurs }: Pick<Difference, 'words' | 'isOurs'>): void {
+    (isOurs ? this.#wrong : this.#changedSince).add(words);
   }
 
   #note({ below }: Name, difference: Difference | undefined): void {
     if (!difference) return;
     const { words, isOurs, isName, suspect } = difference;
-    if (isOurs) {
-      this.#wrong.add(words);
-      return;
-    }
-    if (isName) this.#directories.written();
-    if (suspect === undefined || !this.#suspects.add(suspect, { below, words })) this.#changedSince.add(words);
+    if (!isOurs && isName) this.#directories.written();
+    const isSuspect = !isOurs && suspect !== undefined && this.#suspects.add(suspect, { below, words });
+    if (!isSuspect) this.#tell(difference);
   }
 
   /** What this run brought, and is under another name now: others may give a name to what is in its place, or take it away later. */

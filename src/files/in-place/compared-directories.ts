@@ -1,9 +1,15 @@
-// Directories that a comparison is in: of some only what is in them tells whether their time, or that they are there at all, is this run's doing.
+// Directories that a comparison is in: whether others have exchanged them, and of some only what is in them tells whether they are there by this run's doing.
 
 import { isWithin } from '../restore/select.ts';
 
+interface Left {
+  readonly words: string;
+  readonly isOurs: boolean;
+}
+
 interface Open {
   readonly path: string;
+  readonly ctimeNs: bigint | undefined;
   /** In words; its time is not the one that it was given. */
   time?: string;
   /** In words; it is there and should not be. */
@@ -12,15 +18,20 @@ interface Open {
   isWritten: boolean;
   /** Something in it is left alone, or others': it cannot go. */
   stays: boolean;
-  /** Others have made it, or moved it here. */
-  isTheirs: boolean;
+  /** Others have made it, or moved it here; `false`: it is known to be the one that it was. Else it is as what it is in. */
+  isTheirs?: boolean;
 }
 
 export class ComparedDirectories {
   readonly #open: Open[] = [];
 
-  enter(path: string): void {
-    this.#open.push({ path, isWritten: false, stays: false, isTheirs: false });
+  enter(path: string, ctimeNs: bigint | undefined): void {
+    this.#open.push({ path, ctimeNs, isWritten: false, stays: false });
+  }
+
+  /** Of the innermost. */
+  get ctimeNs(): bigint | undefined {
+    return this.#open.at(-1)?.ctimeNs;
   }
 
   /** Of the one that was entered last. */
@@ -34,13 +45,13 @@ export class ComparedDirectories {
     if (last) last.surplus = words;
   }
 
-  isTheirs(): void {
+  isTheirs(isTheirs: boolean): void {
     const last = this.#open.at(-1);
-    if (last) last.isTheirs = true;
+    if (last) last.isTheirs = isTheirs;
   }
 
   get isInTheirs(): boolean {
-    return this.#open.some(({ isTheirs }) => isTheirs);
+    return this.#open.findLast(({ isTheirs }) => isTheirs !== undefined)?.isTheirs ?? false;
   }
 
   /** Something in all of them is left alone. */
@@ -54,18 +65,19 @@ export class ComparedDirectories {
     if (innermost) innermost.isWritten = true;
   }
 
-  /** Of those that this path is not in, what is wrong, in words. */
-  *leaveFor(path: string): Generator<string> {
+  /** What is to be told of those that this path is not in. */
+  *leaveFor(path: string): Generator<Left> {
     while (this.#open.length > 0 && !isWithin(path, (this.#open.at(-1) as Open).path)) yield* this.#leave();
   }
 
-  *leaveAll(): Generator<string> {
+  *leaveAll(): Generator<Left> {
     while (this.#open.length > 0) yield* this.#leave();
   }
 
-  *#leave(): Generator<string> {
+  *#leave(): Generator<Left> {
     const last = this.#open.pop();
-    if (last?.time !== undefined && !last.isWritten) yield last.time;
-    if (last?.surplus !== undefined && !last.stays) yield last.surplus;
+    // By itself a time says nothing: whoever makes a name and takes it away again leaves just that.
+    if (last?.time !== undefined && !last.isWritten) yield { words: last.time, isOurs: false };
+    if (last?.surplus !== undefined && !last.stays) yield { words: last.surplus, isOurs: true };
   }
 }

@@ -1,11 +1,12 @@
 // Directories that a comparison is in: those that stay, whose times change with what is in them, and those that go when they are empty.
 
 import { isWithin } from '../restore/select.ts';
+import type { Found } from '../scan/found.ts';
 import type { Change, Metadata } from './change.ts';
 
 interface Open {
   readonly path: string;
-  readonly device: bigint;
+  readonly found: Pick<Found, 'device' | 'inode'>;
   readonly present: Metadata;
   isListed: boolean;
 }
@@ -20,15 +21,15 @@ export class OpenDirectories {
     this.#own = own;
   }
 
-  enter(path: string, device: bigint, present: Metadata, isListed: boolean): void {
+  enter(path: string, found: Open['found'], present: Metadata, isListed: boolean): void {
     this.#leaveFor(path);
-    this.#open.push({ path, device, present, isListed });
+    this.#open.push({ path, found, present, isListed });
   }
 
   /** Of the directory that holds this name. */
   deviceAround(path: string): bigint | undefined {
     this.#leaveFor(path);
-    return this.#open.length === 0 ? this.#own : this.#open.at(-1)?.device;
+    return this.#open.length === 0 ? this.#own : this.#open.at(-1)?.found.device;
   }
 
   *touched(path: string): Generator<Change> {
@@ -36,7 +37,7 @@ export class OpenDirectories {
     const parent = this.#open.at(-1);
     if (!parent || parent.isListed || parent.path === path) return;
     parent.isListed = true;
-    yield settledAsItIs(parent.path, parent.present);
+    yield settledAsItIs(parent.path, `${parent.found.inode}`, parent.present);
   }
 
   #leaveFor(path: string): void {
@@ -79,11 +80,12 @@ export class RemovedDirectories {
     if (!last) return;
     const { change, stays, isTouched } = last;
     if (!stays) yield change;
-    else if (isTouched && change.before) yield settledAsItIs(change.path, change.before);
+    else if (isTouched && change.before) yield settledAsItIs(change.path, change.inode, change.before);
   }
 }
 
-function settledAsItIs(path: string, present: Metadata): Change {
+function settledAsItIs(path: string, inode: string | undefined, present: Metadata): Change {
   const amount = { entries: 1, bytes: 0 };
-  return { path, kind: 'settle', type: 'directory', aspects: [], amount, before: present, after: present };
+  const [before, after] = [present, present];
+  return { path, kind: 'settle', type: 'directory', aspects: [], amount, ...(inode && { inode }), before, after };
 }

@@ -15,6 +15,14 @@ export interface ListedFrom {
   readonly grainNs?: string;
 }
 
+/** What it keeps with the exchange. */
+export interface ExchangedFrom {
+  /** What was changed by then was changed before any name was exchanged. */
+  readonly fromNs: string;
+  /** It was begun by an earlier attempt. */
+  readonly isResumed?: true;
+}
+
 export async function listedFrom(place: Pick<RunPlace, 'directory'>): Promise<Required<ListedFrom>> {
   return { beganNs: `${await afterNow(place)}`, grainNs: `${grainIn(place)}` };
 }

@@ -13,7 +13,7 @@ import { type BroughtLists, comingNames, covered, foundIn, listBrought } from '.
 import { belowTop, type Change, joined, typeOf } from './change.ts';
 import { changesOf } from './changes.ts';
 import { bringIn } from './exchange.ts';
-import { afterNow, grainOf, type ListedFrom, listedFrom } from './file-system-clock.ts';
+import { afterNow, type ExchangedFrom, grainOf, type ListedFrom, listedFrom } from './file-system-clock.ts';
 import { type Held, requireRunning, whileHeld } from './hold.ts';
 import { RunJournal } from './journal.ts';
 import { type Listed, readList, requireList, writeList } from './list.ts';
@@ -114,7 +114,8 @@ class Restore {
     await journal.step('stage', async () => ({ ...(await this.#stage(listed)) }));
     const staged = journal.dataOf('stage') as unknown as StageData;
     await requireList(this.#place.exchange, staged.exchange);
-    await journal.step('exchange', async () => ({ ...(await this.#exchange(staged)) }));
+    const from = await this.#exchangedFrom(journal);
+    await journal.step('exchange', async () => ({ ...(await this.#exchange(staged)), ...from }), { ...from });
     const exchanged = journal.dataOf('exchange') as unknown as ExchangeData;
     const { counts, leftAlone, warnings } = listed;
     const { changedSince } = exchanged;
@@ -204,6 +205,12 @@ class Restore {
     }
   }
 
+  async #exchangedFrom(journal: RunJournal): Promise<ExchangedFrom> {
+    if (!journal.hasBegun('exchange')) return { fromNs: `${await afterNow(this.#place)}` };
+    const begun = journal.dataOf('exchange') as Partial<ExchangedFrom> | undefined;
+    return { fromNs: begun?.fromNs ?? '0', isResumed: true };
+  }
+
   async #exchange({ exchange }: StageData): Promise<ExchangeData> {
     const lacking = new Telling<Lacking>();
     const changedSince = new Telling<string>();
@@ -226,8 +233,9 @@ class Restore {
         },
       );
     });
-    await syncFileSystemOf(rootHandle);
+    // A sync may take minutes, in which others go on.
     const doneNs = await afterNow(this.#place);
+    await syncFileSystemOf(rootHandle);
     return { lacking: lacking.told, changedSince: changedSince.told, doneNs: `${doneNs}` };
   }
 }

@@ -28,6 +28,8 @@ export interface Difference {
   readonly isOurs: boolean;
   /** Its name was made, taken away, or given to something else. */
   readonly isName?: true;
+  /** It lies where this run alone works. */
+  readonly isCertain?: true;
   /** Inode of what is there, where that may be something that this run brought for another name. */
   readonly suspect?: string;
 }
@@ -40,6 +42,10 @@ interface JudgeOptions {
   readonly given: AsGiven;
   /** By the clock of the file system: what was changed later than this was not like that when the changes were listed. */
   readonly beganNs: bigint;
+  /** The same for the beginning of the exchange, by the first attempt. */
+  readonly fromNs: bigint;
+  /** An earlier attempt was cut off in the exchange: others had all the time until the next one. */
+  readonly isResumed: boolean;
   /** The same for the end of the exchange: what was changed later was changed by others. */
   readonly doneNs: bigint;
 }
@@ -74,7 +80,20 @@ export class Judge {
     return await this.#differing(name, () => this.#isUntouched(name, isSettled ? doneNs : beganNs));
   }
 
-  /** In words, when it is not what this run gave it, and nobody has touched the directory since the exchange; others who wrote into it right before are known by what they wrote. */
+  /**
+   * Of a directory: whether others have put another one in its place, which may hold whatever they like; undefined where nothing tells. `aroundNs`: when the
+   * directory that it is in was changed last.
+   */
+  isExchanged({ below, found, brought, change }: Name, aroundNs: bigint | undefined): boolean | undefined {
+    if (below === '' || found?.type !== 'directory') return undefined;
+    const inode = brought?.inode ?? change?.inode;
+    if (inode !== undefined) return `${found.inode}` !== inode;
+    const { beganNs } = this.#options;
+    // A rename changes the one that gets the name, and the one that it is in.
+    return (found.ctimeNs >= beganNs && (aroundNs ?? beganNs) >= beganNs) || undefined;
+  }
+
+  /** In words, when it is not what this run gave it, and nobody has touched the directory since the exchange. */
   async directoryTime(name: Name): Promise<string | undefined> {
     const { brought, change, found, path } = name;
     // One that only leads to what is wanted keeps the time that it had, not that of the snapshot.
@@ -87,15 +106,17 @@ export class Judge {
   /** Of what is there and not in the snapshot; `isInTheirs`: in a directory that others have made or moved here. */
   async surplus(name: Name, isInTheirs: boolean): Promise<Difference> {
     const { found, change, brought, path } = name;
-    const { beganNs, doneNs } = this.#options;
+    const { beganNs, fromNs, doneNs } = this.#options;
     const words = `/${path} is not in the snapshot`;
     const inode = `${found?.inode}`;
+    if (isInTheirs) return { words, isOurs: false, isName: true };
     if (brought?.inode === inode) return await this.#since(name, 'is not in the snapshot', doneNs);
     const isListed = change !== undefined && (change.inode === undefined || change.inode === inode);
-    if (isListed) return await this.#since(name, 'is not in the snapshot', doneNs);
-    if (isInTheirs) return { words, isOurs: false, isName: true };
+    // A directory in which others had a name for a moment could not go.
+    if (isListed)
+      return await this.#since(name, 'is not in the snapshot', found?.type === 'directory' ? fromNs : doneNs);
     const isOurs = await this.#isUntouched(name, beganNs);
-    const isSuspect = !isOurs && (await this.#isUntouched(name, doneNs));
+    const isSuspect = !isOurs && (await this.#isUntouched(name, fromNs));
     return { words, isOurs, isName: true, ...(isSuspect && { suspect: inode }) };
   }
 
@@ -107,30 +128,41 @@ export class Judge {
 
   async #broughtIn(name: Name, brought: Brought): Promise<Difference | undefined> {
     const { found, change, below, path } = name;
-    const { doneNs } = this.#options;
+    const { fromNs, doneNs, isResumed } = this.#options;
     if (found && `${found.inode}` === brought.inode) {
       const isWritten = found.type !== 'directory' && isOther(found, brought);
-      return await this.#differing(name, async () => !isWritten && (await this.#isUntouched(name, doneNs)));
+      return await this.#differing(name, async (aspects) => {
+        const untilNs = isResumed && !aspects.includes('content') ? fromNs : doneNs;
+        return !isWritten && (await this.#isUntouched(name, untilNs));
+      });
     }
     // Nobody else can have put it back where it was staged.
-    if (this.#isWaiting(below, brought)) return { words: `/${path} was not brought in`, isOurs: true, isName: true };
-    if (!found) return await this.#since(name, 'is missing', doneNs);
-    const isUntouched = await this.#isUntouched(name, doneNs);
+    if (this.#isWaiting(below, brought)) {
+      return { words: `/${path} was not brought in`, isOurs: true, isName: true, isCertain: true };
+    }
+    // From the first rename on others may take it away, or give its name to something else.
+    if (!found) return await this.#since(name, 'is missing', fromNs);
     const words = `/${path} is another one`;
-    if (isUntouched && change?.inode === `${found.inode}`) return { words, isOurs: true, isName: true };
-    return { words, isOurs: false, isName: true, ...(isUntouched && { suspect: `${found.inode}` }) };
+    const isOld = change?.inode === `${found.inode}`;
+    if (isOld && (await this.#isUntouched(name, doneNs))) return { words, isOurs: true, isName: true };
+    const isSuspect = await this.#isUntouched(name, fromNs);
+    return { words, isOurs: false, isName: true, ...(isSuspect && { suspect: `${found.inode}` }) };
   }
 
-  async #differing(name: Name, isOurs: () => Promise<boolean>): Promise<Difference | undefined> {
+  async #differing(
+    name: Name,
+    isOurs: (aspects: readonly Aspect[]) => Promise<boolean>,
+  ): Promise<Difference | undefined> {
     const aspects = this.#aspects(name);
     const isDirectory = name.entry?.type === 'directory' && name.found?.type === 'directory';
-    // The time of one that this run has touched is judged by what is in it.
+    // The time of one that this run has touched is told when all that is in it was looked at.
     const isLater = (aspect: Aspect) => isDirectory && aspect === 'time' && isTouched(name);
     const certain = aspects.filter((aspect) => aspect !== 'content?' && !isLater(aspect));
     const isOther = !isDirectory && (await this.#isOtherInBytes(name, aspects));
-    const told = isOther ? ['content', ...certain] : certain;
+    const told: readonly Aspect[] = isOther ? ['content', ...certain] : certain;
     if (told.length === 0) return undefined;
-    return { words: `/${name.path} differs in ${told.join(', ')}`, isOurs: await isOurs() };
+    const isTimeAlone = isDirectory && told.every((aspect) => aspect === 'time');
+    return { words: `/${name.path} differs in ${told.join(', ')}`, isOurs: !isTimeAlone && (await isOurs(told)) };
   }
 
   /** What came in is read; of the rest what was touched since: it was compared when the changes were listed. */

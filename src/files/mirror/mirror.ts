@@ -105,22 +105,24 @@ class MirrorRun {
     const before = found?.asOf ?? asOf;
     await this.#remember('running', before);
     await this.#mark('running', before);
-    const held = found && (await this.#held());
-    const done = await this.#copy(held ? 0 : this.#options.maxDelete);
+    // In a new one there is nothing to delete.
+    const { held, deletes } = found ? await this.#lookedAt() : { deletes: 0 };
+    const done = await this.#copy(deletes);
     const state = done.deletionsHeldBack ? 'held back' : 'complete';
     if (state === 'complete') this.#regularFiles = done.regularFiles;
     await this.#mark(state, this.#startedAt);
-    const because = state === 'held back' && { heldBecause: held ?? 'too many' };
+    const because = state === 'held back' && { heldBecause: held ?? 'meanwhile' };
     return await this.#remember(state, this.#startedAt, { ...done, ...because });
   }
 
-  /** Looks before anything is deleted: rsync by itself deletes up to its limit, with every run again. */
-  async #held(): Promise<HeldBecause | undefined> {
+  /** Looks before anything is deleted: rsync by itself deletes up to its limit, with every run again. More than was seen then is not deleted: a disk may go away in between. */
+  async #lookedAt(): Promise<{ readonly held?: HeldBecause; readonly deletes: number }> {
     const { maxDelete, farFewer } = this.#options;
-    if (farFewer) return 'far fewer';
+    if (farFewer) return { held: 'far fewer', deletes: 0 };
     const wanted = await this.#look(maxDelete);
-    if (wanted.regularFiles < (this.#regularFiles ?? 0) * FAR_FEWER) return 'far fewer';
-    return wanted.deletionsHeldBack ? 'too many' : undefined;
+    if (wanted.regularFiles < (this.#regularFiles ?? 0) * FAR_FEWER) return { held: 'far fewer', deletes: 0 };
+    if (wanted.deletionsHeldBack) return { held: 'too many', deletes: 0 };
+    return { deletes: Math.min(maxDelete, wanted.deleted) };
   }
 
   async #look(maxDelete: number): Promise<RsyncDone> {

@@ -1,6 +1,7 @@
 // A warm mirror in a directory and behind a real SSH server: what it is of, and everything that must not empty it.
 
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -79,6 +80,27 @@ describe('a mirror', () => {
     assert.notDeepEqual(await differences(source, copy), []);
     const done = await mirror(target, { maxDelete: 100 });
     assert.equal(done.state, 'complete');
+    assert.deepEqual(await differences(source, copy), []);
+  });
+
+  it('deletes no more than was gone when it looked', async () => {
+    for (const name of ['going', 'gone-a', 'gone-b', 'gone-c']) await writeFile(path.join(source, name), name);
+    assert.equal((await mirror(target)).state, 'complete');
+    await rm(path.join(source, 'going'));
+    let looked = 0;
+    const base = { estate: 'acme', component: 'files/uploads', roots: [source], oneFileSystem: true, maxDelete: 100 };
+    const done = await mirrorFiles({
+      ...{ ...base, target, directory: at('state'), signal: AbortSignal.timeout(600_000) },
+      // Asked for once by the look, and again by the copy.
+      get exclude() {
+        if (++looked === 2) for (const name of ['a', 'b', 'c']) rmSync(path.join(source, `gone-${name}`));
+        return [];
+      },
+    });
+    assert.deepEqual([done.state, done.heldBecause, done.deleted, looked], ['held back', 'meanwhile', 1, 2]);
+    assert.equal((await readdir(copy)).filter((name) => /^(going|gone-.)$/.test(name)).length, 3);
+    const next = await mirror(target);
+    assert.deepEqual([next.state, next.deleted], ['complete', 3]);
     assert.deepEqual(await differences(source, copy), []);
   });
 

@@ -12,7 +12,7 @@ import {
   parseConfiguration,
 } from '../../../config/index.ts';
 import { fail } from '../../../src/errors/index.ts';
-import { runsInPlace } from '../../../src/files/index.ts';
+import { confirmInPlace, rollbackInPlace, runsInPlace } from '../../../src/files/index.ts';
 import { confirmFiles, rollbackFiles } from '../../../src/host/end-files.ts';
 import type { FilesRestoring } from '../../../src/host/restore-files.ts';
 import { restoresLeft } from '../../../src/host/restores-left.ts';
@@ -98,6 +98,50 @@ describe('a restore of one component in a directory that another one has, too', 
     const whole = await begun(true);
     await confirmFiles(servicesOf(whole.configuration, away), B, whole.run);
     assert.deepEqual(await foundFor(whole.configuration, B), { alone: [whole.run], left: [] });
+  });
+
+  it('goes on to its one end once it has begun: what is accepted in one root is not brought back in another', async () => {
+    const { run, etc, more, configuration, texts } = await begun(true);
+    const services = servicesOf(configuration, away);
+    const settings = componentOf(configuration, B) as HostConfigurationSettings;
+    const asked = { estate: 'acme', host: 'db1', stateDirectory: '/nowhere', now: new Date(Date.now() + 600_000) };
+    const told = async () => {
+      const [left] = (await restoresLeft(settings, {} as never, asked)).found;
+      const [alone] = await standaloneConfiguration.find(settings, services);
+      return [left?.state, left?.phase, left?.dataDirectory, alone?.phase, alone?.dataDirectory];
+    };
+    assert.deepEqual(await told(), ['unconfirmed', undefined, etc, 'swapped', etc]);
+    await confirmInPlace({ root: etc, run });
+    assert.deepEqual(await told(), ['stopped', 'confirming', more, 'confirming', more]);
+    await assert.rejects(rollbackFiles(services, B, run), { code: 'JOURNAL_STATE', hint: /holdfast confirm/ });
+    assert.equal((await runsInPlace(more)).get(run)?.phase, 'exchanged');
+    assert.deepEqual(await texts(), ['then', 'then']);
+    await confirmFiles(services, B, run);
+    assert.deepEqual((await told()).slice(0, 4), [undefined, undefined, undefined, 'confirmed']);
+    await assert.rejects(rollbackFiles(services, B, run), { code: 'JOURNAL_STATE', message: /before is gone/ });
+    // The other way round.
+    const other = await begun(true);
+    await rollbackInPlace({ root: other.more, run: other.run });
+    const mine = componentOf(other.configuration, B) as HostConfigurationSettings;
+    const [left] = (await restoresLeft(mine, {} as never, asked)).found;
+    assert.deepEqual([left?.state, left?.phase], ['stopped', 'rolling back']);
+    await assert.rejects(confirmFiles(servicesOf(other.configuration, away), B, other.run), {
+      code: 'JOURNAL_STATE',
+      hint: /holdfast rollback .* brings back/,
+    });
+    await rollbackFiles(servicesOf(other.configuration, away), B, other.run);
+    assert.deepEqual(await other.texts(), ['kept', 'kept']);
+  });
+
+  it('ends where it was ended in two ways, and says that its roots are of two states', async () => {
+    const { run, etc, more, configuration, texts } = await begun(true);
+    const services = servicesOf(configuration, away);
+    await confirmInPlace({ root: etc, run });
+    await rollbackInPlace({ root: more, run });
+    for (const end of [confirmFiles, rollbackFiles])
+      await assert.rejects(end(services, B, run), { code: 'JOURNAL_STATE', hint: /another restore makes one state/ });
+    assert.deepEqual(await texts(), ['then', 'kept']);
+    assert.deepEqual((await foundFor(configuration, B)).left, []);
   });
 
   it('is not accepted when neither journal nor plan tells where it was to be done', async () => {
