@@ -67,3 +67,48 @@ export function profileTable(works: readonly Profiled[], cores: number): string[
     '',
   ];
 }
+
+/** What the steps of each column take, by the clock. `title`: of the column. */
+export function stepTable(
+  words: string,
+  columns: readonly { readonly title: string; readonly steps: Readonly<Record<string, number>> | undefined }[],
+): string[] {
+  const told = columns.flatMap(({ title, steps }) => (steps === undefined ? [] : [{ title, steps }]));
+  const names = Object.keys(told[0]?.steps ?? {});
+  if (names.length === 0) return [];
+  const row = (name: string) =>
+    `| ${name} | ${told.map(({ steps }) => ((steps[name] ?? 0) / 1000).toFixed(2)).join(' | ')} |`;
+  const head = [`| | ${told.map(({ title }) => title).join(' | ')} |`, `|---|${told.map(() => '--:').join('|')}|`];
+  return [words, '', ...head, ...names.map(row), ''];
+}
+
+interface Told {
+  readonly name: string;
+  readonly version: string;
+  readonly options: string;
+  readonly works: Readonly<Partial<Record<string, { readonly command: string }>>>;
+}
+
+/** Everything needed to repeat it: who took part, and every command. `more`: what else is said of one. */
+export function contenderSections<One extends Told>(
+  contenders: readonly One[],
+  works: readonly string[],
+  more: (contender: One) => string = () => '',
+): string[] {
+  const width = Math.max(...works.map((work) => work.length));
+  const commands = ({ works: done }: One) =>
+    works.flatMap((work) => {
+      const found = done[work];
+      return found === undefined ? [] : [`${work.padEnd(width)}  ${found.command}`];
+    });
+  return [
+    '## Contenders',
+    '',
+    ...contenders.map((each) => `- **${each.name}** ${each.version}: ${each.options}.${more(each)}`),
+    '',
+    '## Commands',
+    '',
+    ...contenders.flatMap((each) => [`${each.name}:`, '```', ...commands(each), '```']),
+    '',
+  ];
+}

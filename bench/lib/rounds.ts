@@ -6,6 +6,12 @@ import { quietOnes } from './statistics.ts';
 /** A machine that is not quiet after twice as many rounds is not a quiet machine. */
 const MOST = 2;
 
+/** Whoever follows whom changes from round to round. */
+export function turnOf<Contender>(contenders: readonly Contender[], round: number): Contender[] {
+  const first = round % contenders.length;
+  return [...contenders.slice(first), ...contenders.slice(0, first)];
+}
+
 /** `taken`: each list of measurements that is to hold `wanted` quiet ones. Resolves to the number of rounds. */
 export async function inRounds(
   wanted: number,

@@ -30,6 +30,12 @@ export function quietOnes(measurements: readonly Measurement[], cores: number): 
   return measurements.filter((each) => foreignShareOf(each, cores) <= NOISY_SHARE);
 }
 
+/** The quiet ones alone, where there are as many as were `wanted`; else all. */
+export function countedOf(measurements: readonly Measurement[], cores: number, wanted: number): readonly Measurement[] {
+  const quiet = quietOnes(measurements, cores);
+  return quiet.length >= wanted ? quiet : measurements;
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -45,13 +51,9 @@ export function percentile(values: readonly number[], share: number): number {
   return found;
 }
 
-/**
- * Medians, each of its own; memory is the greatest of all rounds, because a limit must hold always. Where there are `wanted`
- * quiet measurements, time is told by the quiet ones alone.
- */
+/** Medians, each of its own, of those that count (`countedOf`); memory is the greatest of all rounds, because a limit must hold always. */
 export function summarize(measurements: readonly Measurement[], cores: number, wanted = measurements.length): Summary {
-  const quiet = quietOnes(measurements, cores);
-  const counted = quiet.length >= wanted ? quiet : measurements;
+  const counted = countedOf(measurements, cores, wanted);
   const walls = counted.map((each) => each.wallS);
   return {
     rounds: counted.length,

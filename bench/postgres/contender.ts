@@ -1,6 +1,9 @@
 // What takes part: a name, its exact version and options, commands for the pieces of work, and how it takes the log.
 
 import type { Command } from '../lib/command.ts';
+import type { AnyContender, Place, TellsSteps } from '../lib/contender.ts';
+
+export type { Place };
 
 /** In the order in which a round does them. Between `full` and `incremental` a fixed number of transactions runs. */
 export const works = ['full', 'incremental', 'restore', 'verify', 'recovery'] as const;
@@ -14,30 +17,13 @@ export const workTitles: Readonly<Record<Work, string>> = {
   recovery: 'recovery to a time',
 };
 
-/** The directories of one contender in one round. */
-export interface Place {
-  readonly repository: string;
-  /** Its key, its configuration, its state: whatever is not the repository. */
-  readonly home: string;
-  /** What is restored goes below; emptied after each restore. */
-  readonly target: string;
-}
-
-export interface Contender {
-  readonly name: string;
-  readonly version: string;
-  /** For the report: cipher, compression, what is not equal to the others. */
-  readonly options: string;
+export interface Contender extends AnyContender<Work>, TellsSteps {
   /** What it takes part in. */
   readonly works: readonly Work[];
-  /** Repository, key and configuration; not measured. */
-  prepare(place: Place): Promise<void>;
   /** `moment`: of a recovery, as ISO 8601. Of `restore` and `recovery` the server runs when the command has ended. */
   command(work: Work, place: Place, moment?: string): Command;
   /** After a restore or a recovery: how its server is asked, and ended. */
   restored(place: Place): Promise<Restored>;
-  /** What its last command says of its own run, in ms; absent: it says nothing. */
-  steps?(place: Place): Promise<Readonly<Record<string, number>>>;
   /** How it takes the log; absent: it does not. */
   log?(place: Place): LogService;
   /** Whatever of it is left in the server, when the round is over. */

@@ -7,6 +7,7 @@ import { lsnValue, parseLsn } from '../../src/domain/lsn.ts';
 import { fail } from '../../src/errors/index.ts';
 import { as, quoted, shell } from '../lib/command.ts';
 import { measure } from '../lib/measure.ts';
+import { turnOf } from '../lib/rounds.ts';
 import { lagOf, type Probe } from './arrivals.ts';
 import type { LogService } from './contender.ts';
 import { recovers } from './log.ts';
@@ -34,10 +35,7 @@ export async function loads(
 ): Promise<void> {
   const logging = all.filter((at) => at.log !== undefined && recovers(at));
   for (const { log } of logging) await log?.stop();
-  const turns = [undefined, ...logging];
-  // Whoever follows whom changes from round to round.
-  const order = turns.map((_, at) => turns[(at + round) % turns.length]);
-  for (const at of order) {
+  for (const at of turnOf([undefined, ...logging], round)) {
     await at?.log?.start();
     if (at !== undefined) await caughtUp(setup.server, [at]);
     const load = await loadBeside(setup, at?.log);

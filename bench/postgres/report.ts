@@ -1,24 +1,29 @@
 // A run's result as a page for people: a table for each piece of work, the log, the goals, and everything needed to repeat it.
 
 import { goalTable } from '../lib/goals.ts';
-import { gigabytes, machineLines, noiseLine, profileTable, withSpread } from '../lib/report.ts';
+import {
+  contenderSections,
+  gigabytes,
+  machineLines,
+  noiseLine,
+  profileTable,
+  stepTable,
+  withSpread,
+} from '../lib/report.ts';
 import { median } from '../lib/statistics.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import { judge, overheadPercent } from './goals.ts';
 import type { Burst, ContenderResult, Load, PostgresResult, WorkResult } from './result.ts';
 import { ARCHIVE_TIMEOUT_S } from './server.ts';
-import { sharesOf } from './summaries.ts';
+import { noiseOf } from './summaries.ts';
 
 export function renderPostgres(result: PostgresResult): string {
-  const { contenders, unburdened, machine, corpus } = result;
+  const { contenders, machine, corpus } = result;
   return [
     `# PostgreSQL beside its peers, ${result.at.slice(0, 10)}`,
     '',
-    noiseLine(
-      sharesOf(contenders, unburdened, machine.cores).map((foreignShare) => ({ foreignShare, setAside: 0 })),
-      result.isNoisy,
-    ),
-    `PostgreSQL ${result.version}, ${gigabytes(corpus.sizeBytes)} GB: ${corpus.documents} documents and pgbench's tables of scale ${corpus.pgbenchScale} (seed ${corpus.seed}, scale ${corpus.scale}), page checksums on; medians of ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds, without PostgreSQL's own processes. "Incremental": after ${result.transactions} transactions of pgbench. Every restored server was asked for every row and compared with the source. Only ratios within this page say anything.`,
+    noiseLine(noiseOf(result), result.isNoisy),
+    `PostgreSQL ${result.version}, ${gigabytes(corpus.sizeBytes)} GB: ${corpus.documents} documents and pgbench's tables of scale ${corpus.pgbenchScale} (seed ${corpus.seed}, scale ${corpus.scale}), page checksums on; medians of at least ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds, without PostgreSQL's own processes. "Incremental": after ${result.transactions} transactions of pgbench. Every restored server was asked for every row and compared with the source. Only ratios within this page say anything.`,
     '',
     ...machineLines(machine, result.commit),
     '',
@@ -32,24 +37,8 @@ export function renderPostgres(result: PostgresResult): string {
     '',
     ...profileLines(result),
     ...stepTables(result),
-    '## Contenders',
-    '',
-    ...contenders.map((each) => `- **${each.name}** ${each.version}: ${each.options}.`),
-    '',
-    '## Commands',
-    '',
-    ...contenders.flatMap((each) => [
-      `${each.name}:`,
-      '```',
-      ...works.flatMap((work) => commandLine(work, each.works[work])),
-      '```',
-    ]),
-    '',
+    ...contenderSections(contenders, works),
   ].join('\n');
-}
-
-function commandLine(work: Work, found: WorkResult | undefined): string[] {
-  return found === undefined ? [] : [`${work.padEnd(11)}  ${found.command}`];
 }
 
 const isRestore = (work: Work) => work === 'restore' || work === 'recovery';
@@ -167,27 +156,11 @@ const STEP_WORDS = {
     'Steps of a restore in seconds, medians. `start`: Node and the code; `starved`: of the replay, how long the server waited for a segment that was not fetched yet.',
 } as const;
 
-/** What the steps take, by the clock. */
-function stepTables(result: PostgresResult): string[] {
-  return [
-    ...stepTable(result, ['full', 'incremental'], STEP_WORDS.backups),
-    ...stepTable(result, ['restore', 'recovery'], STEP_WORDS.restores),
-  ];
-}
-
-function stepTable({ contenders }: PostgresResult, works: readonly Work[], words: string): string[] {
+function stepTables({ contenders }: PostgresResult): string[] {
   const found = contenders.find((each) => each.name === 'holdfast')?.works;
-  const told = works.filter((work) => found?.[work]?.steps !== undefined);
-  if (told.length === 0) return [];
-  const names = Object.keys(found?.[told[0] as Work]?.steps ?? {});
-  const row = (name: string) =>
-    `| ${name} | ${told.map((work) => ((found?.[work]?.steps?.[name] ?? 0) / 1000).toFixed(2)).join(' | ')} |`;
+  const columns = (...of: Work[]) => of.map((work) => ({ title: workTitles[work], steps: found?.[work]?.steps }));
   return [
-    words,
-    '',
-    `| | ${told.map((work) => workTitles[work]).join(' | ')} |`,
-    `|---|${told.map(() => '--:').join('|')}|`,
-    ...names.map(row),
-    '',
+    ...stepTable(STEP_WORDS.backups, columns('full', 'incremental')),
+    ...stepTable(STEP_WORDS.restores, columns('restore', 'recovery')),
   ];
 }

@@ -3,21 +3,14 @@
 import type { Machine } from '../lib/machine.ts';
 import type { Measurement } from '../lib/measure.ts';
 import type { Profile } from '../lib/profile.ts';
-import type { Summary } from '../lib/statistics.ts';
+import type { WorkResult as AnyWorkResult } from '../lib/taken.ts';
 import type { Lag } from './arrivals.ts';
 import type { Work } from './contender.ts';
 import type { CorpusFacts } from './load.ts';
 
-export interface WorkResult {
-  readonly command: string;
-  readonly summary: Summary;
-  /** What the work added to the repository; median over the rounds. */
-  readonly storedBytes: number;
+export interface WorkResult extends AnyWorkResult {
   /** Of a restore: how long its server waited for its `restore_command`; median. */
   readonly waitedS: number;
-  /** As far as it tells: ms of its steps; medians. */
-  readonly steps?: Readonly<Record<string, number>>;
-  readonly measurements: readonly Measurement[];
 }
 
 /** A burst of log while it was taken, and log that the server had kept before. */
@@ -66,6 +59,8 @@ export interface PostgresResult {
   readonly transactions: number;
   /** Of a load, in seconds. */
   readonly loadS: number;
+  /** Bursts and loads that met others and do not count. */
+  readonly setAside: number;
   /** Others used more of the machine than their share (`NOISY_SHARE`) during some command: no figure to keep. */
   readonly isNoisy: boolean;
   readonly contenders: readonly ContenderResult[];

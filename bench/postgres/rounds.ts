@@ -5,9 +5,9 @@ import path from 'node:path';
 import { lsnValue, parseLsn } from '../../src/domain/lsn.ts';
 import { run } from '../../src/process/index.ts';
 import { as } from '../lib/command.ts';
-import type { Measurement } from '../lib/measure.ts';
 import type { Peers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
+import type { Taken as TakenWorks } from '../lib/taken.ts';
 import { sizeOfTree } from '../lib/trees.ts';
 import { durableAt } from './arrivals.ts';
 import type { Contender, LogService, Place, Restored, Work } from './contender.ts';
@@ -35,16 +35,9 @@ export interface Running {
 
 /** What one contender's rounds gave. */
 export interface Taken {
-  readonly works: Partial<Record<Work, TakenWork>>;
+  readonly works: TakenWorks<Work>;
   readonly bursts: Burst[];
   readonly loads: Load[];
-}
-
-export interface TakenWork {
-  readonly measurements: Measurement[];
-  readonly storedBytes: number[];
-  readonly steps: Readonly<Record<string, number>>[];
-  command: string;
 }
 
 /** Does one command of one contender, measured or otherwise looked at; servers that it started run when it resolves. */

@@ -6,7 +6,9 @@ import path from 'node:path';
 import { fail } from '../../src/errors/index.ts';
 import { describeCommit, describeMachine } from '../lib/machine.ts';
 import { ensurePeers, type Peers } from '../lib/peers.ts';
+import { inRounds, turnOf } from '../lib/rounds.ts';
 import { NOISY_SHARE } from '../lib/statistics.ts';
+import { measurementsOf } from '../lib/taken.ts';
 import { makeWorkDirectory } from '../lib/work-directory.ts';
 import type { Contender } from './contender.ts';
 import { holdfast, holdfastStream } from './contenders/holdfast.ts';
@@ -18,10 +20,10 @@ import { burstBytes, burstsAndRecovery } from './log.ts';
 import { measured } from './measured.ts';
 import type { PostgresOptions } from './options.ts';
 import { profileWorks } from './profiles.ts';
-import type { Load, PostgresResult } from './result.ts';
+import type { Burst, Load, PostgresResult } from './result.ts';
 import { backUpAndRestore, inRepositories, type RoundsSetup, type Taken, transactionsOf } from './rounds.ts';
 import { BenchServer } from './server.ts';
-import { sharesOf, summarizeContender } from './summaries.ts';
+import { counted, noiseOf, summarizeContender } from './summaries.ts';
 
 const makers: Readonly<Record<string, (peers: Peers, server: BenchServer) => Contender | Promise<Contender>>> = {
   holdfast,
@@ -58,12 +60,24 @@ export async function runPostgres(options: PostgresOptions): Promise<PostgresRes
     const own = contenders.find(({ name }) => name === 'holdfast');
     const profiles = own === undefined ? {} : await profileWorks({ ...setup, contenders: [own] });
     const machine = describeMachine();
-    const results = contenders.map((each) => summarizeContender(each, taken.get(each.name) as Taken, machine.cores));
-    const shares = sharesOf(results, unburdened, machine.cores);
+    const { cores } = machine;
+    const results = contenders.map((each) => summarizeContender(each, taken.get(each.name) as Taken, cores, rounds));
+    const all = [...taken.values()].reduce((sum, { bursts, loads }) => sum + bursts.length + loads.length, 0);
+    const counting = results.reduce((sum, { bursts, loads }) => sum + bursts.length + loads.length, 0);
+    const alone = counted(unburdened, cores, rounds);
+    const setAside = all - counting + unburdened.length - alone.length;
+    const noise = noiseOf({ contenders: results, unburdened: alone, machine, setAside });
     return {
       ...{ bench: 'postgres', at: new Date().toISOString(), commit, machine, version: server.version, corpus, rounds },
-      ...{ transactions: transactionsOf(scale), loadS: loadSeconds(scale), contenders: results, unburdened, profiles },
-      isNoisy: shares.some((share) => share > NOISY_SHARE),
+      ...{
+        transactions: transactionsOf(scale),
+        loadS: loadSeconds(scale),
+        contenders: results,
+        unburdened: alone,
+        profiles,
+        setAside,
+      },
+      isNoisy: noise.some(({ foreignShare }) => foreignShare > NOISY_SHARE),
     };
   } finally {
     await server.stop();
@@ -74,17 +88,25 @@ async function runRounds(setup: RoundsSetup, rounds: number) {
   const { contenders, say } = setup;
   const taken = new Map(contenders.map(({ name }): [string, Taken] => [name, { works: {}, bursts: [], loads: [] }]));
   const unburdened: Load[] = [];
-  for (let round = 0; round < rounds; round++) {
-    say(`round ${round + 1} of ${rounds}`);
-    const turned = contenders.map((_, at) => contenders[(at + round) % contenders.length] as Contender);
-    const turn = { ...setup, contenders: turned };
+  const doRound = async (round: number) => {
+    say(`round ${round + 1}`);
+    const turn = { ...setup, contenders: turnOf(contenders, round) };
     const doing = measured(turn, taken);
     await inRepositories(turn, `${round}`, async (all) => {
       await backUpAndRestore(turn, all, doing);
       await burstsAndRecovery(turn, all, taken, doing);
       await loads(turn, round, all, taken, unburdened);
     });
-  }
+  };
+  const ofLog = (each: readonly (Burst | Load)[]) => each.map(({ measurement }) => measurement);
+  const measurements = () => [
+    ofLog(unburdened),
+    ...[...taken.values()].flatMap(({ works, bursts, loads: loaded }) => [
+      ...measurementsOf(works),
+      ...[bursts, loaded].filter((each) => each.length > 0).map(ofLog),
+    ]),
+  ];
+  await inRounds(rounds, describeMachine().cores, doRound, measurements);
   return { taken, unburdened };
 }
 

@@ -1,10 +1,19 @@
 // A run's result as a page for people: a table for each piece of work, the goals, and everything needed to repeat it.
 
 import { goalTable } from '../lib/goals.ts';
-import { gigabytes, machineLines, noiseLine, profileTable, withSpread } from '../lib/report.ts';
+import {
+  contenderSections,
+  gigabytes,
+  machineLines,
+  noiseLine,
+  profileTable,
+  stepTable,
+  withSpread,
+} from '../lib/report.ts';
+import type { WorkResult } from '../lib/taken.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import { judge } from './goals.ts';
-import type { ContenderResult, RedisResult, WorkResult } from './result.ts';
+import type { ContenderResult, RedisResult } from './result.ts';
 
 export function renderRedis(result: RedisResult): string {
   const { contenders, machine, corpus } = result;
@@ -25,25 +34,14 @@ export function renderRedis(result: RedisResult): string {
     '## Where the time of Holdfast goes',
     '',
     ...profileLines(result),
-    ...works.flatMap((work) => stepTable(result, work)),
-    '## Contenders',
-    '',
-    ...contenders.map((each) => `- **${each.name}** ${each.version}: ${each.options}.`),
-    '',
-    '## Commands',
-    '',
-    ...contenders.flatMap((each) => [
-      `${each.name}:`,
-      '```',
-      ...works.flatMap((work) => commandLine(work, each.works[work])),
-      '```',
-    ]),
-    '',
+    ...works.flatMap((work) =>
+      stepTable(
+        STEP_WORDS[work],
+        contenders.map(({ name, works: of }) => ({ title: name, steps: of[work]?.steps })),
+      ),
+    ),
+    ...contenderSections(contenders, works),
   ].join('\n');
-}
-
-function commandLine(work: Work, found: WorkResult | undefined): string[] {
-  return found === undefined ? [] : [`${work.padEnd(7)}  ${found.command}`];
 }
 
 /** The usual way and, of captures, the other one: each says what it takes beside every peer. */
@@ -117,23 +115,3 @@ const STEP_WORDS: Readonly<Record<Work, string>> = {
   restore:
     'Steps of a restore in seconds, medians. `fetch`: decrypted, verified and written; then the last sync, `redis-check-rdb` and the start of the server side by side, and the comparison.',
 };
-
-/** What the steps take, by the clock. */
-function stepTable({ contenders }: RedisResult, work: Work): string[] {
-  const told = contenders.flatMap(({ name, works: of }) => {
-    const steps = of[work]?.steps;
-    return steps === undefined ? [] : [{ name, steps }];
-  });
-  if (told.length === 0) return [];
-  const names = Object.keys(told[0]?.steps ?? {});
-  const row = (name: string) =>
-    `| ${name} | ${told.map(({ steps }) => ((steps[name] ?? 0) / 1000).toFixed(2)).join(' | ')} |`;
-  return [
-    STEP_WORDS[work],
-    '',
-    `| | ${told.map(({ name }) => name).join(' | ')} |`,
-    `|---|${told.map(() => '--:').join('|')}|`,
-    ...names.map(row),
-    '',
-  ];
-}

@@ -1,21 +1,10 @@
 // What a run of the Redis bench found, as the JSON report holds it.
 
 import type { Machine } from '../lib/machine.ts';
-import type { Measurement } from '../lib/measure.ts';
 import type { Profile } from '../lib/profile.ts';
-import type { Summary } from '../lib/statistics.ts';
+import type { WorkResult } from '../lib/taken.ts';
 import type { Work } from './contender.ts';
 import type { CorpusFacts } from './load.ts';
-
-export interface WorkResult {
-  readonly command: string;
-  readonly summary: Summary;
-  /** What the work added to the repository; median over the rounds. */
-  readonly storedBytes: number;
-  /** As far as it tells: ms of its steps; medians. */
-  readonly steps?: Readonly<Record<string, number>>;
-  readonly measurements: readonly Measurement[];
-}
 
 export interface ContenderResult {
   readonly name: string;

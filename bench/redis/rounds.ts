@@ -4,10 +4,11 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { shown } from '../lib/command.ts';
-import { repositoryRoot } from '../lib/machine.ts';
-import { type Measurement, measure } from '../lib/measure.ts';
+import { measure } from '../lib/measure.ts';
+import { namesOf } from '../lib/names.ts';
 import type { Peers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
+import { type Taken as AnyTaken, takenOf } from '../lib/taken.ts';
 import { sizeOfTree } from '../lib/trees.ts';
 import type { Contender, Place, Work } from './contender.ts';
 import { digestByCopy, requireSameDigest } from './digest.ts';
@@ -31,15 +32,8 @@ export interface Running {
   readonly place: Place;
 }
 
-export interface TakenWork {
-  readonly measurements: Measurement[];
-  readonly storedBytes: number[];
-  readonly steps: Readonly<Record<string, number>>[];
-  command: string;
-}
-
 /** What one contender's rounds gave. */
-export type Taken = Partial<Record<Work, TakenWork>>;
+export type Taken = AnyTaken<Work>;
 
 /** Does one command of one contender, measured or otherwise looked at; a server that it started runs when it resolves. */
 export type Doing = (at: Running, work: Work) => Promise<void>;
@@ -110,26 +104,17 @@ export function measured(setup: RoundsSetup, taken: ReadonlyMap<string, Taken>):
     // The server's child copies what is written meanwhile, whoever restores has as much memory to touch.
     await settle(python, memoryBytes);
     const measurement = await measure(python, command, { beside: { server: server.pid }, leave: work === 'restore' });
-    const into = takenOf(taken, contender.name, work);
+    const into = takenOf(taken.get(contender.name) ?? {}, work);
     into.measurements.push(measurement);
     into.storedBytes.push((await sizeOfTree(place.repository)) - storedBefore);
-    into.command = shown(command, namesOf(setup, at));
+    into.command = shown(command, shownNames(setup, at));
     into.steps.push((await contender.steps?.(place)) ?? {});
     say(`${work.padEnd(8)}  ${contender.name.padEnd(20)}  ${measurement.wallS.toFixed(2)} s`);
   };
 }
 
-function takenOf(taken: ReadonlyMap<string, Taken>, name: string, work: Work): TakenWork {
-  const works = taken.get(name) ?? {};
-  works[work] ??= { measurements: [], storedBytes: [], steps: [], command: '' };
-  return works[work];
-}
-
-function namesOf({ peers, server }: RoundsSetup, { place }: Running): Record<string, string> {
-  const names: Record<string, string> = { $holdfast: repositoryRoot, node: process.execPath };
-  for (const [name, peer] of Object.entries(peers)) names[name] = peer.argv[0] as string;
-  for (const program of ['server', 'cli', 'check-rdb'] as const)
-    names[path.basename(server.bin(program))] = server.bin(program);
-  for (const [name, directory] of Object.entries(place)) names[`$${name}`] = directory;
-  return { ...names, $server: server.directory };
+function shownNames({ peers, server }: RoundsSetup, { place }: Running): Record<string, string> {
+  const programs = (['server', 'cli', 'check-rdb'] as const).map((program) => server.bin(program));
+  const own = Object.fromEntries(programs.map((program) => [path.basename(program), program]));
+  return { ...namesOf(peers, place), ...own, $server: server.directory };
 }

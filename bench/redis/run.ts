@@ -4,8 +4,9 @@ import path from 'node:path';
 import { fail } from '../../src/errors/index.ts';
 import { describeCommit, describeMachine } from '../lib/machine.ts';
 import { ensurePeers, type Peers } from '../lib/peers.ts';
-import { inRounds } from '../lib/rounds.ts';
+import { inRounds, turnOf } from '../lib/rounds.ts';
 import { NOISY_SHARE } from '../lib/statistics.ts';
+import { measurementsOf } from '../lib/taken.ts';
 import { makeWorkDirectory } from '../lib/work-directory.ts';
 import type { Contender } from './contender.ts';
 import { bgsave, bgsaveUnchecked } from './contenders/bgsave.ts';
@@ -71,11 +72,10 @@ export async function runRedis(options: RedisOptions): Promise<RedisResult> {
 async function runRounds(setup: RoundsSetup, rounds: number, cores: number): Promise<ReadonlyMap<string, Taken>> {
   const { contenders, say } = setup;
   const taken = new Map(contenders.map(({ name }): [string, Taken] => [name, {}]));
-  const measurements = () => [...taken.values()].flatMap((of) => Object.values(of).map((each) => each.measurements));
+  const measurements = () => [...taken.values()].flatMap(measurementsOf);
   const doRound = async (round: number) => {
-    say(`round ${round + 1} of ${rounds}`);
-    const turned = contenders.map((_, at) => contenders[(at + round) % contenders.length] as Contender);
-    const turn = { ...setup, contenders: turned };
+    say(`round ${round + 1}`);
+    const turn = { ...setup, contenders: turnOf(contenders, round) };
     await runRound(turn, `${round}`, measured(turn, taken));
   };
   await inRounds(rounds, cores, doRound, measurements);

@@ -1,9 +1,9 @@
 // The figures of all rounds, summed up for the report.
 
-import { median, summarize } from '../lib/statistics.ts';
+import { summarizeWork, type WorkResult } from '../lib/taken.ts';
 import { type Contender, type Work, works } from './contender.ts';
-import type { ContenderResult, WorkResult } from './result.ts';
-import type { Taken, TakenWork } from './rounds.ts';
+import type { ContenderResult } from './result.ts';
+import type { Taken } from './rounds.ts';
 
 /** `rounds`: as many as were asked for. */
 export function summarizeContender(contender: Contender, taken: Taken, cores: number, rounds: number): ContenderResult {
@@ -14,17 +14,4 @@ export function summarizeContender(contender: Contender, taken: Taken, cores: nu
     if (of !== undefined) found[work] = summarizeWork(of, cores, rounds);
   }
   return { name, version, options, isChecked, works: found };
-}
-
-function summarizeWork(
-  { measurements, storedBytes, steps, command }: TakenWork,
-  cores: number,
-  rounds: number,
-): WorkResult {
-  const names = Object.keys(steps[0] ?? {});
-  const of = (name: string) => median(steps.map((each) => each[name] ?? 0));
-  return {
-    ...{ command, measurements, summary: summarize(measurements, cores, rounds), storedBytes: median(storedBytes) },
-    ...(names.length > 0 && { steps: Object.fromEntries(names.map((name) => [name, of(name)])) }),
-  };
 }

@@ -1,6 +1,6 @@
 // What takes part: a name, its exact version and options, and a command for each piece of work.
 
-import type { Command } from '../lib/command.ts';
+import type { AnyContender, Place as AnyPlace } from '../lib/contender.ts';
 
 /** In the order in which a round does them. Between `unchanged` and `changed` the source is changed. */
 export const works = ['first', 'unchanged', 'changed', 'restore', 'check'] as const;
@@ -15,21 +15,9 @@ export const workTitles: Readonly<Record<Work, string>> = {
   check: 'check of every byte',
 };
 
-/** The directories of one contender in one round; all are there, and empty but for the source. */
-export interface Place {
+/** All are there, and empty but for the source. */
+export interface Place extends AnyPlace {
   readonly source: string;
-  readonly repository: string;
-  /** Its key, its caches: whatever is not the repository. */
-  readonly home: string;
-  readonly target: string;
 }
 
-export interface Contender {
-  readonly name: string;
-  readonly version: string;
-  /** For the report: cipher, compression, what is not equal to the others. */
-  readonly options: string;
-  /** Key and empty repository; not measured. */
-  prepare(place: Place): Promise<void>;
-  command(work: Work, place: Place): Command;
-}
+export type Contender = AnyContender<Work, Place>;

@@ -1,7 +1,7 @@
 // A run's result as a page for people: a table for each piece of work, the goals, and everything needed to repeat it.
 
 import { goalTable } from '../lib/goals.ts';
-import { figures, gigabytes, machineLines, noiseLine, profileTable } from '../lib/report.ts';
+import { contenderSections, figures, gigabytes, machineLines, noiseLine, profileTable } from '../lib/report.ts';
 import type { Summary } from '../lib/statistics.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import { judge } from './goals.ts';
@@ -24,21 +24,7 @@ export function renderVault(result: VaultResult): string {
     '## Where the time of Holdfast goes',
     '',
     ...profiles(result),
-    '## Contenders',
-    '',
-    ...contenders.map(
-      (each) => `- **${each.name}** ${each.version}: ${each.options}. ${each.syncs} syncs in a first backup.`,
-    ),
-    '',
-    '## Commands',
-    '',
-    ...contenders.flatMap((each) => [
-      `${each.name}:`,
-      '```',
-      ...works.map((work) => `${work.padEnd(9)}  ${each.works[work].command}`),
-      '```',
-    ]),
-    '',
+    ...contenderSections(contenders, works, ({ syncs }) => ` ${syncs} syncs in a first backup.`),
   ].join('\n');
 }
 

@@ -1,18 +1,9 @@
 // What a run of the vault's bench found, as the JSON report holds it.
 
 import type { Machine } from '../lib/machine.ts';
-import type { Measurement } from '../lib/measure.ts';
-import type { Summary } from '../lib/statistics.ts';
+import type { WorkResult } from '../lib/taken.ts';
 import type { Work } from './contender.ts';
 import type { Profiles } from './profiles.ts';
-
-export interface WorkResult {
-  readonly command: string;
-  readonly summary: Summary;
-  /** What the work added to the repository; median over the rounds. */
-  readonly storedBytes: number;
-  readonly measurements: readonly Measurement[];
-}
 
 export interface ContenderResult {
   readonly name: string;

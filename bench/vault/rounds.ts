@@ -6,15 +6,15 @@ import type { CorpusPlan } from '../corpus/plan.ts';
 import { changeCorpus, revertCorpus } from '../corpus/write.ts';
 import { shown } from '../lib/command.ts';
 import { countSyncs } from '../lib/fsyncs.ts';
-import { repositoryRoot } from '../lib/machine.ts';
-import { type Measurement, measure } from '../lib/measure.ts';
+import { measure } from '../lib/measure.ts';
+import { namesOf } from '../lib/names.ts';
 import type { Peers } from '../lib/peers.ts';
 import { settle } from '../lib/quiet.ts';
-import { inRounds } from '../lib/rounds.ts';
-import { median, summarize } from '../lib/statistics.ts';
+import { inRounds, turnOf } from '../lib/rounds.ts';
+import { measurementsOf, summarizeWork, type Taken, type TakenWork, takenOf, type WorkResult } from '../lib/taken.ts';
 import { forgetTree, requireSameTree, sizeOfTree } from '../lib/trees.ts';
 import { type Contender, type Place, type Work, works } from './contender.ts';
-import type { ContenderResult, WorkResult } from './result.ts';
+import type { ContenderResult } from './result.ts';
 
 export interface RoundsSetup {
   readonly peers: Peers;
@@ -28,15 +28,9 @@ export interface RoundsSetup {
   readonly say: (text: string) => void;
 }
 
-interface Taken {
-  readonly measurements: Measurement[];
-  readonly storedBytes: number[];
-  command: string;
-}
-
 export async function runRounds(setup: RoundsSetup): Promise<ContenderResult[]> {
-  const taken = new Map(setup.contenders.map((contender) => [contender, emptyTaken()]));
-  const measurements = () => [...taken.values()].flatMap((of) => works.map((work) => of[work].measurements));
+  const taken = new Map(setup.contenders.map((contender): [Contender, Taken<Work>] => [contender, {}]));
+  const measurements = () => [...taken.values()].flatMap(measurementsOf);
   await inRounds(setup.rounds, setup.cores, (round) => runRound(setup, round, taken), measurements);
   const results: ContenderResult[] = [];
   for (const [contender, done] of taken) {
@@ -47,16 +41,8 @@ export async function runRounds(setup: RoundsSetup): Promise<ContenderResult[]> 
   return results;
 }
 
-function emptyTaken(): Record<Work, Taken> {
-  const none = (): Taken => ({ measurements: [], storedBytes: [], command: '' });
-  return { first: none(), unchanged: none(), changed: none(), restore: none(), check: none() };
-}
-
-function summarizeWorks(taken: Record<Work, Taken>, { cores, rounds }: RoundsSetup): Record<Work, WorkResult> {
-  const of = (work: Work): WorkResult => {
-    const { measurements, storedBytes, command } = taken[work];
-    return { command, measurements, summary: summarize(measurements, cores, rounds), storedBytes: median(storedBytes) };
-  };
+function summarizeWorks(taken: Taken<Work>, { cores, rounds }: RoundsSetup): Record<Work, WorkResult> {
+  const of = (work: Work): WorkResult => summarizeWork(takenOf(taken, work), cores, rounds);
   return {
     first: of('first'),
     unchanged: of('unchanged'),
@@ -66,21 +52,15 @@ function summarizeWorks(taken: Record<Work, Taken>, { cores, rounds }: RoundsSet
   };
 }
 
-async function runRound(
-  setup: RoundsSetup,
-  round: number,
-  taken: ReadonlyMap<Contender, Record<Work, Taken>>,
-): Promise<void> {
+async function runRound(setup: RoundsSetup, round: number, taken: ReadonlyMap<Contender, Taken<Work>>): Promise<void> {
   const places = new Map<Contender, Place>();
   for (const contender of setup.contenders) places.set(contender, await makePlace(setup, contender, `${round}`));
-  // Whoever follows whom changes from round to round.
-  const order = setup.contenders.map((_, at) => setup.contenders[(at + round) % setup.contenders.length] as Contender);
   for (const work of works) {
     if (work === 'changed') changeCorpus(setup.plan, setup.source);
-    for (const contender of order) {
-      const [place, of] = [places.get(contender) as Place, taken.get(contender) as Record<Work, Taken>];
-      await takeOne(setup, contender, work, place, of[work]);
-      const wall = of[work].measurements.at(-1)?.wallS.toFixed(2);
+    for (const contender of turnOf(setup.contenders, round)) {
+      const into = takenOf(taken.get(contender) ?? {}, work);
+      await takeOne(setup, contender, work, places.get(contender) as Place, into);
+      const wall = into.measurements.at(-1)?.wallS.toFixed(2);
       setup.say(`round ${round + 1}  ${work.padEnd(9)}  ${contender.name.padEnd(8)}  ${wall} s`);
     }
   }
@@ -89,7 +69,7 @@ async function runRound(
   for (const { repository } of places.values()) await rm(repository, { recursive: true });
 }
 
-async function takeOne(setup: RoundsSetup, contender: Contender, work: Work, place: Place, into: Taken) {
+async function takeOne(setup: RoundsSetup, contender: Contender, work: Work, place: Place, into: TakenWork) {
   const command = contender.command(work, place);
   const storedBefore = await sizeOfTree(place.repository);
   await settle(setup.peers.python.argv[0] as string, 2 * setup.plan.sizeBytes);
@@ -99,16 +79,6 @@ async function takeOne(setup: RoundsSetup, contender: Contender, work: Work, pla
   if (work !== 'restore') return;
   await requireSameTree(setup.source, place.target);
   await forgetTree(setup.peers.python.argv[0] as string, place.target);
-}
-
-function namesOf(peers: Peers, place: Place): Record<string, string> {
-  const names: Record<string, string> = { $holdfast: repositoryRoot, node: process.execPath };
-  for (const [name, peer] of Object.entries(peers)) {
-    names[name] = peer.argv[0] as string;
-    for (const [variable, value] of Object.entries(peer.env)) names[`$${variable}`] = value;
-  }
-  for (const [name, directory] of Object.entries(place)) names[`$${name}`] = directory;
-  return names;
 }
 
 export async function makePlace(setup: RoundsSetup, contender: Contender, name: string): Promise<Place> {

@@ -1,9 +1,8 @@
 // A process for tests: restores a root in place, rolls it back or confirms it, and is killed at a step, at a line of the journal, or while it stages. Argument: JSON. Prints how many steps and lines there were.
 
-import files from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import type { SnapshotId } from '../../src/vault/index.ts';
 import { openFileVault } from './open-vault.ts';
+import { isAppended, watchJournal } from './watched-journal.ts';
 import { forgetNewSystemCalls } from './without-system-calls.ts';
 
 export interface DyingRun {
@@ -22,22 +21,10 @@ const asked = JSON.parse(process.argv[2] ?? '{}') as DyingRun;
 const { keyFile, copy, id, root, run, action, at = {} } = asked;
 const counts = { steps: 0, lines: 0 };
 const die = () => process.kill(process.pid, 'SIGKILL');
-const { open } = files;
 
-/** A line of the journal is on the disk when its file was synced. */
-async function openWatched(...args: Parameters<typeof open>): ReturnType<typeof open> {
-  const handle = await open(...args);
-  if (!String(args[0]).endsWith('/journal.jsonl') || args[1] !== 'a+') return handle;
-  const sync = handle.sync.bind(handle);
-  handle.sync = async () => {
-    await sync();
-    if (++counts.lines === at.line) die();
-  };
-  return handle;
-}
-
-files.open = openWatched;
-syncBuiltinESMExports();
+watchJournal(isAppended, () => {
+  if (++counts.lines === at.line) die();
+});
 if (asked.isOld) forgetNewSystemCalls();
 
 const { confirmInPlace, restoreInPlace, rollbackInPlace } = await import('../../src/files/index.ts');

@@ -19,11 +19,21 @@ import {
   type ScanRules,
 } from '../../src/files/index.ts';
 import { setAttribute } from '../../src/system/index.ts';
-import type { SnapshotId } from '../../src/vault/index.ts';
+import type { SnapshotId, SnapshotReader } from '../../src/vault/index.ts';
 import { churn, copyTree, dice } from './file-trees.ts';
 import { memoryDirectory, snapshotId, type TestVault, testVault } from './vault.ts';
 
 export const everything: ScanRules = { exclude: [], oneFileSystem: true, cacheTags: true };
+
+type Changes = Partial<ExecuteOptions>;
+
+/** Files of these names, each with words of its own. */
+export async function writeNames(root: string, names: readonly string[], say: string): Promise<void> {
+  for (const name of names) {
+    await mkdir(join(root, name, '..'), { recursive: true });
+    await writeFile(join(root, name), `${say} ${name}`);
+  }
+}
 
 export class InPlaceTrees {
   readonly base: string;
@@ -67,54 +77,35 @@ export class InPlaceTrees {
   }
 
   async plan(id: SnapshotId, root: string, changes: Partial<PlanOptions> = {}): Promise<InPlacePlan> {
-    const reader = await this.test.vault.openSnapshot(id);
-    try {
-      return await planInPlace({ reader, root, rules: everything, signal: this.signal, ...changes });
-    } finally {
-      reader.close();
-    }
+    return await this.#from(id, (reader) => planInPlace({ ...this.#options(reader, root), ...changes }));
   }
 
   /** Where nobody can compare it afterwards. */
-  async restoreOnly(
-    id: SnapshotId,
-    root: string,
-    run: string,
-    changes: Partial<ExecuteOptions> = {},
-  ): Promise<InPlaceResult> {
-    const reader = await this.test.vault.openSnapshot(id);
-    try {
-      return await restoreInPlace({ reader, root, run, rules: everything, signal: this.signal, ...changes });
-    } finally {
-      reader.close();
-    }
+  async restoreOnly(id: SnapshotId, root: string, run: string, changes: Changes = {}): Promise<InPlaceResult> {
+    return await this.#from(id, (reader) => restoreInPlace({ ...this.#options(reader, root), run, ...changes }));
   }
 
-  /** And compared afterwards. */
-  async restore(
-    id: SnapshotId,
-    root: string,
-    run: string,
-    changes: Partial<ExecuteOptions> = {},
-  ): Promise<InPlaceResult> {
-    const reader = await this.test.vault.openSnapshot(id);
-    const options = { reader, root, run, rules: everything, signal: this.signal, ...changes };
-    try {
-      const result = await restoreInPlace(options);
-      // Whatever others did meanwhile, and whatever is left alone: nothing of it is taken for the run's own mistake.
-      const { wrong, entries } = await compareInPlace(options);
-      assert.deepEqual(wrong, { count: 0, first: [] });
-      assert.ok(entries > 0, 'nothing was compared');
-      return result;
-    } finally {
-      reader.close();
-    }
+  /** And compared afterwards: whatever others did meanwhile, and whatever is left alone, nothing of it is taken for the run's own mistake. */
+  async restore(id: SnapshotId, root: string, run: string, changes: Changes = {}): Promise<InPlaceResult> {
+    const result = await this.restoreOnly(id, root, run, changes);
+    const { wrong, entries } = await this.compare(id, root, run, changes);
+    assert.deepEqual(wrong, { count: 0, first: [] });
+    assert.ok(entries > 0, 'nothing was compared');
+    return result;
   }
 
-  async compare(id: SnapshotId, root: string, run: string): Promise<ComparedInPlace> {
+  async compare(id: SnapshotId, root: string, run: string, changes: Changes = {}): Promise<ComparedInPlace> {
+    return await this.#from(id, (reader) => compareInPlace({ ...this.#options(reader, root), run, ...changes }));
+  }
+
+  #options(reader: SnapshotReader, root: string) {
+    return { reader, root, rules: everything, signal: this.signal };
+  }
+
+  async #from<T>(id: SnapshotId, work: (reader: SnapshotReader) => Promise<T>): Promise<T> {
     const reader = await this.test.vault.openSnapshot(id);
     try {
-      return await compareInPlace({ reader, root, run, rules: everything, signal: this.signal });
+      return await work(reader);
     } finally {
       reader.close();
     }

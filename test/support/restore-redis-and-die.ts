@@ -4,6 +4,7 @@ import files from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { openFileVault } from './open-vault.ts';
+import { isAppended, watchJournal } from './watched-journal.ts';
 
 export interface DyingRedis {
   readonly keyFile: string;
@@ -31,21 +32,11 @@ const asked = JSON.parse(process.argv[2] ?? '{}') as DyingRedis;
 const { keyFile, copy, url, programs, directory, run, at } = asked;
 const counts = { lines: 0, renames: 0 };
 const die = () => process.kill(process.pid, 'SIGKILL');
-const { open, rename, rm } = files;
+const { rename, rm } = files;
 
-/** A line of the journal is on the disk when its file was synced. */
-async function openWatched(...args: Parameters<typeof open>): ReturnType<typeof open> {
-  const handle = await open(...args);
-  if (!String(args[0]).endsWith('/journal.jsonl') || args[1] !== 'a+') return handle;
-  const sync = handle.sync.bind(handle);
-  handle.sync = async () => {
-    await sync();
-    if (++counts.lines === at.line) die();
-  };
-  return handle;
-}
-
-files.open = openWatched;
+watchJournal(isAppended, () => {
+  if (++counts.lines === at.line) die();
+});
 files.rename = async (from, to) => {
   await rename(from, to);
   const isThere = [from, to].some((name) => path.dirname(String(name)) === directory);

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { compareInPlace, rollbackInPlace } from '../../../src/files/index.ts';
 import { removeAttribute, setAttribute, setTimes } from '../../../src/system/index.ts';
 import type { SnapshotId, SnapshotReader } from '../../../src/vault/index.ts';
-import { everything, InPlaceTrees, namesIn, onceStaged } from '../../support/in-place.ts';
+import { everything, InPlaceTrees, namesIn, onceStaged, writeNames } from '../../support/in-place.ts';
 
 const RUN = 'run';
 const THEN = [
@@ -24,21 +24,15 @@ describe('what a comparison after a restore of files in place tells apart', () =
   });
   after(() => trees[Symbol.asyncDispose]());
 
-  const write = async (root: string, names: readonly string[], say: string): Promise<void> => {
-    for (const name of names) {
-      await mkdir(join(root, name, '..'), { recursive: true });
-      await writeFile(join(root, name), `${say} ${name}`);
-    }
-  };
   /** One name for everything that a restore does: replaced, created with its directory, settled, removed, and left as it is. */
   const changed = async (name: string): Promise<{ root: string; id: SnapshotId }> => {
     const root = await trees.root(name);
-    await write(root, THEN, 'then');
+    await writeNames(root, THEN, 'then');
     for (const each of ['made/a', 'made/b', 'same']) setAttribute(join(root, each), 'user.kept', Buffer.from('x'));
     const id = await trees.capture(root);
     await rm(join(root, 'made'), { recursive: true });
     await rm(join(root, 'busy/back'));
-    await write(root, ['replaced', 'surplus/file', 'too-many'], 'now');
+    await writeNames(root, ['replaced', 'surplus/file', 'too-many'], 'now');
     await chmod(join(root, 'settled'), 0o604);
     return { root, id };
   };
@@ -138,7 +132,7 @@ describe('what a comparison after a restore of files in place tells apart', () =
   it('tells what others may have done between exchange and done, and rejects only what they cannot', async () => {
     const { root, id } = await changed('meanwhile');
     const release = await trees.root('release');
-    await write(release, ['same'], 'released');
+    await writeNames(release, ['same'], 'released');
     await trees.restore(id, root, RUN);
     // A consumer, a mailbox, a rotation of logs, a release, a name that was there for a moment.
     await rm(join(root, 'made/gone'));

@@ -1,13 +1,13 @@
 // What others write into a tree after a restore in place: a rollback gives back what was there, and loses nothing of theirs.
 
 import assert from 'node:assert/strict';
-import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { confirmInPlace, rollbackInPlace } from '../../../src/files/index.ts';
 import type { SnapshotId, SnapshotReader } from '../../../src/vault/index.ts';
 import { copyTree, differences } from '../../support/file-trees.ts';
-import { cutAt, InPlaceTrees, namesIn } from '../../support/in-place.ts';
+import { cutAt, InPlaceTrees, namesIn, writeNames } from '../../support/in-place.ts';
 
 const CAPTURED = ['made/file', 'made/deep/file', 'same/name', 'changed', 'replaced', 'deleted', 'settled', 'rewritten'];
 const TODAY = ['gone/file', 'gone/deep/file', 'same/name', 'changed', 'replaced', 'deleted', 'settled', 'taken'];
@@ -20,20 +20,14 @@ describe('what others write after a restore of files in place', () => {
   });
   after(() => trees[Symbol.asyncDispose]());
 
-  const write = async (root: string, names: readonly string[], say: string): Promise<void> => {
-    for (const name of names) {
-      await mkdir(join(root, name, '..'), { recursive: true });
-      await writeFile(join(root, name), `${say} ${name}`);
-    }
-  };
   const restored = async (name: string): Promise<{ root: string; id: SnapshotId; now: string }> => {
     const root = await trees.root(name);
-    await write(root, CAPTURED, 'then');
+    await writeNames(root, CAPTURED, 'then');
     await chmod(join(root, 'settled'), 0o600);
     for (const each of ['settled', 'made/deep/file']) await utimes(join(root, each), 1_600_000_000, 1_600_000_000);
     const id = await trees.capture(root);
     for (const each of await readdir(root)) if (each !== 'settled') await rm(join(root, each), { recursive: true });
-    await write(
+    await writeNames(
       root,
       TODAY.filter((each) => each !== 'settled'),
       'now',
@@ -46,16 +40,16 @@ describe('what others write after a restore of files in place', () => {
   /** Each in its own way; the bytes of all of it. */
   const writeSince = async (root: string): Promise<readonly string[]> => {
     await appendFile(join(root, 'changed'), ', and appended');
-    await write(root, ['replaced.new'], 'since');
+    await writeNames(root, ['replaced.new'], 'since');
     await rename(join(root, 'replaced.new'), join(root, 'replaced'));
     await rm(join(root, 'deleted'));
-    await write(root, ['made/new', 'made/deep/more/new', 'taken', 'gone', 'of-their-own'], 'since');
+    await writeNames(root, ['made/new', 'made/deep/more/new', 'taken', 'gone', 'of-their-own'], 'since');
     // Of the same length, and with its old time.
     const { atime, mtime, size } = await stat(join(root, 'made/deep/file'));
     await writeFile(join(root, 'made/deep/file'), 'x'.repeat(size), { flag: 'r+' });
     await utimes(join(root, 'made/deep/file'), atime, mtime);
     await rm(join(root, 'rewritten'));
-    await write(root, ['rewritten'], 'since');
+    await writeNames(root, ['rewritten'], 'since');
     await appendFile(join(root, 'settled'), ', and appended');
     return [
       'then changed, and appended',
@@ -144,10 +138,10 @@ describe('what others write after a restore of files in place', () => {
 
   it('is kept when it is written between the list and the exchange, and put where the exchange had just been', async () => {
     const root = await trees.root('meanwhile');
-    await write(root, ['a', 'b', 'c'], 'then');
+    await writeNames(root, ['a', 'b', 'c'], 'then');
     const id = await trees.capture(root);
     await rm(join(root, 'a'));
-    await write(root, ['b', 'c'], 'now');
+    await writeNames(root, ['b', 'c'], 'now');
     await chmod(join(root, 'c'), 0o700);
     let isOver = false;
     const check = async () => {
@@ -158,7 +152,7 @@ describe('what others write after a restore of files in place', () => {
       if (isOver || !isStaged) return;
       isOver = true;
       // A name that was to be created, and one that was to be replaced, made anew.
-      await write(root, ['a', 'b.new'], 'since');
+      await writeNames(root, ['a', 'b.new'], 'since');
       await rename(join(root, 'b.new'), join(root, 'b'));
     };
     await trees.restore(id, root, 'run', { guard: { check, checkEveryMs: 0 } });
@@ -176,7 +170,7 @@ describe('what others write after a restore of files in place', () => {
 
   it('never begins to exchange what was not staged', async () => {
     const root = await trees.root('unstaged');
-    await write(root, ['one', 'two', 'deep/three'], 'then');
+    await writeNames(root, ['one', 'two', 'deep/three'], 'then');
     const id = await trees.capture(root);
     for (const name of ['one', 'two', 'deep']) await rm(join(root, name), { recursive: true });
     for (const missing of ['two', 'deep/three']) {

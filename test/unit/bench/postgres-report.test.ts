@@ -199,7 +199,7 @@ function result(...contenders: ContenderResult[]): PostgresResult {
   const corpus = { seed: '1', scale: 1, documents: 1_750_000, pgbenchScale: 24, sizeBytes: 2e9 };
   return {
     ...{ bench: 'postgres', at: '2026-11-26T07:00:00.000Z', commit: 'abc', machine, version: '18.6', corpus },
-    ...{ rounds: 1, transactions: 20_000, loadS: 15, isNoisy: false, contenders, profiles },
+    ...{ rounds: 1, transactions: 20_000, loadS: 15, isNoisy: false, setAside: 0, contenders, profiles },
     unburdened: [{ tps: 1000, measurement: measured(15) }],
   };
 }

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { keyCount, keys } from '../../../bench/corpus/content/keys.ts';
+import type { WorkResult } from '../../../bench/lib/taken.ts';
 import { judge } from '../../../bench/redis/goals.ts';
 import { parseOptions } from '../../../bench/redis/options.ts';
 import { renderRedis } from '../../../bench/redis/report.ts';
-import type { ContenderResult, RedisResult, WorkResult } from '../../../bench/redis/result.ts';
+import type { ContenderResult, RedisResult } from '../../../bench/redis/result.ts';
 
 test('the keys of the bench are the same for a seed, and as many and of as many types as they are said to be', () => {
   const made = (seed: string) => [...keys(seed, 0.0005)];

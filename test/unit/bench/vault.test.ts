@@ -7,6 +7,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { planCorpus } from '../../../bench/corpus/plan.ts';
 import { changeCorpus, writeCorpus } from '../../../bench/corpus/write.ts';
+import type { WorkResult } from '../../../bench/lib/taken.ts';
 import { requireSameTree, sizeOfTree } from '../../../bench/lib/trees.ts';
 import { judge } from '../../../bench/vault/goals.ts';
 import { backup } from '../../../bench/vault/holdfast/backup.ts';
@@ -15,7 +16,7 @@ import { init } from '../../../bench/vault/holdfast/init.ts';
 import { restore } from '../../../bench/vault/holdfast/restore.ts';
 import { parseOptions } from '../../../bench/vault/options.ts';
 import { renderVault } from '../../../bench/vault/report.ts';
-import type { ContenderResult, VaultResult, WorkResult } from '../../../bench/vault/result.ts';
+import type { ContenderResult, VaultResult } from '../../../bench/vault/result.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
 describe('the driver of the vault', () => {
