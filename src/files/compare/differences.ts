@@ -24,11 +24,6 @@ export function differingAspects(one: Comparable, other: Comparable): Aspect[] {
   return content ? [content, ...differing] : differing;
 }
 
-/** A hard link is known by where it leads alone: everything else is the file's. */
-export function isLinkOfSame(one: Comparable, other: Comparable): boolean {
-  return one.type === 'hardlink' && other.type === 'hardlink' && one.linkTarget === other.linkTarget;
-}
-
 function contentAspect(one: Comparable, other: Comparable): Aspect | undefined {
   if (one.type !== 'file') return undefined;
   if (one.sizeBytes !== other.sizeBytes) return 'content';

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
 import { findUser, findWorkers, start, tryRun } from '../../process/index.ts';
-import type { RestorePlan } from '../types.ts';
 import { findPostmaster, type Postmaster } from './postmaster.ts';
 import { heartbeatLimitSeconds } from './restore-command.ts';
 
@@ -129,8 +128,4 @@ export async function logTail(logFile: string, maxBytes = 4096): Promise<string>
   } finally {
     await handle.close();
   }
-}
-
-export function executionUser({ execution }: Pick<RestorePlan, 'execution'>): { readonly runAs?: string } {
-  return execution.runAs === undefined ? {} : { runAs: execution.runAs };
 }
