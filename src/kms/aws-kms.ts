@@ -5,6 +5,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { RunningTimer } from '../system/index.ts';
 import type { DataKey, DataKeys, EncryptionContext } from './data-keys.ts';
 
 export interface AwsKmsOptions {
@@ -91,8 +92,7 @@ export class AwsKms implements DataKeys {
     send: (client: KMSClient, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     const deadlineMs = this.#options.deadlineMs ?? DEADLINE_MS;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), deadlineMs);
+    const late = new RunningTimer(deadlineMs);
     const client = this.#client(deadlineMs);
     // What looks for credentials does not hear the signal, and must not hold us either.
     const stopped = new Promise<never>((_, reject) => {
@@ -112,7 +112,7 @@ export class AwsKms implements DataKeys {
         },
       );
     } finally {
-      clearTimeout(timer);
+      late.stop();
       client.destroy();
     }
   }

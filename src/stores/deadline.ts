@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
+import { RunningTimer } from '../system/index.ts';
 import type { CallOptions } from './store.ts';
 
 export const DEFAULT_DEADLINE_MS = 60_000;
@@ -20,7 +21,10 @@ export function transferDeadlineMs(sizeBytes: number): number {
 /** Waits for something of our own making (a bandwidth limit) while no time passes for the deadline. */
 export type Hold = <T>(wait: () => Promise<T>) => Promise<T>;
 
-/** Runs `call` with a signal that fires at the deadline or when the caller's does; a late answer is `STORE_UNAVAILABLE`. */
+/**
+ * Runs `call` with a signal that fires at the deadline or when the caller's does; a late answer is `STORE_UNAVAILABLE`. Time in which this process
+ * itself stood still is not counted: the answer may have come meanwhile.
+ */
 export async function withDeadline<T>(
   what: string,
   options: CallOptions,
@@ -28,7 +32,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   options.signal?.throwIfAborted();
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-  const timer = new StoppableTimer(deadlineMs);
+  const timer = new RunningTimer(deadlineMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timer.signal]) : timer.signal;
   let stop: () => void = () => {};
   // A call that ignores its signal (a hung mount) must not hold us either.
@@ -49,50 +53,6 @@ export async function withDeadline<T>(
   } finally {
     timer.stop();
     signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Fires its signal once it has run for so long; while something holds it, it does not run. */
-class StoppableTimer {
-  readonly #late = new AbortController();
-  #leftMs: number;
-  #startedMs = 0;
-  #holders = 0;
-  #isOver = false;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(deadlineMs: number) {
-    this.#leftMs = deadlineMs;
-    this.#run();
-  }
-
-  get signal(): AbortSignal {
-    return this.#late.signal;
-  }
-
-  async hold<T>(wait: () => Promise<T>): Promise<T> {
-    if (this.#holders++ === 0) this.#pause();
-    try {
-      return await wait();
-    } finally {
-      if (--this.#holders === 0) this.#run();
-    }
-  }
-
-  stop(): void {
-    this.#isOver = true;
-    clearTimeout(this.#timer);
-  }
-
-  #pause(): void {
-    clearTimeout(this.#timer);
-    this.#leftMs -= performance.now() - this.#startedMs;
-  }
-
-  #run(): void {
-    if (this.#isOver) return;
-    this.#startedMs = performance.now();
-    this.#timer = setTimeout(() => this.#late.abort(), Math.max(0, this.#leftMs));
   }
 }
 

@@ -6,3 +6,4 @@ export * from './durable.ts';
 export * from './libc.ts';
 export * from './names.ts';
 export { openPartByPart } from './open-part-by-part.ts';
+export * from './running-timer.ts';

@@ -17,7 +17,7 @@ const MOST_THREADS = 4;
 const MOST_IDLE = 4;
 /** A thread that dies is replaced; so many of one piece of work are no accident. */
 const MOST_DEATHS = 8;
-const idle: Worker[] = [];
+const idle = new Set<Worker>();
 
 /** The thread ended before it answered: its job may be done, half done or not begun. */
 export class ThreadGone extends Error {}
@@ -31,6 +31,8 @@ interface Waiting {
 
 interface Slot {
   worker: Worker | undefined;
+  /** Takes off what listens to the worker for this slot, and nothing of anybody else's. */
+  leave: () => void;
   readonly underWay: Map<number, Waiting>;
   /** Jobs that only this slot may do. */
   readonly own: Waiting[];
@@ -48,7 +50,10 @@ export class JobThreads {
   /** `count`: default the cores, at most 4. */
   constructor(count = Math.min(MOST_THREADS, availableParallelism())) {
     this.count = count;
-    this.#slots = Array.from({ length: count }, () => ({ worker: undefined, underWay: new Map(), own: [] }));
+    this.#slots = Array.from({ length: count }, () => ({
+      ...{ worker: undefined, leave: () => {} },
+      ...{ underWay: new Map(), own: [] },
+    }));
   }
 
   /** Number of a slot for jobs that must meet each other. */
@@ -87,8 +92,8 @@ export class JobThreads {
       const { worker } = slot;
       slot.worker = undefined;
       if (!worker) continue;
-      worker.removeAllListeners();
-      if (idle.length < MOST_IDLE) keepIdle(worker);
+      slot.leave();
+      if (idle.size < MOST_IDLE) keepIdle(worker);
       else await worker.terminate();
     }
   }
@@ -116,13 +121,12 @@ export class JobThreads {
   }
 
   #start(slot: Slot): Worker {
-    const worker = idle.pop() ?? new Worker(ENTRY, { execArgv: [] });
-    worker.removeAllListeners();
-    worker.ref();
-    worker.on('message', (reply: Reply) => this.#answered(slot, reply));
-    worker.on('error', () => this.#gone(slot, worker));
-    worker.on('exit', () => this.#gone(slot, worker));
+    const worker = takeIdle() ?? newWorker();
+    const answered = (reply: Reply) => this.#answered(slot, reply);
+    const gone = () => this.#gone(slot, worker);
+    worker.on('message', answered).on('error', gone).on('exit', gone);
     slot.worker = worker;
+    slot.leave = () => worker.off('message', answered).off('error', gone).off('exit', gone);
     return worker;
   }
 
@@ -165,13 +169,20 @@ async function drained(slot: Slot): Promise<void> {
   );
 }
 
+function newWorker(): Worker {
+  const worker = new Worker(ENTRY, { execArgv: [] });
+  const forget = () => idle.delete(worker);
+  return worker.on('error', forget).on('exit', forget);
+}
+
+function takeIdle(): Worker | undefined {
+  const [worker] = idle;
+  if (worker) idle.delete(worker);
+  worker?.ref();
+  return worker;
+}
+
 function keepIdle(worker: Worker): void {
-  const forget = () => {
-    const at = idle.indexOf(worker);
-    if (at >= 0) idle.splice(at, 1);
-  };
-  worker.on('error', forget);
-  worker.on('exit', forget);
   worker.unref();
-  idle.push(worker);
+  idle.add(worker);
 }
