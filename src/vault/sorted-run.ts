@@ -122,7 +122,9 @@ function sortedNumbers(table: ChunkTable): Uint32Array {
     keys[number] = (prefix << PREFIX_SHIFT) | BigInt(number);
   }
   keys.sort();
-  const order = Uint32Array.from(keys, (key) => Number(key & ((1n << PREFIX_SHIFT) - 1n)));
+  const order = new Uint32Array(keys.length);
+  const numberBits = (1n << PREFIX_SHIFT) - 1n;
+  for (let at = 0; at < order.length; at++) order[at] = Number((keys[at] as bigint) & numberBits);
   // Ids that share the whole prefix are rare: put them right by insertion.
   for (let at = 1; at < order.length; at++) {
     for (let back = at; back > 0; back--) {

@@ -12,13 +12,18 @@ import type { WalkRequest } from './walk.ts';
 const ENTRY = new URL(`./scan-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 const BATCHES_AHEAD = 8;
 const GIVEN_UP = -1_000_000;
+/** What is found is garbage as soon as its batch is sent; a small nursery is swept before much of it has gathered. */
+const NURSERY_MB = 4;
 
 /** Throws `FILES_ROOT` when a root cannot be looked at. Leaving the loop ends the scan. */
 export async function* scan(request: WalkRequest): AsyncGenerator<FoundBatch> {
   const allowed = new Int32Array(new SharedArrayBuffer(4));
   Atomics.store(allowed, 0, BATCHES_AHEAD);
   const work: ScanWork = { request, allowed };
-  const worker = new Worker(ENTRY, { workerData: work, execArgv: [] });
+  const worker = new Worker(ENTRY, {
+    ...{ workerData: work, execArgv: [] },
+    resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
+  });
   const messages = new Messages(worker);
   try {
     for (;;) {
