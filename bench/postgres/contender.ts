@@ -6,14 +6,15 @@ import type { AnyContender, Place, TellsSteps } from '../lib/contender.ts';
 export type { Place };
 
 /** In the order in which a round does them. Between `full` and `incremental` a fixed number of transactions runs. */
-export const works = ['full', 'incremental', 'restore', 'verify', 'recovery'] as const;
+export const works = ['full', 'incremental', 'restore', 'verify', 'decrypt', 'recovery'] as const;
 export type Work = (typeof works)[number];
 
 export const workTitles: Readonly<Record<Work, string>> = {
   full: 'full backup',
   incremental: 'incremental backup',
   restore: 'restore to a server that answers',
-  verify: 'verification',
+  verify: 'verification of what is stored',
+  decrypt: 'verification of what it decrypts to',
   recovery: 'recovery to a time',
 };
 

@@ -6,7 +6,9 @@ import { type Work, works, workTitles } from './contender.ts';
 import type { Burst, ContenderResult, Load, PostgresResult } from './result.ts';
 
 /** Wall time, as a part of pgBackRest's: far ahead where changed blocks are known and where data is realistic, ahead everywhere. */
-const limits: Readonly<Record<Work, number>> = { full: 0.8, incremental: 0.6, restore: 1, verify: 1, recovery: 1 };
+const limits = { full: 0.8, incremental: 0.6, restore: 1, verify: 1, recovery: 1 } satisfies Partial<
+  Record<Work, number>
+>;
 /** Added bytes of an incremental backup, to those of `pg_basebackup --incremental`: near them. */
 const ADDED = 1.25;
 const LAG_P99_S = 2;
@@ -27,11 +29,12 @@ export function judge(result: PostgresResult): Verdict[] {
 }
 
 function faster(own: ContenderResult, peer: ContenderResult): Verdict[] {
-  return works.flatMap((work) => {
+  return Object.entries(limits).flatMap(([name, limit]) => {
+    const work = name as keyof typeof limits;
     const [ours, theirs] = [own.works[work], peer.works[work]];
     if (ours === undefined || theirs === undefined) return [];
     const ratio = ours.summary.wallS / theirs.summary.wallS;
-    return [verdict(`${workTitles[work]}: wall time, to pgbackrest`, ratio, limits[work], '×', work)];
+    return [verdict(`${workTitles[work]}: wall time, to pgbackrest`, ratio, limit, '×', work)];
   });
 }
 

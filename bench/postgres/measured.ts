@@ -23,7 +23,7 @@ export function measured(setup: RoundsSetup, taken: ReadonlyMap<string, Taken>):
     into.measurements.push(measurement);
     into.storedBytes.push((await storedIn(at)) - storedBefore);
     into.command = shown(command, shownNames(setup, at));
-    if (work !== 'verify') into.steps.push((await contender.steps?.(place)) ?? {});
+    if (work !== 'verify' && work !== 'decrypt') into.steps.push((await contender.steps?.(place)) ?? {});
     say(`${work.padEnd(11)}  ${contender.name.padEnd(13)}  ${measurement.wallS.toFixed(2)} s`);
   };
 }

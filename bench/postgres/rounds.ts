@@ -112,6 +112,7 @@ export async function backUpAndRestore(setup: RoundsSetup, all: readonly Running
   const expected = await digestOfSource(setup.server);
   await each('restore', (at) => proveRestored(setup.server, at, expected));
   await each('verify');
+  await each('decrypt');
 }
 
 /** A fixed number of pgbench's transactions. */

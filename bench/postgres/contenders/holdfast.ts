@@ -17,6 +17,7 @@ const operations: Readonly<Record<Work, readonly string[]>> = {
   incremental: ['backup', '--incremental'],
   restore: ['restore'],
   verify: ['verify'],
+  decrypt: ['verify', '--decrypt'],
   recovery: ['restore'],
 };
 const readyWithinMs = 60_000;

@@ -37,7 +37,7 @@ export function pgbackrest({ pgbackrest: peer }: Peers, server: BenchServer): Co
     name: 'pgbackrest',
     version: `${peer.version} (${peer.source})`,
     options: `process-max ${os.availableParallelism()}, repo-bundle, repo-block, zst 3, aes-256-cbc, checksum-page, start-fast, archive-async for push and get`,
-    works: server.major >= 17 ? works : works.filter((work) => work !== 'incremental'),
+    works: works.filter((work) => work !== 'decrypt' && (work !== 'incremental' || server.major >= 17)),
     async prepare(place) {
       await server.giveDirectory(place.repository, place.home, place.target);
       const file = path.join(place.home, 'pgbackrest.conf');

@@ -15,12 +15,13 @@ const operations: Readonly<Record<string, () => Promise<Operation>>> = {
 };
 
 const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { config: text, home: text, target: text, to: text, incremental: { type: 'boolean' } },
+  options: { config: text, home: text, target: text, to: text, incremental: flag, decrypt: flag },
 });
 const load = operations[positionals[0] ?? ''];
-const { config, home, target, to, incremental = false } = values;
+const { config, home, target, to, incremental = false, decrypt = false } = values;
 if (!load || !config || !home) {
   fail('USAGE', 'expected: setup|receive|backup|restore|verify --config FILE --home DIR [--target DIR] [--to TARGET]');
 }
@@ -28,7 +29,7 @@ const { configuration } = await loadConfiguration(config);
 const database = configuration.database.main ?? fail('USAGE', "the configuration has no database 'main'");
 const operation = await load();
 await operation({
-  ...{ configuration, database, target, to, incremental },
+  ...{ configuration, database, target, to, incremental, decrypt },
   arrivals: `${home}/arrivals`,
   report: `${home}/restored.json`,
   steps: `${home}/steps.json`,

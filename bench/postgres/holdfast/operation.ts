@@ -17,6 +17,8 @@ export interface Given {
   readonly target: string | undefined;
   readonly to: string | undefined;
   readonly incremental: boolean;
+  /** Of a verification: what is stored is decrypted too. */
+  readonly decrypt: boolean;
 }
 
 export type Operation = (given: Given) => Promise<void>;

@@ -170,7 +170,7 @@ function contender(name: string, figures: Figures): ContenderResult {
   const lag = { probes: 300, leftOut: 3, p50S: 0.4, p99S: lagS, greatestS: lagS + 1 };
   return {
     ...{ name, version: '1', options: 'none' },
-    works: { full: work, incremental: work, restore: work, verify: work, recovery: work },
+    works: { full: work, incremental: work, restore: work, verify: work, decrypt: work, recovery: work },
     bursts: [{ bytes: 1e9, wallS: 2, behindS: 0.5, backlogS: kept, measurement }],
     loads: [{ tps, lag, measurement }],
   };

@@ -32,7 +32,7 @@ test('the driver backs up, restores to a server that answers, and verifies; a ro
         done.push(what);
       });
     });
-    assert.deepEqual(done, ['full', 'incremental', 'restore', 'verify']);
+    assert.deepEqual(done, ['full', 'incremental', 'restore', 'verify', 'decrypt']);
   } finally {
     await server.stop();
   }
