@@ -35,7 +35,14 @@ async function wordsOfArguments(
   place: string,
   redaction: Redaction,
 ): Promise<readonly string[]> {
-  const line = argv.join(' ');
+  const line = argv.map(inQuotes).join(' ');
   const redacted = await redaction.words({ text: line, place, splitAt: ' ' });
   return redacted === line ? [...argv] : [redacted];
+}
+
+/** One of several words: without quotes, nobody knew where a password in it ends. */
+function inQuotes(argument: string): string {
+  if (!/[\s"']/.test(argument)) return argument;
+  const quote = ["'", '"'].find((each) => !argument.includes(each));
+  return quote === undefined ? JSON.stringify(argument) : `${quote}${argument}${quote}`;
 }

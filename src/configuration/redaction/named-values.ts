@@ -1,32 +1,23 @@
 // Values of names that say that they are secret: `password = …` in all the ways in which configuration files write it.
 
+import { ARGUMENT_FORMS, WHOLE_ARGUMENT_FORMS } from './argument-forms.ts';
 import { Brackets } from './brackets.ts';
+import { PROGRAM_FORMS } from './program-forms.ts';
+import { NAME, REST_OF_NAME, VALUE } from './secret-words.ts';
 import type { Span } from './span.ts';
+import { ValueEnds } from './value-ends.ts';
 
-/** Anywhere in a name, whatever stands before it. No open quantifier in front: it would make the search quadratic. */
-const NAME =
-  'passw(?:or)?d|passphrase|passcode|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|root_?(?:bind_?)?pw|bind_?pw|requirepass|masterauth|secret|token|credential|(?<![a-z])psk|(?<![a-z])community' +
-  '|(?:api|access|private|encryption|signing|master|account|shared|auth|license|wep|session|cookie)[_-]?key';
-const REST_OF_NAME = '[\\w.-]{0,64}';
-const QUOTED = `"(?:[^"\\\\\\n]|\\\\.)*"|'(?:[^'\\\\\\n]|\\\\.|'')*'`;
-/** Unquoted, everything to the end of the line: a password may hold spaces. */
-const VALUE = `${QUOTED}|[^\\s"'][^\\n]*|["'][^\\n]*`;
-
+/** A quote behind the name may be one within a quoted text. */
 const ASSIGNED = new RegExp(
-  `(?<name>(?:${NAME})${REST_OF_NAME})["'\\]]{0,2}[ \\t]*(?:=>|:=|[=:])[ \\t]*(?<secret>${VALUE})`,
+  `(?<name>(?:${NAME})${REST_OF_NAME})(?:\\\\{0,3}["'\\]]){0,2}[ \\t]*(?:=>|:=|[=:])[ \\t]*(?<secret>${VALUE})`,
   'gid',
 );
 /** What `=` does elsewhere a space does in these. */
 const FIRST_WORD = new RegExp(
-  '^[ \\t]*(?:#[ \\t]*)?(?:password|passwd|passphrase|secret|requirepass|masterauth|rootpw|bindpw|rootbindpw|auth[_-]pass|sentinel[ \\t]+auth-pass[ \\t]+\\S+|token|psk|rocommunity|rwcommunity|sshpass)[ \\t]+' +
+  '^[ \\t]*(?:#[ \\t]*)?(?:password|passwd|passphrase|secret|requirepass|masterauth|rootpw|bindpw|rootbindpw|auth[_-]pass|sentinel[ \\t]+auth-pass[ \\t]+\\S+|token|psk)[ \\t]+' +
     `(?![=:]|(?:required|requisite|sufficient|optional|include|substack)\\b|\\[)(?<secret>${VALUE})`,
   'gimd',
 );
-/** A name ends where white space begins: given back letter by letter, it would be looked behind once for each. */
-const OF_MACHINE = /^[ \t]*(?:machine[ \t]+\S+(?=\s)|default)[^\n]*?\bpassword[ \t]+(?<secret>\S+)/dgim;
-const OPTION =
-  /(?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|token|secret|api-?key)[ \t]+(?<secret>"[^"\n]*"|'[^'\n]*'|[^\s"'-]\S*)/dgi;
-const USER_OPTION = /(?<![\w-])(?:-u|--user|--proxy-user)[ =]["']?[^\s:"']{1,128}:(?<secret>[^\s"']+)/dg;
 /** `CONFIG GET` of redis-cli, and others, give a name and its value a line each. */
 const NEXT_LINE = new RegExp(
   `^[ \\t]*(?:\\d+\\)[ \\t]*)?["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?[ \\t]*\\n(?:[ \\t]*\\d+\\)[ \\t]*)?(?<secret>[^\\n]+)`,
@@ -49,31 +40,14 @@ const NAME_AND_VALUE = new RegExp(
   `\\bname["']?[ \\t]*[:=][ \\t]*["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?[ \\t]*,?\\s{0,100}["']?value["']?[ \\t]*[:=][ \\t]*(?<secret>${VALUE})`,
   'gid',
 );
-/** Of PHP, Apache, nginx and images of containers. */
-const SECOND_WORD = new RegExp(
-  `\\b(?:define[ \\t]{0,8}\\(|SetEnv|fastcgi_param|ENV)[ \\t]{0,64}["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?(?:[ \\t]{0,64},[ \\t]{0,64}|[ \\t]{1,64})(?<secret>${QUOTED}|[^\\s;"']+)`,
-  'gid',
-);
-const HAPROXY = /\b(?:stats[ \t]+auth[ \t]+[^\s:]{1,128}:|insecure-password[ \t]+)(?<secret>\S+)/dg;
-const DOCKER_AUTH = /"auth"[ \t]*:[ \t]*(?<secret>"[^"\n]*")/dg;
 
-/** A line of libpq's password file, whatever the file is called. */
-const PASSWORD_FILE = /^[^\s:#]{1,255}:(?:\d{1,5}|\*):[^\s:]{1,255}:[^\s:]{1,255}:(?<secret>\S+)$/dgm;
+/** Where a value ends: at the end of its line, of its word, or where its pattern does. */
+type Ending = 'line' | 'word' | 'pattern';
 
-const PLAIN: readonly RegExp[] = [
-  PASSWORD_FILE,
-  FIRST_WORD,
-  OF_MACHINE,
-  OPTION,
-  USER_OPTION,
-  NEXT_LINE,
-  BLOCK,
-  ELEMENT,
-  NAMED_ELEMENT,
-  NAME_AND_VALUE,
-  SECOND_WORD,
-  HAPROXY,
-  DOCKER_AUTH,
+const PLAIN: readonly (readonly [Ending, readonly RegExp[]])[] = [
+  ['line', [FIRST_WORD, NAME_AND_VALUE]],
+  ['pattern', [NEXT_LINE, BLOCK, ELEMENT, NAMED_ELEMENT, ...PROGRAM_FORMS, ...WHOLE_ARGUMENT_FORMS]],
+  ['word', ARGUMENT_FORMS],
 ];
 
 /** Words that are no secret under any name. */
@@ -86,41 +60,70 @@ const PLAIN_WORD = /^[\w-]+[,;]?(?:\s*#.*)?$/;
 const NAME_SERVICES = /^(?:(?:files|compat|systemd|sss|ldap|nis|nisplus|db|winbind|\[[^\]]*\])\s*)+$/;
 
 export function namedValues(text: string): Span[] {
-  const spans: Span[] = [];
-  const brackets = new Brackets(text);
-  for (const match of text.matchAll(ASSIGNED)) {
-    const span = spanOf(text, match, brackets);
-    if (span && !isHarmless(match.groups?.name ?? '', text.slice(span.from, span.to))) spans.push(span);
-  }
-  for (const pattern of PLAIN) addAll(text, pattern, brackets, spans);
-  if (MANIFEST_OF_SECRET.test(text)) addAll(text, ITS_DATA, brackets, spans);
-  return spans;
+  return new NamedValues(text).find();
 }
 
-function addAll(text: string, pattern: RegExp, brackets: Brackets, spans: Span[]): void {
-  for (const match of text.matchAll(pattern)) {
-    const span = spanOf(text, match, brackets);
-    if (span && !WORDS.test(text.slice(span.from, span.to))) spans.push(span);
+class NamedValues {
+  readonly #text: string;
+  readonly #brackets: Brackets;
+  readonly #ends: ValueEnds;
+  readonly #spans: Span[] = [];
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#brackets = new Brackets(text);
+    this.#ends = new ValueEnds(text);
   }
+
+  find(): Span[] {
+    this.#findAll(ASSIGNED, 'line', (match, value) => isHarmless(match.groups?.name ?? '', value));
+    for (const [ending, patterns] of PLAIN) for (const pattern of patterns) this.#findAll(pattern, ending);
+    if (MANIFEST_OF_SECRET.test(this.#text)) this.#findAll(ITS_DATA, 'pattern');
+    return this.#spans;
+  }
+
+  #findAll(pattern: RegExp, ending: Ending, isNone?: (match: RegExpExecArray, value: string) => boolean): void {
+    for (const match of this.#text.matchAll(pattern)) {
+      const span = this.#spanOf(match, ending);
+      const value = span && this.#text.slice(span.from, span.to);
+      if (value === undefined || WORDS.test(value) || isNone?.(match, value)) continue;
+      this.#spans.push(span as Span);
+    }
+  }
+
+  /** Without the quotes and the white space around it; of a bracket, all that is in it. Nothing when that is nothing. */
+  #spanOf(match: RegExpExecArray, ending: Ending): Span | undefined {
+    const text = this.#text;
+    let [from, to] = match.indices?.groups?.secret ?? [0, 0];
+    const opening = text.charAt(from);
+    to = this.#endOf(from, to, ending);
+    while (to > from && /\s/.test(text.charAt(to - 1))) to--;
+    while (from < to && /\s/.test(text.charAt(from))) from++;
+    for (const quote of quotesOf(opening)) {
+      const isQuoted = to - from >= 2 * quote.length && text.startsWith(quote, from) && text.endsWith(quote, to);
+      if (isQuoted) return spanBetween(from + quote.length, to - quote.length);
+    }
+    return spanBetween(from, to);
+  }
+
+  #endOf(from: number, to: number, ending: Ending): number {
+    const opening = this.#text.charAt(from);
+    if (opening === '{' || opening === '[') return Math.max(to, this.#brackets.endOf(from, opening));
+    if (ending === 'pattern') return to;
+    return ending === 'line' ? this.#ends.ofLine(from, to) : this.#ends.ofWord(from, to);
+  }
+}
+
+function quotesOf(opening: string): readonly string[] {
+  return opening === '"' || opening === "'" ? [opening.repeat(3), opening] : [];
+}
+
+function spanBetween(from: number, to: number): Span | undefined {
+  return from < to ? { from, to, kind: 'password' } : undefined;
 }
 
 function isHarmless(name: string, value: string): boolean {
-  if (WORDS.test(value) || (METHOD.test(name) && PLAIN_WORD.test(value))) return true;
+  if (METHOD.test(name) && PLAIN_WORD.test(value)) return true;
   if (LEADS_TO_FILE.test(name) && PLACE.test(value)) return true;
   return name.toLowerCase() === 'passwd' && NAME_SERVICES.test(value);
-}
-
-/** Without the quotes and the white space around it; of a bracket, all that is in it. Nothing when that is nothing. */
-function spanOf(text: string, match: RegExpExecArray, brackets: Brackets): Span | undefined {
-  let [from, to] = match.indices?.groups?.secret ?? [0, 0];
-  const opening = text.charAt(from);
-  if (opening === '{' || opening === '[') to = Math.max(to, brackets.endOf(from, opening));
-  while (to > from && /\s/.test(text.charAt(to - 1))) to--;
-  while (from < to && /\s/.test(text.charAt(from))) from++;
-  const isQuoted = to - from >= 2 && (opening === '"' || opening === "'") && text.charAt(to - 1) === opening;
-  if (isQuoted) {
-    from++;
-    to--;
-  }
-  return from < to ? { from, to, kind: 'password' } : undefined;
 }

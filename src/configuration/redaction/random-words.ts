@@ -2,6 +2,8 @@
 
 import type { Span } from './span.ts';
 
+export const RANDOM = 'random-looking word';
+
 const WORD = /[A-Za-z0-9+/_-]{24,}={0,2}/g;
 const PAIRS = 14;
 /** Public by their nature, and random-looking. Each look ends at the next five hyphens: a text of nothing but beginnings is no square of work. */
@@ -22,7 +24,7 @@ export function randomWords(text: string): Span[] {
     while (next < open.length && (open[next] as readonly [number, number])[1] <= from) next++;
     const around = open[next];
     if (around && from >= around[0] && to <= around[1]) continue;
-    if (looksRandom(match[0])) spans.push({ from, to, kind: 'random-looking word' });
+    if (looksRandom(match[0])) spans.push({ from, to, kind: RANDOM });
   }
   return spans;
 }

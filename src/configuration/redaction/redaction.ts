@@ -24,6 +24,8 @@ export interface RedactionOptions {
   readonly rules: readonly RedactionRule[];
   /** Values that are known to be secret, whatever their length and the form in which they are printed. */
   readonly known?: readonly string[];
+  /** The same, of Holdfast itself: remembered only once a text has them. */
+  readonly own?: readonly string[];
   /** Found by earlier looks: a password that was changed may still stand in a log. */
   readonly remembered?: readonly string[];
   readonly signal?: AbortSignal;
@@ -38,6 +40,8 @@ const MOST_REMEMBERED_CHARS = 8 * 1024 * 1024;
 const LONGEST_REMEMBERED = 64 * 1024;
 /** So many texts may each cost a thread; what comes after them is not looked through any more. */
 const MOST_THREADS = 5;
+/** So many short texts may each be a marker as a whole; more of them, and none is what it seems. */
+const MOST_UNREAD = 5;
 const LIMIT_MS = 30_000;
 const LIMIT_MS_OF_MIB = 10_000;
 const MIB = 1024 * 1024;
@@ -45,14 +49,22 @@ const MIB = 1024 * 1024;
 export class Redaction {
   readonly #options: RedactionOptions;
   readonly #found = new Set<string>();
+  /** Random-looking words, of which one list of digests has thousands: whatever text they stand in, they look so again. */
+  readonly #words = new Set<string>();
   #thread: RedactionThread | undefined;
   #ended = 0;
+  #unreadWords = 0;
   /** Whether the thread knows all that was found until now. */
   #isTold = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: RedactionOptions) {
     this.#options = options;
+  }
+
+  /** Short texts are not looked through any more, because others took too long: each is a marker, whatever it says. */
+  get hasGivenUpWords(): boolean {
+    return this.#unreadWords > MOST_UNREAD || (this.#unreadWords > 0 && this.#ended >= MOST_THREADS);
   }
 
   /** What later looks should remember: secrets in clear, for the vault alone. */
@@ -72,12 +84,14 @@ export class Redaction {
 
   /** Of every text, before anything is written: what is a secret in one of them is one in all, and in names. Throws `CANCELLED`. */
   async find({ text, path }: Pick<Original, 'text' | 'path'>): Promise<readonly Span[] | Unlooked> {
+    for (const value of this.#options.own ?? []) if (text.includes(value)) this.#found.add(value);
     const asks = { text, ...(path !== undefined && { path }) };
     const findings = await this.#inTurn(() => this.#ask('find', asks, text.length));
     if ('unlooked' in findings) return findings;
     if ('tooLong' in findings) return { unlooked: 'pattern takes too long' };
     for (const value of findings.values) this.#found.add(value);
-    if (findings.values.length > 0) this.#isTold = false;
+    for (const word of findings.words) this.#words.add(word);
+    if (findings.values.length + findings.words.length > 0) this.#isTold = false;
     return findings.spans;
   }
 
@@ -96,6 +110,7 @@ export class Redaction {
   /** With what was found in others until now. A marker alone, when it could not be looked through. Throws `CANCELLED`. */
   async words(short: ShortText): Promise<string> {
     const words = await this.#inTurn(async () => await this.#askKnowing('words', short, short.text.length));
+    if (!('text' in words)) this.#unreadWords++;
     return 'text' in words ? words.text : markerOf('unread', this.digits(short.text, short.place));
   }
 
@@ -129,8 +144,8 @@ export class Redaction {
     lengthChars: number,
   ): Promise<Calls[Name]['answers'] | Unlooked> {
     if (!this.#isTold) {
-      const { known = [], remembered = [] } = this.#options;
-      const values = [...known.flatMap(formsOf), ...this.#found, ...remembered];
+      const { known = [], own = [], remembered = [] } = this.#options;
+      const values = [...[...known, ...own].flatMap(formsOf), ...this.#found, ...this.#words, ...remembered];
       const told = await this.#ask('know', values, 0);
       if (told !== undefined) return told;
       this.#isTold = true;

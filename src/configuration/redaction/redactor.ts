@@ -6,7 +6,7 @@ import { digitsOf, markerOf } from './marker.ts';
 import { besideMarkers } from './markers-in.ts';
 import { namedValues } from './named-values.ts';
 import { Occurrences } from './occurrences.ts';
-import { randomWords } from './random-words.ts';
+import { RANDOM, randomWords } from './random-words.ts';
 import { linesOf, merged, notWithin, type Span } from './span.ts';
 import { valuesIn } from './telling-values.ts';
 import { UserRules } from './user-rules.ts';
@@ -17,6 +17,9 @@ const VOLATILE_KIND = 'volatile';
 
 /** A line of Git's own, with names in it. */
 const HEADER = /^(?:diff --git|---|\+\+\+) /;
+
+/** One that holds blanks stands in quotes. */
+const ARGUMENT_SEPARATORS = ` '"`;
 
 /** A text, and where it is from. */
 export interface Original {
@@ -47,6 +50,8 @@ export interface Findings {
   readonly spans: readonly Span[];
   /** What is a secret wherever it stands. */
   readonly values: readonly string[];
+  /** The same, of what only looks random: it does so in every later text, too. */
+  readonly words: readonly string[];
 }
 
 export interface RedactorOptions {
@@ -76,7 +81,12 @@ export class Redactor {
     const found = this.#look(text, path, 'texts');
     if ('tooLong' in found) return found;
     const spans = merged(found);
-    return { spans, values: valuesIn(text, spans) };
+    const isWord = ({ kind }: Span) => kind === RANDOM;
+    const values = valuesIn(
+      text,
+      spans.filter((span) => !isWord(span)),
+    );
+    return { spans, values, words: valuesIn(text, spans.filter(isWord)) };
   }
 
   /** `spans`: as `find` gave them. */
@@ -86,7 +96,8 @@ export class Redactor {
 
   words({ text, place, path, splitAt }: ShortText): Pick<Redacted, 'text'> | TooLong {
     const areNames = splitAt === '/';
-    const found = this.#lookAtParts(text, { separators: splitAt ?? '', areNames, ...(path !== undefined && { path }) });
+    const separators = splitAt === ' ' ? ARGUMENT_SEPARATORS : (splitAt ?? '');
+    const found = this.#lookAtParts(text, { separators, areNames, ...(path !== undefined && { path }) });
     if ('tooLong' in found) return found;
     return { text: this.#write({ place, text }, merged([...found, ...this.#everywhere.in(text)])).text };
   }

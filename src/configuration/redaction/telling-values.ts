@@ -1,6 +1,7 @@
 // Which of what was found is a secret wherever it stands, and which is a word that stands anywhere.
 
 import type { Span } from './span.ts';
+import { meaningsOf } from './unquoted.ts';
 
 /** Shorter ones, and those of one kind of character alone, are ordinary words too often to be taken out everywhere. */
 export const EVERYWHERE_LENGTH = 8;
@@ -18,8 +19,8 @@ const PLAIN_PATH = /^\/[a-z0-9._@-]+(?:\/[a-z0-9._@-]+)+$/;
 export function valuesIn(text: string, spans: readonly Span[]): string[] {
   const values = new Set<string>();
   for (const { from, to } of spans) {
-    const isQuoted = /["']/.test(text.charAt(from - 1));
-    for (const value of piecesOf(text.slice(from, to), isQuoted)) if (isTelling(value)) values.add(value);
+    const [quote = ''] = /["']/.exec(text.charAt(from - 1)) ?? [];
+    for (const value of piecesOf(text.slice(from, to), quote)) if (isTelling(value)) values.add(value);
   }
   return [...values];
 }
@@ -27,9 +28,15 @@ export function valuesIn(text: string, spans: readonly Span[]): string[] {
 /** Without quotes nobody knows where a value ends: at the end of its line, or in front of what else stands there. */
 const FIRST_WORD = /^[^\s;,&"']+/;
 
-function piecesOf(value: string, isQuoted: boolean): readonly string[] {
+/** What is longer is no word that somebody quotes. */
+const LONGEST_QUOTED = 4_096;
+
+function piecesOf(value: string, quote: string): readonly string[] {
   const trimmed = value.trim();
-  if (!trimmed.includes('\n')) return isQuoted ? [trimmed] : [trimmed, FIRST_WORD.exec(trimmed)?.[0] ?? ''];
+  const meanings = trimmed.length > LONGEST_QUOTED ? [trimmed] : meaningsOf(trimmed, quote);
+  if (!meanings[0]?.includes('\n')) {
+    return [...meanings, ...(quote === '' ? [FIRST_WORD.exec(trimmed)?.[0] ?? ''] : [])];
+  }
   const lines = trimmed.split('\n').map((line) => line.trim());
   return lines.filter((line) => line.length >= LINE_LENGTH && !line.startsWith('-----'));
 }

@@ -44,6 +44,36 @@ describe('redaction in its thread', () => {
     assert.deepEqual(redacting.remembered, ['given-by-reference', 'remembered-5ecret']);
   });
 
+  it('remembers of what is ours only what a text has, and takes all of it out', async (t) => {
+    const redacting = redaction(t, { own: ['ours-in-a-l0g', 'ours-nowhere-1'], rules: [] });
+    const spans = await redacting.find({ text: 'login with ours-in-a-l0g' });
+    assert.ok(Array.isArray(spans));
+    assert.match(await redacting.words({ text: 'ours-nowhere-1', place: 'x' }), /^\[redacted /);
+    assert.deepEqual(redacting.remembered, ['ours-in-a-l0g']);
+  });
+
+  it('remembers no words that look random: a list of digests has thousands, and each is found again', async (t) => {
+    const redacting = redaction(t, { remembered: ['remembered-5ecret'], rules: [] });
+    const random = 'q7Rk2Xz9Lm4Tn8Vb1Wc6Yd3Ef5Gh0';
+    await redacting.find({ text: `seed ${random}\npassword = f0und-before\napi_key = ${random}z\n` });
+    assert.deepEqual(
+      redacting.remembered.filter((value) => value !== 'remembered-5ecret'),
+      ['f0und-before', `${random}z`],
+    );
+    assert.match(await redacting.words({ text: `x.${random}.y`, place: 'x' }), /^x\.\[redacted .*\]\.y$/);
+  });
+
+  it('says when short texts are not looked through any more', async (t) => {
+    const ended = redaction(t, { limitMs: endsEvil });
+    for (let time = 0; time < 5; time++) await ended.find({ text: EVIL });
+    assert.equal(ended.hasGivenUpWords, false);
+    await ended.words({ text: 'harmless', place: 'names' });
+    assert.equal(ended.hasGivenUpWords, true);
+    const slow = redaction(t, { limitMs: endsEvil, rules: [{ ...BACKTRACKS, files: ['x'] }] });
+    for (let time = 0; time < 4; time++) await slow.words({ text: EVIL, place: 'names', path: 'x' });
+    assert.deepEqual([slow.hasGivenUpWords, await slow.words({ text: 'fine', place: 'names' })], [false, 'fine']);
+  });
+
   it('takes a known value out in every form in which programs print it', async (t) => {
     const value = 'q"u/o te&d';
     const redacting = redaction(t, { known: [value, 'ab"'], rules: [] });
