@@ -6,6 +6,7 @@ export class Tail {
   readonly #limitChars: number;
   readonly #secrets: readonly string[];
   #text = '';
+  #isCut = false;
 
   constructor(limitChars: number, secrets: readonly string[] = []) {
     this.#limitChars = limitChars;
@@ -18,12 +19,16 @@ export class Tail {
     this.#text = redact(this.#text + text, this.#secrets);
     const margin = this.#secrets[0]?.length ?? 0;
     const excess = this.#text.length - this.#limitChars - margin;
-    if (excess > 0) this.#text = this.#text.slice(excess);
+    if (excess <= 0) return;
+    this.#isCut = true;
+    this.#text = this.#text.slice(excess);
   }
 
-  /** At most the limit, trimmed. */
+  /** At most the limit, trimmed. It begins with a line: half of one may be a secret without the word in front that says so. */
   toString(): string {
-    return this.#text.slice(-this.#limitChars).trim();
+    const isCut = this.#isCut || this.#text.length > this.#limitChars;
+    const text = this.#text.slice(-this.#limitChars);
+    return (isCut ? text.slice(text.indexOf('\n') + 1) : text).trim();
   }
 }
 

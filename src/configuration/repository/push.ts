@@ -54,7 +54,9 @@ export async function askRemote(remote: Remote, rules: readonly RedactionRule[],
   const secrets: string[] = [];
   const env = await credentialsOf(remote, secrets);
   const args = ['ls-remote', '--quiet', remote.url, `refs/heads/${remote.branch}`];
-  const asked = await new Git(undefined, signal).try(args, { env, secrets, deadlineMs: remote.timeoutMs });
+  const asked = await withoutWords('asking the remote', () =>
+    new Git(undefined, signal).try(args, { env, secrets, deadlineMs: remote.timeoutMs }),
+  );
   if (asked.exitCode === 0 && !asked.timedOut) {
     return asked.stdout === '' ? `answers, and has no branch '${remote.branch}' yet` : 'answers';
   }
@@ -83,15 +85,26 @@ export async function lastPush({ push: file }: Place): Promise<PushOutcome | und
 async function attempt(git: Git, remote: Remote): Promise<string | undefined> {
   const secrets: string[] = [];
   try {
-    const env = await credentialsOf(remote, secrets);
-    const args = ['push', '--quiet', '--no-verify', remote.url, `${MAIN}:refs/heads/${remote.branch}`];
-    const result = await git.try(args, { env, secrets, deadlineMs: remote.timeoutMs });
-    if (result.exitCode === 0 && !result.timedOut) return await requireThere(git, remote, env, secrets);
-    return wordsOf(result, remote);
+    return await withoutWords('the push', async () => {
+      const env = await credentialsOf(remote, secrets);
+      const args = ['push', '--quiet', '--no-verify', remote.url, `${MAIN}:refs/heads/${remote.branch}`];
+      const result = await git.try(args, { env, secrets, deadlineMs: remote.timeoutMs });
+      if (result.exitCode === 0 && !result.timedOut) return await requireThere(git, remote, env, secrets);
+      return wordsOf(result, remote);
+    });
   } catch (error) {
-    // Without the words of the other side, which nobody looked at.
-    if (isHoldfastError(error, 'CANCELLED')) throw new HoldfastError('CANCELLED', 'the push was cancelled');
+    if (isHoldfastError(error, 'CANCELLED')) throw error;
     return redact(toHoldfastError(error).message, secrets);
+  }
+}
+
+/** What is cancelled ends without the words of the other side, which nobody looked at. */
+async function withoutWords<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isHoldfastError(error, 'CANCELLED')) throw new HoldfastError('CANCELLED', `${what} was cancelled`);
+    throw error;
   }
 }
 

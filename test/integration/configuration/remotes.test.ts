@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os';
 import path, { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { askRemote, type Remote } from '../../../src/configuration/index.ts';
+import type { HoldfastError } from '../../../src/errors/index.ts';
 import { run } from '../../../src/process/index.ts';
+import { isThere } from '../../../src/system/index.ts';
 import { captureNumber, git, placeIn, remoteAt, sourceOf } from '../../support/configuration-capture.ts';
 import { testSshServer } from '../../support/ssh-server.ts';
 import { type TestVault, testVault } from '../../support/vault.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const RULES = [{ pattern: 'LIC-[0-9]+', kind: 'licence' }];
 const signal = AbortSignal.timeout(600_000);
@@ -107,4 +110,25 @@ test('an address with a token in it is told without it', async () => {
     assert.ok(because !== undefined && !because.includes(token), because);
     await assert.rejects(askRemote(remoteAt(url), [], signal), (error: Error) => !error.message.includes(token));
   }
+});
+
+test('a remote that is asked no more leaves none of its words behind', async (t) => {
+  const bin = join(base, 'bin');
+  await mkdir(bin);
+  const script = `#!/bin/sh\necho 'refused: LIC-123456 of Hunter2x9' >&2\n: > '${bin}/asked'\nexec sleep 600\n`;
+  await writeFile(join(bin, 'git'), script, { mode: 0o755 });
+  const before_ = process.env.PATH;
+  t.after(() => {
+    process.env.PATH = before_;
+  });
+  process.env.PATH = `${bin}:${before_}`;
+  const controller = new AbortController();
+  const asking = askRemote(remoteAt('/nowhere.git'), RULES, controller.signal);
+  await waitFor('the remote to be asked', () => isThere(join(bin, 'asked')));
+  controller.abort();
+  await assert.rejects(asking, (error: HoldfastError) => {
+    assert.equal(error.code, 'CANCELLED');
+    assert.doesNotMatch(JSON.stringify([error.message, error.details, String(error.cause)]), /Hunter|LIC/);
+    return true;
+  });
 });

@@ -146,6 +146,9 @@ test('only the end of stderr is kept', async () => {
   const result = await run('sh', ['-c', 'seq 1 20000 >&2'], { stderrTailChars: 100 });
   assert.ok(result.stderrTail.length <= 100);
   assert.match(result.stderrTail, /19999\n20000$/);
+  // It begins with a line: the second half of one may be a secret.
+  const cut = await run('sh', ['-c', 'printf "password=%0100d\\nlast words\\n" 7 >&2'], { stderrTailChars: 40 });
+  assert.equal(cut.stderrTail, 'last words');
 });
 
 test('a secret that the program prints is not in the error, also when it comes in pieces', async () => {
