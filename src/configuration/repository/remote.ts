@@ -1,5 +1,7 @@
 // The repository that `main` is pushed to: where it is, and how Git gets in without a secret that anybody sees and without a host that nobody knows.
 
+import { tryRun } from '../../process/index.ts';
+
 export interface Remote {
   /** `https://`, `ssh://`, `user@host:path` or an absolute path; without a password. */
   readonly url: string;
@@ -14,6 +16,9 @@ export interface Remote {
 }
 
 const CONNECT_SECONDS = 20;
+const VERSION_LIMIT_MS = 10_000;
+/** `KnownHostsCommand` came with OpenSSH 8.5. */
+const HOSTS_COMMAND_SINCE = 805;
 
 /** The environment of a process is its own user's to read, its arguments are everybody's. What of it is secret is added to `secrets`. */
 export async function credentialsOf(remote: Remote, secrets: string[]): Promise<Record<string, string>> {
@@ -27,10 +32,23 @@ export async function credentialsOf(remote: Remote, secrets: string[]): Promise<
       GIT_CONFIG_VALUE_0: `Authorization: Basic ${pair}`,
     };
   }
-  return { GIT_SSH_COMMAND: sshWords(remote).map(quoted).join(' '), GIT_SSH_VARIANT: 'ssh' };
+  const hasHostsCommand = remote.knownHosts !== undefined && (await knowsHostsCommand());
+  const words = sshWords(remote, hasHostsCommand);
+  return { GIT_SSH_COMMAND: words.map(quoted).join(' '), GIT_SSH_VARIANT: 'ssh' };
 }
 
-function sshWords({ sshKey, knownHosts }: Remote): string[] {
+/** An option that `ssh` does not know ends it. No program, or another one, says that later itself. */
+async function knowsHostsCommand(): Promise<boolean> {
+  try {
+    const { stderrTail } = await tryRun('ssh', ['-V'], { deadlineMs: VERSION_LIMIT_MS });
+    const [, major = '0', minor = '0'] = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(stderrTail) ?? [];
+    return Number(major) * 100 + Number(minor) >= HOSTS_COMMAND_SINCE;
+  } catch {
+    return false;
+  }
+}
+
+function sshWords({ sshKey, knownHosts }: Remote, hasHostsCommand: boolean): string[] {
   const options = [
     'BatchMode=yes',
     // Who answers there must be who was named: nobody is asked, and nothing is learned on the way.
@@ -46,6 +64,7 @@ function sshWords({ sshKey, knownHosts }: Remote): string[] {
     ...(sshKey === undefined ? [] : ['IdentitiesOnly=yes']),
     // With a list of its own, that of the system vouches for nobody.
     ...(knownHosts === undefined ? [] : [`UserKnownHostsFile=${fileName(knownHosts)}`, 'GlobalKnownHostsFile=none']),
+    ...(hasHostsCommand ? ['KnownHostsCommand=none'] : []),
   ];
   const key = sshKey === undefined ? [] : ['-i', withoutTokens(sshKey)];
   return ['ssh', ...options.flatMap((option) => ['-o', option]), ...key];

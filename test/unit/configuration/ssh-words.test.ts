@@ -8,6 +8,19 @@ import { credentialsOf } from '../../../src/configuration/repository/remote.ts';
 import { run } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
+test('with a list of its own, a command of ssh_config(5) vouches for nobody', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = path.join(directory, 'ssh_config');
+  await writeFile(file, 'KnownHostsCommand /bin/cat /tmp/anybody\n');
+  const words = async (changes: object) => {
+    const remote = { url: 'git@git.example.org:x.git', branch: 'main', timeoutMs: 1000, ...changes };
+    const { GIT_SSH_COMMAND: command = '' } = await credentialsOf(remote, []);
+    return (await run('/bin/sh', ['-c', `${command} -F '${file}' -G git.example.org`])).stdout;
+  };
+  assert.match(await words({}), /^knownhostscommand \/bin\/cat/m);
+  assert.doesNotMatch(await words({ knownHosts: path.join(directory, 'known') }), /^knownhostscommand \//m);
+});
+
 test('no connection of somebody else is used, no key that DNS vouches for, and no agent goes along', async (t) => {
   const file = path.join(await temporaryDirectory(t), 'ssh_config');
   await writeFile(
