@@ -10,6 +10,7 @@ import type { Place } from '../place.ts';
 import type { ConfigurationDetails } from '../types.ts';
 import { fetchCommit, keeperOf, MAIN, takeBundle } from './bundle.ts';
 import { Git, initRepository } from './git.ts';
+import { keepPacked } from './keep-packed.ts';
 
 export interface OpenedRepository {
   readonly git: Git;
@@ -96,7 +97,11 @@ async function soundRepository({ place, signal }: OpenOptions, mended: string[])
   if (!(await isThere(place.repository))) return await initRepository(place.repository, signal);
   const git = new Git(place.repository, signal);
   const problem = await problemOf(git);
-  if (problem === undefined) return git;
+  if (problem === undefined) {
+    const unpacked = await keepPacked(git);
+    if (unpacked !== undefined) mended.push(`the repository is of many files, and could not be packed: ${unpacked}`);
+    return git;
+  }
   const aside = `${place.repository}.damaged-${Math.floor((await lstat(place.repository)).mtimeMs)}-${process.pid}`;
   await rename(place.repository, aside);
   await syncDirectory(place.directory);

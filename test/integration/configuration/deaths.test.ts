@@ -57,10 +57,10 @@ describe('a capture that is killed', () => {
     await vault[Symbol.asyncDispose]();
   });
 
-  /** A capture of a process whose Git kills it at that call. */
-  async function killed(each: number, call: string, when: 'before' | 'after'): Promise<void> {
+  /** A capture of a process whose Git kills it at that call. `instead`: what it does first, as a shell says it. */
+  async function killed(each: number, call: string, when: 'before' | 'after', instead?: string): Promise<void> {
     const real = await findProgram('git');
-    const first = when === 'before' ? '' : `'${real}' "$@"; `;
+    const first = instead ?? (when === 'before' ? '' : `'${real}' "$@"; `);
     const script = `#!/bin/sh\ncase " $* " in ${call}) ${first}kill -9 $PPID; exit 1 ;; esac\nexec '${real}' "$@"\n`;
     await writeFile(at('programs/git'), script, { mode: 0o755 });
     const args = [
@@ -103,4 +103,49 @@ describe('a capture that is killed', () => {
       );
     });
   }
+
+  it('while it makes one pack of many leaves all that there was, and the next one makes it', async () => {
+    const counted = async (what: string) =>
+      Number(new RegExp(`^${what}: (\\d+)$`, 'm').exec(await git(repository(), 'count-objects', '-v'))?.[1]);
+    const dangling = await manyPacks(repository());
+    const packs = join(repository(), 'objects/pack');
+    const real = await findProgram('git');
+    const middle = [
+      // The new pack is there, and so are the old ones; another one was never finished.
+      `'${real}' --git-dir='${repository()}' repack -a --quiet; : > '${packs}/tmp_pack_abc123'; : > '${packs}/.tmp-1-pack-x.idx'; `,
+      '',
+    ];
+    for (const instead of middle) {
+      const was = await main();
+      const dying = ++number;
+      await appendFile(at('etc/hosts'), `10.1.0.${number} packed\n`);
+      await killed(dying, '*" repack "*', 'before', instead);
+      assert.ok((await counted('packs')) > 50);
+      assert.equal(await main(), was);
+      assert.equal(await git(repository(), 'fsck', '--no-dangling'), '');
+    }
+    const { snapshot, mended } = await capture(number);
+    assert.deepEqual(mended, []);
+    assert.equal(await main(), detailsOf(snapshot).repository.commit);
+    // One, and perhaps one of the commit that came since.
+    assert.ok((await counted('packs')) <= 2);
+    assert.equal(await git(repository(), 'fsck', '--no-dangling'), '');
+    assert.deepEqual(
+      (await readdir(packs)).filter((name) => /^(?:tmp_|\.tmp-)/.test(name)),
+      [],
+    );
+    // What nobody refers to may be somebody's all the same.
+    assert.equal(await git(repository(), 'cat-file', '-t', dangling), 'blob');
+  });
 });
+
+/** As many as a repository has after years; gives an object that no commit reaches. */
+async function manyPacks(repository: string): Promise<string> {
+  const script = [
+    `export GIT_DIR='${repository}'`,
+    'for n in $(seq 60); do id=$(echo "object $n" | git hash-object -w --stdin)',
+    'echo "$id" | git pack-objects --quiet "$GIT_DIR/objects/pack/pack" > /dev/null; done',
+    'git prune-packed --quiet; echo "$id"',
+  ].join('\n');
+  return (await run('sh', ['-c', script])).stdout.trim();
+}
