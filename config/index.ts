@@ -5,6 +5,6 @@ export { type LoadedConfiguration, loadConfiguration, parseConfiguration } from 
 export type { Problem } from './problems.ts';
 export { absoluteReference, referenceProblem, resolveSecret } from './references.ts';
 export { isAnyLocked, keepsAll, retentionHost } from './retention-work.ts';
-export { secretFiles } from './secret-files.ts';
+export { type SecretReferences, secretFiles, secretReferences } from './secret-files.ts';
 export { stateDirectoryOf } from './state-directory.ts';
 export type * from './types.ts';

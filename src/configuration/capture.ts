@@ -1,32 +1,28 @@
 // One snapshot of configuration: commands run, files captured as files are, texts committed to Git, everything into the vault; then the repository and the remote follow.
 
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import type { ComponentId } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
-import { captureTree, type FilesDetails, type FilesProgress, presentDirectory, straightRoots } from '../files/index.ts';
+import { captureTree, type FilesProgress, straightRoots } from '../files/index.ts';
 import { findProgram, type HeldLock, holdLock } from '../process/index.ts';
-import type { SnapshotId, SnapshotOnCopies, SnapshotReader, SnapshotWriter, TreeEntry, Vault } from '../vault/index.ts';
-import { outcomesOf } from './command-outcome.ts';
-import { type RanCommand, runCommands } from './commands.ts';
+import type { SnapshotId, SnapshotOnCopies, TreeEntry, Vault } from '../vault/index.ts';
+import { addTexts, type Given, type TextsPlace } from './capture-texts.ts';
+import { runCommands } from './commands.ts';
 import { KEY_BYTES, markerKeyOf } from './marker-key.ts';
-import { BUNDLE, isBelowRoot, isOwn, KNOWN_SECRETS } from './own-entries.ts';
-import { addOwnFiles, once, ownEntry } from './own-files.ts';
+import { isOwn } from './own-entries.ts';
 import { filesOf, type Remembered, readableParent, rememberedBy } from './parent.ts';
 import { expandPaths } from './paths.ts';
 import { inWorkDirectory, type Place, preparePlace } from './place.ts';
 import { Redaction } from './redaction/redaction.ts';
-import { fetchCommit, makeBundle, proveBundle } from './repository/bundle.ts';
-import { makeCommit, SCRATCH, scratchRepository } from './repository/make-commit.ts';
+import { fetchCommit } from './repository/bundle.ts';
+import { SCRATCH } from './repository/make-commit.ts';
 import { commitOf, goForward, type OpenedRepository, openRepository } from './repository/open-repository.ts';
 import { type PushOutcome, push } from './repository/push.ts';
 import type { Remote } from './repository/remote.ts';
-import { listTree, writeTree } from './repository/write-tree.ts';
 import { writeSeen } from './seen.ts';
-import { textsOf } from './texts.ts';
-import type { ConfigurationDetails, ConfigurationSource } from './types.ts';
+import type { ConfigurationSource } from './types.ts';
 
 export const CONFIGURATION = 'configuration';
 
@@ -76,22 +72,6 @@ export async function captureConfiguration(options: CaptureConfigurationOptions)
   }
 }
 
-/** What a capture begins with. */
-interface Given {
-  readonly opened: OpenedRepository;
-  readonly reader: SnapshotReader | undefined;
-  readonly redaction: Redaction;
-  /** Of the markers. */
-  readonly key: Uint8Array;
-}
-
-interface Captured extends Given {
-  readonly ran: readonly RanCommand[];
-  readonly writer: SnapshotWriter;
-  readonly files: FilesDetails;
-  readonly expanded: Awaited<ReturnType<typeof expandPaths>>;
-}
-
 class Capture {
   readonly #options: CaptureConfigurationOptions;
   readonly #workDirectory: string;
@@ -138,7 +118,8 @@ class Capture {
   #redaction(key: Uint8Array, remembered: readonly string[]): Redaction {
     const { source, signal } = this.#options;
     const known = source.commands.flatMap(({ env }) => Object.values(env));
-    return new Redaction({ key, rules: source.redact, known, remembered, signal });
+    const own = source.ownSecrets?.values ?? [];
+    return new Redaction({ key, rules: source.redact, known, own, remembered, signal });
   }
 
   async #push(
@@ -183,7 +164,8 @@ class Capture {
         onEntry: (entry) => this.#entries.push(entry),
         ...(reader && { known: filesOf(reader) }),
       });
-      const details = await this.#addTexts({ ...parts, ran, writer, files, expanded });
+      const captured = { ...parts, ran, writer, files, expanded, entries: this.#entries };
+      const details = await addTexts({ ...this.#options, ...this.#place }, captured);
       const isWhole = [files.unseen.count, expanded.missing.length].every((count) => count === 0);
       const state = isWhole && ran.every(({ because }) => because === undefined) ? 'clean' : 'damaged';
       this.#requireOurs();
@@ -196,72 +178,6 @@ class Capture {
     }
   }
 
-  /** Outputs and bundle into the tree; the commit is in the scratch repository alone. */
-  async #addTexts(parts: Captured): Promise<ConfigurationDetails> {
-    const { opened, ran, writer, reader, files, expanded, redaction, key } = parts;
-    const { source, request, signal, onText } = this.#options;
-    await this.#addParents(writer, expanded.roots);
-    await addOwnFiles(writer, ran, key, this.#started);
-    const scratch = await scratchRepository(opened.git, this.#workDirectory, signal);
-    const before = opened.main === undefined ? [] : await listTree(scratch, opened.main);
-    const texts = await textsOf({
-      source,
-      entries: this.#entries,
-      ran,
-      redaction,
-      before: new Map(before.map((file) => [file.path, file])),
-      ...(onText && { onText }),
-    });
-    await writer.addFile(
-      ownEntry(KNOWN_SECRETS, this.#started),
-      once(Buffer.from(JSON.stringify(redaction.remembered))),
-    );
-    const tree = await writeTree(scratch, this.#workDirectory, texts.files, texts.kept);
-    const { component, host, snapshotId } = request;
-    const repository = await makeCommit(scratch, { opened, tree, snapshotId, component, host, at: this.#started });
-    await this.#addBundle(writer, reader, repository.commit, () => makeBundle(scratch, this.#bundle));
-    return {
-      ...files,
-      paths: source.paths,
-      missing: expanded.missing,
-      unmatched: expanded.unmatched,
-      commands: await outcomesOf(ran, redaction),
-      repository,
-      secrets: texts.secrets,
-      withheld: texts.withheld,
-    };
-  }
-
-  /** A single file comes back into its directory: what that is has to be known. */
-  async #addParents(writer: SnapshotWriter, roots: readonly string[]): Promise<void> {
-    const files = this.#entries.filter(({ path: name, type }) => type !== 'directory' && roots.includes(`/${name}`));
-    const parents = new Set(files.map(({ path: name }) => path.posix.dirname(`/${name}`)));
-    for (const parent of [...parents].sort()) {
-      if (parent !== '/' && !isBelowRoot(parent.slice(1), roots)) await writer.addEntry(await presentDirectory(parent));
-    }
-  }
-
-  get #bundle(): string {
-    return path.join(this.#workDirectory, 'repository.bundle');
-  }
-
-  /** The same history is not stored again. */
-  async #addBundle(
-    writer: SnapshotWriter,
-    reader: SnapshotReader | undefined,
-    commit: string,
-    make: () => Promise<void>,
-  ): Promise<void> {
-    if (reader && commitOf(reader.snapshot) === commit) {
-      for await (const entry of reader.entries()) {
-        if (entry.path === BUNDLE && (await writer.addUnchanged(entry))) return;
-      }
-    }
-    await make();
-    await proveBundle(this.#bundle, commit, this.#workDirectory, this.#options.signal);
-    await writer.addFile(ownEntry(BUNDLE, this.#started), createReadStream(this.#bundle));
-  }
-
   /** Only now: what no snapshot holds, `main` must not show. */
   async #takeOver({ git, main }: OpenedRepository, snapshot: SnapshotOnCopies): Promise<void> {
     const commit = commitOf(snapshot);
@@ -269,6 +185,10 @@ class Capture {
     this.#requireOurs();
     await fetchCommit(git, path.join(this.#workDirectory, SCRATCH), commit);
     await goForward(git, commit);
+  }
+
+  get #place(): TextsPlace {
+    return { workDirectory: this.#workDirectory, started: this.#started };
   }
 
   #requireOurs(): void {

@@ -1,14 +1,13 @@
 // The texts of two snapshots, or of one and the host as it is now, compared as Git compares them: no secret is ever in them.
 
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { presentEntries, type Told } from '../files/index.ts';
 import { isThere } from '../system/index.ts';
 import type { Snapshot, TreeEntry, Vault } from '../vault/index.ts';
 import { runCommands } from './commands.ts';
+import { inDiffDirectory } from './diff-directory.ts';
 import { KEY_BYTES, knownMarkerKey } from './marker-key.ts';
 import { knownSecretsOf } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
@@ -19,7 +18,7 @@ import { changesBetween, type TextChange } from './repository/changes.ts';
 import { Git, initRepository } from './repository/git.ts';
 import { scratchRepository } from './repository/make-commit.ts';
 import { commitOf, haveCommit } from './repository/open-repository.ts';
-import { listTree, writeTree } from './repository/write-tree.ts';
+import { listTree, treeOf, writeTree } from './repository/write-tree.ts';
 import { textsOf } from './texts.ts';
 import type { ConfigurationSource, RedactionRule, Withheld } from './types.ts';
 
@@ -31,6 +30,8 @@ export interface DiffOptions {
   readonly to: Snapshot | { readonly source: ConfigurationSource };
   /** Of today: what older texts still have of these is not shown. */
   readonly rules: readonly RedactionRule[];
+  /** Secrets of Holdfast itself. */
+  readonly own?: readonly string[];
   /** More of the text than this is cut off, and told. */
   readonly largestBytes: number;
   readonly signal: AbortSignal;
@@ -48,12 +49,7 @@ export interface ConfigurationDiff {
 
 /** Changes nothing, on the host or in the vault. Throws `OBJECT_MISSING` and what the vault says when a commit cannot be had. */
 export async function diffConfiguration(options: DiffOptions): Promise<ConfigurationDiff> {
-  const workDirectory = await mkdtemp(path.join(os.tmpdir(), 'holdfast-diff-'));
-  try {
-    return await diffIn(options, workDirectory);
-  } finally {
-    await rm(workDirectory, { recursive: true, force: true });
-  }
+  return await inDiffDirectory(options.signal, (workDirectory) => diffIn(options, workDirectory));
 }
 
 async function diffIn(options: DiffOptions, workDirectory: string): Promise<ConfigurationDiff> {
@@ -76,7 +72,7 @@ async function diffIn(options: DiffOptions, workDirectory: string): Promise<Conf
 }
 
 /** Knows what the later of the snapshots knew. Throws `OBJECT_MISSING` where the markers of now could not be those of then. */
-async function redactionOf({ vault, place, from, to, rules, signal }: DiffOptions): Promise<Redaction> {
+async function redactionOf({ vault, place, from, to, rules, own = [], signal }: DiffOptions): Promise<Redaction> {
   const isNow = 'source' in to;
   const later = isNow || from.to > to.to ? from : to;
   const reader = await vault.openSnapshot(later.id);
@@ -85,7 +81,7 @@ async function redactionOf({ vault, place, from, to, rules, signal }: DiffOption
     if (!key && isNow) fail('OBJECT_MISSING', `the snapshot '${later.id}' does not tell how its markers were made`);
     const known = isNow ? to.source.commands.flatMap(({ env }) => Object.values(env)) : [];
     const remembered = await knownSecretsOf(reader);
-    return new Redaction({ key: key ?? randomBytes(KEY_BYTES), rules, known, remembered, signal });
+    return new Redaction({ key: key ?? randomBytes(KEY_BYTES), rules, known, own, remembered, signal });
   } finally {
     reader.close();
   }
@@ -128,6 +124,7 @@ async function treeOfNow(
   }
   const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
   const texts = await textsOf({ source, entries, ran, redaction, before });
-  const tree = await writeTree(git, workDirectory, texts.files, texts.kept);
+  const isFit = !texts.isUnfit;
+  const tree = isFit ? await writeTree(git, workDirectory, texts.files, texts.kept) : await treeOf(git, commitOf(from));
   return { tree, withheld: texts.withheld };
 }

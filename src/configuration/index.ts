@@ -20,6 +20,7 @@ export type {
   ConfigurationDetails,
   ConfigurationSource,
   FoundSecret,
+  OwnSecrets,
   RedactionRule,
   RepositoryDetails,
   TextChanges,

@@ -6,6 +6,7 @@ import { isWithheldByMishap } from '../domain/snapshot-words.ts';
 import { comesBefore, Telling, type Told } from '../files/index.ts';
 import type { TreeEntry } from '../vault/index.ts';
 import type { RanCommand } from './commands.ts';
+import { LinksInTree } from './links-in-tree.ts';
 import { LookedTexts, type Why } from './looked-texts.ts';
 import type { Redaction } from './redaction/redaction.ts';
 import type { Span } from './redaction/span.ts';
@@ -16,7 +17,7 @@ import type { ConfigurationSource, FoundSecret, Withheld } from './types.ts';
 import { WithheldNames } from './withheld-names.ts';
 
 export interface TextsRequest {
-  readonly source: Pick<ConfigurationSource, 'withhold' | 'largestTextBytes'>;
+  readonly source: Pick<ConfigurationSource, 'withhold' | 'largestTextBytes' | 'ownSecrets'>;
   /** Of the capture, in any order. */
   readonly entries: readonly TreeEntry[];
   readonly ran: readonly Pick<RanCommand, 'spec' | 'output' | 'because'>[];
@@ -34,7 +35,12 @@ export interface Texts {
   readonly secrets: Told<FoundSecret>;
   /** What somebody can mend comes first: a list is cut short. */
   readonly withheld: Told<Withheld>;
+  /** Too many names took too long: the others were not looked through, and nothing of this may become a commit. */
+  readonly isUnfit: boolean;
 }
+
+/** All of them: which, would be one of them. */
+const NAMES: Withheld = { place: 'names of files', why: 'takes too long to look through' };
 
 /** A name in the commit, and what is to stand under it once secrets are out of all texts. */
 interface Planned {
@@ -69,13 +75,13 @@ class TextsOfCapture {
     const { redaction, source, onText } = request;
     const largestBytes = source.largestTextBytes;
     this.#looked = new LookedTexts({ redaction, largestBytes, ...(onText && { onText }) });
-    this.#names = new WithheldNames(source.withhold);
+    this.#names = new WithheldNames(source.withhold, source.ownSecrets?.contents);
   }
 
   async make(): Promise<Texts> {
     const entries = [...this.#request.entries].sort((a, b) => (comesBefore(a.path, b.path) ? -1 : 1));
     for (const entry of entries) if (entry.type === 'file') this.#files.set(entry.path, entry);
-    this.#names.noteAll(entries.map((entry) => ({ path: entry.path, file: this.#fileOf(entry) })));
+    this.#noteNames(entries);
     // Before anything is written: what is found in the last text may stand in the name of the first.
     for (const entry of entries) await this.#look(entry);
     for (const { spec, output } of this.#request.ran) await this.#looked.output(`${OUTPUTS}${spec.name}`, output);
@@ -84,9 +90,24 @@ class TextsOfCapture {
     const files: TextFile[] = [];
     for (const planned of this.#planned) files.push(await this.#redacted(planned));
     files.push({ path: METADATA, kind: 'text', content: this.#metadata.join('') });
+    const isUnfit = this.#request.redaction.hasGivenUpWords;
+    const withheld = isUnfit ? { count: 1, first: [NAMES] } : this.#toldWithheld;
+    return { files, kept: this.#kept, secrets: this.#secrets.told, withheld, isUnfit };
+  }
+
+  get #toldWithheld(): Told<Withheld> {
     const [mishaps, others] = [this.#mishaps.told, this.#withheld.told];
-    const withheld = { count: mishaps.count + others.count, first: [...mishaps.first, ...others.first] };
-    return { files, kept: this.#kept, secrets: this.#secrets.told, withheld };
+    return { count: mishaps.count + others.count, first: [...mishaps.first, ...others.first] };
+  }
+
+  #noteNames(entries: readonly TreeEntry[]): void {
+    const links = new LinksInTree(entries);
+    this.#names.noteAll(
+      entries.map((entry) => {
+        const leadsTo = entry.type === 'symlink' ? links.placeOf(entry.path) : undefined;
+        return { path: entry.path, file: this.#fileOf(entry), ...(leadsTo !== undefined && { leadsTo }) };
+      }),
+    );
   }
 
   #tellWithheld(place: string, why: Why): void {

@@ -23,6 +23,14 @@ export interface CommandSpec {
   readonly runAs?: string;
 }
 
+/** What Holdfast's own configuration refers to as secret, as far as this host has it. */
+export interface OwnSecrets {
+  /** Taken out of every text; remembered in a snapshot only when one of its texts has them. */
+  readonly values: readonly string[];
+  /** SHA-256 of files: withheld under whatever name. */
+  readonly contents: readonly string[];
+}
+
 /** What is captured. */
 export interface ConfigurationSource {
   /** Absolute; those with `*`, `?` or `[` are patterns. */
@@ -34,6 +42,7 @@ export interface ConfigurationSource {
   readonly withhold: readonly string[];
   /** Larger texts are withheld from Git. */
   readonly largestTextBytes: number;
+  readonly ownSecrets?: OwnSecrets;
 }
 
 /** A secret that was found: where and of what kind, never what. */

@@ -24,6 +24,8 @@ export interface ConfigurationDiffReport {
   readonly text: string;
   /** There is more of it than is told. */
   readonly isCut: boolean;
+  /** Of the host as it is now: texts that could not be looked through, or changed all the time. What differs in them is not told; absent when there are none. */
+  readonly notCompared?: readonly { readonly place: string; readonly why: string }[];
 }
 
 export interface ComparedSnapshot {

@@ -4,14 +4,17 @@ import type { Configuration, HostConfigurationSettings } from '../../config/inde
 import { diffConfiguration } from '../configuration/index.ts';
 import type { ConfigurationDiffReport, ConfigurationDiffRequest } from '../domain/configuration-diff.ts';
 import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
+import { isWithheldByMishap } from '../domain/snapshot-words.ts';
 import { fail } from '../errors/index.ts';
 import { chooseSnapshot } from '../files/index.ts';
 import type { Snapshot, SnapshotId, Vault } from '../vault/index.ts';
 import { configurationPlace, configurationSource } from './configuration-source.ts';
+import { ownSecrets } from './own-secrets.ts';
 
 /** What goes through a history. */
 const LARGEST_TEXT_BYTES = 512 * 1024;
 const MOST_CHANGES = 500;
+const MOST_NOT_COMPARED = 50;
 
 export interface DiffHere {
   readonly vault: Vault;
@@ -43,9 +46,11 @@ export async function configurationDiff(
     from,
     to,
     rules: settings.redact,
+    own: (await ownSecrets(configuration)).values,
     largestBytes: LARGEST_TEXT_BYTES,
     signal,
   });
+  const notCompared = diff.withheld?.first.filter(({ why }) => isWithheldByMishap(why)) ?? [];
   return {
     component: settings.id,
     from: { snapshot: from.id, at: from.to },
@@ -53,5 +58,6 @@ export async function configurationDiff(
     changes: { count: diff.changes.length, first: diff.changes.slice(0, MOST_CHANGES) },
     text: diff.text,
     isCut: diff.isCut,
+    ...(notCompared.length > 0 && { notCompared: notCompared.slice(0, MOST_NOT_COMPARED) }),
   };
 }

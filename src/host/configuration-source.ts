@@ -15,6 +15,7 @@ import {
   placeOf,
   type Remote,
 } from '../configuration/index.ts';
+import { ownSecrets } from './own-secrets.ts';
 
 export function configurationPlace(configuration: Configuration, { name, host }: HostConfigurationSettings): Place {
   return placeOf(stateDirectoryOf(configuration, host), name);
@@ -33,7 +34,8 @@ export async function configurationSource(
     specs.push({ ...spec, ...(runAs !== undefined && { runAs }) });
   }
   const own = (await Promise.all(secretFiles(configuration).map(namesOf))).flat().map(literal);
-  return { paths, rules, commands: specs, redact, withhold: [...withhold, ...own], largestTextBytes };
+  const request = { paths, rules, commands: specs, redact, withhold: [...withhold, ...own], largestTextBytes };
+  return { ...request, ownSecrets: await ownSecrets(configuration) };
 }
 
 export function configurationRemote({ remote }: HostConfigurationSettings): Remote | undefined {

@@ -35,12 +35,14 @@ export function pushLine({ state, commit, behind }: PushedHistory): string {
 
 export function configurationDiffLines({ diff }: Result, zone: string): string[] {
   if (diff === undefined) return [];
-  const { component, from, to, changes, text, isCut } = diff;
+  const { component, from, to, changes, text, isCut, notCompared = [] } = diff;
   const end = to === 'now' ? 'now' : `${to.snapshot} of ${fullTime(to.at, zone)}`;
   const head = `${component}: ${from.snapshot} of ${fullTime(from.at, zone)} → ${end}`;
-  if (changes.count === 0) return [head, 'nothing differs'];
+  const open = notCompared.map(({ place, why }) => `  not compared: ${place} (${why})`);
+  if (changes.count === 0) return [head, ...open, open.length === 0 ? 'nothing differs' : 'nothing else differs'];
   return [
     head,
+    ...open,
     ...changes.first.map(({ what, path }) => `  ${what.padEnd(8)} ${path}`),
     ...(changes.count > changes.first.length ? [`  and ${changes.count - changes.first.length} more`] : []),
     '',

@@ -8,11 +8,14 @@ import { MAIN } from './bundle.ts';
 import { changesBetween, countsOf, EMPTY_TREE, listOf, summaryOf } from './changes.ts';
 import { type Git, initRepository } from './git.ts';
 import type { OpenedRepository } from './open-repository.ts';
+import { treeOf } from './write-tree.ts';
 
 export interface CommitRequest {
   readonly opened: OpenedRepository;
   /** In the scratch repository. */
   readonly tree: string;
+  /** The texts are not fit to be shown, and the tree is that of the commit before. */
+  readonly isUnfit: boolean;
   readonly snapshotId: SnapshotId;
   readonly component: string;
   readonly host: string;
@@ -33,12 +36,13 @@ export async function scratchRepository(real: Git, workDirectory: string, signal
 /** `main` of the scratch repository becomes the commit, which is the old one where nothing changed. */
 export async function makeCommit(scratch: Git, request: CommitRequest): Promise<RepositoryDetails> {
   const { main, other, begunAnew } = request.opened;
-  const before = main === undefined ? EMPTY_TREE : await scratch.ask(['rev-parse', `${main}^{tree}`]);
+  const before = main === undefined ? EMPTY_TREE : await treeOf(scratch, main);
   const changes = await changesBetween(scratch, before, request.tree);
   const told = { changes: countsOf(changes), ...(begunAnew !== undefined && { begunAnew }) };
   if (main !== undefined && other === undefined && before === request.tree) {
     await scratch.ask(['update-ref', MAIN, main]);
-    return { commit: main, isNew: false, summary: 'Nothing changed', ...told };
+    const summary = request.isUnfit ? 'No commit: names could not be looked through' : 'Nothing changed';
+    return { commit: main, isNew: false, summary, ...told };
   }
   const summary =
     changes.length === 0 && main !== undefined ? 'Join two histories' : summaryOf(changes, main === undefined);

@@ -63,6 +63,11 @@ async function requireAll(git: Git, tree: string, count: number): Promise<void> 
   if (listed.length !== count) fail('BACKUP_INVALID', `git took ${listed.length} of ${count} names into the commit`);
 }
 
+/** Of a commit. */
+export async function treeOf(git: Git, commit: string): Promise<string> {
+  return await git.ask(['rev-parse', '--verify', `${commit}^{tree}`]);
+}
+
 export async function listTree(git: Git, tree: string): Promise<KeptFile[]> {
   const { bytes, isCut } = await git.bytes(['ls-tree', '-r', '-z', '--full-tree', tree]);
   if (isCut) fail('BACKUP_INVALID', `the tree '${tree}' has more names than can be read`);

@@ -139,6 +139,45 @@ describe('configuration that resists', () => {
     await rm(at('app/evil.txt'));
   });
 
+  it('makes no commit when names could not be looked through, says so, and shows no difference in them', async () => {
+    await capture();
+    const [was, tree] = [
+      await git(repository(), 'rev-parse', 'main'),
+      await git(repository(), 'rev-parse', 'main^{tree}'),
+    ];
+    const evil = Array.from({ length: 6 }, (_, number) => `${'a'.repeat(40)}${number}`);
+    for (const name of evil) await writeFile(at(name), 'harmless\n');
+    await writeFile(at('app/new.conf'), 'new\n');
+    const redact = [{ pattern: '(a+)+b', kind: 'x' }];
+    const snapshot = await capture({ redact });
+    const { repository: told, withheld } = detailsOf(snapshot);
+    assert.deepEqual([told.commit, told.isNew], [was, false]);
+    assert.match(told.summary, /^No commit: names/);
+    assert.deepEqual(withheld, {
+      count: 1,
+      first: [{ place: 'names of files', why: 'takes too long to look through' }],
+    });
+    assert.equal(await git(repository(), 'rev-parse', 'main^{tree}'), tree);
+    assert.deepEqual(await differences(etc, await giveBack(snapshot)), []);
+    const between = { vault: test.vault, place: placeIn(state), rules: redact, largestBytes: 1_000_000, signal };
+    const diff = await diffConfiguration({ ...between, from: snapshot, to: { source: sourceOf([etc], { redact }) } });
+    assert.deepEqual([diff.changes, diff.withheld?.first[0]?.place], [[], 'names of files']);
+    // Where there was nothing before, there is nothing now.
+    const [alone, other] = [await testVault(), join(base, 'alone')];
+    try {
+      await mkdir(other);
+      const source = sourceOf([etc], { redact });
+      const first = await captureNumber({ vault: alone.vault, stateDirectory: other, source, number: 1 });
+      const { commit } = detailsOf(first.snapshot).repository;
+      assert.equal(await git(placeIn(other).repository, 'ls-tree', '-r', commit), '');
+    } finally {
+      await alone[Symbol.asyncDispose]();
+    }
+    for (const name of evil) await rm(at(name));
+    assert.equal(detailsOf(await capture()).repository.isNew, true);
+    assert.equal(await shown('app/new.conf'), 'new');
+  });
+
   it('commits nothing of a file that the snapshot does not hold, and says so', async () => {
     await writeFile(at('changing'), 'first\n');
     await capture();

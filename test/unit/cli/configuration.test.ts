@@ -78,6 +78,12 @@ describe('configuration diff', () => {
     assert.match(text, /\n\+10\.0\.0\.1 db\n$/);
     const same = { ...report, changes: { count: 0, first: [] }, text: '' };
     assert.match((await typed(['etc'], ['etc'], same)).text, /\nnothing differs\n$/);
+    const notCompared = [{ place: 'etc/x', why: 'changed while it was read' }];
+    assert.match(
+      (await typed(['etc'], ['etc'], { ...same, notCompared })).text,
+      /\n {2}not compared: etc\/x \(changed while it was read\)\nnothing else differs\n$/,
+    );
+    assert.match((await typed(['etc'], ['etc'], { ...report, notCompared })).text, /not compared: etc\/x/);
     assert.match((await typed(['etc'], ['etc'], { ...report, isCut: true })).text, /\n… there is more: .*\n$/);
   });
 });
