@@ -1,17 +1,22 @@
 // Plans of restores of Redis on their own host, beside the vault's record of them: a restore is undone, and a server stopped, while no store answers.
 
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
 import type { RedisPlan } from '../domain/redis-restore.ts';
-import { syncDirectory } from '../system/index.ts';
+import { allRuns, isMarked } from '../redis/index.ts';
+import { isThere, syncDirectory } from '../system/index.ts';
+import { journalPlaces } from './redis-places.ts';
 
 interface Here {
   readonly configuration: Configuration;
   readonly host: string;
 }
 
-/** The same plan again is fine. */
+/** An attempt that was not told that a restore has ended may ask for its plan once more. */
+const KEPT_MS = 7 * 24 * 60 * 60_000;
+
+/** The same plan again is fine. Those of restores that have long ended go with it. */
 export async function keepRedisPlan(here: Here, plan: RedisPlan): Promise<void> {
   const file = fileOf(here, plan.run);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -23,6 +28,7 @@ export async function keepRedisPlan(here: Here, plan: RedisPlan): Promise<void> 
     await handle.close();
   }
   await rename(`${file}.part`, file);
+  await removeEnded(here, path.dirname(file));
   await syncDirectory(path.dirname(file));
 }
 
@@ -34,6 +40,31 @@ export async function keptRedisPlan(here: Here, run: string): Promise<RedisPlan 
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The vault has them all, and one of which it cannot be told stays. */
+async function removeEnded(here: Here, directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const file = path.join(directory, name);
+    try {
+      const { mtimeMs } = await stat(file);
+      if (Date.now() - mtimeMs < KEPT_MS) continue;
+      if (await isOver(here, JSON.parse(await readFile(file, 'utf8')) as RedisPlan)) await rm(file, { force: true });
+    } catch {
+      // What keeps us from looking now may be over by the next time.
+    }
+  }
+}
+
+/** One that was refused before anything was touched has no journal. */
+async function isOver(here: Here, { component, run, mode, way, directory = '' }: RedisPlan): Promise<boolean> {
+  if (mode === 'beside') return !(await isMarked(directory, run));
+  if (way === 'stopped' && !(await isThere(directory))) return false;
+  const settings = { name: component.slice('redis/'.length), ...(way === 'stopped' && { dataDirectory: directory }) };
+  const { running, stopped = running } = journalPlaces(here, settings);
+  const runs = await allRuns(stopped);
+  const phase = runs.find((each) => each.run === run)?.phase ?? 'confirmed';
+  return phase === 'confirmed' || phase === 'rolled back';
 }
 
 function fileOf({ configuration, host }: Here, run: string): string {

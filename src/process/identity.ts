@@ -40,6 +40,16 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   return { pid, startTime: await startTimeOf(stat) };
 }
 
+/** What Linux shows to programs on every usual architecture (`USER_HZ`, times(2)). */
+const TICKS_PER_SECOND = 100;
+
+/** How long a process has been there, by a clock that nobody sets; `undefined` when there is none. */
+export async function secondsAlive(pid: number): Promise<number | undefined> {
+  const stat = await readStat(pid);
+  const upSeconds = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]);
+  return stat && upSeconds - Number(stat.startTicks) / TICKS_PER_SECOND;
+}
+
 /** True when exactly this process is alive: the number and the start time agree. */
 export async function isAlive(pid: number, startTime: string): Promise<boolean> {
   return (await identify(pid))?.startTime === startTime;

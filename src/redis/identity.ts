@@ -15,6 +15,8 @@ export interface ServerIdentity {
   readonly mode: 'standalone' | 'sentinel' | 'cluster';
   /** As the server sees it; absent where `INFO` does not tell. */
   readonly processId?: number;
+  /** How long it runs by its own account, which is of whole seconds; absent where `INFO` does not tell. */
+  readonly uptimeSeconds?: number;
   readonly port: number;
   readonly isAppendOnly: boolean;
   readonly usedMemoryBytes: number;
@@ -44,6 +46,7 @@ export function identityOf(info: Info, where: string): ServerIdentity {
   if (version === undefined || runId === undefined) fail('REDIS_UNFIT', `'${where}' does not say what it is`);
   const mode = info.get('server_mode') ?? info.get('redis_mode');
   const pid = Number(info.get('process_id'));
+  const uptimeSeconds = Number(info.get('uptime_in_seconds') ?? Number.NaN);
   return {
     flavour: isValkey ? 'valkey' : 'redis',
     version,
@@ -52,6 +55,7 @@ export function identityOf(info: Info, where: string): ServerIdentity {
     mode:
       mode === 'cluster' || info.get('cluster_enabled') === '1' ? 'cluster' : mode === 'sentinel' ? mode : 'standalone',
     ...(Number.isInteger(pid) && pid > 0 && { processId: pid }),
+    ...(Number.isInteger(uptimeSeconds) && { uptimeSeconds }),
     port: Number(info.get('tcp_port') ?? 0),
     isAppendOnly: info.get('aof_enabled') === '1',
     usedMemoryBytes: Number(info.get('used_memory') ?? 0),

@@ -12,6 +12,7 @@ export { type ChosenRedis, chooseRedis } from './plan/choose.ts';
 export { type PlanRedisOptions, planRedis } from './plan/plan.ts';
 export { overBy, type RdbFacts } from './rdb/index.ts';
 export {
+  isMarked,
   type RestoreBesideOptions,
   type RestoredBeside,
   restoreBeside,

@@ -1,13 +1,12 @@
 // What giving back a snapshot would do: where, with which server, what does not come back, and what is in the way.
 
 import { createHash } from 'node:crypto';
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
-import { bytesText } from '../../domain/size.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { isThere } from '../../system/index.ts';
 import type { SnapshotOnCopies } from '../../vault/types.ts';
@@ -20,6 +19,7 @@ import type { StoredDetails } from '../restore/fetch.ts';
 import { storedDetails } from '../restore/fetch.ts';
 import { requireLiveFit } from '../restore/live-server.ts';
 import { requireReadable } from '../restore/readable.ts';
+import { freeFor, keptBytes, noRoom } from '../restore/room.ts';
 import { openRuns } from '../restore/runs-left.ts';
 import { type DataNames, type DataPlace, requireServerOf } from '../restore/server-place.ts';
 import { findTools } from '../tools.ts';
@@ -81,7 +81,7 @@ async function partFor(options: PlanRedisOptions, details: StoredDetails): Promi
     case 'stopped':
       return await intoStopped(target, options, details);
     case 'live':
-      return await intoRunning(options, details, (connection) => requireLiveFit(connection));
+      return await intoRunning(options, details, requireLiveFit, (identity) => keptBytes(details, identity));
     case 'keys': {
       const { pattern } = target;
       const part = await intoRunning(options, details, async (connection) => {
@@ -173,18 +173,21 @@ async function intoRunning(
   { source, runs, run }: PlanRedisOptions,
   details: StoredDetails,
   requireFit: (connection: RedisConnection) => Promise<ServerIdentity>,
+  kept: (identity: ServerIdentity) => number = () => 0,
 ): Promise<Part> {
   const problems = await openProblems(runs, run);
-  const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(runs) };
-  const part = { mode: 'in place', way: 'live', space, warnings: [] } as const;
+  const free = { neededBytes: details.sizeBytes, availableBytes: await freeFor(runs) };
+  const part = { mode: 'in place', way: 'live', space: free, warnings: [] } as const;
   let connection: RedisConnection | undefined;
   try {
     connection = await RedisConnection.open(source);
     const identity = await requireFit(connection);
     problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
     const { version, runId } = identity;
+    const space = { ...free, neededBytes: free.neededBytes + kept(identity) };
     return {
       ...part,
+      space,
       server: { where: connection.where, version, runId },
       problems: [...problems, ...noRoom(runs, space)],
     };
@@ -249,28 +252,8 @@ async function problemsOf(attempt: Promise<unknown> | (() => Promise<unknown>)):
   }
 }
 
-function noRoom(where: string, { neededBytes, availableBytes }: NonNullable<RedisPlan['space']>): HoldfastError[] {
-  if (neededBytes <= availableBytes) return [];
-  const message = `${bytesText(neededBytes)} are needed for '${where}', ${bytesText(availableBytes)} are free`;
-  return [new HoldfastError('NO_SPACE', message)];
-}
-
 function blocked(problems: readonly HoldfastError[]): Pick<RedisPlan, 'blockers'> {
   return problems.length === 0 ? {} : { blockers: problems.map((each) => each.toJSON()) };
-}
-
-/** Of the file system that the place is on, or will be. */
-async function freeFor(place: string): Promise<number> {
-  for (let at = path.resolve(place); ; at = path.dirname(at)) {
-    try {
-      await stat(at);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || at === '/') throw error;
-      continue;
-    }
-    const { bavail, bsize } = await statfs(at);
-    return bavail * bsize;
-  }
 }
 
 function digestOf(plan: Omit<RedisPlan, 'digest'>): string {

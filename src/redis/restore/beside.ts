@@ -123,6 +123,11 @@ const told = ({ onProgress }: RestoreBesideOptions) => (onProgress ? { onProgres
 /** A name that says whose the directory is: a later attempt of the same restore finds it, and nobody else's undoing touches what is there. */
 const markOf = (run: string) => `.holdfast-${run}`;
 
+/** Whether the run has made something there that was not undone. */
+export async function isMarked(directory: string, run: string): Promise<boolean> {
+  return await isThere(path.join(directory, markOf(run)));
+}
+
 /** Empty, or of an earlier attempt of the same run. */
 export function isOwn(names: readonly string[], run: string): boolean {
   if (names.length === 0) return true;
@@ -154,7 +159,7 @@ function requireShort(socket: string): void {
 /** Ends the server, if it runs, and removes what the restore has made there: by its names alone. May be called again after it was killed. */
 export async function undoBeside(directory: string, run: string): Promise<void> {
   // Without its mark the run has made nothing there, and whatever runs there is somebody else's.
-  if (!(await isThere(path.join(directory, markOf(run))))) return;
+  if (!(await isMarked(directory, run))) return;
   await stopBeside(directory, run);
   const made = (await readdir(directory)).filter(isMade);
   for (const name of [...made, markOf(run)]) await rm(path.join(directory, name), { recursive: true, force: true });
@@ -165,7 +170,7 @@ export async function undoBeside(directory: string, run: string): Promise<void> 
 
 /** False when none was running, or none of this run. */
 export async function stopBeside(directory: string, run: string): Promise<boolean> {
-  if (!(await isThere(path.join(directory, markOf(run))))) return false;
+  if (!(await isMarked(directory, run))) return false;
   const servers = await serversBeside(directory);
   for (const identity of servers) await stopByPid(identity);
   return servers.length > 0;

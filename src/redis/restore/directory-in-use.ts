@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
-import { findWorkers } from '../../process/index.ts';
+import { findWorkers, secondsAlive } from '../../process/index.ts';
 import { isThere } from '../../system/index.ts';
 
 /** After its manager said that it has stopped. */
@@ -16,6 +16,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** As the server itself counts it: its own namespace may have other numbers (proc(5), `NSpid`). */
   readonly ownPid: number;
+  /** Of one that counts itself otherwise than this host does: how long it runs. Numbers are the same in every container. */
+  readonly aliveSeconds?: number;
 }
 
 /** Throws `TARGET_UNFIT` when there is a server of which it cannot be told. */
@@ -27,7 +29,13 @@ export async function serversIn(directory: string): Promise<readonly ServerProce
       hint: 'run the worker as root or as the user of the server',
     });
   }
-  return await Promise.all(pids.map(async (pid) => ({ pid, ownPid: await ownPidOf(pid) })));
+  return await Promise.all(pids.map(processOf));
+}
+
+async function processOf(pid: number): Promise<ServerProcess> {
+  const ownPid = await ownPidOf(pid);
+  const aliveSeconds = ownPid === pid ? undefined : await secondsAlive(pid);
+  return { pid, ownPid, ...(aliveSeconds !== undefined && { aliveSeconds }) };
 }
 
 async function ownPidOf(pid: number): Promise<number> {

@@ -10,7 +10,7 @@ import type { Comparison } from '../throwaway/compare.ts';
 import { requireUnused, serversIn, untilUnused } from './directory-in-use.ts';
 import { type ExchangePlace, exchange, undoExchange } from './exchange.ts';
 import { RestoreJournal } from './journal.ts';
-import { requireLoaded } from './loaded-data.ts';
+import { requireLoaded, requireTaken } from './loaded-data.ts';
 import { requireServerOf } from './server-place.ts';
 import { type DataLayout, type Staged, type StageOptions, stageData, writeAppendOnly } from './stage.ts';
 import { underLock } from './under-lock.ts';
@@ -79,12 +79,16 @@ export async function rollbackInPlace(place: InPlace): Promise<void> {
   });
 }
 
-/** Removes what was kept; there is no way back afterwards. */
+/**
+ * Removes what was kept; there is no way back afterwards. Throws `JOURNAL_STATE` as long as nothing shows that a server has taken what was brought
+ * in, `CHECK_FAILED` when it has other data.
+ */
 export async function confirmInPlace(place: InPlace): Promise<void> {
   await locked(place, async (journal) => {
     if (journal.hasBegun('rollback')) fail('JOURNAL_STATE', 'this restore was rolled back, or is about to be');
     // Until the server was started, nothing has shown that the new data can take the place of the old.
     if (!journal.isDone('start')) fail('JOURNAL_STATE', 'this restore did not come to its end');
+    await requireCompared(place, journal);
     await journal.check();
     await journal.step('confirm', async () => {
       for (const name of ['old', 'new'])
@@ -92,6 +96,15 @@ export async function confirmInPlace(place: InPlace): Promise<void> {
       await syncDirectory(runDirectory(place));
     });
   });
+}
+
+/** Without a service the server was started by somebody, and what it reads is known only now. */
+async function requireCompared({ source, service, dataDirectory, layout }: InPlace, journal: RestoreJournal<Step>) {
+  if (journal.hasBegun('confirm') || (journal.dataOf('start')?.isCompared ?? service !== undefined)) return;
+  const { facts, names } = journal.dataOf('stage') as unknown as Staged;
+  // What was brought in in both forms may be read in either.
+  const isBoth = names.some(({ name, comesIn }) => comesIn && name === layout.appendDirectory);
+  await requireTaken(source, facts, { dataDirectory, names: layout, ...(isBoth ? {} : { isAppendOnly: false }) });
 }
 
 const runDirectory = ({ dataDirectory, run }: InPlace) => path.join(dataDirectory, HOLDFAST, run);
@@ -141,9 +154,10 @@ async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<S
     return { absent: await exchange(placeOf(options, staged)) };
   });
   await journal.step('start', async () => {
-    if (service === undefined) return;
+    if (service === undefined) return { isCompared: false };
     await service.start();
     await requireLoaded(source, staged.facts, { dataDirectory, names: layout });
+    return { isCompared: true };
   });
 }
 

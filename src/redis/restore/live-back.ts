@@ -12,6 +12,7 @@ import { findTools } from '../tools.ts';
 import { besideWhatIsKept, forget, type LiveJournal, type LivePlace, replacing, servedBefore } from './live-place.ts';
 import { keepData, replaceData, requireLiveFit } from './live-server.ts';
 import { endOurReplication, primaryIn } from './our-replica.ts';
+import { untilLoaded } from './until-answers.ts';
 import { paused, type WritePause } from './write-pause.ts';
 
 /** Under the lock, in the step `rollback`. May be called again after it was killed. */
@@ -33,6 +34,7 @@ async function putBack(place: LivePlace, journal: LiveJournal): Promise<void> {
   const { directory, source, signal, programs, limits } = place;
   const facts = journal.dataOf('keep')?.facts as RdbFacts | undefined;
   if (facts === undefined) fail('JOURNAL_STATE', 'the journal does not say what was kept');
+  await untilLoaded(source, limits?.awayMs);
   await paused(source, limits?.pauseMs, async (connection, pause) => {
     await journal.check();
     const nobodyWrote = await endOurReplication(connection, servedBefore(journal));

@@ -131,6 +131,8 @@ export interface TakingLimits {
   readonly stallMs?: number;
   /** Until a pause that nobody renews ends; default half a minute. */
   readonly pauseMs?: number;
+  /** Until a server that is gone is no longer waited for before the way back; default half a minute. */
+  readonly awayMs?: number;
 }
 
 /**

@@ -26,6 +26,7 @@ import {
 import { keepData, replaceData, requireLiveFit } from './live-server.ts';
 import { endOurReplication } from './our-replica.ts';
 import { requireReadable } from './readable.ts';
+import { keptBytes, requireRoom } from './room.ts';
 import { paused } from './write-pause.ts';
 
 export interface RestoreLiveOptions extends LivePlace {
@@ -103,7 +104,9 @@ class LiveRestore {
     try {
       if (this.#journal.hasBegun('serve')) await endOurReplication(connection, servedBefore(this.#journal));
       const identity = await requireLiveFit(connection);
-      requireReadable(identity, storedDetails(this.#options.snapshot));
+      const details = storedDetails(this.#options.snapshot);
+      requireReadable(identity, details);
+      await requireRoom(this.#options.directory, keptBytes(details, identity));
       const { runId } = identity;
       if (runId !== this.#options.runId) {
         fail('REDIS_IDENTITY', `'${connection.where}' was started anew since the plan was made, or is another server`);

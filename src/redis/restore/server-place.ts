@@ -3,8 +3,11 @@
 import { fail } from '../../errors/index.ts';
 import { type RedisConnection, ServerReply } from '../connection/index.ts';
 import type { ServerIdentity } from '../identity.ts';
-import { serversIn } from './directory-in-use.ts';
+import { type ServerProcess, serversIn } from './directory-in-use.ts';
 import { requireUnwatched } from './live-server.ts';
+
+/** It counts whole seconds, from when it has read its configuration, and a busy host answers late. */
+const LIFE_TOLERANCE_SECONDS = 5;
 
 /** What the server calls its files, as the configuration says. */
 export interface DataNames {
@@ -39,8 +42,9 @@ export async function requireServerOf(
   const clients = await connection.ask('see who watches it', 'CLIENT', 'LIST');
   if (!(clients instanceof ServerReply)) requireUnwatched(where, String(clients));
   const settings = await settingsOf(connection);
-  const servers = await serversIn(place.dataDirectory);
-  if (!servers.some(({ ownPid }) => ownPid === identity.processId)) {
+  const namesakes = (await serversIn(place.dataDirectory)).filter(({ ownPid }) => ownPid === identity.processId);
+  if (namesakes.length > 0) requireSameLife(where, identity, namesakes, place);
+  else {
     const elsewhere = settings?.get('dir');
     const says = elsewhere === undefined ? '' : `; it keeps its data in '${elsewhere}'`;
     fail(
@@ -62,6 +66,24 @@ export async function requireServerOf(
       ? [`our user may not see who watches it ('client|list'): under Sentinel it would not stay the primary`]
       : []),
   ];
+}
+
+/** The first process of every container is number 1. */
+function requireSameLife(
+  where: string,
+  { processId, uptimeSeconds = Number.NaN }: ServerIdentity,
+  namesakes: readonly ServerProcess[],
+  { dataDirectory }: DataPlace,
+): void {
+  const isSame = ({ aliveSeconds }: ServerProcess) =>
+    aliveSeconds === undefined || Math.abs(aliveSeconds - uptimeSeconds) <= LIFE_TOLERANCE_SECONDS;
+  if (namesakes.some(isSame)) return;
+  const seconds = Math.round(namesakes[0]?.aliveSeconds ?? 0);
+  fail(
+    'TARGET_UNFIT',
+    `'${where}' is process ${processId} of a container and runs for ${uptimeSeconds} s, and the one that works in '${dataDirectory}' for ${seconds} s: it is another one`,
+    { hint: "is the address that of this server? Where the host's clock was set since it was started, stop it first" },
+  );
 }
 
 function requireNames(where: string, settings: ReadonlyMap<string, string>, place: DataPlace): void {

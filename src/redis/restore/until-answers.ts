@@ -22,6 +22,32 @@ export async function untilAnswers(source: RedisSource): Promise<number> {
   }
 }
 
+/** One that is away for longer is not coming by itself: its manager starts it again at once, or not at all. */
+const AWAY_LIMIT_MS = 30_000;
+
+/** A server that was ended by what it was sent loads its own data again: it is asked for nothing else until then. Throws `REDIS_UNREACHABLE` when it does not come. */
+export async function untilLoaded(source: RedisSource, awayMs = AWAY_LIMIT_MS): Promise<void> {
+  const begun = performance.now();
+  for (let seenAt = begun; ; await sleep(POLL_MS)) {
+    try {
+      if (!(await isLoading(source))) return;
+      seenAt = performance.now();
+      if (seenAt - begun > LIMIT_MS) return;
+    } catch (error) {
+      if (!isHoldfastError(error, 'REDIS_UNREACHABLE') || performance.now() - seenAt > awayMs) throw error;
+    }
+  }
+}
+
+async function isLoading(source: RedisSource): Promise<boolean> {
+  const connection = await RedisConnection.open(source);
+  try {
+    return (await readInfo(connection)).get('loading') === '1';
+  } finally {
+    connection.close();
+  }
+}
+
 async function keysOf(source: RedisSource): Promise<number> {
   const connection = await RedisConnection.open(source);
   try {

@@ -66,6 +66,17 @@ export async function compareLoaded(connection: RedisConnection, facts: RdbFacts
   return [...loadingDifferences(info, facts), ...(areMost ? ofSamples.slice(0, MOST_DIFFERENCES) : [])];
 }
 
+/**
+ * The same of one that was started some time ago, by somebody: it may have been started again since, and then its own account is of other data. What
+ * counts then is that most of the samples are there. What differs, in words.
+ */
+export async function compareTaken(connection: RedisConnection, facts: RdbFacts): Promise<readonly string[]> {
+  const differences = await compareLoaded(connection, facts);
+  if (differences.length === 0) return [];
+  const { compared, differences: ofSamples } = await compareSamples(connection, facts.samples);
+  return compared > 0 && ofSamples.length * 2 <= compared ? [] : differences;
+}
+
 /** The part of it that needs no right to read keys. */
 export async function compareLoading(connection: RedisConnection, facts: RdbFacts): Promise<readonly string[]> {
   return loadingDifferences(await readInfo(connection), facts);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { access, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, appendFile, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
@@ -10,6 +10,7 @@ import { restoreLive, rollbackLive } from '../../../src/redis/index.ts';
 import { isThere } from '../../../src/system/index.ts';
 import { captured, contentAt, dying, livePlace } from '../../support/redis-restore.ts';
 import { testRedis } from '../../support/redis-server.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 /** Lines of the journal: prepare (begin, done), keep, replace (begin), serve, send, replace (done), verify. */
 const SENDING = 6;
@@ -103,6 +104,23 @@ test('a replica of ours that takes writes is one that clients may have written t
   await rollbackLive(place);
   assert.deepEqual(await contentAt(server.url), after);
   assert.ok((await readFile(path.join(directory, 'replaced', 'dump.rdb'))).includes('written-to-a-replica'));
+});
+
+test('a server that was ended in the middle, and reads its data still, is waited for before the way back', async (t) => {
+  const setting = await captured(t, 'redis7', ['save 3600 1']);
+  const { server, after } = setting;
+  const place = await livePlace(t, server);
+  assert.ok(await dying(setting, { ...WHAT, directory: place.directory, action: 'restore', at: { line: SENDING } }));
+  await server.stop();
+  await assert.rejects(rollbackLive({ ...place, limits: { awayMs: 100 } }), { code: 'REDIS_UNREACHABLE' });
+  await appendFile(server.configuration, 'key-load-delay 20000\nloading-process-events-interval-bytes 1024\n');
+  const started = server.start();
+  await waitFor('it to read its data', async () =>
+    /loading:1/.test(await server.cli('INFO', 'persistence').catch(() => '')),
+  );
+  await rollbackLive(place);
+  await started;
+  assert.deepEqual(await contentAt(server.url), after);
 });
 
 test('a server that cannot reach us is writable again soon, and nothing of it is replaced', async (t) => {

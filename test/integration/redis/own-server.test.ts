@@ -1,11 +1,12 @@
 // In place, only into the directory that the server works in, and only what it then has loaded counts: refused before it is stopped, or put back.
 
 import assert from 'node:assert/strict';
-import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { start } from '../../../src/process/index.ts';
 import {
+  confirmInPlace,
   identify,
   planRedis,
   type RestoreInPlaceOptions,
@@ -133,9 +134,30 @@ test('a server that has turned to append-only files since the restore has its ow
   });
   assert.match(plan.warnings.join(), /no server answers: .*it is given both/);
   const layout = { ...LAYOUT, isAppendOnly: plan.isAppendOnly ?? false };
-  await restoreInPlace({ ...empty, run: 'restore-00000002', layout });
+  const byHand = { ...empty, run: 'restore-00000002', layout };
+  await restoreInPlace(byHand);
+  // Who starts it is a person, so what it reads is looked at when that person says that all is well.
+  const isKept = async () => (await readdir(path.join(dataDirectory, '.holdfast', byHand.run))).includes('old');
+  await assert.rejects(confirmInPlace(byHand), {
+    code: 'JOURNAL_STATE',
+    message: /nothing shows that a server has taken/,
+  });
+  const [broughtIn, aside] = [path.join(dataDirectory, 'appendonlydir'), path.join(dataDirectory, 'aside')];
+  await rename(broughtIn, aside);
+  await server.start();
+  await assert.rejects(confirmInPlace(byHand), { code: 'CHECK_FAILED', message: /the server loaded 0/ });
+  assert.equal(await isKept(), true);
+  await server.stop();
+  await rm(broughtIn, { recursive: true });
+  await rename(aside, broughtIn);
   await server.start();
   assert.deepEqual(await contentAt(server.url), before);
+  // Another start, after somebody wrote: its own account is of other data by then.
+  await server.cli('SET', 'by a client', '1');
+  await server.stop();
+  await server.start();
+  await confirmInPlace(byHand);
+  assert.equal(await isKept(), false);
 });
 
 test('other data with as many keys is noticed by its samples', async (t) => {
@@ -207,6 +229,12 @@ test('a server in a container of its own is found by the directory itself', asyn
   assert.deepEqual(await requireServerOf(connection, identity, { dataDirectory, names: LAYOUT }), []);
   await assert.rejects(requireServerOf(connection, identity, { dataDirectory: inside, names: LAYOUT }), {
     code: 'TARGET_UNFIT',
+  });
+  // The first process of every other container counts itself by the same number.
+  const stranger = { ...identity, uptimeSeconds: (identity.uptimeSeconds ?? 0) + 60 };
+  await assert.rejects(requireServerOf(connection, stranger, { dataDirectory, names: LAYOUT }), {
+    code: 'TARGET_UNFIT',
+    message: /is process 1 of a container and runs for \d+ s, and the one that works in .*: it is another one/,
   });
   connection.close();
   await assert.rejects(access(path.join(inside, 'dump.rdb')));

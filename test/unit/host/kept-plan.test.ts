@@ -1,0 +1,68 @@
+// Plans of restores of Redis that this host keeps: as long as their restore is open, and a while longer.
+
+import assert from 'node:assert/strict';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { parseConfiguration } from '../../../config/index.ts';
+import type { RedisPlan } from '../../../src/domain/redis-restore.ts';
+import { keepRedisPlan, keptRedisPlan } from '../../../src/host/kept-plan.ts';
+import { changed, FILE } from '../../support/configuration.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+test('plans of restores that have long ended are removed with the next one, and those that somebody may need are not', async (t) => {
+  const base = await temporaryDirectory(t);
+  const state = path.join(base, 'state');
+  const configuration = parseConfiguration(
+    changed('{ site: home } }', `{ site: home, stateDirectory: ${state} } }`),
+    FILE,
+  );
+  const here = { configuration, host: 'db1' };
+  const [data, away] = [path.join(base, 'data'), path.join(base, 'not-mounted')];
+  const journals = {
+    confirmed: path.join(data, '.holdfast/confirmed'),
+    exchanged: path.join(data, '.holdfast/exchanged'),
+    'rolled-back': path.join(state, 'redis/cache/rolled-back'),
+    replaced: path.join(state, 'redis/cache/replaced'),
+  };
+  const steps: Record<keyof typeof journals, readonly string[]> = {
+    confirmed: ['stop', 'exchange', 'start', 'confirm'],
+    exchanged: ['stop', 'exchange', 'start'],
+    'rolled-back': ['replace', 'rollback'],
+    replaced: ['replace'],
+  };
+  for (const run of Object.keys(journals) as (keyof typeof journals)[]) {
+    const directory = journals[run];
+    await mkdir(directory, { recursive: true });
+    const lines = steps[run].map((step) => JSON.stringify({ at: 'x', step, state: 'done' }));
+    await writeFile(path.join(directory, 'journal.jsonl'), `${lines.join('\n')}\n`);
+  }
+  const beside = path.join(base, 'beside');
+  await mkdir(beside);
+  await writeFile(path.join(beside, '.holdfast-left-beside'), '');
+  const plans: readonly Partial<RedisPlan>[] = [
+    { run: 'confirmed', mode: 'in place', way: 'stopped', directory: data },
+    { run: 'exchanged', mode: 'in place', way: 'stopped', directory: data },
+    { run: 'never-begun', mode: 'in place', way: 'stopped', directory: data },
+    { run: 'cannot-be-told', mode: 'in place', way: 'stopped', directory: away },
+    { run: 'rolled-back', mode: 'in place', way: 'live' },
+    { run: 'replaced', mode: 'in place', way: 'keys' },
+    { run: 'left-beside', mode: 'beside', directory: beside },
+    { run: 'undone-beside', mode: 'beside', directory: beside },
+  ];
+  const plan = (part: Partial<RedisPlan>) => ({ component: 'redis/cache', host: 'db1', ...part }) as RedisPlan;
+  const place = path.join(state, 'redis-plans');
+  for (const part of plans) await keepRedisPlan(here, plan(part));
+  const old = new Date(Date.now() - 8 * 24 * 60 * 60_000);
+  for (const name of await readdir(place)) await utimes(path.join(place, name), old, old);
+  await writeFile(path.join(place, 'damaged.json'), '{');
+  await utimes(path.join(place, 'damaged.json'), old, old);
+  await keepRedisPlan(here, plan({ run: 'young', mode: 'in place', way: 'live' }));
+  const left = ['cannot-be-told', 'damaged', 'exchanged', 'left-beside', 'replaced', 'young'];
+  assert.deepEqual(
+    (await readdir(place)).sort(),
+    left.map((name) => `${name}.json`),
+  );
+  assert.equal((await keptRedisPlan(here, 'exchanged'))?.directory, data);
+  assert.equal(await keptRedisPlan(here, 'confirmed'), undefined);
+});
