@@ -161,6 +161,8 @@ export async function runKeeper(
 ): Promise<void> {
   let told = '';
   while (!signal.aborted) {
+    // From before the look: a rewrite that comes while it lasts would be seen a second later, when the next one may be over.
+    const next = changed(path.join(place.dataDirectory, place.appendDirectory), signal);
     try {
       const full = await keepNow(place).then(() => undefined, onlyFull);
       // A disk without room for a second name is the one that needs room most.
@@ -172,7 +174,7 @@ export async function runKeeper(
       if (message !== told) onTrouble(error);
       told = message;
     }
-    await changed(path.join(place.dataDirectory, place.appendDirectory), signal);
+    await next;
   }
 }
 

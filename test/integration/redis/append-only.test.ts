@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
 import { CommandWalk } from '../../../src/redis/aof/command-walk.ts';
 import { type AofDetails, hasTimes } from '../../../src/redis/aof/details.ts';
-import { keepNow, keptSets, runKeeper } from '../../../src/redis/aof/keeper.ts';
+import { keepNow, keptSets, readManifest, runKeeper } from '../../../src/redis/aof/keeper.ts';
 import { parseManifest, writeManifest } from '../../../src/redis/aof/manifest.ts';
 import { identify } from '../../../src/redis/identity.ts';
 import { type CaptureAofOptions, captureAof, restoreBeside, restoreLive } from '../../../src/redis/index.ts';
@@ -121,7 +121,13 @@ test('beside fast writers and rewrites every capture is whole, and the keeper le
   })();
   const snapshots: SnapshotOnCopies[] = [];
   for (let number = 1; number <= 3; number++) {
-    for (let count = 0; count < 2; count++) await rewrite(server);
+    for (let count = 0; count < 2; count++) {
+      await rewrite(server);
+      await waitFor('the keeper to see the new set', async () => {
+        const present = (await readManifest(placeOf(server))).find(({ type }) => type === 'base');
+        return (await keptSets(placeOf(server))).some(({ base }) => base.name === present?.name);
+      });
+    }
     snapshots.push(await take(number));
   }
   stop.abort();
