@@ -1,6 +1,6 @@
 // The `backup:` lines, the mirrors, the retention and the verification of the configuration as Temporal Schedules: made, changed and removed until both say the same.
 
-import type { Client, ScheduleDescription, ScheduleOptions } from '@temporalio/client';
+import { type Client, type ScheduleDescription, ScheduleNotFoundError, type ScheduleOptions } from '@temporalio/client';
 import { type ComponentSettings, type Configuration, componentsOf, retentionHost } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import { isOperation, runId, scheduleIds, taskQueues } from '../domain/ids.ts';
@@ -36,7 +36,7 @@ export async function applySchedules(
   { dryRun }: { readonly dryRun: boolean },
 ): Promise<readonly ScheduleChange[]> {
   const wanted = wantedSchedules(configuration);
-  const present = await presentSchedules(client, configuration.name);
+  const present = await presentSchedules(client, configuration.name, wanted);
   const changes: ScheduleChange[] = [];
   for (const schedule of wanted) {
     const found = present.get(schedule.id);
@@ -64,7 +64,7 @@ async function applyOne(client: Client, { id, options }: Wanted, change: Schedul
 
 export async function listSchedules(client: Client, configuration: Configuration): Promise<readonly ScheduleStatus[]> {
   const wanted = wantedSchedules(configuration);
-  const present = await presentSchedules(client, configuration.name);
+  const present = await presentSchedules(client, configuration.name, wanted);
   const statuses = wanted.map(async (schedule): Promise<ScheduleStatus> => {
     const { id, component, kind, spec } = schedule;
     const named = { id, component, kind, spec, timezone: configuration.timezone };
@@ -237,14 +237,30 @@ function specOf(found: ScheduleDescription): string {
   return found.state.note?.split(' (')[0] ?? 'unknown';
 }
 
-async function presentSchedules(client: Client, estate: string): Promise<Map<string, ScheduleDescription>> {
-  const present = new Map<string, ScheduleDescription>();
+/**
+ * The server's list learns of what was made or removed a moment later: those that are wanted are asked for by name, and of those that are listed
+ * some may be gone.
+ */
+async function presentSchedules(
+  client: Client,
+  estate: string,
+  wanted: readonly Wanted[],
+): Promise<Map<string, ScheduleDescription>> {
+  const ids = new Set(wanted.map(({ id }) => id));
   for await (const { scheduleId } of client.schedule.list()) {
-    if (!['backup', 'mirror', 'retention', 'verify'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`)))
-      continue;
-    present.set(scheduleId, await client.schedule.getHandle(scheduleId).describe());
+    if (['backup', 'mirror', 'retention', 'verify'].some((kind) => scheduleId.startsWith(`${estate}/${kind}/`)))
+      ids.add(scheduleId);
+  }
+  const present = new Map<string, ScheduleDescription>();
+  for (const id of ids) {
+    const found = await client.schedule.getHandle(id).describe().catch(ifNotFound);
+    if (found !== undefined) present.set(id, found);
   }
   return present;
+}
+
+function ifNotFound(error: unknown): undefined {
+  if (!(error instanceof ScheduleNotFoundError)) throw error;
 }
 
 function isSame({ options }: Wanted, found: ScheduleDescription): boolean {

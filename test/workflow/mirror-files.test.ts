@@ -7,6 +7,7 @@ import { parseConfiguration } from '../../config/index.ts';
 import type { RunStatus } from '../../src/domain/operations.ts';
 import { applySchedules, listSchedules } from '../../src/temporal/schedules.ts';
 import { FILE, minimal } from '../support/configuration.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { failureOf } from './support/closing.ts';
 import { failure, script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
@@ -34,10 +35,15 @@ test('a mirror has a schedule where the configuration names one, and none once i
   const [listed] = await listSchedules(client, hourly);
   assert.deepEqual([listed?.component, listed?.kind, listed?.drift], ['files/uploads', 'mirror', undefined]);
   const without = configured(name, '');
-  const [surplus] = await listSchedules(client, without);
+  // What the configuration does not name is known from the server's list alone, which learns of it a moment later.
+  const [surplus] = await waitFor('it to be listed', async () => {
+    const found = await listSchedules(client, without);
+    return found.length > 0 && found;
+  });
   assert.deepEqual([surplus?.component, surplus?.kind, surplus?.drift], ['files/uploads', 'mirror', 'surplus']);
   const [removed] = await applySchedules(client, without, { dryRun: false });
   assert.deepEqual(removed, { id, change: 'removed', spec: 'every 1h' });
+  assert.deepEqual(await listSchedules(client, without), []);
 });
 
 test('a run of it waits for one that is at it, tells what it holds back, and fails with what the host says', async (t) => {
