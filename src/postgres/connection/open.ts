@@ -7,6 +7,7 @@ import { type Answer, readAnswer, type TextRow } from '../protocol/result.ts';
 import { Wire } from '../protocol/wire.ts';
 import type { Source } from '../types.ts';
 import { databaseError, type ErrorContext } from './database-error.ts';
+import { ReadMemory } from './read-memory.ts';
 
 export interface ConnectionDeadlines {
   /** Log-in included; default 15 s. */
@@ -103,10 +104,11 @@ export async function openReplication(
   deadlines: ConnectionDeadlines & { readonly slot?: string } = {},
 ): Promise<ReplicationConnection> {
   const name = deadlines.slot === undefined ? {} : { application_name: deadlines.slot };
-  const opened = await connect(source, deadlines, { replication: 'true', ...name });
+  const memory = new ReadMemory();
+  const opened = await connect(source, deadlines, { replication: 'true', stream: () => memory.socket(), ...name });
   const context = deadlines.slot === undefined ? opened.context : { ...opened.context, slot: deadlines.slot };
   const socket = takeSocket(opened.client);
-  const wire = new Wire(socket);
+  const wire = new Wire(socket, (chunk) => memory.giveBack(chunk));
   const explain = (error: unknown, doing: string) => databaseError(error, doing, context);
   const command = async (doing: string, sql: string, silenceMs = deadlines.statementMs ?? STATEMENT_MS) => {
     try {

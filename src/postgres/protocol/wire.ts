@@ -2,7 +2,6 @@
 
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '../../errors/index.ts';
-import { letGo } from '../../vault/index.ts';
 
 /** First byte of a message from the server (PostgreSQL manual, "Message Formats"). */
 export const messageTypes = {
@@ -52,9 +51,12 @@ export class Wire {
   private paused = false;
   private end: HoldfastError | undefined;
   private wake: (() => void) | undefined;
+  private readonly giveBack: (chunk: Buffer) => void;
 
-  constructor(socket: Duplex) {
+  /** `giveBack`: takes chunks of which nobody has anything any more. */
+  constructor(socket: Duplex, giveBack: (chunk: Buffer) => void) {
     this.socket = socket;
+    this.giveBack = giveBack;
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('error', (cause) => this.close(lost(cause.message, cause)));
     socket.on('end', () => this.close(lost('the server closed it')));
@@ -116,7 +118,7 @@ export class Wire {
 
   /** As `tryNext`, like `nextInPieces`. */
   tryNextInPieces(): PiecesMessage | undefined {
-    for (const chunk of this.spent.splice(0)) if (chunk.length === chunk.buffer.byteLength) letGo(chunk);
+    for (const chunk of this.spent.splice(0)) this.giveBack(chunk);
     const head = this.takeHead();
     if (head === undefined) return undefined;
     const pieces: Buffer[] = [];
