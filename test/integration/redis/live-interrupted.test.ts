@@ -113,12 +113,15 @@ test('a server that was ended in the middle, and reads its data still, is waited
   assert.ok(await dying(setting, { ...WHAT, directory: place.directory, action: 'restore', at: { line: SENDING } }));
   await server.stop();
   await assert.rejects(rollbackLive({ ...place, limits: { awayMs: 100 } }), { code: 'REDIS_UNREACHABLE' });
-  await appendFile(server.configuration, 'key-load-delay 20000\nloading-process-events-interval-bytes 1024\n');
+  await appendFile(server.configuration, 'key-load-delay 60000\nloading-process-events-interval-bytes 1024\n');
   const started = server.start();
-  await waitFor('it to read its data', async () =>
-    /loading:1/.test(await server.cli('INFO', 'persistence').catch(() => '')),
-  );
-  await rollbackLive(place);
+  const isLoading = async () => /loading:1/.test(await server.cli('INFO', 'persistence').catch(() => ''));
+  await waitFor('it to read its data', isLoading);
+  const rolledBack = rollbackLive(place);
+  rolledBack.catch(() => undefined);
+  await waitFor('it to have read its data', async () => !(await isLoading()));
+  await server.cli('CONFIG', 'SET', 'key-load-delay', '0');
+  await rolledBack;
   await started;
   assert.deepEqual(await contentAt(server.url), after);
 });
