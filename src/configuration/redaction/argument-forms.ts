@@ -10,7 +10,7 @@ const WORD_OF_OPTION = `${QUOTED}|(?!\\d{1,5}:\\d{1,5}(?:[\\s"']|$))[^\\s"'<>|&;
 const BETWEEN = '(?:[^\\n;|&]|\\n(?:(?<=[\\\\,]\\n)|(?=[ \\t]{0,64}-[ \\t]))){0,256}?';
 
 const OPTION = new RegExp(
-  `(?<![\\w-])--?[\\w-]{0,40}(?:passw(?:or)?d|passphrase|(?<![a-z])pass|requirepass|masterauth|token|secret|(?:api|auth|access|secret|encryption)-?key)${GAP}(?<secret>${WORD})`,
+  `(?<![\\w-])--?(?!-?no-)[\\w-]{0,40}(?:passw(?:or)?d|passphrase|(?<![a-z])pass|requirepass|masterauth|token|secret|(?:api|auth|access|secret|encryption)-?key)${GAP}(?<secret>${WORD})`,
   'dgi',
 );
 const USER = `(?<![\\w-])(?:(?:-[uU]|--user|--proxy-user)(?:${GAP}|=))`;

@@ -89,6 +89,7 @@ test('options of other programs, and options without a value, are left as they a
     'mysql -p -u root',
     'tar -xpf a.tar',
     'tool --token --verbose',
+    'pg_dump --no-password app',
   ];
   for (const text of kept) assert.equal(shown(text), text);
 });
