@@ -24,8 +24,13 @@ export async function replaceProduction(services: HostServices, { plan, guard, r
     }
   };
   const verify = (expected: { systemId: string; timeline: number }) => verifyProduction(source, expected);
-  const { swapMs } = await swapIn(plan, { ...guard, shipped, verify });
-  return { swapMs };
+  try {
+    const { swapMs } = await swapIn(plan, { ...guard, shipped, verify });
+    return { swapMs };
+  } finally {
+    // Of a run that was terminated nobody takes another step. Where the swap is not over, the journal keeps the receiver back.
+    await receivers.resume(component);
+  }
 }
 
 /** Where the swap's last login was refused, the receiver's is too: it goes on trying by itself, and the restore does not wait for that. */
