@@ -40,21 +40,23 @@ export class PartEstate {
   /** Who loads. */
   role: readonly [] | readonly [string, string] = [];
   readonly #directory: string;
+  readonly #database: string;
   #runs = 0;
 
-  constructor(server: ScratchPostgres, plan: RestorePlan, expected: ClusterSeen, directory: string) {
+  constructor(server: ScratchPostgres, plan: RestorePlan, expected: ClusterSeen, directory: string, database = 'bank') {
     this.server = server;
     this.plan = plan;
     this.expected = expected;
     this.#directory = directory;
+    this.#database = database;
   }
 
   get target(): Source {
-    return { component, url: this.server.url(...this.role), database: 'bank' };
+    return { component, url: this.server.url(...this.role), database: this.#database };
   }
 
   query<Row extends pg.QueryResultRow = Record<string, string>>(sql: string): Promise<Row[]> {
-    return inDatabase<Row>(this.server, 'bank', sql);
+    return inDatabase<Row>(this.server, this.#database, sql);
   }
 
   async carry(as: string): Promise<CarryRequest> {
@@ -81,8 +83,8 @@ export class PartEstate {
     const carry = await this.carry(as);
     // What is set apart is gone from where it was: a database of its own for each.
     const postgres = await recoveredSource(this.plan, 'postgres');
-    const copy = `bank_${carry.run.slice(-2)}`;
-    await comparing(postgres, (plain) => plain.query('copy', `create database ${copy} template bank`));
+    const copy = `copy_${carry.run.slice(-2)}`;
+    await comparing(postgres, (plain) => plain.query('copy', `create database ${copy} template ${this.#database}`));
     const own = sourceIn(postgres, copy);
     const tools = await findTools(this.server.major);
     const then = await comparing(own, (plain) => setApart(plain, { run: carry.run, table, as, moment: 'then' }));

@@ -45,6 +45,12 @@ export function clientEnvironment({ url, component, database }: Source): ClientE
   return { env, secrets: password === undefined ? [] : [password] };
 }
 
+/** What is made without the name of a tablespace goes into the database's own, whatever role or database have set for new tables. */
+export function inOwnTablespace({ env, secrets }: ClientEnvironment): ClientEnvironment {
+  const options = [env.PGOPTIONS, '-c default_tablespace='].filter((each) => each !== undefined);
+  return { env: { ...env, PGOPTIONS: options.join(' ') }, secrets };
+}
+
 /** A database as an argument that programs expand: a name with `=` in it would be read as more than a name. */
 export function databaseArgument(name: string): string {
   return `--dbname=dbname='${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

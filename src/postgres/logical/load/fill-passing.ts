@@ -7,7 +7,7 @@ import { withPlain } from '../../connection/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
 import { isLargeObjects, restorePasses, type TocEntry } from '../archive-toc.ts';
-import { clientEnvironment, databaseArgument, inDatabase } from '../client-environment.ts';
+import { clientEnvironment, databaseArgument, inDatabase, inOwnTablespace } from '../client-environment.ts';
 import { runProgram } from '../client-program.ts';
 import { type Placing, placingOn } from '../spread.ts';
 import type { DumpedDatabase } from '../types.ts';
@@ -93,7 +93,7 @@ export async function pgRestore(
 ): Promise<void> {
   const use = `--use-list=${list}`;
   const options = ['--exit-on-error', '--no-password', ...args, use, databaseArgument(database), dump];
-  await runProgram(tools, 'pg_restore', options, { client: clientEnvironment(target), signal });
+  await runProgram(tools, 'pg_restore', options, { client: inOwnTablespace(clientEnvironment(target)), signal });
 }
 
 export async function listFile(directory: string, name: string, entries: readonly TocEntry[]): Promise<string> {

@@ -8,7 +8,7 @@ import { fail } from '../../../errors/index.ts';
 import type { PlainConnection } from '../../connection/index.ts';
 import type { PostgresTools } from '../../tools.ts';
 import type { Source } from '../../types.ts';
-import { clientEnvironment, databaseArgument } from '../client-environment.ts';
+import { clientEnvironment, databaseArgument, inOwnTablespace } from '../client-environment.ts';
 import { runProgram } from '../client-program.ts';
 import { verifyDump } from '../verify-dump.ts';
 import { isEqual, rowSum } from './row-sum.ts';
@@ -61,14 +61,7 @@ export async function extractApart(
       `--schema=${passingSchema(run)}`,
       ...sections,
     ],
-    ...[
-      '--no-owner',
-      '--no-privileges',
-      '--no-publications',
-      '--no-subscriptions',
-      '--no-security-labels',
-      '--no-tablespaces',
-    ],
+    ...['--no-owner', '--no-privileges', '--no-publications', '--no-subscriptions', '--no-security-labels'],
     '--no-password',
   ];
   await runProgram(tools, 'pg_dump', args, { client: clientEnvironment(own), signal });
@@ -129,11 +122,11 @@ async function restoreSections(
   sections: readonly string[],
 ): Promise<void> {
   const args = [
-    ...['--exit-on-error', '--no-password', '--no-owner', '--no-privileges'],
+    ...['--exit-on-error', '--no-password', '--no-owner', '--no-privileges', '--no-tablespaces'],
     ...sections.map((section) => `--section=${section}`),
     ...[`--jobs=${jobs}`, `--use-list=${list}`, databaseArgument(target.database ?? ''), dumpDirectory(directory)],
   ];
-  await runProgram(tools, 'pg_restore', args, { client: clientEnvironment(target), signal });
+  await runProgram(tools, 'pg_restore', args, { client: inOwnTablespace(clientEnvironment(target)), signal });
 }
 
 /** Throws `RECOVERY_MISMATCH`: what arrived is not what was taken. */

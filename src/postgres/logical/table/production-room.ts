@@ -59,7 +59,7 @@ const sharesSql = `select coalesce(t.spcname, d.spcname)::text as space, sum(hea
   cross join (select spcname from pg_database join pg_tablespace s on s.oid = dattablespace where datname = current_database()) d
   group by 1 order by sum(heap) desc, sum(own) desc`;
 
-/** A table that is loaded goes into its database's own tablespace, whatever new tables get by default: pg_restore says so. */
+/** A table that is loaded goes into its database's own tablespace, wherever it was and whatever new tables get by default: it is loaded so. */
 const serverSql = `select (select spcname from pg_database join pg_tablespace s on s.oid = dattablespace
     where datname = current_database())::text as "ownSpace",
   (pg_size_bytes(current_setting('max_wal_size')))::text as "logLimit",
