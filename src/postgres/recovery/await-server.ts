@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fail, type HoldfastError } from '../../errors/index.ts';
 import { findPostmaster, type Postmaster } from './postmaster.ts';
 import { type RecoveredServer, type RecoveredSession, tryOpenSession } from './recovered-session.ts';
-import { logTail, until } from './recovery-server.ts';
+import { logTail, startLine, until } from './recovery-server.ts';
 
 /** A server that was just started has no pid file for a moment; one that ran and has none any more has ended. */
 const startsWithinMs = 30_000;
@@ -84,21 +84,28 @@ async function isWithoutRoom(directory: string): Promise<boolean> {
   return bavail * bsize < PAGE_BYTES;
 }
 
+/** An earlier start's words are not why this one ended. What has the line no more in its tail is of this start alone. */
+function wordsOfThisStart(words: string): readonly string[] {
+  const begin = words.lastIndexOf(startLine);
+  const own = begin < 0 ? words.slice(Math.max(words.lastIndexOf('starting PostgreSQL'), 0)) : words.slice(begin);
+  return own.split('\n').filter((line) => line !== startLine && line !== '');
+}
+
+/** What ended it; where the server did not come to a word of its own, the last one of whatever was to start it. */
+function lastWords(lines: readonly string[]): string {
+  const fatal = lines.findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line));
+  if (fatal !== undefined) return fatal.replace(/^.*?(FATAL|PANIC):\s*/, '');
+  const isSilent = !lines.some((line) => severity.test(line));
+  return (isSilent ? lines.at(-1) : undefined) ?? 'without a word';
+}
+
 /** `cause`: what kept it from its log, if that is known. */
 export async function explainEnd(what: string, logFile: string, cause?: HoldfastError): Promise<never> {
-  const words = await logTail(logFile);
-  // An earlier start's words are not why this one ended.
-  const tail = words.slice(Math.max(words.lastIndexOf('starting PostgreSQL'), 0));
-  const lines = tail.split('\n');
-  const fatal = lines.findLast((line) => /FATAL|PANIC/.test(line) && !refusal.test(line)) ?? 'without a word';
+  const lines = wordsOfThisStart(await logTail(logFile));
   const why = cause === undefined ? '' : `; the log could not be fetched: ${cause.message}`;
   const isFull = cause?.code === 'NO_SPACE' || lines.some(saysNoRoom) || (await isWithoutRoom(path.dirname(logFile)));
-  return fail(
-    isFull ? 'NO_SPACE' : 'RECOVERY_FAILED',
-    `${what} ended: ${fatal.replace(/^.*?(FATAL|PANIC):\s*/, '')}${why}`,
-    {
-      ...(cause === undefined ? {} : { cause }),
-      details: { log: lines.slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
-    },
-  );
+  return fail(isFull ? 'NO_SPACE' : 'RECOVERY_FAILED', `${what} ended: ${lastWords(lines)}${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { log: lines.slice(-20).join('\n'), ...(cause === undefined ? {} : { store: cause.code }) },
+  });
 }

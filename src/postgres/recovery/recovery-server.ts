@@ -1,6 +1,6 @@
 // Starts, finds and stops the server of a restore; it outlives the process that started it.
 
-import { access, open } from 'node:fs/promises';
+import { access, appendFile, open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../errors/index.ts';
@@ -25,6 +25,9 @@ export async function isolation(): Promise<'network namespace' | 'none'> {
   return answer?.exitCode === 0 ? 'network namespace' : 'none';
 }
 
+/** In the log of a server, in front of everything that this start of it has to say. */
+export const startLine = '--- started by holdfast ---';
+
 /** Starts the server unless it runs already. Returns without waiting for it to be ready. Throws `PROCESS_TIMEOUT`. */
 export async function startServer(place: ServerPlace): Promise<Postmaster | undefined> {
   const running = await findPostmaster(place.dataDirectory);
@@ -35,6 +38,8 @@ export async function startServer(place: ServerPlace): Promise<Postmaster | unde
   const args = ['-D', place.dataDirectory, '-c', `config_file=${place.configFile}`];
   const user = place.runAs === undefined ? undefined : await findUser(place.runAs);
   const options = { outlive: true, logFile: place.logFile, cwd: '/' };
+  // Whoever looks for the reason of its end may be another process, and the log has the words of earlier starts.
+  await appendFile(place.logFile, `${startLine}\n`, { mode: 0o640 });
   if (place.network === true || (await isolation()) === 'none') {
     await start(server, args, { ...options, ...(user === undefined ? {} : { runAs: user.name }) });
   } else {
