@@ -44,7 +44,7 @@ function serviceOf({ major, bin, dataDirectory, directory }: ScratchPostgres): S
   };
 }
 
-for (const major of [15, 18]) {
+for (const major of [15, 17, 18]) {
   test(`PostgreSQL ${major} is lost to a bad statement, restored in place to just before it, and every branch of its log stays recoverable`, async (t) => {
     const stateDirectory = await temporaryDirectory(t);
     const origin = await startRecoverySource(t, {

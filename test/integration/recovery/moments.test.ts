@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../../src/domain/moment.ts';
+import { rememberCluster } from '../../support/left-branch.ts';
 import { Restores } from '../../support/recovery-run.ts';
 import { type Commit, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
 import { giveToServer } from '../../support/scratch-postgres.ts';
@@ -26,40 +27,42 @@ async function work(source: RecoverySource, random: () => number): Promise<Commi
   return commits;
 }
 
-/** Between two commits, at one, or a microsecond beside it; after the first base backup ended. */
-function chooseMoment(commits: readonly Commit[], random: () => number): Moment {
-  const index = Math.floor(random() * commits.length);
-  const here = unixMicros(commits[index]!.time);
-  const next = commits[index + 1] === undefined ? here : unixMicros(commits[index + 1]!.time);
+/** What a cluster has done on the way to one of its timelines. */
+type Branch = readonly Commit[];
+
+/** Between two commits of a branch, at one, or a microsecond beside it; after the first base backup ended. */
+function chooseMoment(branch: Branch, index: number, random: () => number): Moment {
+  const here = unixMicros(branch[index]!.time);
+  const next = branch[index + 1] === undefined ? here : unixMicros(branch[index + 1]!.time);
   const choices = [here, here - 1n, here + 1n, here + (next - here) / 2n];
   return momentFromUnixMicros(choices[Math.floor(random() * choices.length)]!);
 }
 
-/** Gives the snapshots that the recoveries began from. */
+/** Commits `from` to the end of the branch are its own. */
+interface Stretch {
+  readonly branch: Branch;
+  readonly from: number;
+}
+
+/** Every stretch in turn, wherever in it. Gives the snapshots that the recoveries began from, and the timelines they ended on. */
 async function recoverToMoments(
   t: TestContext,
   source: RecoverySource,
   count: number,
-  capture: () => Promise<{ readonly id: string }>,
-): Promise<ReadonlySet<string>> {
-  t.diagnostic(`seed ${seed}`);
-  const random = seeded(seed);
+  { stretches, random }: { readonly stretches: readonly Stretch[]; readonly random: () => number },
+): Promise<{ readonly bases: ReadonlySet<string>; readonly timelines: ReadonlySet<number> }> {
   const restores = await Restores.of(t, source);
-  const commits: Commit[] = [];
-  for (let backup = 0; backup < 3; backup += 1) {
-    await capture();
-    commits.push(...(await work(source, random)));
-  }
-  await source.ship();
+  const ids = [...new Set(stretches.flatMap(({ branch }) => branch.map(({ id }) => id)))].join(',');
   const bases = new Set<string>();
   const segments = new Set<string>();
+  const timelines = new Set<number>();
   for (let index = 0; index < count; index += 1) {
-    const moment = chooseMoment(commits, random);
+    const { branch, from } = stretches[index % stretches.length]!;
+    const moment = chooseMoment(branch, from + Math.floor(random() * (branch.length - from)), random);
     const plan = await restores.plan({ target: { type: 'time', moment } });
     await restores.recover(plan);
-    const ids = commits.map(({ id }) => id).join(',');
     const rows = await restores.query<{ id: number }>(plan, `select id from ledger where id in (${ids}) order by id`);
-    const expected = commits.filter(({ time }) => time <= moment).map(({ id }) => id);
+    const expected = branch.filter(({ time }) => time <= moment).map(({ id }) => id);
     assert.deepEqual(
       rows.map(({ id }) => Number(id)),
       expected,
@@ -67,20 +70,47 @@ async function recoverToMoments(
     );
     bases.add(plan.base.snapshot);
     segments.add(plan.log.segments.at(-1)!.name);
+    timelines.add(plan.resolved.timeline);
     await restores.stop(plan);
   }
-  t.diagnostic(`${count} moments from ${bases.size} bases, ending in ${segments.size} segments`);
+  t.diagnostic(
+    `${count} moments from ${bases.size} bases, ending in ${segments.size} segments of ${timelines.size} timelines, seed ${seed}`,
+  );
   assert.ok(segments.size > 1);
-  return bases;
+  return { bases, timelines };
 }
+
+/** Ids that no commit of the branch that was left has. */
+const further = "select setval('ledger_id_seq', 1000000)";
 
 for (const [major, count] of Object.entries(momentsByMajor)) {
-  test(`PostgreSQL ${major} is recovered to ${count} random moments exactly, over three base backups`, async (t) => {
+  test(`PostgreSQL ${major} is recovered to ${count} random moments exactly, over three base backups, before and after it was taken back, and on the branch that it left`, async (t) => {
+    const random = seeded(seed);
     const source = await startRecoverySource(t, { major: Number(major) });
-    await recoverToMoments(t, source, count, () => source.capture());
+    await source.capture();
+    const before = await work(source, random);
+    await source.capture();
+    before.push(...(await work(source, random)));
+    const takeBack = await rememberCluster(source.server);
+    const left = [...before, ...(await work(source, random))];
+    await source.ship();
+    await takeBack();
+    await source.server.query(further);
+    const now = [...before, ...(await work(source, random))];
+    await source.capture();
+    now.push(...(await work(source, random)));
+    await source.ship();
+    const { timelines } = await recoverToMoments(t, source, count, {
+      random,
+      stretches: [
+        { branch: now, from: before.length },
+        { branch: left, from: before.length },
+        { branch: now.slice(0, before.length), from: 0 },
+      ],
+    });
+    assert.deepEqual([...timelines].sort(), [1, 2]);
   });
 }
-
 const overIncremental = isFull ? { 17: 20, 18: 20 } : { 17: 6, 18: 6 };
 
 for (const [major, count] of Object.entries(overIncremental)) {
@@ -95,13 +125,16 @@ for (const [major, count] of Object.entries(overIncremental)) {
     await source.server.query('alter table ledger set tablespace apart');
     await source.server.query(bulk);
     await source.backUp();
+    const random = seeded(seed);
     const ways: unknown[] = [];
-    const bases = await recoverToMoments(t, source, count, async () => {
+    const branch: Commit[] = [];
+    for (let backup = 0; backup < 3; backup += 1) {
       await source.server.query("update ledger set note = 'changed' where id % 50 = 0 and note <> 'x'");
-      const { id, engine } = await source.backUp(true);
-      ways.push(engine.capture);
-      return { id };
-    });
+      ways.push((await source.backUp(true)).engine.capture);
+      branch.push(...(await work(source, random)));
+    }
+    await source.ship();
+    const { bases } = await recoverToMoments(t, source, count, { random, stretches: [{ branch, from: 0 }] });
     assert.deepEqual(ways, ['incremental', 'incremental', 'incremental']);
     assert.ok(bases.size > 0);
   });
