@@ -201,6 +201,33 @@ test('whatever a server does while its files are read, the log puts right', asyn
   assert.equal(await dump(recovered), whole);
 });
 
+interface Seen {
+  readonly doneBytes: number;
+  readonly ms: number;
+}
+
+/** The server settles its account eight times a second, to the millisecond. However slow this machine is, there are never more bytes than that. */
+function isAhead({ doneBytes, ms }: Seen, bytesPerSecond: number): boolean {
+  return doneBytes > 1.02 * bytesPerSecond * (ms / 1000) + bytesPerSecond / 8 + MiB / 8;
+}
+
+test('at no moment has the stream brought more than its rate allows', async (t) => {
+  const { backup } = await backupBench(t, 18);
+  const rate = 8 * MiB;
+  const seen: Seen[] = [];
+  const startedAt = performance.now();
+  const onProgress: TakeBaseBackupOptions['onProgress'] = ({ doneBytes }) =>
+    void seen.push({ doneBytes, ms: performance.now() - startedAt });
+  await backup(1, { rateLimitBytesPerSecond: rate, onProgress });
+  assert.ok(seen.length >= 4, `${seen.length} looks`);
+  assert.deepEqual(
+    seen.filter((look) => isAhead(look, rate)),
+    [],
+  );
+  // As it would look at twice the rate.
+  assert.ok(seen.slice(1).every(({ doneBytes }) => isAhead({ doneBytes, ms: (1000 * doneBytes) / (2 * rate) }, rate)));
+});
+
 test('files are read only where they are at hand, and where not, the run says why and how to mend it', async (t) => {
   const bench = await backupBench(t, 18);
   const { server, vault, backup, directory } = bench;

@@ -1,6 +1,7 @@
 // Base backups read from a standby: as good as the primary's, and the primary is asked whenever the standby is not fit or gives up.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -149,4 +150,35 @@ test('the primary is asked where the standby is not fit, with the reason; and at
   assert.equal(snapshot.state, 'clean');
   assert.deepEqual([detailsOf(snapshot).server, detailsOf(snapshot).capture], [undefined, 'full']);
   assert.match(detailsOf(snapshot).primaryBecause ?? '', /promoted/);
+});
+
+test('a standby that is promoted in the middle of its bytes gives no backup: what was read of it is dropped, and the primary is asked', async (test) => {
+  const { server, standby, vault, directory, backup, caughtUp, from } = await benchWithStandby(test, 18);
+  await server.query('create table more as select n, repeat(md5(n::text), 20) t from generate_series(1, 40000) n');
+  await caughtUp();
+  const seen: { readonly doneBytes: number; readonly isPromoted: boolean }[] = [];
+  let isPromoted = false;
+  const onProgress = ({ doneBytes }: { readonly doneBytes: number }) => {
+    seen.push({ doneBytes, isPromoted });
+    if (isPromoted) return;
+    // Nothing is read meanwhile, so that it happens at this very byte, and the server has most of the others left to send.
+    const env = { ...process.env, ...standby.environment };
+    const promoting = spawnSync(standby.bin('psql'), ['-XAtc', 'select pg_promote()'], { env, encoding: 'utf8' });
+    assert.deepEqual([promoting.status, promoting.stdout], [0, 't\n'], promoting.stderr);
+    isPromoted = true;
+  };
+  const snapshot = await backup(1, { ...from(), onProgress });
+  const again = seen.findIndex(({ doneBytes }, index) => doneBytes < (seen[index - 1]?.doneBytes ?? 0));
+  assert.ok(again > 3 && seen[again - 1]?.isPromoted, `it was not in the middle: ${JSON.stringify(seen)}`);
+  assert.equal(snapshot.state, 'clean');
+  assert.deepEqual([detailsOf(snapshot).server, detailsOf(snapshot).capture], [undefined, 'full']);
+  assert.match(detailsOf(snapshot).primaryBecause ?? '', /promoted/);
+  assert.deepEqual(
+    (await vault.listSnapshots(COMPONENT)).map(({ id }) => id),
+    [snapshot.id],
+  );
+  const restored = path.join(directory, 'restored', 'data');
+  await mkdir(path.dirname(restored));
+  await restoreTree(vault, snapshot.id, restored);
+  assert.match((await run(server.bin('pg_verifybackup'), ['-n', restored])).stdout, /backup successfully verified/);
 });
