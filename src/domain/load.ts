@@ -28,7 +28,7 @@ export interface LoadPlan {
   readonly tables: number;
   readonly bytes: number;
   readonly space: { readonly neededBytes: number; readonly availableBytes: number };
-  /** Of a whole database that is made: what it takes of the server's own room. */
+  /** What it takes of the server's own room; absent in plans of before that was counted of every load. */
   readonly room?: ProductionRoom;
   /** Made first, because `--globals` was asked for. */
   readonly roles: readonly string[];

@@ -24,6 +24,7 @@ import {
 import { compareLoadedFacts } from '../../src/postgres/logical/load/loaded-facts.ts';
 import type { LogicalDetails } from '../../src/postgres/logical/types.ts';
 import { findTools } from '../../src/postgres/tools.ts';
+import { start } from '../../src/process/index.ts';
 import type { Vault } from '../../src/vault/index.ts';
 import { inDatabase, makeRichDatabase, plainDump } from '../support/rich-database.ts';
 import { type ScratchPostgres, startScratchPostgres } from '../support/scratch-postgres.ts';
@@ -360,6 +361,73 @@ test('the dump counts with the database on one disk, again when the load starts,
   assert.deepEqual(await databases(server), ['bank', 'postgres']);
   const { into } = await withFree({ [server.directory]: needed - bytes }, () => loadDump(request, context, plan));
   assert.equal(into, 'again');
+});
+
+test('what a schema or a table takes is counted too, twice where its database is there, and a disk that is too small is named once', async (t) => {
+  const server = await startScratchPostgres(t, { major: 17 });
+  await makeRichDatabase(server, 'bank');
+  const { contextOf, spoolDirectory } = await dumped(t, server);
+  const context = contextOf(server);
+  const wanted: Wanted = { type: 'table', schema: 'ledger', table: 'entries' };
+  const placeOf = async (changes: Partial<LoadRequest>) => {
+    const { room, bytes } = await planLoad(asked({ wanted, ...changes }), context);
+    const [place, ...others] = room?.places ?? [];
+    assert.deepEqual([place?.of, others], [['tablespace pg_default', 'log', 'the dump'], []]);
+    return { needed: Number(place?.neededBytes), bytes };
+  };
+  const [size] = await server.query("select pg_database_size('bank')::text as bank");
+  const whole = await placeOf({ wanted: { type: 'database' }, into: 'again' });
+  assert.ok(whole.needed > Number(size?.bank) + whole.bytes, `${whole.needed} of ${size?.bank}`);
+  const once = await placeOf({ into: 'entries' });
+  await inDatabase(server, 'bank', 'drop table ledger.entries cascade');
+  const twice = await placeOf({});
+  const named = await placeOf({ as: { schema: 'public', table: 'then' } });
+  assert.ok(once.needed > once.bytes && once.needed < whole.needed, `${once.needed}`);
+  // It is a part of the database, and what the server and its log take of that part comes a second time.
+  assert.ok(twice.needed > once.needed && twice.needed < whole.needed + once.needed, `${twice.needed} ${once.needed}`);
+  assert.equal(named.needed, twice.needed + named.bytes, 'taken out of the passing database, it lies there once more');
+
+  const blockersOf = async (free: Readonly<Record<string, number>>) =>
+    await withFree(free, async () => (await planLoad(asked({ wanted }), context)).blockers ?? []);
+  const crowded = await blockersOf({ [server.directory]: twice.needed - 1, [spoolDirectory]: 0 });
+  assert.deepEqual(
+    crowded.map(({ code }) => code),
+    ['NO_SPACE'],
+  );
+  assert.match(crowded[0]?.message ?? '', /^production needs .* for tablespace pg_default, log, the dump, and /);
+  const enough = { [server.directory]: twice.needed, [spoolDirectory]: twice.bytes };
+  assert.deepEqual(await blockersOf(enough), []);
+
+  const request = asked({ wanted });
+  const plan = await planLoad(request, context);
+  await fetchDump(request, context, plan);
+  const full = { [server.directory]: twice.needed - twice.bytes - 1 };
+  await withFree(full, () => assert.rejects(loadDump(request, context, plan), { code: 'NO_SPACE' }));
+  assert.deepEqual(await databases(server), ['bank', 'postgres']);
+  assert.equal((await loadDump(request, context, plan)).rows, 10_000);
+});
+
+test('the list that a plan looked at is removed with it, or by the next one where its process died; one that is being made is left alone', async (t) => {
+  const server = await startScratchPostgres(t, { major: 17 });
+  await server.query('create database bank');
+  const { contextOf, spoolDirectory } = await dumped(t, server);
+  const context = contextOf(server);
+  const parent = `${spoolDirectory}-plan`;
+  await planLoad(asked({ into: 'again' }), context);
+  assert.deepEqual(await readdir(parent), []);
+  const child = await start('sleep', ['600']);
+  const [pid, ticks] = [child.pid, child.identity.startTime.split('/').at(-1)];
+  const alive = `list-${pid}-${ticks}-aaaaaa`;
+  const another = `list-${pid}-1-bbbbbb`;
+  for (const name of [alive, another, 'list-of-before']) {
+    await mkdir(path.join(parent, name));
+    await writeFile(path.join(parent, name, 'globals.sql'), 'secret');
+  }
+  await planLoad(asked({ into: 'again' }), context);
+  assert.deepEqual(await readdir(parent), [alive]);
+  await child.stop({ signal: 'SIGKILL' });
+  await planLoad(asked({ into: 'again' }), context);
+  assert.deepEqual(await readdir(parent), []);
 });
 
 test('a load that fails leaves no database and no role of its own, and a second attempt of the same run succeeds', async (t) => {

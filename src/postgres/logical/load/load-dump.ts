@@ -74,11 +74,10 @@ export async function loadDump(request: LoadRequest, context: LoadContext, plan:
     return resultOf(plan, { ...rows, checks: await factsIn(plan.into) });
   }
   const at = { target, tools, database, dump, jobs: context.jobs, signal, ...(onProgress && { onProgress }) };
-  if (isWhole && plan.isNew) {
-    // What an attempt before this one has loaded takes room, too.
-    await dropDatabase(target, passing);
-    await requireRoomToLoad(target, database);
-  }
+  // What an attempt before this one has loaded takes room, too.
+  await dropDatabase(target, passing);
+  const { bytes } = opened;
+  await requireRoomToLoad(target, { database, isWhole, bytes, ...(plan.isNew ? {} : { into: plan.into }) });
   const compared = await fillPassing(at, { passing, entries: selection.entries, loaded: selection.together });
   const checks = await factsIn(passing);
   if (under !== undefined) return resultOf(plan, compared, await loadUnderName(at, under));

@@ -1,9 +1,8 @@
 // The plan of a load: which dump, what of it, into what, what that needs, and what is in the way; nothing is touched.
 
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { LoadPlan } from '../../../domain/load.ts';
+import type { ProductionRoom } from '../../../domain/part.ts';
 import { bytesText } from '../../../domain/size.ts';
 import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
@@ -12,12 +11,13 @@ import { isTableData } from '../archive-toc.ts';
 import { inDatabase } from '../client-environment.ts';
 import { placingWarnings } from '../spread.ts';
 import { blockersOfName, lacking } from '../table/part-blockers.ts';
-import { type RoomBeside, roomWarnings } from '../table/production-room.ts';
+import { lackOfRoom, type RoomBeside, roomWarnings } from '../table/production-room.ts';
 import { comparing } from '../table/sessions.ts';
 import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
 import { type OpenedDump, openDump } from './fetch-dump.ts';
 import { missingRoles, rolesOf } from './globals.ts';
+import { withListPlace } from './list-place.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest } from './request.ts';
 import { roomOfLoad, roomOfSpool } from './room-of-load.ts';
 import type { Wanted } from './select-entries.ts';
@@ -33,17 +33,12 @@ export async function planLoad(request: LoadRequest, context: LoadContext): Prom
   const database = chooseDatabase(snapshot, request.database);
   const server = await lookAtServer(target);
   const tools = await toolsFor(server, snapshot);
-  const parent = `${context.spoolDirectory}-plan`;
-  await mkdir(parent, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(path.join(parent, 'list-'));
-  try {
+  return await withListPlace(`${context.spoolDirectory}-plan`, async (directory) => {
     const { from } = request;
     const source = { vault, snapshot, ...(from === undefined ? {} : { from }) };
     const opened = await openDump(source, database, request.wanted, { directory, tools, signal });
     return await makePlan(request, context, { snapshot, database, server, opened });
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Newer programs read older dumps, never the reverse. Throws `TOOL_VERSION`. */
@@ -76,9 +71,7 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
   const into = request.into ?? database.name;
   const isNew = !server.databases.includes(into);
   const roles = await missingRoles(context.target, rolesOf(opened.globals));
-  const { freeBytes, heldBytes } = await roomOfSpool(context.spoolDirectory);
-  const availableBytes = freeBytes + heldBytes;
-  const blockers = await blockersOf(request, context, parts, { into, isNew, roles, availableBytes });
+  const blockers = await blockersOf(request, context, parts, { into, isNew, roles });
   const facts = {
     ...{ component, host, snapshot: snapshot.id, database: database.name, moment: database.moment },
     ...{ what: wordsOf(wanted, database.name), into, isNew },
@@ -93,27 +86,44 @@ async function makePlan(request: LoadRequest, context: LoadContext, parts: Parts
     ...(blockers.length === 0 ? {} : { blockers }),
   };
   const digest = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
-  const space = { neededBytes: opened.bytes, availableBytes };
-  const plan = { run, ...facts, space, digest };
-  const dump = { of: 'the dump', directory: context.spoolDirectory, neededBytes: opened.bytes, heldBytes };
-  return wanted.type === 'database' && isNew ? await withRoom(plan, context, database, dump) : plan;
+  return await withRoom({ run, ...facts, digest }, request, context, database);
 }
 
-/** What it takes of the server's own room; nothing that was decided: it changes by itself. */
+/** What it takes of this host's disk and of the server's own; nothing that was decided: it changes by itself. */
 async function withRoom(
-  plan: LoadPlan,
-  { target }: LoadContext,
+  plan: Omit<LoadPlan, 'space'>,
+  { wanted, as }: LoadRequest,
+  { target, spoolDirectory }: LoadContext,
   database: DumpedDatabase,
-  dump: RoomBeside,
 ): Promise<LoadPlan> {
-  const { placing, room } = await roomOfLoad(target, database, dump);
-  const blockers = [...(plan.blockers ?? []), ...lacking(room)];
+  const { freeBytes, heldBytes } = await roomOfSpool(spoolDirectory);
+  // Under another name it is taken out of the database of a passing name once more.
+  const neededBytes = plan.bytes * (as === undefined ? 1 : 2);
+  const space = { neededBytes, availableBytes: freeBytes + heldBytes };
+  const dump: RoomBeside = { of: 'the dump', directory: spoolDirectory, neededBytes, heldBytes };
+  const isWhole = wanted.type === 'database';
+  const loaded = { database, isWhole, bytes: plan.bytes, ...(plan.isNew ? {} : { into: plan.into }) };
+  const { placing, room } = await roomOfLoad(target, loaded, dump);
+  const blockers = [...(plan.blockers ?? []), ...lacking(room), ...lackingHere(space, spoolDirectory, room)];
   return {
     ...plan,
-    room,
-    warnings: [...plan.warnings, ...placingWarnings(placing), ...roomWarnings(room)],
+    ...{ space, room },
+    warnings: [...plan.warnings, ...(isWhole ? placingWarnings(placing) : []), ...roomWarnings(room)],
     ...(blockers.length === 0 ? {} : { blockers }),
   };
+}
+
+/** Unless it was said already, of the file system that the server lies on too. */
+function lackingHere(
+  { neededBytes, availableBytes }: LoadPlan['space'],
+  directory: string,
+  { places }: ProductionRoom,
+): readonly ErrorData[] {
+  const isSaid = places.some((place) => place.of.includes('the dump') && lackOfRoom({ places: [place] }).length > 0);
+  if (isSaid || neededBytes <= availableBytes) return [];
+  const message = `the dump takes ${bytesText(neededBytes)} in '${directory}', ${bytesText(availableBytes)} are free`;
+  const hint = "make room there, or put 'stateDirectory' of this host on a larger disk";
+  return [new HoldfastError('NO_SPACE', message, { hint }).toJSON()];
 }
 
 function warningsOf({ engine }: SnapshotOnCopies, globals: boolean, roles: readonly string[]): string[] {
@@ -126,26 +136,25 @@ interface Found {
   readonly into: string;
   readonly isNew: boolean;
   readonly roles: readonly string[];
-  readonly availableBytes: number;
 }
 
 async function blockersOf(
   { wanted, globals, as }: LoadRequest,
-  { target, spoolDirectory }: LoadContext,
+  { target }: LoadContext,
   { database, server, opened }: Parts,
-  { into, isNew, roles, availableBytes }: Found,
+  { into, isNew, roles }: Found,
 ): Promise<ErrorData[]> {
   const blockers: ErrorData[] = [];
-  const block = (code: 'TARGET_UNFIT' | 'NO_SPACE', message: string, hint: string) =>
-    blockers.push(new HoldfastError(code, message, { hint }).toJSON());
+  const block = (message: string, hint: string) =>
+    blockers.push(new HoldfastError('TARGET_UNFIT', message, { hint }).toJSON());
   if (as !== undefined) {
     const message = `there is no database '${into}' that it could go into under another name`;
-    if (isNew) block('TARGET_UNFIT', message, 'name one that is there with `--into NAME`');
+    if (isNew) block(message, 'name one that is there with `--into NAME`');
     else blockers.push(...(await comparing(inDatabase(target, into), (plain) => blockersOfName(plain, as))));
   }
   const way = isNew || as !== undefined ? undefined : await inTheWay(target, into, wanted);
   if (way !== undefined) {
-    block('TARGET_UNFIT', `${way} is there already, and is not loaded over`, 'load into a new database: `--into NAME`');
+    block(`${way} is there already, and is not loaded over`, 'load into a new database: `--into NAME`');
   }
   if (!isNew && way === undefined && as === undefined) {
     const schemas = await schemasOf(target, into);
@@ -153,21 +162,17 @@ async function blockersOf(
     const missing = needed.find((name) => !schemas.includes(name));
     if (missing !== undefined) {
       const hint = 'make it there, or load into a new database: `--into NAME`';
-      block('TARGET_UNFIT', `database '${into}' has no schema '${missing}', which is needed`, hint);
+      block(`database '${into}' has no schema '${missing}', which is needed`, hint);
     }
   }
   if (!globals && roles.length > 0) {
     const hint = 'make them first, or let `--globals` make them as the dump has them';
-    block('TARGET_UNFIT', `the server lacks roles of the dump: ${named(roles).join(', ')}`, hint);
+    block(`the server lacks roles of the dump: ${named(roles).join(', ')}`, hint);
   }
   const lacking = database.extensions.filter((name) => !server.extensions.includes(name));
   if (lacking.length > 0) {
     const hint = 'install their packages for the major version of the server';
-    block('TARGET_UNFIT', `the server lacks extensions of the dump: ${lacking.join(', ')}`, hint);
-  }
-  if (opened.bytes > availableBytes) {
-    const message = `the dump takes ${bytesText(opened.bytes)} in '${spoolDirectory}', ${bytesText(availableBytes)} are free`;
-    block('NO_SPACE', message, "make room there, or put 'stateDirectory' of this host on a larger disk");
+    block(`the server lacks extensions of the dump: ${lacking.join(', ')}`, hint);
   }
   return blockers;
 }
