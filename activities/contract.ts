@@ -278,10 +278,9 @@ export interface CapturedFiles {
 }
 
 export interface MirrorRequest extends DatabaseRequest {
+  readonly run?: string;
   /** The snapshot of the same run has far fewer files than the one before: nothing is deleted. */
   readonly farFewer?: true;
-  /** Another run that is at it is waited for; else the request is refused. */
-  readonly wait?: true;
 }
 
 export interface FilesActivities {

@@ -1,10 +1,9 @@
 // Activities of files: thin over the engine, with the component's own hooks around a capture.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type FilesSettings, stateDirectoryOf } from '../config/index.ts';
 import { bytesText } from '../src/domain/size.ts';
 import { filesWarnings } from '../src/domain/snapshot-words.ts';
-import { fail, isHoldfastError } from '../src/errors/index.ts';
+import { fail } from '../src/errors/index.ts';
 import { type CaptureFilesOptions, captureFiles, capturePulled, FILES, mirrorFiles } from '../src/files/index.ts';
 import { mirrorDirectory, pulledDirectory } from '../src/host/check-pull.ts';
 import { observeHeads } from '../src/host/put-back.ts';
@@ -39,42 +38,21 @@ export function createFilesActivities(services: HostServices): FilesActivities {
           ...(warnings.length === 0 ? {} : { warnings }),
         };
       }),
-    mirrorFiles: ({ component, farFewer = false, wait = false }) =>
+    mirrorFiles: ({ component, run, farFewer = false }) =>
       runActivity(frame, async ({ signal, report }) => {
         const { roots, rules, mirror, name } = filesOf(services, component);
         if (mirror === undefined) return fail('CONFIG_INVALID', `'${component}' has no mirror`);
         const { directory, remote, schedule: _, ...limits } = mirror;
         report({ note: `to ${remote ? `${remote.ssh}:` : ''}${directory}` });
-        const bringUp = () =>
-          mirrorFiles({
-            ...{ ...limits, estate: configuration.name, component, roots, oneFileSystem: rules.oneFileSystem, signal },
-            target: { directory, ...(remote && { remote }) },
-            farFewer,
-            directory: mirrorDirectory(stateDirectoryOf(configuration, host), name),
-          });
-        const onWaiting = () => report({ note: 'another run is bringing it up; this one comes after it' });
-        return wait ? await afterOthers(bringUp, { signal, onWaiting }) : await bringUp();
+        return await mirrorFiles({
+          ...{ ...limits, estate: configuration.name, component, roots, oneFileSystem: rules.oneFileSystem, signal },
+          target: { directory, ...(remote && { remote }) },
+          ...{ farFewer, ...(run && { run }) },
+          directory: mirrorDirectory(stateDirectoryOf(configuration, host), name),
+        });
       }),
     ...createFilesRestoreActivities(services),
   };
-}
-
-const LOOK_AGAIN_MS = 2_000;
-
-/** `work` once nobody else is at the same place any more. */
-async function afterOthers<T>(
-  work: () => Promise<T>,
-  { signal, onWaiting }: { readonly signal: AbortSignal; readonly onWaiting: () => void },
-): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isHoldfastError(error, 'LOCKED')) throw error;
-    }
-    onWaiting();
-    await sleep(LOOK_AGAIN_MS, undefined, { signal });
-  }
 }
 
 /** What is here is read at the component's rate; of what is elsewhere the line has it. */

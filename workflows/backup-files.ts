@@ -23,7 +23,10 @@ export async function backupFiles(input: BackupFilesInput): Promise<RunStatus> {
       hasMirror,
       warnings = [],
     } = await progress.step('capture', () =>
-      host.begin.captureFiles({ component, snapshot: id }, `scan and read, snapshot ${id} committed last`),
+      (input.isPulled === true ? host.pull : host.begin).captureFiles(
+        { component, snapshot: id },
+        `scan and read, snapshot ${id} committed last`,
+      ),
     );
     progress.tell({ snapshot });
     const proven = await proveSnapshot({ progress, host, input }, snapshot, warnings);
@@ -41,7 +44,7 @@ async function bringUpMirror(
   const { component } = input;
   try {
     const mirror = await progress.step('mirror', () =>
-      host.begin.mirrorFiles({ component, ...(farFewer && { farFewer }) }, 'as the files are now'),
+      host.mirror.mirrorFiles({ component, run: progress.run, ...(farFewer && { farFewer }) }, 'as the files are now'),
     );
     progress.tell({ mirror });
     if (mirror.state !== 'held back') return `mirror ${mirror.to} is up to date`;

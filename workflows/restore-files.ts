@@ -23,7 +23,7 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
     const plan = await makePlan(conduct);
     if (inPlace) {
       await approval.ask(conduct, plan, () =>
-        conduct.host.survey.recheckFiles({ run: progress.run, input: conduct.input }, 'the plan still holds'),
+        conduct.host.planTrees.recheckFiles({ run: progress.run, input: conduct.input }, 'the plan still holds'),
       );
     }
     const { component, digest: planDigest } = plan;
@@ -50,7 +50,10 @@ export async function restoreFiles(input: RestoreFilesInput): Promise<RunStatus>
 
 async function makePlan({ input, progress, host }: Restoring): Promise<FilesPlan> {
   const plan = await progress.step('plan', () =>
-    host.survey.planFiles({ run: progress.run, input, keep: true }, `resolve ${input.to}, compare with what is there`),
+    host.planTrees.planFiles(
+      { run: progress.run, input, keep: true },
+      `resolve ${input.to}, compare with what is there`,
+    ),
   );
   progress.tell({ filesPlan: plan });
   requireAsShown(input, plan);
@@ -72,6 +75,7 @@ function tellResult(
   };
   const told = [
     ...(written.warnings ?? []),
+    ...(compared.warnings ?? []),
     ...(written.lacking.count === 0
       ? []
       : [`${written.lacking.count} properties could not be given: ${written.lacking.first.join(', ')}`]),

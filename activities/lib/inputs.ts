@@ -148,8 +148,8 @@ const schemas = {
 type Dropped = {
   [Name in keyof InputOf]: Exclude<keyof InputOf[Name], keyof z.output<(typeof schemas)[Name]>>;
 }[keyof InputOf];
-/** `keepsAll` is not asked for: it follows from the configuration. Anything else does not compile. */
-const nothingIsDropped: [Exclude<Dropped, 'keepsAll'>] extends [never] ? true : Dropped = true;
+/** `keepsAll` and `isPulled` are not asked for: they follow from the configuration. Anything else does not compile. */
+const nothingIsDropped: [Exclude<Dropped, 'keepsAll' | 'isPulled'>] extends [never] ? true : Dropped = true;
 void nothingIsDropped;
 
 export interface Resolved extends Canonical {
@@ -260,6 +260,8 @@ function fillComponent(configuration: Configuration, operation: OperationName, i
   }
   const named = { ...input, estate: configuration.name, component: settings.id, host: settings.host };
   if (operation === 'restorePart') return fillPart(configuration, settings, named) as InputOf[OperationName];
+  if (operation === 'backupFiles')
+    return (isPulled(settings) ? { ...named, isPulled: true } : named) as InputOf['backupFiles'];
   if (operation === 'restoreDatabase') parseTarget(input.to ?? '', configuration.timezone);
   if (operation === 'restoreRedis') parseSnapshotTarget(input.to ?? '', configuration.timezone);
   if (operation === 'restoreFiles') requireFilesTarget(configuration, input);
@@ -288,6 +290,10 @@ function requireKind(operation: OperationName, { id, kind }: ComponentSettings):
   if (wanted !== undefined && !wanted.includes(kind)) {
     fail('USAGE', `'${operation}' is for a component of the kind '${wanted.join("' or '")}', '${id}' is none`);
   }
+}
+
+function isPulled(settings: ComponentSettings): boolean {
+  return settings.kind === 'files' && settings.pull !== undefined;
 }
 
 function requireMirror(settings: ComponentSettings): void {

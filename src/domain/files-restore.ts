@@ -84,7 +84,12 @@ export interface FilesRestored {
   /** In place: what was left as it is, and what else was met, a sentence each. */
   readonly warnings?: readonly string[];
   /** Read again afterwards, entry by entry, against the snapshot. */
-  readonly compared: { readonly entries: number; readonly differing: Named };
+  readonly compared: {
+    readonly entries: number;
+    readonly differing: Named;
+    /** In words, why less can be said of it than it seems; absent when that is not so. */
+    readonly warnings?: readonly string[];
+  };
   readonly timingsMs: { readonly restore: number; readonly compare: number; readonly total: number };
 }
 

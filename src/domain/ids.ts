@@ -36,13 +36,30 @@ export function componentInId(workflowId: string): ComponentId | undefined {
   return componentIn.exec(workflowId)?.[1] as ComponentId | undefined;
 }
 
-/** Queues: one for decisions, and per host one for the log, one for bulk work and one for recoveries, so that none starves another. */
-export const taskQueues = {
-  control: (estate: string) => `${estate}/control`,
+/** Queues of one host, so that no kind of work starves another. */
+const hostQueues = {
+  /** Supervisions of the log, and quick questions. */
   ship: (estate: string, host: string) => `${estate}/${host}/ship`,
+  /** Bulk work. */
   work: (estate: string, host: string) => `${estate}/${host}/work`,
+  /** What takes as long as a line to another host does: mirrors, and trees that are pulled. */
+  sync: (estate: string, host: string) => `${estate}/${host}/sync`,
+  /** Questions that read whole trees. */
+  survey: (estate: string, host: string) => `${estate}/${host}/survey`,
+  /** Recoveries, and what undoes or ends them. */
   recover: (estate: string, host: string) => `${estate}/${host}/recover`,
 } as const;
+
+export const taskQueues = {
+  /** Decisions. */
+  control: (estate: string) => `${estate}/control`,
+  ...hostQueues,
+} as const;
+
+/** All that a worker of a host listens on, besides `control`. */
+export function queuesOfHost(estate: string, host: string): readonly string[] {
+  return Object.values(hostQueues).map((queueOf) => queueOf(estate, host));
+}
 
 export const scheduleIds = {
   backup: (estate: string, component: ComponentId, kind: string) => `${estate}/backup/${component}/${kind}`,

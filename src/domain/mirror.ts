@@ -33,4 +33,8 @@ export interface MirrorReport {
   /** Of the last run that deleted everything it had to: far fewer hold deletions back, until they are there again. */
   readonly regularFiles?: number;
   readonly error?: string;
+  /** Its code in the catalogue. */
+  readonly errorCode?: string;
+  /** The run by which it was met first; all since have ended with the same. */
+  readonly firstFailed?: string;
 }

@@ -61,6 +61,8 @@ export interface LoadDumpInput extends OperationInput {
 /** A snapshot of trees of files. */
 export interface BackupFilesInput extends OperationInput {
   readonly reason?: string;
+  /** From another host, over a line; by the configuration. */
+  readonly isPulled?: true;
 }
 
 /** The warm mirror of a component of files brought up, without a snapshot. */

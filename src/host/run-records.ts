@@ -34,6 +34,8 @@ type Asked = Pick<Vault, 'listRecords' | 'getRecord'>;
 
 /** Other runs older than the newest so many are left to a person with the vault. */
 const HISTORY_LIMIT = 200;
+/** Of mirrors fewer, and beside the others: they may come every minute, and `status` tells of when each mirror is. */
+const MIRRORS_LIMIT = 20;
 /** Small objects, and a store may be far away. */
 const AT_ONCE = 32;
 const RESULT = 'result';
@@ -100,7 +102,13 @@ function resultsOf(records: Records): Records {
 }
 
 function newestOf(results: Records): Records {
-  return [...results].sort((a, b) => b.storedAt.getTime() - a.storedAt.getTime()).slice(0, HISTORY_LIMIT);
+  const sorted = [...results].sort((a, b) => b.storedAt.getTime() - a.storedAt.getTime());
+  const others = sorted.filter((each) => !isOfMirror(each)).slice(0, HISTORY_LIMIT);
+  return [...others, ...sorted.filter(isOfMirror).slice(0, MIRRORS_LIMIT)];
+}
+
+function isOfMirror({ run }: { readonly run: string }): boolean {
+  return run.startsWith('mirror-');
 }
 
 async function readEach(vault: Asked, records: Records): Promise<{ runs: RunStatus[]; unread: Required<Unread>[] }> {

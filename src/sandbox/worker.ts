@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
-import { taskQueues } from '../domain/ids.ts';
+import { queuesOfHost, taskQueues } from '../domain/ids.ts';
 import { fail } from '../errors/index.ts';
 import type { RunningProcess } from '../process/index.ts';
 import { sandboxEstate, sandboxHost } from './configuration.ts';
@@ -48,9 +48,7 @@ export function holdfastProgram(): string {
 async function listensOn(address: string, estate: string, host: string): Promise<void> {
   const queues = [
     [taskQueues.control(estate), queueType.workflow],
-    [taskQueues.ship(estate, host), queueType.activity],
-    [taskQueues.work(estate, host), queueType.activity],
-    [taskQueues.recover(estate, host), queueType.activity],
+    ...queuesOfHost(estate, host).map((queue) => [queue, queueType.activity] as const),
   ] as const;
   const connection = await Connection.connect({ address, connectTimeout: 5_000 });
   try {

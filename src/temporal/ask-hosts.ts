@@ -7,7 +7,7 @@ import { type Asker, messages } from '../domain/operations.ts';
 import { fail } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import { fromApplicationFailure } from './run-status.ts';
-import { requireWorker } from './workers-present.ts';
+import { requireHostWorker, requireWorker } from './workers-present.ts';
 
 export interface Questioner extends Connected {
   readonly configuration: Configuration;
@@ -22,7 +22,7 @@ export interface Questioner extends Connected {
 
 interface Limit {
   readonly within: string;
-  /** Reads whole trees: it goes on only while somebody says that the answer is wanted. */
+  /** Reads whole trees, in a place of its own: it goes on only while somebody says that the answer is wanted. */
   readonly whileAsked?: true;
 }
 
@@ -47,10 +47,11 @@ const ASKING = { sayEveryMs: 30_000, heardWithinSeconds: 120 } as const;
 export async function askHosts<T>(questions: Questioner, type: string, host: string, input: object): Promise<T> {
   const { client, configuration, newId, asking = ASKING } = questions;
   const taskQueue = taskQueues.control(configuration.name);
-  const hostQueue = taskQueues.ship(configuration.name, host);
-  await requireWorker(questions, taskQueue, 'workflow');
-  await requireWorker(questions, hostQueue, 'activity');
   const { within, whileAsked } = limits[type] ?? { within: '3 minutes' };
+  const estate = configuration.name;
+  const queue = whileAsked && { queue: taskQueues.survey(estate, host) };
+  await requireWorker(questions, taskQueue, 'workflow');
+  await requireHostWorker(questions, { estate, host, ...queue });
   const asker: Asker = { heardWithinSeconds: asking.heardWithinSeconds };
   const handle = await client.workflow.start(type, {
     taskQueue,
@@ -65,7 +66,9 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     if (error.cause instanceof ApplicationFailure) throw fromApplicationFailure(error.cause);
-    return fail('NO_WORKER', `host '${host}' did not answer in time`, { details: { queue: hostQueue } });
+    return fail('NO_WORKER', `host '${host}' did not answer in time`, {
+      details: queue || { queue: taskQueues.ship(estate, host) },
+    });
   } finally {
     stop();
   }

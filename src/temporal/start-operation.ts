@@ -12,7 +12,7 @@ import type { Connected } from './connection.ts';
 import type { RunBook } from './run-book.ts';
 import { firstRunId, queryStatus } from './run-status.ts';
 import { startAttributes } from './search-attributes.ts';
-import { requireWorker } from './workers-present.ts';
+import { requireHostWorker, requireWorker } from './workers-present.ts';
 
 /**
  * Throws `NO_WORKER` when nobody would take it: what is asked for now must not begin by surprise later. Throws `ALREADY_RUNNING` when the
@@ -29,7 +29,9 @@ export async function startOperation<Name extends OperationName>(
   // The log is to be shipped whenever a worker comes; everything else is wanted now or not at all.
   if (operation !== 'shipLog') {
     await requireWorker(connected, taskQueue, 'workflow');
-    await requireWorker(connected, taskQueues.ship(input.estate, input.host), 'activity');
+    const { estate, host } = input;
+    const queue = operation === 'mirrorFiles' && { queue: taskQueues.sync(estate, host) };
+    await requireHostWorker(connected, { estate, host, ...queue });
   }
   const { workflowId, request } = canonical(operation, input);
   try {

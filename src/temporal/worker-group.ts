@@ -1,7 +1,7 @@
-// The workers of one process, on one connection: one for decisions, and three for each host so that no kind of work starves another.
+// The workers of one process, on one connection: one for decisions, and one for each queue of a host so that no kind of work starves another.
 
 import { type NativeConnection, Worker, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
-import { taskQueues } from '../domain/ids.ts';
+import { queuesOfHost, taskQueues } from '../domain/ids.ts';
 import type { ListenedQueue } from './workers-present.ts';
 
 export interface WorkerGroupOptions {
@@ -17,6 +17,8 @@ export interface WorkerGroupOptions {
   readonly hosts: ReadonlyMap<string, object>;
   /** Databases of the busiest host: each holds a slot of the `ship` queue for good. */
   readonly shipped: number;
+  /** Components that are mirrored, or pulled from elsewhere: none waits for the line of another. */
+  readonly synced: number;
 }
 
 /** Cancellation travels with heartbeats; the SDK's default would hold it back for up to a minute. */
@@ -34,9 +36,13 @@ const common = {
 const questionSlots = 8;
 const workSlots = 3;
 const recoverSlots = 4;
+/** A tree is read by all cores already; whoever asks more has to wait, and a recovery never does. */
+const surveySlots = 2;
+/** Beside those that are at it: for whoever looks whether somebody is, and leaves at once. */
+const lookingSlots = 2;
 
 export async function createWorkerGroup(options: WorkerGroupOptions): Promise<Worker[]> {
-  const { connection, namespace, identity, estate, workflows, control, hosts, shipped } = options;
+  const { connection, namespace, identity, estate, workflows, control, hosts, shipped, synced } = options;
   const shared = { ...common, connection, namespace, identity };
   const workers = [
     Worker.create({
@@ -55,6 +61,8 @@ export async function createWorkerGroup(options: WorkerGroupOptions): Promise<Wo
     const slots = {
       [taskQueues.ship(estate, host)]: shipped + questionSlots,
       [taskQueues.work(estate, host)]: workSlots,
+      [taskQueues.sync(estate, host)]: synced + lookingSlots,
+      [taskQueues.survey(estate, host)]: surveySlots,
       [taskQueues.recover(estate, host)]: recoverSlots,
     };
     for (const [taskQueue, maxConcurrentActivityTaskExecutions] of Object.entries(slots)) {
@@ -70,9 +78,7 @@ export function listenedQueues({
   hosts,
 }: Pick<WorkerGroupOptions, 'estate' | 'hosts'>): readonly ListenedQueue[] {
   const control = taskQueues.control(estate);
-  const ofHosts = [...hosts.keys()].flatMap((host) =>
-    [taskQueues.ship, taskQueues.work, taskQueues.recover].map((queueOf) => queueOf(estate, host)),
-  );
+  const ofHosts = [...hosts.keys()].flatMap((host) => queuesOfHost(estate, host));
   return [
     { queue: control, type: 'workflow' },
     ...[control, ...ofHosts].map((queue) => ({ queue, type: 'activity' }) as const),

@@ -1,5 +1,6 @@
 // The worker process: receivers of the log first and always, then Temporal whenever it can be reached, until it is told to stop.
 
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
@@ -25,8 +26,8 @@ import { temporalLogger } from './logger.ts';
 import { createReceivers, type RunningReceivers } from './receivers.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { ensureShipping } from './shipping.ts';
+import { type Missing, untilListening } from './until-listening.ts';
 import { createWorkerGroup, listenedQueues, runWorkerGroup } from './worker-group.ts';
-import { untilListening } from './workers-present.ts';
 import { workflowCode } from './workflow-code.ts';
 
 export interface RunWorkerOptions {
@@ -141,7 +142,7 @@ async function serveOnce(
     const [first] = services;
     if (first === undefined) fail('CONFIG_INVALID', 'a worker needs at least one host');
     const { vault } = first;
-    const identity = `${process.pid}@${os.hostname()}`;
+    const identity = newIdentity();
     const group = {
       estate: configuration.name,
       hosts: new Map(services.map((each) => [each.host, hostActivities(each)])),
@@ -155,11 +156,13 @@ async function serveOnce(
         awaitRun: (request, running) => awaitRun(client, request, running),
       }),
       shipped: Object.keys(configuration.database).length,
+      synced: Object.values(configuration.files).filter(({ mirror, pull }) => mirror ?? pull).length,
     });
     const running = runWorkerGroup(workers, signal);
     const keepers = runKeepers(configuration, hosts, { logger, signal });
     const stop = AbortSignal.any([signal, over.signal]);
-    const listening = untilListening({ connection, namespace }, identity, listenedQueues(group), stop).then(() => {
+    const known = { identity, queues: listenedQueues(group), signal: stop, onMissing: sayMissing(logger, address) };
+    const listening = untilListening({ connection, namespace }, known).then(() => {
       if (stop.aborted) return;
       logger.info({ hosts, address, namespace }, 'the worker listens on its queues');
       onReady?.();
@@ -169,6 +172,22 @@ async function serveOnce(
     over.abort();
     await connection.close();
   }
+}
+
+/** In a container every life of a worker has the same number and name, and the server remembers the last one for minutes. */
+function newIdentity(): string {
+  return `${process.pid}@${os.hostname()}#${randomUUID().slice(0, 8)}`;
+}
+
+function sayMissing(logger: Logger, address: string): (missing: Missing) => void {
+  return ({ queue, error }) => {
+    const reason = error === undefined ? {} : { reason: String(error) };
+    const what =
+      error === undefined
+        ? `the server does not know this worker on '${queue}'`
+        : `whether the server knows this worker on '${queue}' cannot be asked`;
+    logger.warn({ address, ...reason }, `${what}; it is not ready, and asks again`);
+  };
 }
 
 function hostActivities(services: OpenedHostServices): object {

@@ -1,7 +1,7 @@
-// Whether anybody listens: asked before something is started, so that nothing begins by surprise hours later, and before a worker says that it is ready.
+// Whether anybody listens: asked before something is started, so that nothing begins by surprise hours later.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection, ConnectionLike } from '@temporalio/client';
+import { taskQueues } from '../domain/ids.ts';
 import { fail } from '../errors/index.ts';
 
 /** `TASK_QUEUE_TYPE_*` of the server's API. */
@@ -22,35 +22,32 @@ export interface ListenedQueue {
 
 /** Throws `NO_WORKER`, which names the queue nobody listens on. */
 export async function requireWorker(reachable: Reachable, queue: string, type: keyof typeof queueTypes): Promise<void> {
-  const pollers = await pollersOf(reachable, { queue, type });
-  if (pollers.some(({ seenMs }) => Date.now() - seenMs < livelyMs)) return;
+  if (await isListenedOn(reachable, { queue, type })) return;
   fail('NO_WORKER', `no worker listens on '${queue}'`, { details: { queue } });
 }
 
-type Asked = Pick<Reachable, 'namespace'> & { readonly connection: ConnectionLike };
-
-const pauseMs = 100;
-
-/**
- * Resolves when the server has been asked for work by `identity` on every queue: a worker that has only just begun to ask is not known to it yet, and
- * whoever starts something then is told that nobody listens. Also resolves when `signal` is aborted. A server that does not answer is asked again.
- */
-export async function untilListening(
-  asked: Asked,
-  identity: string,
-  queues: readonly ListenedQueue[],
-  signal: AbortSignal,
+/** For activities of a host, on `queue` too. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a word. */
+export async function requireHostWorker(
+  reachable: Reachable,
+  { estate, host, queue }: { readonly estate: string; readonly host: string; readonly queue?: string },
 ): Promise<void> {
-  for (const each of queues) {
-    while (!signal.aborted) {
-      const pollers = await pollersOf(asked, each).catch(() => []);
-      if (pollers.some((poller) => poller.identity === identity)) break;
-      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
+  await requireWorker(reachable, taskQueues.ship(estate, host), 'activity');
+  if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }))) return;
+  fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {
+    hint: 'it is of an earlier version: start it again with this one',
+    details: { queue },
+  });
 }
 
-async function pollersOf({ connection, namespace }: Asked, { queue, type }: ListenedQueue) {
+async function isListenedOn(reachable: Reachable, asked: ListenedQueue): Promise<boolean> {
+  const pollers = await pollersOf(reachable, asked);
+  return pollers.some(({ seenMs }) => Date.now() - seenMs < livelyMs);
+}
+
+export type Asked = Pick<Reachable, 'namespace'> & { readonly connection: ConnectionLike };
+
+/** Whoever has asked the server for work from it, in the last five minutes. */
+export async function pollersOf({ connection, namespace }: Asked, { queue, type }: ListenedQueue) {
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: queue },

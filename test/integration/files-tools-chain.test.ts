@@ -141,9 +141,7 @@ test('a mirror is brought up without a snapshot, after whoever is at it', async 
   const typed = type('mirror', 'uploads', '--json');
   const steps = async () =>
     (await client.running('files/uploads')).flatMap(({ steps }) => steps.map(({ note }) => note));
-  await waitFor('the run to wait', async () =>
-    (await steps()).some((note) => /another run is bringing it up/.test(note ?? '')),
-  );
+  await waitFor('the run to wait', async () => (await steps()).some((note) => /another run is at it/.test(note ?? '')));
   await lock.release();
   const done = await typed;
   assert.deepEqual([done.exit, done.json.state], [0, 'completed'], done.text);
@@ -160,6 +158,12 @@ test('a host without a worker is pulled, and what it was comes back beside with 
   const checked = await client.check('files/elsewhere');
   assert.ok(checked.ok, JSON.stringify(checked, undefined, 1));
   const { status, id } = await backUp('files/elsewhere');
+  // A slow line must not take the places of backups.
+  const { events } = await estate.temporal.workflow.getHandle(status.workflowId).fetchHistory();
+  const queues = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    scheduled?.activityType?.name === 'captureFiles' ? [scheduled.taskQueue?.name] : [],
+  );
+  assert.deepEqual(queues, [`${name}/here/sync`]);
   assert.equal((status.data?.snapshot as { state: string } | undefined)?.state, 'clean');
   const restoring = {
     ...asked('files/elsewhere'),

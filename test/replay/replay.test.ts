@@ -17,13 +17,17 @@ test('every recorded history replays', async () => {
   const types = new Set(names.map((name) => name.split('-')[0]));
   for (const type of [
     'applyRetention',
+    'backupConfiguration',
     'backupDatabase',
+    'backupFiles',
     'backupRedis',
     'catchUpCopy',
     'confirmRestore',
     'dumpDatabase',
     'loadDump',
+    'mirrorFiles',
     'restoreDatabase',
+    'restoreFiles',
     'restorePart',
     'restoreRedis',
     'rollbackRestore',

@@ -1,11 +1,17 @@
 // A question that reads whole trees: it goes on as long as somebody says that the answer is wanted, and is cancelled when nobody does.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
+import { Worker } from '@temporalio/worker';
 import type { Configuration } from '../../config/index.ts';
+import { taskQueues } from '../../src/domain/ids.ts';
+import type { RunStatus } from '../../src/domain/operations.ts';
+import type { HoldfastError } from '../../src/errors/index.ts';
 import { askHosts, type Questioner } from '../../src/temporal/ask-hosts.ts';
+import { runWorkerGroup } from '../../src/temporal/worker-group.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { script } from './support/scripted-activities.ts';
 import { sharedEnvironment, startEstate } from './support/workflow-environment.ts';
@@ -78,6 +84,68 @@ test('a question of which nobody hears any more is cancelled on its host, and on
   } finally {
     end.abort();
     await estate.stop();
+  }
+});
+
+test('questions that read whole trees are two at a time, and no recovery waits behind them', async () => {
+  const { seen, end, scripted } = slowFinding();
+  const estate = await startEstate(shared, scripted.activities);
+  try {
+    const { client } = shared.env;
+    const taskQueue = `${estate.name}/control`;
+    const asked = Array.from({ length: 6 }, (_, at) =>
+      client.workflow.start('findFiles', {
+        ...{ taskQueue, workflowId: `${estate.name}/ask/${at}`, args: [request, { heardWithinSeconds: 3_600 }] },
+      }),
+    );
+    const questions = await Promise.all(asked);
+    await waitFor('two questions to begin', () => seen.begun === 2);
+    const of = { estate: estate.name, component: 'files/uploads', host: 'db1' };
+    const restore = await estate.start('restoreFiles', `${estate.name}/restore/files/uploads`, {
+      ...of,
+      to: 'latest',
+      approval: 'never',
+    });
+    assert.equal(((await restore.result()) as RunStatus).state, 'completed');
+    const ended = { ...of, run: 'restore-00000000' };
+    const rollback = await estate.start('rollbackRestore', `${estate.name}/rollback/restore-00000000`, ended);
+    assert.equal(((await rollback.result()) as RunStatus).state, 'completed');
+    assert.deepEqual(seen, { begun: 2, cancelled: 0 });
+    for (const each of questions) await each.cancel();
+    await Promise.allSettled(questions.map((each) => each.result()));
+  } finally {
+    end.abort();
+    await estate.stop();
+  }
+});
+
+test('a worker of a version that does not know the queue is named at once, and answers what it can', async () => {
+  const name = `t${randomUUID().slice(0, 8)}`;
+  const { scripted } = slowFinding();
+  const { nativeConnection: connection } = shared.env;
+  const activities = { ...scripted.activities, askSnapshots: async () => [] };
+  const on = (taskQueue: string, more = {}) => Worker.create({ connection, taskQueue, activities, ...more });
+  // As before there were questions with places of their own.
+  const workers = await Promise.all([
+    on(taskQueues.control(name), { workflowBundle: shared.bundle }),
+    ...(['ship', 'work', 'recover'] as const).map((kind) => on(taskQueues[kind](name, 'db1'))),
+  ]);
+  const stop = new AbortController();
+  const ended = runWorkerGroup(workers, stop.signal);
+  try {
+    const { questions } = questioner(name, { sayEveryMs: 300, heardWithinSeconds: 4 });
+    const ask = () => askHosts<unknown>(questions, 'describeEstate', 'db1', { host: 'db1', question: 'snapshots' });
+    // A worker that has only just begun is not known yet.
+    assert.deepEqual(await waitFor('an answer', () => ask().catch(() => undefined)), []);
+    await assert.rejects(askHosts(questions, 'findFiles', 'db1', request), (error: HoldfastError) => {
+      assert.equal(error.code, 'NO_WORKER');
+      assert.match(error.message, /the worker of host 'db1' does not listen on '.*\/db1\/survey'/);
+      assert.match(error.hint, /earlier version/);
+      return true;
+    });
+  } finally {
+    stop.abort();
+    await ended;
   }
 });
 

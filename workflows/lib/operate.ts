@@ -21,17 +21,25 @@ interface Hosted {
   readonly host: string;
 }
 
+interface OperateOptions {
+  /** Older undos need the newer ones to have worked (see `Saga.unwind`). */
+  readonly stopUndoAtFailure?: boolean;
+  /** Whether how the run ended is kept in the vault; default: always. */
+  readonly keepsRecord?: (status: RunStatus) => boolean;
+}
+
 /** `body` is the runbook; it returns how the run ended, in words. */
 export async function operate<Input extends Hosted>(
   operation: OperationName,
   progress: Progress,
   given: Input,
   body: (conduct: Conduct<Input>) => Promise<string>,
-  options: { readonly stopUndoAtFailure?: boolean } = {},
+  options: OperateOptions = {},
 ): Promise<RunStatus> {
   const saga = new Saga();
   let conducted = false;
-  const ending = { stopUndoAtFailure: options.stopUndoAtFailure ?? false, keepsRecord: () => conducted };
+  const { stopUndoAtFailure = false, keepsRecord = () => true } = options;
+  const ending = { stopUndoAtFailure, keepsRecord: () => conducted && keepsRecord(progress.status()) };
   let joined: RunStatus | undefined;
   const status = await conduct(progress, saga, ending, async () => {
     const control = controlCalls(progress.estate, progress.noteRunning);

@@ -3,7 +3,7 @@
 import { ActivityCancellationType, type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
 import type { AllHostActivities, RunActivities } from '../../activities/contract.ts';
 import { taskQueues } from '../../src/domain/ids.ts';
-import { catalogue, HoldfastError } from '../../src/errors/index.ts';
+import { catalogue, type ErrorCode, HoldfastError } from '../../src/errors/index.ts';
 import { isNotStarted } from './failure.ts';
 
 type Activity = (request: never) => Promise<unknown>;
@@ -21,6 +21,8 @@ interface Limits {
   readonly attempts: number;
   /** How long a queue nobody listens on is waited for; the run says so meanwhile. */
   readonly patienceMs: number;
+  /** Another that is at the same place is no reason to try again a moment later: the run itself waits, or leaves it to that one. */
+  readonly tellsLocked?: true;
 }
 
 const minuteMs = 60_000;
@@ -31,10 +33,11 @@ const limits = {
   question: { ceiling: '5 minutes', attempts: 3, patienceMs: minuteMs },
   /** The first look, before anything is touched: better refused than late. */
   first: { ceiling: '30 minutes', attempts: 5, patienceMs: 5 * minuteMs },
-  /** The same look at trees of files: whole trees are read, of the snapshot and of the disk, more than once; what is too slow once is too slow each time. */
+  /** A look at trees of files: whole trees are read, of the snapshot and of the disk, more than once; what is too slow once is too slow each time. */
   survey: { ceiling: '12 hours', attempts: 5, patienceMs: 5 * minuteMs },
   /** Work that comes before that look: as soon refused when nobody is there, but it may take long. */
   begin: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs },
+  mirror: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs, tellsLocked: true },
   /** Bulk work; outages of stores and restarts of workers are sat out. */
   work: { ceiling: '24 hours', attempts: 40, patienceMs: 6 * hourMs },
   /** Recovery: its engine waits through outages by itself, so an error that keeps coming back is final. */
@@ -47,6 +50,7 @@ const limits = {
   undo: { ceiling: '2 hours', attempts: 60, patienceMs: 24 * hourMs },
 } as const satisfies Record<string, Limits>;
 
+const locked: ErrorCode = 'LOCKED';
 /** Codes that trying again cannot help. */
 const hopeless = Object.entries(catalogue)
   .filter(([, entry]) => !entry.retryable)
@@ -74,7 +78,7 @@ function options(
       backoffCoefficient: 2,
       maximumInterval: '30 seconds',
       ...(limit.attempts > 0 ? { maximumAttempts: limit.attempts } : {}),
-      nonRetryableErrorTypes: hopeless,
+      nonRetryableErrorTypes: limit.tellsLocked ? [...hopeless, locked] : hopeless,
     },
     ...(summary === undefined ? {} : { summary }),
   };
@@ -94,15 +98,19 @@ async function call(queue: string, name: string, request: unknown, limit: Limits
     } catch (error) {
       if (!isNotStarted(error)) throw error;
       waitedMs += patienceMs;
-      if (waitedMs >= limit.patienceMs) throw nobodyListens(queue);
+      if (waitedMs >= limit.patienceMs) throw nobodyTookIt(queue);
       const at = new Date().toISOString().slice(11, 16);
-      on(`at ${at} UTC no worker listened on '${queue}': start \`holdfast worker\` on its host; the run waits for it`);
+      on(`at ${at} UTC no worker had taken it from '${queue}': ${takenHint}; the run waits for it`);
     }
   }
 }
 
-function nobodyListens(queue: string): HoldfastError {
-  return new HoldfastError('NO_WORKER', `no worker listens on '${queue}'`);
+/** Nobody listens, or somebody of another version does, or all that he does at once is taken: from here it looks the same. */
+const takenHint =
+  'start `holdfast worker` on its host; where one runs, it is of an earlier version or has no place left';
+
+function nobodyTookIt(queue: string): HoldfastError {
+  return new HoldfastError('NO_WORKER', `no worker took it from '${queue}'`, { hint: takenHint });
 }
 
 function calls<Activities>(queue: string, limit: Limits, on: OnWaiting): Calls<Activities> {
@@ -131,8 +139,12 @@ export interface HostCalls {
   /** First look on the `work` and on the `recover` queue: soon refused when nobody is there. */
   readonly look: Calls<AllHostActivities>;
   readonly begin: Calls<AllHostActivities>;
+  /** As `begin`, over a line to another host. */
+  readonly pull: Calls<AllHostActivities>;
+  readonly mirror: Calls<AllHostActivities>;
   readonly plan: Calls<AllHostActivities>;
-  /** As `plan`, where whole trees of files are read for it. */
+  /** As `plan`, where whole trees of files are read for it: of a recovery that has begun, and for whoever only asks, behind whom no recovery waits. */
+  readonly planTrees: Calls<AllHostActivities>;
   readonly survey: Calls<AllHostActivities>;
   readonly ask: Calls<AllHostActivities>;
   readonly patient: Calls<AllHostActivities>;
@@ -142,6 +154,7 @@ export interface HostCalls {
 export function hostCalls(estate: string, host: string, on: OnWaiting): HostCalls {
   const ship = taskQueues.ship(estate, host);
   const work = taskQueues.work(estate, host);
+  const sync = taskQueues.sync(estate, host);
   const recover = taskQueues.recover(estate, host);
   return {
     ship: calls(ship, limits.ship, on),
@@ -150,8 +163,11 @@ export function hostCalls(estate: string, host: string, on: OnWaiting): HostCall
     undo: calls(recover, limits.undo, on),
     look: calls(work, limits.first, on),
     begin: calls(work, limits.begin, on),
+    pull: calls(sync, limits.begin, on),
+    mirror: calls(sync, limits.mirror, on),
     plan: calls(recover, limits.first, on),
-    survey: calls(recover, limits.survey, on),
+    planTrees: calls(recover, limits.survey, on),
+    survey: calls(taskQueues.survey(estate, host), limits.survey, on),
     ask: calls(ship, limits.question, on),
     patient: calls(work, limits.patient, on),
   };

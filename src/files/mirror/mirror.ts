@@ -4,7 +4,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HeldBecause, MirrorReport, MirrorState } from '../../domain/mirror.ts';
 import { type Moment, momentFromDate } from '../../domain/moment.ts';
-import { fail, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { holdLock } from '../../process/index.ts';
 import { isEmpty } from '../capture/roots.ts';
 import { remoteOptions, requireAccess, requireRsync } from '../rsync/remote.ts';
@@ -25,6 +25,8 @@ export interface MirrorOptions extends TreeOptions {
   readonly maxDelete: number;
   /** The roots were seen to have far fewer files than before: nothing is deleted. */
   readonly farFewer?: boolean;
+  /** Whose attempt this is, by its name. */
+  readonly run?: string;
   /** Of the host: where it is remembered of when the mirror is. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -57,7 +59,8 @@ export async function mirrorReport(directory: string, target: MirrorTarget): Pro
 
 /**
  * Resolves with what is there now; deletions that were held back are told in it. Throws `FILES_ROOT` for a root that is missing or empty: nothing was
- * touched then; `TARGET_UNFIT`, `LOCKED`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`, `NO_SPACE`, `CANCELLED`: the mirror says that it is not whole.
+ * touched then; `TARGET_UNFIT`, `LOCKED`, `REMOTE_UNREACHABLE`, `RSYNC_INCOMPLETE`, `NO_SPACE`, `CANCELLED`: the mirror says that it is not whole. The
+ * same error as that of a run before has `again` in its details.
  */
 export async function mirrorFiles(options: MirrorOptions): Promise<MirrorReport> {
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
@@ -81,14 +84,22 @@ class MirrorRun {
 
   async run(): Promise<MirrorReport> {
     const { directory, target } = this.#options;
-    const { asOf, regularFiles } = await mirrorReport(directory, target);
-    this.#regularFiles = regularFiles;
+    const before = await mirrorReport(directory, target);
+    this.#regularFiles = before.regularFiles;
     try {
-      return await this.#attempt(asOf);
+      return await this.#attempt(before.asOf);
     } catch (error) {
-      await this.#remember('failed', asOf, { error: toHoldfastError(error).message });
-      throw error;
+      throw await this.#failed(before, error);
     }
+  }
+
+  async #failed({ asOf, errorCode, firstFailed }: MirrorReport, error: unknown): Promise<unknown> {
+    const { run } = this.#options;
+    const { code, message, hint, details } = toHoldfastError(error);
+    const first = code === errorCode ? firstFailed : run;
+    await this.#remember('failed', asOf, { error: message, errorCode: code, ...(first && { firstFailed: first }) });
+    if (first === run) return error;
+    return new HoldfastError(code, message, { hint, cause: error, details: { ...details, again: true } });
   }
 
   async #attempt(asOf: Moment | undefined): Promise<MirrorReport> {
@@ -165,10 +176,10 @@ class MirrorRun {
     state: MirrorState,
     asOf: Moment | undefined,
     done: Partial<Pick<RsyncDone, 'files' | 'deleted' | 'transferredBytes'>> &
-      Pick<MirrorReport, 'error' | 'heldBecause'> = {},
+      Pick<MirrorReport, 'error' | 'errorCode' | 'firstFailed' | 'heldBecause'> = {},
   ): Promise<MirrorReport> {
     const { target, directory } = this.#options;
-    const { files, deleted, transferredBytes, error, heldBecause } = done;
+    const { files, deleted, transferredBytes, error, errorCode, firstFailed, heldBecause } = done;
     const regularFiles = this.#regularFiles;
     const numbers = Object.entries({ files, deleted, transferredBytes, regularFiles }).filter(
       ([, number]) => number !== undefined,
@@ -179,6 +190,8 @@ class MirrorRun {
       ...Object.fromEntries(numbers),
       ...(heldBecause && { heldBecause }),
       ...(error !== undefined && { error }),
+      ...(errorCode !== undefined && { errorCode }),
+      ...(firstFailed !== undefined && { firstFailed }),
     };
     await replaceFile(mirrorMemory(directory), `${JSON.stringify(report)}\n`);
     return report;

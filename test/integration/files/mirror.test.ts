@@ -18,6 +18,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import type { HoldfastError } from '../../../src/errors/index.ts';
 import {
   type MirrorOptions,
   type MirrorTarget,
@@ -107,7 +108,14 @@ describe('a mirror', () => {
   it('is left as it is when a root is gone or empty, and tells what went wrong and of when it still is', async () => {
     const before = await mirrorReport(at('state'), target);
     await rename(source, at('away'));
-    await assert.rejects(mirror(target), { code: 'FILES_ROOT' });
+    const failedAgain = async (run: string) =>
+      await mirror(target, { run }).then(
+        () => assert.fail('the root is gone'),
+        ({ code, details }: HoldfastError) => [code, details?.again],
+      );
+    // Another attempt of the same run is no other run.
+    for (const again of [undefined, undefined]) assert.deepEqual(await failedAgain('mirror-1'), ['FILES_ROOT', again]);
+    for (const again of [true, true]) assert.deepEqual(await failedAgain('mirror-2'), ['FILES_ROOT', again]);
     await mkdir(source);
     await assert.rejects(mirror(target), { code: 'FILES_ROOT', message: /is empty/ });
     await rm(source, { recursive: true });

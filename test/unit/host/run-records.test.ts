@@ -36,6 +36,14 @@ test('restores and what ended them are read however many backups came after', as
   assert.equal((await readHistory(vaultOf([...old, ...backups]))).length, 200);
 });
 
+test('mirrors, however many there are, push nothing else out', async () => {
+  const mirrors = Array.from({ length: 500 }, (_, minute) => `mirror-${minute}`);
+  const history = await readHistory(vaultOf([...backups, ...mirrors]));
+  const count = (prefix: string) => history.filter(({ run }) => run.startsWith(prefix)).length;
+  assert.deepEqual([count('backup-'), count('mirror-'), history[0]?.run], [200, 20, 'mirror-499']);
+  assert.equal((await readRunRecords(vaultOf([...old, ...backups, ...mirrors]))).runs.length, 223);
+});
+
 test('parts without a result are told with where they recover to, and one that cannot be read is not known', async () => {
   const plans: Record<string, object> = { 'part-1': { recovery: { dataDirectory: '/srv/clone' } } };
   const at = new Date(FIRST_MS);

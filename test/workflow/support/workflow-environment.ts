@@ -9,8 +9,8 @@ import { DefaultLogger, Runtime, type WorkflowBundleOption } from '@temporalio/w
 import { taskQueues } from '../../../src/domain/ids.ts';
 import type { RunStatus } from '../../../src/domain/operations.ts';
 import { registerSearchAttributes } from '../../../src/temporal/search-attributes.ts';
+import { untilListening } from '../../../src/temporal/until-listening.ts';
 import { createWorkerGroup, listenedQueues, runWorkerGroup } from '../../../src/temporal/worker-group.ts';
-import { untilListening } from '../../../src/temporal/workers-present.ts';
 import { workflowCode } from '../../../src/temporal/workflow-code.ts';
 
 const cachedComponents = '/var/cache/holdfast/components.json';
@@ -62,12 +62,13 @@ export async function startEstate({ env, bundle }: Shared, activities: object): 
     workflows: bundle,
     control: activities,
     hosts,
-    shipped: 1,
+    ...{ shipped: 1, synced: 1 },
   });
   const stop = new AbortController();
   const ended = runWorkerGroup(workers, stop.signal);
   const asked = { connection: env.nativeConnection, namespace: 'default' };
-  await untilListening(asked, name, listenedQueues({ estate: name, hosts }), stop.signal);
+  const queues = listenedQueues({ estate: name, hosts });
+  await untilListening(asked, { identity: name, queues, signal: stop.signal });
   return {
     name,
     start: (type, workflowId, input) =>
