@@ -10,7 +10,7 @@ export { type Exported, type ExportOptions, exportToFile, exportToStream } from 
 export { type FindFilesOptions, findFiles } from './find/find.ts';
 export type { Amount, Change } from './in-place/change.ts';
 export { type ComparedInPlace, compareInPlace } from './in-place/compare.ts';
-export { confirmInPlace, rollbackInPlace } from './in-place/end.ts';
+export { beginRollback, confirmInPlace, rollbackInPlace } from './in-place/end.ts';
 export type { PlaceGuard } from './in-place/hold.ts';
 export type { Phase } from './in-place/journal.ts';
 export { planInPlace } from './in-place/plan.ts';

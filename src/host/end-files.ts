@@ -3,6 +3,7 @@
 import type { ComponentId } from '../domain/component.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import {
+  beginRollback,
   confirmInPlace,
   type EndResult,
   type Phase,
@@ -63,7 +64,12 @@ export async function confirmFiles(services: FilesRestoring, component: Componen
       hint: accepted.length === 0 ? wayBack(run) : wayOutOfMixture(run, accepted),
     });
   }
-  return await eachRoot(services, begun, run, `confirm of ${run}`, false, confirmInPlace);
+  return await eachRoot(services, inOrder(begun), run, `confirm of ${run}`, false, confirmInPlace);
+}
+
+/** Of whichever end: the first root is where two that are asked for at the same instant meet, and one of them is refused. */
+function inOrder(roots: readonly string[]): readonly string[] {
+  return [...roots].sort();
 }
 
 function wayBack(run: string): string {
@@ -98,7 +104,8 @@ async function rollbackAll(services: FilesRestoring, roots: RunRoots, run: strin
   const others = begun.filter((root) => !accepted.includes(root));
   const isMixed = accepted.length > 0 && others.length > 0;
   if (isMixed) requireNoConfirm(roots, phases, run, accepted);
-  const back = isMixed ? others : begun;
+  const back = inOrder(isMixed ? others : begun);
+  await beginInFirst(services, back, run, owner);
   const ended = await eachRoot(services, [...back].reverse(), run, owner, true, rollbackInPlace);
   const [first] = unseen;
   if (first !== undefined) throw first;
@@ -107,6 +114,19 @@ async function rollbackAll(services: FilesRestoring, roots: RunRoots, run: strin
     fail('JOURNAL_STATE', message, { hint: wayOutOfMixture(run, accepted) });
   }
   return ended;
+}
+
+/** A confirmation begins there: what was looked at before is not how it is by now. */
+async function beginInFirst(
+  services: FilesRestoring,
+  [first, ...others]: readonly string[],
+  run: string,
+  owner: string,
+): Promise<void> {
+  if (first === undefined || others.length === 0) return;
+  await leased(services, await placeIn(first, run, owner, true), (guard) =>
+    beginRollback({ root: first, run, guard: { ...guard, waitMs: ZOMBIE_LEAVES_MS } }),
+  );
 }
 
 /** What is accepted in one root does not come back: as long as the others can be accepted as well, or nobody knows it, none of them goes back. */

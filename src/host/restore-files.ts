@@ -209,6 +209,7 @@ async function compareRoots(
   let entries = 0;
   let count = 0;
   const first: string[] = [];
+  const warnings: string[] = [];
   for (const root of frozen.roots) {
     const compared = await compareInPlace({ reader, root, rules, selection: selectionOf(frozen), run, signal });
     const { wrong, changedSince } = compared;
@@ -216,11 +217,12 @@ async function compareRoots(
       failComparison(run, `${wrong.count} names in '${root}' are not what the snapshot has`, wrong.first);
     }
     entries += compared.entries;
+    warnings.push(...compared.warnings);
     count += changedSince.count;
     first.push(...changedSince.first.slice(0, MOST_TOLD - first.length));
   }
   if (entries === 0) failComparison(run, 'nothing could be compared: the snapshot has no entry that was wanted');
-  return { entries, differing: { count, first } };
+  return { entries, differing: { count, first }, ...(warnings.length > 0 && { warnings }) };
 }
 
 function failComparison(run: string, what: string, names: readonly string[] = []): never {
@@ -235,7 +237,7 @@ const MOST_TOLD = 5;
 /** `lacking`: properties that could not be given and were told; without any, none may differ. */
 async function finishEqual(reader: SnapshotReader, frozen: FilesPlan, directory: string, lacking: number) {
   const compared = await compareBeside(reader, directory, selectionOf(frozen));
-  const { entries, notGiven } = compared;
+  const { entries, notGiven, notKept } = compared;
   const differing = compared.differing.count > 0 || lacking > 0 ? compared.differing : notGiven;
   if (entries === 0) fail('RECOVERY_MISMATCH', 'nothing could be compared: the snapshot has no entry that was wanted');
   if (differing.count > 0) {
@@ -245,7 +247,12 @@ async function finishEqual(reader: SnapshotReader, frozen: FilesPlan, directory:
     );
   }
   await finishBeside(directory, frozen.run);
-  return { entries, differing: { count: 0, first: [] } };
+  const warnings = notKept.count > 0 && {
+    warnings: [
+      `the file system of '${directory}' does not keep all that it is given: ${notKept.count} entries, such as ${notKept.first.slice(0, MOST_TOLD).join(', ')}`,
+    ],
+  };
+  return { entries, differing: { count: 0, first: [] }, ...warnings };
 }
 
 function inWords({

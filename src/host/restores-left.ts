@@ -3,6 +3,9 @@
 import path from 'node:path';
 import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
+import type { RunStatus } from '../domain/operations.ts';
+import { isInPlace } from '../domain/restore-runs.ts';
+import type { RunData } from '../domain/run-data.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { type Phase, type RunInPlace, runsInPlace } from '../files/index.ts';
 import { isLockHeld } from '../process/index.ts';
@@ -45,12 +48,15 @@ async function openInRoots(settings: TreesSettings, records: RunRecords, asked: 
   const { places, unseen } = await treesOf(settings).places();
   for (const error of unseen) notKnown.push({ of: 'data', what: 'the places of its paths', error });
   const runs = new Map<string, InRoot[]>();
-  // Also roots that the configuration has no more, by the journals of the others.
-  const roots = new Set(places);
+  // Also roots that the configuration has no more, by the journals of the others, and by what is kept of restores that nobody has ended.
+  const recorded = unendedRestores(records.runs);
+  const roots = new Set([...places, ...recorded.flatMap((each) => each.roots)]);
   for (const root of roots) {
     try {
       for (const [run, inRoot] of await runsInPlace(root)) {
-        if (inRoot.restore !== undefined && inRoot.restore.component !== settings.id) continue;
+        // Where no journal says whose it is, it is of a component that has the root, or that has a record of it.
+        const isOwn = places.includes(root) || recorded.some((each) => each.run === run);
+        if (inRoot.restore === undefined ? !isOwn : inRoot.restore.component !== settings.id) continue;
         runs.set(run, [...(runs.get(run) ?? []), { ...inRoot, root }]);
         if (!isOver(inRoot.phase)) for (const other of inRoot.restore?.roots ?? []) roots.add(other);
       }
@@ -67,6 +73,20 @@ async function openInRoots(settings: TreesSettings, records: RunRecords, asked: 
     }
   }
   return { found, notKnown };
+}
+
+/** In place, of trees of files; of those that a person has ended nothing more is asked. */
+function unendedRestores(
+  runs: readonly RunStatus[],
+): readonly { readonly run: string; readonly roots: readonly string[] }[] {
+  const ended = new Set(runs.filter(isEnd).map(({ data }) => data?.restoreRun));
+  return runs
+    .filter((each) => isInPlace(each) && !ended.has(each.run))
+    .map(({ run, data }) => ({ run, roots: (data as RunData | undefined)?.filesPlan?.roots ?? [] }));
+}
+
+function isEnd({ operation, state }: RunStatus): boolean {
+  return (operation === 'confirmRestore' || operation === 'rollbackRestore') && state === 'completed';
 }
 
 /** Journals are in the data directory, and in the state directory of restores into the running server. */

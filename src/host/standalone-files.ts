@@ -17,14 +17,19 @@ const asFiles: Omit<JournaledKind<TreesSettings>, 'journals'> = {
     const runs = new Map<string, InRoot[]>();
     const { places, unseen } = await treesOf(settings).places();
     const notSeen = [...unseen];
-    for (const root of places) {
+    // Also roots that the configuration has no more, by the journals of the others.
+    const roots = new Set(places);
+    for (const root of roots) {
       const inRoot = await runsInPlace(root).catch((error: unknown) => toHoldfastError(error));
       if (inRoot instanceof HoldfastError) {
         notSeen.push(inRoot);
         continue;
       }
-      for (const [run, each] of inRoot)
-        if (await isOf(services, id, run, each.restore)) runs.set(run, [...(runs.get(run) ?? []), { ...each, root }]);
+      for (const [run, each] of inRoot) {
+        if (!(await isOf(services, id, run, each.restore))) continue;
+        runs.set(run, [...(runs.get(run) ?? []), { ...each, root }]);
+        for (const other of each.restore?.roots ?? []) roots.add(other);
+      }
     }
     // What can be seen can be ended: what its other roots are, its journal tells.
     const [first] = notSeen;

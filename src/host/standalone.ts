@@ -45,7 +45,11 @@ interface OwnRestore {
   readonly found: StandaloneRestore;
 }
 
-type Deed = Pick<RunStatus, 'operation' | 'run' | 'workflowId'> & { readonly owner: string };
+type Deed = Pick<RunStatus, 'operation' | 'run' | 'workflowId'> & {
+  readonly owner: string;
+  /** Which run it ends. */
+  readonly restoreRun?: string;
+};
 
 /** Touches nothing by itself. Throws `CONFIG_INVALID` when this is none of the configured hosts. */
 export function openStandaloneRestores(configuration: Configuration, options: StandaloneOptions): StandaloneRestores {
@@ -80,6 +84,7 @@ class Standalone implements StandaloneRestores {
     const { rollback } = kindOf(own.settings);
     const deed = {
       operation: 'rollbackRestore',
+      restoreRun: run,
       run: newRun('rollback'),
       workflowId,
       owner: `rollback of ${run}`,
@@ -93,6 +98,7 @@ class Standalone implements StandaloneRestores {
     const { confirm } = kindOf(own.settings);
     const deed = {
       operation: 'confirmRestore',
+      restoreRun: run,
       run: newRun('confirm'),
       workflowId,
       owner: `confirm of ${run}`,
@@ -151,13 +157,14 @@ class Standalone implements StandaloneRestores {
   }
 
   async #do({ settings, found }: OwnRestore, deed: Deed, end: JournaledKind['rollback']): Promise<RunStatus> {
-    const { owner, ...named } = deed;
+    const { owner, restoreRun, ...named } = deed;
     const startedAt = new Date().toISOString();
     const { steps = [], ...ended } = await end(this.#services, settings, found, owner).catch((error: unknown) => {
       throw withNext(error, found.run);
     });
+    const data = restoreRun === undefined ? ended.data : { ...ended.data, restoreRun };
     const status: RunStatus = {
-      ...{ ...named, component: settings.id, state: 'completed', steps, ...ended },
+      ...{ ...named, component: settings.id, state: 'completed', steps, ...ended, ...(data && { data }) },
       ...{ startedAt, endedAt: new Date().toISOString(), by: `${this.#options.by}, without Temporal` },
     };
     const warnings = await this.#keep(status);

@@ -11,6 +11,7 @@ import type { FilesSettings } from '../../config/index.ts';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
+import { afterNow } from '../../src/files/in-place/file-system-clock.ts';
 import { openConfiguredVault } from '../../src/host/open-vault.ts';
 import { compareFiles } from '../../src/host/restore-files.ts';
 import { openStandaloneRestores } from '../../src/host/standalone.ts';
@@ -169,9 +170,14 @@ async function assertComparisonFails(plan: FilesPlan): Promise<void> {
     await chmod(at('uploads', 'plain', 'nothing'), 0o612);
     const { differing } = await compare();
     assert.deepEqual(differing.first, [`${at('uploads', 'plain', 'nothing')} differs in mode`]);
-    const later = `${(BigInt(Date.now()) + 60_000n) * 1_000_000n}`;
+    const later = await afterNow({ directory: at('uploads', '.holdfast', plan.run) });
     const restoreJournal = await changeJournal(plan.run, (lines) =>
-      lines.map((line) => line.replace(/"(beganNs|doneNs)":"\d+"/, (_, name: string) => `"${name}":"${later}"`)),
+      lines.map((line) =>
+        line.replace(
+          /"(began|from|done)Ns":"\d+","\1At":"[^"]*"/g,
+          (_, name: string) => `"${name}Ns":"${later.ns}","${name}At":"${later.at}"`,
+        ),
+      ),
     );
     await assert.rejects(compare(), {
       code: 'CHECK_FAILED',

@@ -1,8 +1,12 @@
 // What was given back, looked at once more: every entry of the snapshot beside what is on the disk now.
 
+import { closeSync, constants, openSync } from 'node:fs';
 import { pathOfText } from '../../domain/path-text.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
-import { comparableOf, typeOf } from '../in-place/change.ts';
+import { comparableOf, metadataOf, typeOf } from '../in-place/change.ts';
+import { givenAgain, mayBeNotKept } from '../in-place/not-kept.ts';
+import { sha256Of } from '../in-place/options.ts';
+import { Ways } from '../in-place/ways.ts';
 import { Owners } from '../owners.ts';
 import { UNFINISHED } from '../restore/beside.ts';
 import { type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
@@ -10,7 +14,7 @@ import type { Found } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
 import { Telling } from '../told.ts';
 import type { Told } from '../types.ts';
-import { differingAspects } from './differences.ts';
+import { type Aspect, differingAspects } from './differences.ts';
 import { sideBySide } from './side-by-side.ts';
 
 export interface ComparedTree {
@@ -19,43 +23,95 @@ export interface ComparedTree {
   readonly differing: Told<string>;
   /** The same of what a user or a file system may not allow: owners, attributes, devices. */
   readonly notGiven: Told<string>;
+  /** The same of what the file system takes and does not keep, also when it is given once more. */
+  readonly notKept: Told<string>;
 }
 
 const everything = { exclude: [], oneFileSystem: false, cacheTags: false } as const;
 
 /**
  * Names, types, sizes, links, modes, times, attributes, and owners where this user can give them; bytes were compared with their SHA-256 when they
- * were written. What is there and not in the snapshot differs too. Throws what the vault says.
+ * were written. What is there and not in the snapshot differs too. `directory`: nobody else works in it. Throws what the vault says.
  */
 export async function compareBeside(
   reader: SnapshotReader,
   directory: string,
   selection: Selection,
 ): Promise<ComparedTree> {
-  const selector = new Selector(selection);
-  const owners = new Owners();
-  const givesOwners = process.geteuid?.() === 0;
-  const differing = new Telling<string>();
-  const notGiven = new Telling<string>();
-  let entries = 0;
-  const wanted = wantedEntries(reader, (entry) => selector.takes(entry));
-  for await (const { path, one: entry, other: found } of sideBySide(wanted, foundBelow(directory))) {
-    if (entry) entries++;
-    if (!found) (entry?.type === 'device' ? notGiven : differing).add(`/${path} is missing`);
-    else if (!entry) {
-      // Directories on the way to a root are nobody's entries.
-      if (found.type !== 'directory') differing.add(`/${path} is not in the snapshot`);
-    } else if (!isSameLink(entry, found)) {
-      const owner = givesOwners ? await owners.here(entry) : undefined;
-      const present = comparableOf(found, pathOfText(`${directory}/${path}`));
-      const aspects = differingAspects({ ...entry, ...owner }, present).filter(
-        (aspect) => aspect !== 'content?' && (aspect !== 'owner' || givesOwners),
-      );
-      const isNotGiven = aspects.every((aspect) => aspect === 'attributes' || aspect === 'owner');
-      if (aspects.length > 0) (isNotGiven ? notGiven : differing).add(`/${path} differs in ${aspects.join(', ')}`);
-    }
+  const handle = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  const ways = new Ways(handle, directory);
+  try {
+    return await new Comparison(reader, directory, selection, ways).run();
+  } finally {
+    ways.close();
+    closeSync(handle);
   }
-  return { entries, differing: differing.told, notGiven: notGiven.told };
+}
+
+class Comparison {
+  readonly #reader: SnapshotReader;
+  readonly #directory: string;
+  readonly #selector: Selector;
+  readonly #ways: Ways;
+  readonly #owners = new Owners();
+  readonly #givesOwners = process.geteuid?.() === 0;
+  readonly #differing = new Telling<string>();
+  readonly #notGiven = new Telling<string>();
+  readonly #notKept = new Telling<string>();
+
+  constructor(reader: SnapshotReader, directory: string, selection: Selection, ways: Ways) {
+    this.#reader = reader;
+    this.#directory = directory;
+    this.#selector = new Selector(selection);
+    this.#ways = ways;
+  }
+
+  async run(): Promise<ComparedTree> {
+    let entries = 0;
+    const wanted = wantedEntries(this.#reader, (entry) => this.#selector.takes(entry));
+    for await (const { path, one: entry, other: found } of sideBySide(wanted, foundBelow(this.#directory))) {
+      if (entry) entries++;
+      if (!found) (entry?.type === 'device' ? this.#notGiven : this.#differing).add(`/${path} is missing`);
+      else if (!entry) {
+        // Directories on the way to a root are nobody's entries.
+        if (found.type !== 'directory') this.#differing.add(`/${path} is not in the snapshot`);
+      } else if (!isSameLink(entry, found)) await this.#compare(entry, found);
+    }
+    return {
+      entries,
+      differing: this.#differing.told,
+      notGiven: this.#notGiven.told,
+      notKept: this.#notKept.told,
+    };
+  }
+
+  async #compare(entry: TreeEntry, found: Found): Promise<void> {
+    const { path } = entry;
+    const { uid, gid } = (this.#givesOwners ? await this.#owners.here(entry) : undefined) ?? found;
+    const wanted = { ...entry, uid, gid };
+    const aspects = this.#aspects(wanted, found);
+    if (aspects.length === 0) return;
+    const isNotGiven = aspects.every((aspect) => aspect === 'attributes' || aspect === 'owner');
+    const list = (await this.#isNotKept(wanted, found)) ? this.#notKept : isNotGiven ? this.#notGiven : this.#differing;
+    list.add(`/${path} differs in ${aspects.join(', ')}`);
+  }
+
+  /** What is other once it was given again was wrong by somebody's doing, and not the file system's. */
+  async #isNotKept(wanted: TreeEntry, found: Found): Promise<boolean> {
+    const { path, type, sizeBytes, sha256 } = wanted;
+    // Where the size is right, another time says nothing of the bytes: they are read.
+    const withoutBytes = this.#aspects(wanted, found).filter(
+      (aspect) => aspect !== 'content' || sizeBytes !== found.sizeBytes,
+    );
+    if (!mayBeNotKept(withoutBytes)) return false;
+    if (givenAgain(this.#ways, path, found, metadataOf(wanted)) !== 'same') return false;
+    return type !== 'file' || (await sha256Of(pathOfText(`${this.#directory}/${path}`))) === sha256;
+  }
+
+  #aspects(wanted: TreeEntry, found: Found): readonly Aspect[] {
+    const present = comparableOf(found, pathOfText(`${this.#directory}/${wanted.path}`));
+    return differingAspects(wanted, present).filter((aspect) => aspect !== 'content?');
+  }
 }
 
 /** A hard link is a file with more names than one. */

@@ -5,7 +5,8 @@ import { mtimeNsOf } from '../capture/entry-of.ts';
 import { type Aspect, differingAspects } from '../compare/differences.ts';
 import type { Found } from '../scan/found.ts';
 import type { Told } from '../types.ts';
-import { comparableOf, joined } from './change.ts';
+import { comparableOf, joined, type Metadata, metadataOf } from './change.ts';
+import { isRounded } from './not-kept.ts';
 import type { Lacking } from './types.ts';
 
 export interface AsGivenOptions {
@@ -51,8 +52,14 @@ export class AsGiven {
       );
   }
 
+  /** What this user can give of it. */
+  wanted(entry: TreeEntry, { uid, gid }: Found): Metadata {
+    const wanted = metadataOf(entry);
+    return this.#options.givesOwners ? wanted : { ...wanted, uid, gid };
+  }
+
   isTimeAsGiven(path: string, wantedNs: bigint, foundNs: bigint): boolean {
-    if (wantedNs === foundNs || this.#isRounded(wantedNs, foundNs)) return true;
+    if (wantedNs === foundNs || isRounded(wantedNs, foundNs, this.#options.grainNs)) return true;
     return this.#isVague || this.#lacking.has(key(path, 'time'));
   }
 
@@ -65,11 +72,6 @@ export class AsGiven {
     if (!MAY_LACK.has(aspect)) return false;
     if (aspect === 'time') return this.isTimeAsGiven(path, mtimeNsOf(entry), found.mtimeNs);
     return this.#isVague || this.#lacking.has(key(path, aspect));
-  }
-
-  #isRounded(wantedNs: bigint, foundNs: bigint): boolean {
-    const { grainNs } = this.#options;
-    return wantedNs - (((wantedNs % grainNs) + grainNs) % grainNs) === foundNs;
   }
 }
 

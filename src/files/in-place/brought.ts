@@ -5,7 +5,6 @@ import { pathOfText } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { pathIn, setTimes } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
-import type { Aspect } from '../compare/differences.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
@@ -14,7 +13,9 @@ import { walkKey } from '../walk-order.ts';
 import type { AsGiven } from './as-given.ts';
 import { belowTop, type Change, type Identity, joined, typeOf } from './change.ts';
 import { type Listed, readList, writeList } from './list.ts';
+import { givenAgain, mayBeNotKept, NOT_KEPT } from './not-kept.ts';
 import { openPart, type Part, type RunPlace } from './place.ts';
+import type { Lacking } from './types.ts';
 import { Ways } from './ways.ts';
 
 /** A name that comes in, in walk order; `isChange` for one that a change names, not only what is below. */
@@ -40,6 +41,8 @@ export interface Coming {
   /** What comes in, by its path below the root. */
   readonly entries: () => AsyncIterable<TreeEntry>;
   readonly given: AsGiven;
+  /** Told what the file system took and does not keep. */
+  readonly onNotKept: (lacking: Lacking) => void;
 }
 
 /** Throws `TARGET_UNFIT` when something of it was not staged, or not as it is wanted: bytes were compared when they were written. */
@@ -94,7 +97,7 @@ export async function* foundIn(place: RunPlace, part: Part): AsyncGenerator<Foun
 async function* broughtOf(
   place: RunPlace,
   names: () => AsyncIterable<{ readonly path: string }>,
-  { top, entries, given }: Coming,
+  { top, entries, given, onNotKept }: Coming,
 ): AsyncGenerator<Brought> {
   const handle = openPart(place, 'new');
   const staged = new Ways(handle, place.shown);
@@ -109,8 +112,19 @@ async function* broughtOf(
         const whole = joined(top, path);
         const { each, isName } = other;
         if (entry.type === 'file' && each.links > 1n) leaders.set(whole, each.inode);
-        if (entry.type === 'hardlink') requireLink(entry, each, leaders.get(entry.linkTarget ?? ''));
-        else requireAsWanted(path, given.aspects(whole, entry, each, pathOfText(`/proc/self/fd/${handle}/${path}`)));
+        if (entry.type === 'hardlink') {
+          requireLink(entry, each, leaders.get(entry.linkTarget ?? ''));
+          yield broughtAs(entry, each, isName);
+          continue;
+        }
+        const there = pathOfText(`/proc/self/fd/${handle}/${path}`);
+        const differing = given.aspects(whole, entry, each, there).filter((aspect) => aspect !== 'content?');
+        if (differing.length > 0) {
+          const isNotKept =
+            mayBeNotKept(differing) && givenAgain(staged, path, each, given.wanted(entry, each)) !== 'other';
+          if (!isNotKept) notAsAsked(path, `it differs in ${differing.join(', ')}`);
+        }
+        for (const what of differing) onNotKept({ path: whole, what, code: NOT_KEPT });
         yield broughtAs(entry, each, isName);
       }
     }
@@ -137,11 +151,6 @@ function requireNothing({ path, type }: TreeEntry): void {
 
 function requireLink({ path }: TreeEntry, { inode, type }: Found, leader: bigint | undefined): void {
   if (type === 'directory' || (leader !== undefined && leader !== inode)) notAsAsked(path, 'it is another file');
-}
-
-function requireAsWanted(path: string, aspects: readonly Aspect[]): void {
-  const differing = aspects.filter((aspect) => aspect !== 'content?');
-  if (differing.length > 0) notAsAsked(path, `it differs in ${differing.join(', ')}`);
 }
 
 function broughtAs({ path }: TreeEntry, found: Found, isChange: boolean): Brought {

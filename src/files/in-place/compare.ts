@@ -1,42 +1,38 @@
 // A root that was given back in place, looked at once more: what this run brought and left must be what the snapshot holds; what others changed since is told.
 
 import { fail } from '../../errors/index.ts';
-import type { TreeEntry } from '../../vault/index.ts';
-import { sideBySide } from '../compare/side-by-side.ts';
-import { isWithin } from '../restore/select.ts';
-import { Telling } from '../told.ts';
 import type { Told } from '../types.ts';
 import { AsGiven } from './as-given.ts';
-import type { Brought, BroughtLists } from './brought.ts';
-import { belowTop, type Change, joined, typeOf } from './change.ts';
-import { ComparedDirectories } from './compared-directories.ts';
-import { type ExchangedFrom, grainOf, type ListedFrom } from './file-system-clock.ts';
-import { requireRunning } from './hold.ts';
+import type { BroughtLists } from './brought.ts';
+import { ComparisonWalk, type WalkResult } from './comparison-walk.ts';
+import {
+  afterNow,
+  type DoneAt,
+  type ExchangedFrom,
+  grainOf,
+  type ListedFrom,
+  type Reading,
+  STILL,
+} from './file-system-clock.ts';
 import { RunJournal } from './journal.ts';
-import { type Listed, readList } from './list.ts';
-import { type Comparing, comparing } from './options.ts';
+import { comparing } from './options.ts';
 import { openHome, openPart, openRun, type RunPlace } from './place.ts';
-import type { Present } from './present.ts';
-import { Suspects } from './suspects.ts';
+import { type Bounds, boundsOf, isAlike, NOTHING_KNOWN, type Noted, setBackWords } from './set-back.ts';
 import type { InPlaceOptions, InPlaceResult, Lacking } from './types.ts';
-import { type Difference, Judge, type Name } from './whose.ts';
+import { Judge } from './whose.ts';
 
 export interface CompareInPlaceOptions extends InPlaceOptions {
   readonly run: string;
 }
 
-export interface ComparedInPlace {
-  /** Of the snapshot, what was wanted and is not left alone. */
-  readonly entries: number;
-  /** What nobody but this run can have made so, in words. */
-  readonly wrong: Told<string>;
-  /** What others changed since the run began, in words. */
-  readonly changedSince: Told<string>;
+export interface ComparedInPlace extends WalkResult {
+  /** For people, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Names, types, links, sizes, modes, owners, times and attributes of everything that is wanted, the bytes of all that came in, and what is there
- * beside. Reads only. Throws `JOURNAL_STATE` for a run whose exchange is not done, or that has ended, `TARGET_UNFIT` where something may not be looked at, and what the vault says.
+ * beside. Changes nothing. Throws `JOURNAL_STATE` for a run whose exchange is not done, or that has ended, `TARGET_UNFIT` where something may not be looked at, and what the vault says.
  */
 export async function compareInPlace(options: CompareInPlaceOptions): Promise<ComparedInPlace> {
   const home = await openHome(options.root, { makes: false });
@@ -57,216 +53,73 @@ export async function compareInPlace(options: CompareInPlaceOptions): Promise<Co
 
 type ListedBefore = ListedFrom & Pick<InPlaceResult, 'leftAlone'>;
 
+type Exchanged = Partial<ExchangedFrom> & DoneAt & { readonly lacking: Told<Lacking> };
+
+/** A clock that is set back again and again is not believed any more. */
+const MOST_WALKS = 3;
+
+/** Once more where the clock was set back meanwhile: what others changed in that time was taken for the run's. */
 async function compared(
   place: RunPlace,
   options: CompareInPlaceOptions,
   journal: RunJournal,
 ): Promise<ComparedInPlace> {
+  const noted = notedIn(journal);
+  const seen: Reading[] = [await clockOf(place)];
+  for (;;) {
+    const bounds = seen.length > MOST_WALKS ? NOTHING_KNOWN : boundsOf(noted, seen);
+    const result = await walked(place, options, journal, bounds);
+    seen.push(await clockOf(place));
+    if (bounds !== NOTHING_KNOWN && !isAlike(bounds, boundsOf(noted, seen))) continue;
+    const words = setBackWords(place.home.root, noted, bounds);
+    return { ...result, warnings: words === undefined ? [] : [words] };
+  }
+}
+
+/** A journal of an earlier version does not say all of it; then whatever it does not name may be others' doing. */
+function notedIn(journal: RunJournal): Noted {
+  const { beganNs = 0, beganAt } = (journal.dataOf('list') ?? {}) as ListedFrom;
+  const { fromNs = 0, fromAt, doneNs, doneAt } = journal.dataOf('exchange') as unknown as Exchanged;
+  return {
+    began: { ns: BigInt(beganNs), at: beganAt },
+    from: { ns: BigInt(fromNs), at: fromAt },
+    done: { ns: BigInt(doneNs), at: doneAt },
+  };
+}
+
+/** Where it cannot be asked any more (a full disk, one that became read-only), nothing is known of it. */
+async function clockOf(place: RunPlace): Promise<Reading> {
+  // A comparison holds no lock: another attempt may be at it.
+  return await afterNow(place, `clock-${process.pid}`).catch(() => ({ ns: 0n, at: STILL }));
+}
+
+async function walked(
+  place: RunPlace,
+  options: CompareInPlaceOptions,
+  journal: RunJournal,
+  bounds: Bounds,
+): Promise<WalkResult> {
   const listed = journal.dataOf('list') as unknown as ListedBefore;
   const staged = journal.dataOf('stage') as unknown as BroughtLists & { readonly lacking: Told<Lacking> };
-  const exchanged = journal.dataOf('exchange') as unknown as Partial<ExchangedFrom> & {
-    readonly lacking: Told<Lacking>;
-    readonly doneNs: string;
-  };
+  const { lacking, fromNs, isResumed } = journal.dataOf('exchange') as unknown as Exchanged;
   const { root } = place.home;
   const all = comparing(options, root);
   const { top, givesOwners } = all.changes;
-  const lacking = [staged.lacking, exchanged.lacking];
   const judge = new Judge({
-    ...{ root, staged: openPart(place, 'new'), shown: place.shown },
-    given: new AsGiven({ top, lacking, givesOwners, grainNs: grainOf(listed) }),
-    // A journal of an earlier version does not say; then whatever it does not name may be others' doing.
-    beganNs: BigInt(listed.beganNs ?? 0),
-    fromNs: BigInt(exchanged.fromNs ?? 0),
-    isResumed: exchanged.isResumed ?? exchanged.fromNs === undefined,
-    doneNs: BigInt(exchanged.doneNs),
+    ...{ root, staged: openPart(place, 'new'), shown: place.shown, ...bounds },
+    given: new AsGiven({ top, lacking: [staged.lacking, lacking], givesOwners, grainNs: grainOf(listed) }),
+    isResumed: isResumed ?? fromNs === undefined,
   });
   try {
-    return await new Walk({ place, lists: staged, comparing: all, judge, listed, signal: options.signal }).run();
+    return await new ComparisonWalk({
+      place,
+      lists: staged,
+      comparing: all,
+      judge,
+      listed,
+      signal: options.signal,
+    }).run();
   } finally {
     judge.close();
   }
-}
-
-interface WalkParts {
-  readonly place: RunPlace;
-  readonly lists: BroughtLists;
-  readonly comparing: Comparing;
-  readonly judge: Judge;
-  readonly listed: ListedBefore;
-  readonly signal: AbortSignal;
-}
-
-class Walk {
-  readonly #place: RunPlace;
-  readonly #lists: BroughtLists;
-  readonly #comparing: Comparing;
-  readonly #judge: Judge;
-  readonly #signal: AbortSignal;
-  readonly #wrong = new Telling<string>();
-  readonly #changedSince = new Telling<string>();
-  readonly #directories = new ComparedDirectories();
-  readonly #suspects = new Suspects();
-  /** What is wanted and was left alone when the changes were listed, or holds such a name now: links to it do not come in either. */
-  readonly #leftAlone: Set<string>;
-  /** More was left alone than is named: what the run did not touch may be some of it. */
-  readonly #isVague: boolean;
-  #entries = 0;
-
-  constructor({ place, lists, comparing: all, judge, listed, signal }: WalkParts) {
-    const { first, count } = listed.leftAlone;
-    this.#place = place;
-    this.#lists = lists;
-    this.#comparing = all;
-    this.#judge = judge;
-    this.#signal = signal;
-    this.#leftAlone = new Set(first.map(({ path }) => path));
-    this.#isVague = count > first.length;
-  }
-
-  async run(): Promise<ComparedInPlace> {
-    const { top } = this.#comparing.changes;
-    const changed = await this.#changedDirectories();
-    let held: string | undefined;
-    for await (const { path, one, other } of sideBySide(this.#pairs(), this.#known())) {
-      requireRunning(this.#signal);
-      for (const left of this.#directories.leaveFor(path)) this.#tell(left);
-      const present = one?.present;
-      if (held !== undefined && !isWithin(path, held)) held = undefined;
-      if (held === undefined && present?.held) held = path;
-      if (held !== undefined) {
-        if (one?.entry) this.#leftAlone.add(held);
-        this.#directories.stay();
-        continue;
-      }
-      const below = belowTop(path, top);
-      const directory = present?.found?.type === 'directory' ? changed.get(below) : undefined;
-      const change = other?.change ?? directory;
-      await this.#look({ path, below, entry: one?.entry, found: present?.found, change, brought: other?.brought });
-    }
-    for (const left of this.#directories.leaveAll()) this.#tell(left);
-    await this.#judgeSuspects();
-    return { entries: this.#entries, wrong: this.#wrong.told, changedSince: this.#changedSince.told };
-  }
-
-  async #look(name: Name): Promise<void> {
-    const { path, entry, found } = name;
-    const { takes, neverCaptured } = this.#comparing.changes;
-    const isWanted = entry !== undefined && takes(entry);
-    if (isWanted) this.#entries++;
-    const isDirectory = found?.type === 'directory';
-    // What was taken away, and is not there.
-    if (!entry && !found) return;
-    if (!entry) {
-      const isAsked = name.brought !== undefined || (found && takes({ path, type: typeOf(found) }));
-      if (isAsked && !neverCaptured.has(path)) await this.#lookAtSurplus(name);
-      else {
-        this.#directories.stay();
-        if (isDirectory) this.#directories.enter(path, found.ctimeNs);
-      }
-      return;
-    }
-    const isExchanged = this.#judge.isExchanged(name, this.#directories.ctimeNs);
-    const isOnTheWay = !isWanted && !name.brought && isDirectory;
-    if (!isOnTheWay && !this.#isLeftAlone(name)) {
-      const isTheirs = isExchanged ?? this.#directories.isInTheirs;
-      this.#note(name, this.#asTheirs(name, await this.#judge.entry(name), isTheirs));
-    }
-    if (!isDirectory) return;
-    this.#directories.enter(path, found.ctimeNs);
-    if (isExchanged !== undefined) this.#directories.isTheirs(isExchanged);
-    const time = await this.#judge.directoryTime(name);
-    if (time !== undefined) this.#directories.timeDiffers(time);
-  }
-
-  /** A directory stays with what others, or rules, keep in it. */
-  async #lookAtSurplus(name: Name): Promise<void> {
-    const isExchanged = this.#judge.isExchanged(name, this.#directories.ctimeNs);
-    const surplus = await this.#judge.surplus(name, this.#directories.isInTheirs);
-    const isDirectory = name.found?.type === 'directory';
-    if (!surplus.isOurs) this.#directories.stay();
-    if (!surplus.isOurs || !isDirectory) this.#note(name, surplus);
-    if (!isDirectory) return;
-    this.#directories.enter(name.path, name.found?.ctimeNs);
-    if (surplus.isOurs) this.#directories.mustGo(surplus.words);
-    else if (isExchanged !== false) this.#directories.isTheirs(true);
-  }
-
-  /** In a directory that others have put in the place of another one only what still waits is this run's; where more was left alone than is named, nothing that it did not touch. */
-  #asTheirs(name: Name, difference: Difference | undefined, isTheirs: boolean): Difference | undefined {
-    if (!difference || difference.isCertain) return difference;
-    const { words, isName } = difference;
-    if (isTheirs) return { words, isOurs: false, ...(isName && { isName }) };
-    return this.#isVague && isUntouched(name) ? { ...difference, isOurs: false } : difference;
-  }
-
-  #tell({ words, isOurs }: Pick<Difference, 'words' | 'isOurs'>): void {
-    (isOurs ? this.#wrong : this.#changedSince).add(words);
-  }
-
-  #note({ below }: Name, difference: Difference | undefined): void {
-    if (!difference) return;
-    const { words, isOurs, isName, suspect } = difference;
-    if (!isOurs && isName) this.#directories.written();
-    const isSuspect = !isOurs && suspect !== undefined && this.#suspects.add(suspect, { below, words });
-    if (!isSuspect) this.#tell(difference);
-  }
-
-  /** What this run brought, and is under another name now: others may give a name to what is in its place, or take it away later. */
-  async #judgeSuspects(): Promise<void> {
-    for await (const { inode, path } of readList<Brought>(this.#place.brought, this.#lists.brought)) {
-      const suspect = this.#suspects.get(inode);
-      if (!suspect || suspect.below === path || (await this.#judge.isInPlace(path, inode))) continue;
-      this.#suspects.take(inode);
-      this.#wrong.add(suspect.words);
-    }
-    for (const { words } of this.#suspects.rest()) this.#changedSince.add(words);
-  }
-
-  /** By itself, or as a link to what is. */
-  #isLeftAlone(name: Name): boolean {
-    const { entry, path } = name;
-    if (isUntouched(name) && this.#leftAlone.has(path)) return true;
-    if (entry?.type !== 'hardlink' || entry.linkTarget === undefined) return false;
-    const { linkTarget } = entry;
-    const parts = linkTarget.split('/');
-    return parts.some((_, at) => this.#leftAlone.has(parts.slice(0, at + 1).join('/')));
-  }
-
-  async *#pairs(): AsyncGenerator<{ readonly path: string; readonly entry?: TreeEntry; readonly present?: Present }> {
-    const { entries, present } = this.#comparing.changes;
-    for await (const { path, one, other } of sideBySide(entries(), present()))
-      yield { path, ...(one && { entry: one }), ...(other && { present: other }) };
-  }
-
-  /** What the run knows, by path: what it brought in, and what it did to names that are no directories. */
-  async *#known(): AsyncGenerator<{ readonly path: string; readonly change?: Change; readonly brought?: Brought }> {
-    const { top } = this.#comparing.changes;
-    const { exchange, brought } = this.#lists;
-    const lines = readList<Brought>(this.#place.brought, brought);
-    const known = sideBySide(inWalkOrder(readList<Change>(this.#place.exchange, exchange)), lines);
-    for await (const { path, one, other } of known)
-      yield { path: joined(top, path), ...(one && { change: one }), ...(other && { brought: other }) };
-  }
-
-  /** Those that stay, or go when they are empty, are listed behind what is in them. */
-  async #changedDirectories(): Promise<ReadonlyMap<string, Change>> {
-    const exchange: Listed = this.#lists.exchange;
-    const changed = new Map<string, Change>();
-    for await (const change of readList<Change>(this.#place.exchange, exchange))
-      if (isOfDirectory(change)) changed.set(change.path, change);
-    return changed;
-  }
-}
-
-function isUntouched({ brought, change }: Name): boolean {
-  return brought === undefined && change === undefined;
-}
-
-function isOfDirectory({ type, kind }: Change): boolean {
-  return type === 'directory' && (kind === 'settle' || kind === 'remove');
-}
-
-async function* inWalkOrder(changes: AsyncIterable<Change>): AsyncGenerator<Change> {
-  for await (const change of changes) if (!isOfDirectory(change)) yield change;
 }

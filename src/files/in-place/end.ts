@@ -1,5 +1,6 @@
 // How a restore in place ends: what was there comes back, or is removed for good. Either may be asked for again, and is answered with what happened.
 
+import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
@@ -7,6 +8,7 @@ import { syncFileSystemOf } from '../../system/index.ts';
 import { Telling } from '../told.ts';
 import type { Brought, BroughtLists } from './brought.ts';
 import type { Change } from './change.ts';
+import { type DoneAt, standsStill } from './file-system-clock.ts';
 import { type Held, whileHeld } from './hold.ts';
 import { RunJournal } from './journal.ts';
 import { readList, requireList } from './list.ts';
@@ -30,6 +32,14 @@ export async function rollbackInPlace(options: EndOptions): Promise<EndResult> {
   return await ended(options, rollBack);
 }
 
+/** That it is rolled back is in the journal of this root, and nothing else is done: it is not confirmed any more. Throws as `rollbackInPlace`. */
+export async function beginRollback(options: EndOptions): Promise<void> {
+  await whileOpen(options, async (place, journal) => {
+    requireNotConfirmed(place, journal);
+    await journal.begin('rollback');
+  });
+}
+
 /** What was kept is removed: there is no way back from then on. May be called again. Throws as `rollbackInPlace`; `JOURNAL_STATE` for a run whose exchange is not done, or that was rolled back. */
 export async function confirmInPlace(options: EndOptions): Promise<EndResult> {
   return await ended(options, confirm);
@@ -38,7 +48,17 @@ export async function confirmInPlace(options: EndOptions): Promise<EndResult> {
 type End = (place: RunPlace, journal: RunJournal, held: Held) => Promise<void>;
 
 async function ended(options: EndOptions, end: End): Promise<EndResult> {
-  const { root, run, guard = {} } = options;
+  return await whileOpen(options, async (place, journal, held) => {
+    await end(place, journal, held);
+    await clear(place, journal, held);
+    return resultOf(place, journal);
+  });
+}
+
+async function whileOpen<T>(
+  { root, run, guard = {} }: EndOptions,
+  work: (place: RunPlace, journal: RunJournal, held: Held) => Promise<T>,
+): Promise<T> {
   const home = await openHome(root, { makes: false });
   if (!home) return unknownRun(root, run);
   try {
@@ -48,9 +68,7 @@ async function ended(options: EndOptions, end: End): Promise<EndResult> {
       try {
         const journal = await RunJournal.open(place);
         journal.writeAs(guard.token, run, held.check);
-        await end(place, journal, held);
-        await clear(place, journal, held);
-        return resultOf(place, journal);
+        return await work(place, journal, held);
       } finally {
         place.close();
       }
@@ -67,7 +85,7 @@ function unknownRun(root: string, run: string): never {
 }
 
 async function rollBack(place: RunPlace, journal: RunJournal, held: Held): Promise<void> {
-  if (journal.phase.startsWith('confirm')) refuse(place, journal, 'what was there before is gone');
+  requireNotConfirmed(place, journal);
   await journal.step('rollback', async () => {
     const lacking = new Telling<Lacking>();
     if (journal.hasBegun('exchange')) await undo(place, journal, held, lacking);
@@ -75,19 +93,24 @@ async function rollBack(place: RunPlace, journal: RunJournal, held: Held): Promi
   });
 }
 
+function requireNotConfirmed(place: RunPlace, journal: RunJournal): void {
+  if (journal.phase.startsWith('confirm')) refuse(place, journal, 'what was there before is gone');
+}
+
 async function undo(place: RunPlace, journal: RunJournal, held: Held, lacking: Telling<Lacking>): Promise<void> {
   const { exchange, brought } = journal.dataOf('stage') as unknown as BroughtLists;
-  const doneNs = journal.dataOf('exchange')?.doneNs as string | undefined;
+  const { doneNs, doneAt: at } = (journal.dataOf('exchange') ?? {}) as Partial<DoneAt>;
   const { check } = held;
-  const hooks = { check, doneNs: doneNs === undefined ? undefined : BigInt(doneNs) };
+  const isKnown = doneNs !== undefined && !standsStill({ at });
+  const hooks = { check, doneNs: isKnown ? BigInt(doneNs) : undefined };
   const { rootHandle } = place.home;
   await requireList(place.exchange, exchange);
   await requireList(place.brought, brought);
   await withTrees(place, async (trees) => {
     await pass(
       trees,
-      readList<Change>(place.exchange, exchange),
-      { act: (all, change) => takeBack(all, change, hooks), wanted: 'before', rootHandle },
+      () => readList<Change>(place.exchange, exchange),
+      { act: (all, change) => takeBack(all, change, hooks), wanted: 'before', rootHandle, directory: place.directory },
       {
         check,
         onLacking: (name, what, code) => lacking.add({ path: name, what, code }),
@@ -122,9 +145,16 @@ async function clear(place: RunPlace, journal: RunJournal, held: Held): Promise<
   await journal.step('clear', async () => {
     const written = await writtenIn(place);
     await removeTrees(place, written.count === 0 ? ['new', 'old', 'written'] : ['new', 'old'], held.check);
-    for (const file of [place.changes, place.exchange, place.brought]) await rm(file, { force: true });
+    for (const file of [place.changes, place.exchange, place.brought, ...clocksIn(place)])
+      await rm(file, { force: true });
     return written.count === 0 ? undefined : { written };
   });
+}
+
+/** Of comparisons that were killed. */
+function clocksIn({ directory }: RunPlace): readonly string[] {
+  const names = readdirSync(directory).filter((name) => name.startsWith('clock'));
+  return names.map((name) => `${directory}/${name}`);
 }
 
 async function requireNoMount({ home, run, shown }: RunPlace): Promise<void> {

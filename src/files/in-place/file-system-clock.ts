@@ -1,17 +1,30 @@
-// What time a file system gives to what is changed from now on: its clock ticks coarsely, and need not be this machine's.
+// What time a file system gives to what is changed from now on: its clock ticks coarsely, need not be this machine's, and may be set back.
 
-import { closeSync, fstatSync, futimesSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync, openSync, readFileSync, rmSync, unlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setTimes } from '../../system/index.ts';
 import type { RunPlace } from './place.ts';
 
 /** Longer than the coarsest clock of a usual file system (FAT: 2 s) needs to tick. */
 const LONGEST_TICK_MS = 5_000;
+/** Between both clocks, as long as nobody takes the processor away. */
+const TOGETHER_MS = 20;
+const MOST_READINGS = 20;
+
+/** What the clock showed. */
+export interface Reading {
+  readonly ns: bigint;
+  /** Which life of this machine it was, and how many milliseconds of it, which nobody can set back: `boot/ms`. Undefined in journals of earlier versions; `still` where the clock does not move. */
+  readonly at: string | undefined;
+}
+
+export const STILL = 'still';
 
 /** What the journal keeps of the clock with the list of changes; one of an earlier version has nothing of it. */
 export interface ListedFrom {
   /** What was changed by then is in the list, or was right. */
   readonly beganNs?: string;
+  readonly beganAt?: string;
   readonly grainNs?: string;
 }
 
@@ -19,30 +32,80 @@ export interface ListedFrom {
 export interface ExchangedFrom {
   /** What was changed by then was changed before any name was exchanged. */
   readonly fromNs: string;
+  readonly fromAt?: string;
   /** It was begun by an earlier attempt. */
   readonly isResumed?: true;
 }
 
-export async function listedFrom(place: Pick<RunPlace, 'directory'>): Promise<Required<ListedFrom>> {
-  return { beganNs: `${await afterNow(place)}`, grainNs: `${grainIn(place)}` };
+/** And when that is done. */
+export interface DoneAt {
+  /** What is changed from then on is changed by others. */
+  readonly doneNs: string;
+  readonly doneAt?: string;
+}
+
+export async function listedFrom(place: Pick<RunPlace, 'directory'>): Promise<ListedFrom> {
+  const { ns, at } = await afterNow(place);
+  return { beganNs: `${ns}`, ...(at && { beganAt: at }), grainNs: `${grainIn(place)}` };
+}
+
+export async function exchangedFrom(place: Pick<RunPlace, 'directory'>): Promise<ExchangedFrom> {
+  const { ns, at } = await afterNow(place);
+  return { fromNs: `${ns}`, ...(at && { fromAt: at }) };
+}
+
+export async function doneAt(place: Pick<RunPlace, 'directory'>): Promise<DoneAt> {
+  const { ns, at } = await afterNow(place);
+  return { doneNs: `${ns}`, ...(at && { doneAt: at }) };
 }
 
 export function grainOf({ grainNs = '1' }: ListedFrom): bigint {
   return BigInt(grainNs);
 }
 
-/** Later than everything that was changed before this was called, and no later than what is changed after it resolves. */
-export async function afterNow({ directory }: Pick<RunPlace, 'directory'>): Promise<bigint> {
-  const file = `${directory}/clock`;
-  const first = changeTime(file);
+/** Whether the times of inodes tell nothing here. */
+export function standsStill({ at }: Pick<Reading, 'at'>): boolean {
+  return at === STILL;
+}
+
+/** Later than everything that was changed before this was called, and no later than what is changed after it resolves, as long as the clock is not set back. */
+export async function afterNow(
+  { directory }: Pick<RunPlace, 'directory'>,
+  name = 'clock',
+  longestTickMs = LONGEST_TICK_MS,
+): Promise<Reading> {
+  const file = `${directory}/${name}`;
+  let before = changeTime(file);
   try {
-    for (const giveUpAt = performance.now() + LONGEST_TICK_MS; ; await sleep(2)) {
-      const time = changeTime(file);
-      if (time > first || performance.now() > giveUpAt) return time;
+    for (const giveUpAt = performance.now() + longestTickMs; ; await sleep(2)) {
+      const { ns, at } = readingOf(file);
+      if (ns > before) return { ns, at };
+      // It was set back right now.
+      before = ns;
+      if (performance.now() > giveUpAt) return { ns, at: STILL };
     }
   } finally {
-    unlinkSync(file);
+    rmSync(file, { force: true });
   }
+}
+
+/** Both clocks at one instant. */
+function readingOf(file: string): Reading {
+  for (let number = 1; ; number++) {
+    const { boot, ms } = upTime();
+    const ns = changeTime(file);
+    const isTogether = upTime().ms - ms <= TOGETHER_MS;
+    if (isTogether || number >= MOST_READINGS) return { ns, at: `${boot}/${ms}` };
+  }
+}
+
+/** Since the machine was started, sleep included (proc(5)). */
+function upTime(): { readonly boot: string; readonly ms: number } {
+  const [seconds = '0'] = readFileSync('/proc/uptime', 'utf8').split(' ');
+  return {
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    ms: Math.round(Number(seconds) * 1000),
+  };
 }
 
 /** Steps that file systems keep times in. */

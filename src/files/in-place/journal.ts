@@ -102,6 +102,11 @@ export class RunJournal {
     await this.#append(step, 'done', await work());
   }
 
+  /** That it is to be done, before any of it is: nobody begins another end of the run from then on. */
+  async begin(step: Step): Promise<void> {
+    if (!this.hasBegun(step)) await this.#append(step, 'begin', undefined);
+  }
+
   async #append(step: Step, state: JournalLine['state'], data: Data | undefined): Promise<void> {
     await this.#check();
     const line = { at: new Date().toISOString(), token: this.#token, step, state, ...(data && { data }) };

@@ -1,8 +1,11 @@
 // One pass over the changes of a run, in their order; directories are settled last, those below others first, because every rename in one changes its time.
 
-import { lookAt } from '../../system/index.ts';
+import { lookAt, pathIn } from '../../system/index.ts';
+import type { Aspect } from '../compare/differences.ts';
 import type { Change, Metadata } from './change.ts';
+import { NOT_KEPT, notKept, notKeptOn } from './not-kept.ts';
 import { settleEntry, settleHandle } from './settle.ts';
+import { isOfDirectory, only, sortedChanges } from './sorted-changes.ts';
 import type { Trees } from './trees.ts';
 
 export interface PassHooks {
@@ -11,6 +14,8 @@ export interface PassHooks {
   readonly onLacking: (path: string, what: string, code: string) => void;
   /** Somebody has changed it since it was listed. */
   readonly onChangedSince: (path: string) => void;
+  /** Times are kept in steps of so many nanoseconds. Where it is given, what the file system does not keep is told too; what goes back was kept before. */
+  readonly grainNs?: bigint;
 }
 
 export interface Direction {
@@ -18,41 +23,54 @@ export interface Direction {
   /** What is settled gets this. */
   readonly wanted: 'before' | 'after';
   readonly rootHandle: number;
+  /** Of the run, for what does not fit into memory. */
+  readonly directory: string;
 }
 
 type Look = NonNullable<ReturnType<typeof lookAt>>;
 
 export async function pass(
   trees: Trees,
-  changes: AsyncIterable<Change>,
+  changes: () => AsyncIterable<Change>,
   direction: Direction,
   hooks: PassHooks,
 ): Promise<void> {
-  const directories: Change[] = [];
-  for await (const change of changes) {
-    const { kind, type } = change;
-    if (type === 'directory' && (kind === 'settle' || kind === 'remove')) directories.push(change);
-    else if (kind === 'settle') await settle(trees, change, direction, hooks);
+  for await (const change of only(changes(), (each) => !isOfDirectory(each))) {
+    if (change.kind === 'settle') await settle(trees, change, direction, hooks);
     else await direction.act(trees, change);
   }
-  for (const change of directories.sort((a, b) => depth(b.path) - depth(a.path))) {
+  const { directory } = direction;
+  for await (const change of sortedChanges(only(changes(), isOfDirectory), { directory, key: deepestFirst })) {
     if (change.kind === 'remove') await direction.act(trees, change);
     await settle(trees, change, direction, hooks);
   }
 }
 
-function depth(text: string): number {
-  return text === '' ? 0 : text.split('/').length;
+/** Deeper than a path of the system can lead. */
+const DEEPEST = 100_000;
+
+function deepestFirst({ path }: Change): string {
+  const depth = path === '' ? 0 : path.split('/').length;
+  return `${DEEPEST - depth}`.padStart(6, '0');
 }
 
 async function settle({ root }: Trees, change: Change, direction: Direction, hooks: PassHooks): Promise<void> {
   const wanted = change[direction.wanted];
   if (!wanted) return;
   const { path } = change;
-  const onLacking = (what: string, code: string) => hooks.onLacking(path, what, code);
+  const { grainNs } = hooks;
+  const refused = new Set<string>();
+  const onLacking = (what: string, code: string) => {
+    refused.add(what);
+    hooks.onLacking(path, what, code);
+  };
+  const tellNotKept = (aspects: readonly Aspect[]) => {
+    for (const what of aspects) if (!isTold(what, refused)) hooks.onLacking(path, what, NOT_KEPT);
+  };
   if (path === '') {
     await hooks.check();
     settleHandle(direction.rootHandle, { wanted, keepsTime: false, onLacking });
+    if (grainNs !== undefined) tellNotKept(notKeptOn(direction.rootHandle, wanted, grainNs));
     return;
   }
   const name = root.find(path);
@@ -64,6 +82,17 @@ async function settle({ root }: Trees, change: Change, direction: Direction, hoo
   if (isChanged && (direction.wanted === 'after' || `${look.ino}` !== change.inode)) return;
   await hooks.check();
   settleEntry(name, look, { wanted, keepsTime: isChanged, onLacking });
+  const now = grainNs === undefined ? undefined : lookAt(name);
+  if (grainNs === undefined || now?.ino !== look.ino) return;
+  tellNotKept(notKept(pathIn(name), now, wanted, { keepsTime: isChanged, grainNs }));
+}
+
+const BY_THEIR_WORD: ReadonlySet<string> = new Set<Aspect>(['owner', 'mode', 'time']);
+
+/** Attributes are told by their names. */
+function isTold(what: Aspect, refused: ReadonlySet<string>): boolean {
+  if (what !== 'attributes') return refused.has(what);
+  return [...refused].some((each) => !BY_THEIR_WORD.has(each));
 }
 
 /** Of a file, and whatever else is no directory: by what it was when it was listed, or by what it was settled to. */

@@ -13,7 +13,15 @@ import { type BroughtLists, comingNames, covered, foundIn, listBrought } from '.
 import { belowTop, type Change, joined, typeOf } from './change.ts';
 import { changesOf } from './changes.ts';
 import { bringIn } from './exchange.ts';
-import { afterNow, type ExchangedFrom, grainOf, type ListedFrom, listedFrom } from './file-system-clock.ts';
+import {
+  type DoneAt,
+  doneAt,
+  type ExchangedFrom,
+  exchangedFrom,
+  grainOf,
+  type ListedFrom,
+  listedFrom,
+} from './file-system-clock.ts';
 import { type Held, requireRunning, whileHeld } from './hold.ts';
 import { RunJournal } from './journal.ts';
 import { type Listed, readList, requireList, writeList } from './list.ts';
@@ -32,7 +40,7 @@ type ListData = Listed &
   ListedFrom &
   Pick<InPlaceResult, 'counts' | 'leftAlone' | 'warnings'> & { readonly neededBytes: number };
 type StageData = BroughtLists & Pick<InPlaceResult, 'lacking'>;
-type ExchangeData = Pick<InPlaceResult, 'lacking' | 'changedSince'> & { readonly doneNs: string };
+type ExchangeData = Pick<InPlaceResult, 'lacking' | 'changedSince'> & DoneAt;
 
 /**
  * Resolves when the root is what the snapshot holds, on the disk, and what it was is kept. May be called again after it was killed, by the same
@@ -115,7 +123,8 @@ class Restore {
     const staged = journal.dataOf('stage') as unknown as StageData;
     await requireList(this.#place.exchange, staged.exchange);
     const from = await this.#exchangedFrom(journal);
-    await journal.step('exchange', async () => ({ ...(await this.#exchange(staged)), ...from }), { ...from });
+    const grainNs = grainOf(listed);
+    await journal.step('exchange', async () => ({ ...(await this.#exchange(staged, grainNs)), ...from }), { ...from });
     const exchanged = journal.dataOf('exchange') as unknown as ExchangeData;
     const { counts, leftAlone, warnings } = listed;
     const { changedSince } = exchanged;
@@ -174,9 +183,12 @@ class Restore {
       });
       const { top, givesOwners } = this.#compared.changes;
       const { lacking } = written;
+      const notKept = new Telling<Lacking>();
       const given = new AsGiven({ top, lacking: [lacking], givesOwners, grainNs: grainOf(listed) });
       const entries = () => this.#comingBelow(listed);
-      return { ...(await listBrought(this.#place, listed, { top, entries, given })), lacking };
+      const onNotKept = (each: Lacking) => notKept.add(each);
+      const lists = await listBrought(this.#place, listed, { top, entries, given, onNotKept });
+      return { ...lists, lacking: together(lacking, notKept.told) };
     } finally {
       closeSync(handle);
     }
@@ -206,17 +218,18 @@ class Restore {
   }
 
   async #exchangedFrom(journal: RunJournal): Promise<ExchangedFrom> {
-    if (!journal.hasBegun('exchange')) return { fromNs: `${await afterNow(this.#place)}` };
-    const begun = journal.dataOf('exchange') as Partial<ExchangedFrom> | undefined;
-    return { fromNs: begun?.fromNs ?? '0', isResumed: true };
+    if (!journal.hasBegun('exchange')) return await exchangedFrom(this.#place);
+    const { fromNs = '0', fromAt } = (journal.dataOf('exchange') ?? {}) as Partial<ExchangedFrom>;
+    return { fromNs, ...(fromAt && { fromAt }), isResumed: true };
   }
 
-  async #exchange({ exchange }: StageData): Promise<ExchangeData> {
+  async #exchange({ exchange }: StageData, grainNs: bigint): Promise<ExchangeData> {
     const lacking = new Telling<Lacking>();
     const changedSince = new Telling<string>();
     const check = () => this.#check();
     const requireWhole = (path: string) => this.#requireWhole(path);
-    const { rootHandle } = this.#place.home;
+    const { directory, home } = this.#place;
+    const { rootHandle } = home;
     await check();
     await withTrees(this.#place, async (trees) => {
       // A way that somebody has put something in since the list is found before anything is touched.
@@ -224,19 +237,20 @@ class Restore {
         if (path !== '') trees.root.find(path);
       await pass(
         trees,
-        readList<Change>(this.#place.exchange, exchange),
-        { act: (all, change) => bringIn(all, change, { check, requireWhole }), wanted: 'after', rootHandle },
+        () => readList<Change>(this.#place.exchange, exchange),
+        { act: (all, change) => bringIn(all, change, { check, requireWhole }), wanted: 'after', rootHandle, directory },
         {
           check,
           onLacking: (path, what, code) => lacking.add({ path, what, code }),
           onChangedSince: (path) => changedSince.add(path),
+          grainNs,
         },
       );
     });
     // A sync may take minutes, in which others go on.
-    const doneNs = await afterNow(this.#place);
+    const done = await doneAt(this.#place);
     await syncFileSystemOf(rootHandle);
-    return { lacking: lacking.told, changedSince: changedSince.told, doneNs: `${doneNs}` };
+    return { lacking: lacking.told, changedSince: changedSince.told, ...done };
   }
 }
 

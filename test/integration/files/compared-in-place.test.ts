@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs';
 import { appendFile, chmod, lstat, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterNow, type Reading } from '../../../src/files/in-place/file-system-clock.ts';
 import { compareInPlace, rollbackInPlace } from '../../../src/files/index.ts';
 import { removeAttribute, setAttribute, setTimes } from '../../../src/system/index.ts';
 import type { SnapshotId, SnapshotReader } from '../../../src/vault/index.ts';
@@ -41,18 +43,26 @@ describe('what a comparison after a restore of files in place tells apart', () =
     await trees.restore(made.id, made.root, RUN, { guard });
     return made;
   };
-  /** As if what was done to the tree since had been done before one of the times that the journal has of the run, and of all later ones. */
-  const asIfBefore = async (root: string, time: 'beganNs' | 'fromNs' | 'doneNs'): Promise<void> => {
-    const file = join(root, '.holdfast', RUN, 'journal.jsonl');
-    const later = `${(BigInt(Date.now()) + 60_000n) * 1_000_000n}`;
-    const all = ['beganNs', 'fromNs', 'doneNs'];
-    const text = await readFile(file, 'utf8');
-    const pattern = new RegExp(`"(${all.slice(all.indexOf(time)).join('|')})":"\\d+"`, 'g');
+  type Time = 'began' | 'from' | 'done';
+  const journalOf = (root: string) => join(root, '.holdfast', RUN, 'journal.jsonl');
+
+  /** The times that the journal has of the run, from one of them on, as other ones. */
+  const retime = async (root: string, first: Time, change: (each: Reading) => Reading): Promise<void> => {
+    const all = ['began', 'from', 'done'];
+    const names = all.slice(all.indexOf(first)).join('|');
+    const pattern = new RegExp(`"(${names})Ns":"(\\d+)","\\1At":"([^"]*)"`, 'g');
+    const text = await readFile(journalOf(root), 'utf8');
     assert.ok(pattern.test(text), text);
-    await writeFile(
-      file,
-      text.replace(pattern, (_, each: string) => `"${each}":"${later}"`),
-    );
+    const changed = text.replace(pattern, (_, name: string, before: string, mark: string) => {
+      const { ns, at } = change({ ns: BigInt(before), at: mark });
+      return `"${name}Ns":"${ns}","${name}At":"${at}"`;
+    });
+    await writeFile(journalOf(root), changed);
+  };
+  /** As if what was done to the tree since had been done before one of the times that the journal has of the run, and of all later ones. */
+  const asIfBefore = async (root: string, time: Time): Promise<void> => {
+    const later = await afterNow({ directory: join(root, '.holdfast', RUN) });
+    await retime(root, time, () => later);
   };
 
   /** Of the same length, and with its old time. */
@@ -93,8 +103,8 @@ describe('what a comparison after a restore of files in place tells apart', () =
   ];
 
   for (const [what, plants, time] of [
-    ['exchanged', exchanged, 'fromNs'],
-    ['listed', listed, 'beganNs'],
+    ['exchanged', exchanged, 'from'],
+    ['listed', listed, 'began'],
   ] as const) {
     it(`rejects all that was ${what} wrongly, and tells the same as others' when they did it later`, async () => {
       const { root, id } = await restored(`wrongly-${what}`);
@@ -145,7 +155,7 @@ describe('what a comparison after a restore of files in place tells apart', () =
     await chmod(join(root, 'made/a'), 0o666);
     await chmod(join(root, 'settled'), 0o604);
     await otherBytes(join(root, 'replaced'));
-    await asIfBefore(root, 'doneNs');
+    await asIfBefore(root, 'done');
     const { wrong, changedSince } = await trees.compare(id, root, RUN);
     assert.deepEqual(
       wrong.first,
@@ -175,10 +185,40 @@ describe('what a comparison after a restore of files in place tells apart', () =
       ['made/a differs in mode', 'made/b is missing'].map((each) => join(root, each)),
     );
     await otherBytes(join(root, 'made/one'));
-    await asIfBefore(root, 'doneNs');
+    await asIfBefore(root, 'done');
     assert.deepEqual((await trees.compare(id, root, RUN)).wrong.first, [
       `${join(root, 'made/one')} differs in content`,
     ]);
+  });
+
+  it('takes nothing that others changed for its own when the clock was set back meanwhile, and says so', async () => {
+    const { root, id } = await restored('set-back');
+    // By how much a clock was set back is known to a tenth of a second.
+    await sleep(300);
+    await rename(join(root, 'busy/back'), join(root, '.holdfast', RUN, 'new/busy/back'));
+    for (const [act] of [...exchanged, ...listed]) await act(root);
+    await sleep(300);
+    const waits = [`${join(root, 'busy/back')} was not brought in`];
+    // What was noted is a minute ahead of what others have got since.
+    await retime(root, 'began', ({ ns, at }) => ({ ns: ns + 60_000_000_000n, at }));
+    const behind = await trees.compare(id, root, RUN);
+    assert.deepEqual(behind.wrong.first, waits);
+    assert.match(behind.warnings.join(), /was set back by 1 min since the restore began/);
+    const told = exchanged.length + listed.length;
+    assert.ok(behind.changedSince.count >= told, `${behind.changedSince.first}`);
+    // Whoever made it before that is known all the same.
+    const later = await afterNow({ directory: join(root, '.holdfast', RUN) });
+    await retime(root, 'began', () => ({ ns: later.ns + 60_000_000_000n, at: later.at }));
+    const known = await trees.compare(id, root, RUN);
+    assert.ok(known.wrong.count >= told, `${known.wrong.first}`);
+    assert.equal(known.warnings.length, 1);
+    // A clock that does not move tells nothing, and neither does one that is behind after the machine was started again.
+    for (const at of ['still', 'another-boot/1000']) {
+      await retime(root, 'began', ({ ns }) => ({ ns, at }));
+      const unknown = await trees.compare(id, root, RUN);
+      assert.deepEqual(unknown.wrong.first, waits, at);
+      assert.match(unknown.warnings.join(), /cannot be known/);
+    }
   });
 
   it('rejects wrong bytes of the right length under the right time', async () => {

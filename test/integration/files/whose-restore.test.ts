@@ -1,8 +1,10 @@
 // Restores in place of components that share a directory: each is ended by whose it is alone, and accepted only when all of it is known to be done.
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 import {
@@ -16,11 +18,24 @@ import { confirmInPlace, rollbackInPlace, runsInPlace } from '../../../src/files
 import { confirmFiles, rollbackFiles } from '../../../src/host/end-files.ts';
 import type { FilesRestoring } from '../../../src/host/restore-files.ts';
 import { restoresLeft } from '../../../src/host/restores-left.ts';
+import type { RunRecords } from '../../../src/host/run-records.ts';
 import { standaloneConfiguration } from '../../../src/host/standalone-files.ts';
 import type { Vault } from '../../../src/vault/index.ts';
 import { FILE, minimal } from '../../support/configuration.ts';
+import type { EndingFiles } from '../../support/end-files-alone.ts';
 import { InPlaceTrees } from '../../support/in-place.ts';
 
+/** A process that is ready to end it; its answer is `done`, or the code of an error. */
+async function endingAlone(asked: EndingFiles): Promise<{ readonly answer: Promise<string | undefined> }> {
+  const program = spawn(process.execPath, ['test/support/end-files-alone.ts', JSON.stringify(asked)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'ready');
+  return { answer: lines.next().then(({ value }) => value as string | undefined) };
+}
+
+const NO_RECORDS: RunRecords = { runs: [], parts: [], unread: [] };
 const A = 'configuration/a';
 const B = 'configuration/b';
 
@@ -54,7 +69,8 @@ describe('a restore of one component in a directory that another one has, too', 
   b: { host: db1, paths: ['${etc}/b.conf', '${base}/loop/x', '${more}'] }
 `;
     const configuration = parseConfiguration(text, FILE);
-    return { run, etc, more, configuration, texts: () => Promise.all(files.map((file) => readFile(file, 'utf8'))) };
+    const texts = () => Promise.all(files.map((file) => readFile(file, 'utf8')));
+    return { run, base, etc, more, text, configuration, texts };
   };
 
   const servicesOf = (
@@ -69,7 +85,7 @@ describe('a restore of one component in a directory that another one has, too', 
   const foundFor = async (configuration: Configuration, component: string) => {
     const settings = componentOf(configuration, component) as HostConfigurationSettings;
     const services = servicesOf(configuration, away);
-    const left = await restoresLeft(settings, {} as never, { estate: 'acme', host: 'db1', stateDirectory: '/nowhere' });
+    const left = await restoresLeft(settings, NO_RECORDS, { estate: 'acme', host: 'db1', stateDirectory: '/nowhere' });
     const found = await standaloneConfiguration.find(settings, services);
     return { alone: found.map(({ run }) => run), left: left.found.map(({ run }) => run) };
   };
@@ -106,7 +122,7 @@ describe('a restore of one component in a directory that another one has, too', 
     const settings = componentOf(configuration, B) as HostConfigurationSettings;
     const asked = { estate: 'acme', host: 'db1', stateDirectory: '/nowhere', now: new Date(Date.now() + 600_000) };
     const told = async () => {
-      const [left] = (await restoresLeft(settings, {} as never, asked)).found;
+      const [left] = (await restoresLeft(settings, NO_RECORDS, asked)).found;
       const [alone] = await standaloneConfiguration.find(settings, services);
       return [left?.state, left?.phase, left?.dataDirectory, alone?.phase, alone?.dataDirectory];
     };
@@ -123,7 +139,7 @@ describe('a restore of one component in a directory that another one has, too', 
     const other = await begun(true);
     await rollbackInPlace({ root: other.more, run: other.run });
     const mine = componentOf(other.configuration, B) as HostConfigurationSettings;
-    const [left] = (await restoresLeft(mine, {} as never, asked)).found;
+    const [left] = (await restoresLeft(mine, NO_RECORDS, asked)).found;
     assert.deepEqual([left?.state, left?.phase], ['stopped', 'rolling back']);
     await assert.rejects(confirmFiles(servicesOf(other.configuration, away), B, other.run), {
       code: 'JOURNAL_STATE',
@@ -131,6 +147,24 @@ describe('a restore of one component in a directory that another one has, too', 
     });
     await rollbackFiles(servicesOf(other.configuration, away), B, other.run);
     assert.deepEqual(await other.texts(), ['kept', 'kept']);
+  });
+
+  it('has one end where two are asked for at the same instant, by two processes without a store', async () => {
+    const ends = ['confirm', 'rollback'] as const;
+    for (let round = 0; round < 2; round++) {
+      const { run, base, etc, more, text, texts } = await begun(true);
+      const go = join(base, 'go');
+      const processes = await Promise.all(
+        ends.map((end) => endingAlone({ end, component: B, run, configuration: text, go })),
+      );
+      await writeFile(go, '');
+      const answers = await Promise.all(processes.map((each) => each.answer));
+      const phases = await Promise.all([etc, more].map(async (root) => (await runsInPlace(root)).get(run)?.phase));
+      const isConfirmed = phases[0] === 'confirmed';
+      assert.deepEqual(answers, isConfirmed ? ['done', 'JOURNAL_STATE'] : ['JOURNAL_STATE', 'done'], `${phases}`);
+      assert.deepEqual(phases, isConfirmed ? ['confirmed', 'confirmed'] : ['rolled back', 'rolled back']);
+      assert.deepEqual(await texts(), isConfirmed ? ['then', 'then'] : ['kept', 'kept']);
+    }
   });
 
   it('ends where it was ended in two ways, and says that its roots are of two states', async () => {
@@ -142,6 +176,42 @@ describe('a restore of one component in a directory that another one has, too', 
       await assert.rejects(end(services, B, run), { code: 'JOURNAL_STATE', hint: /another restore makes one state/ });
     assert.deepEqual(await texts(), ['then', 'kept']);
     assert.deepEqual((await foundFor(configuration, B)).left, []);
+  });
+
+  it('is told, and ended, when the configuration has none of its roots any more', async () => {
+    const { run, base, etc, more, text, texts } = await begun(true);
+    const moved = text.replaceAll(`'${etc}/b.conf', '${base}/loop/x', '${more}'`, `'${base}/elsewhere/b.conf'`);
+    const configuration = parseConfiguration(moved, FILE);
+    const settings = componentOf(configuration, B) as HostConfigurationSettings;
+    const common = { component: B, workflowId: '', steps: [], message: '', state: 'completed', startedAt: '' } as const;
+    const filesPlan = { mode: 'in place', roots: [etc, more] };
+    const restored = { ...common, run, operation: 'restoreFiles', data: { filesPlan } } as const;
+    const left = async (...runs: RunRecords['runs']) => {
+      const asked = { estate: 'acme', host: 'db1', stateDirectory: '/nowhere' };
+      return await restoresLeft(settings, { ...NO_RECORDS, runs }, asked);
+    };
+    const { found, notKnown } = await left(restored);
+    assert.deepEqual([found.map((each) => [each.run, each.state]), notKnown], [[[run, 'unconfirmed']], []]);
+    // With one of them, the journals tell of the others.
+    const half = parseConfiguration(text.replace(`'${etc}/b.conf', `, ''), FILE);
+    const alone = await standaloneConfiguration.find(
+      componentOf(half, B) as HostConfigurationSettings,
+      servicesOf(half, away),
+    );
+    assert.deepEqual(
+      alone.map((each) => [each.run, each.dataDirectory]),
+      [[run, more]],
+    );
+    await trees.test.vault.putRecord(run, 'plan', { component: B, roots: [etc, more] });
+    await confirmFiles(servicesOf(configuration), B, run);
+    assert.deepEqual(await texts(), ['then', 'then']);
+    assert.deepEqual((await left(restored)).found, []);
+    // A root that is of no use by now keeps nothing unknown once somebody has ended the restore.
+    await rm(etc, { recursive: true });
+    await writeFile(etc, 'a file by now');
+    assert.equal((await left(restored)).notKnown.length, 1);
+    const ended = { ...common, run: 'confirm-1', operation: 'confirmRestore', data: { restoreRun: run } } as const;
+    assert.deepEqual((await left(ended, restored)).notKnown, []);
   });
 
   it('is not accepted when neither journal nor plan tells where it was to be done', async () => {
