@@ -162,7 +162,8 @@ class Feed implements LogFeed {
         if (this.fetching.size >= fetchesAtOnce) break;
         this.fetchSoon(name);
       }
-      await sleep(pauseMs);
+      // One that is fetched makes way for the next at once: while it waits, one in `fetchesAtOnce` stands idle.
+      await Promise.race([sleep(pauseMs), ...this.fetching.values()]);
     }
   }
 
