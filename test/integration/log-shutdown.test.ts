@@ -45,10 +45,10 @@ test('a server goes down though the copies take nothing, and its slot keeps what
     'the copies had it all, which shows nothing',
   );
 
-  stores.open('us');
   await server.start();
   const kept = (await readSlot({ component: COMPONENT, url: server.url() }, slot))!;
   assert.ok(compareLsn(kept.restartLsn!, record) <= 0, 'the slot went on without the copies');
+  stores.open('us');
   await waitFor('a steady receiver', () => host.phase() === 'streaming', patient);
   await receivers.drain(COMPONENT, 1, await flushed(), AbortSignal.timeout(60_000));
   assert.equal(receivers.losses(COMPONENT).count, 0);

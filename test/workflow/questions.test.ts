@@ -65,7 +65,7 @@ test('a question of which nobody hears any more is cancelled on its host, and on
     const silent = await shared.env.client.workflow.start('findFiles', {
       taskQueue: `${estate.name}/control`,
       workflowId: `${estate.name}/ask/silent`,
-      args: [request, { heardWithinSeconds: 2 }],
+      args: [request, { heardWithinSeconds: 5 }],
     });
     await assert.rejects(silent.result(), (error: Error & { cause?: { type?: string } }) => {
       assert.equal(error.cause?.type, 'CANCELLED');
@@ -73,11 +73,11 @@ test('a question of which nobody hears any more is cancelled on its host, and on
     });
     assert.deepEqual(seen, { begun: 1, cancelled: 1 });
 
-    const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 4 });
+    const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 10 });
     const asked = askHosts<{ paths: unknown[] }>(questions, 'findFiles', 'db1', request);
     await waitFor('the question to begin', () => seen.begun === 2);
     // Longer than it would live without a word.
-    await sleep(6_000);
+    await sleep(12_000);
     assert.equal(seen.cancelled, 1);
     end.abort();
     assert.deepEqual(await asked, { paths: [] });

@@ -11,6 +11,7 @@ import { besideS, cpuS, type Measurement, measure } from '../../../bench/lib/mea
 import { inRounds } from '../../../bench/lib/rounds.ts';
 import { median, percentile, summarize } from '../../../bench/lib/statistics.ts';
 import { makeWorkDirectory } from '../../../bench/lib/work-directory.ts';
+import { run } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -67,10 +68,12 @@ describe('a measured command', () => {
 
   test('has beside it what works for it: that is no noise, and found also where it was left behind', async (t) => {
     const cwd = await temporaryDirectory(t);
-    const left = `setsid bash -c '(until [ -e go ]; do sleep 0.02; done; ${burn.replaceAll("'", "'\\''")}; touch done) &'`;
+    // They wait for each other without a look at the clock, which would take the longer the busier the machine is.
+    await run('mkfifo', ['go', 'done'], { cwd });
+    const left = `setsid bash -c '(read word < go; ${burn.replaceAll("'", "'\\''")}; echo done > done) &'`;
     const kept = spawn('python3', [keeper, ...shell(`${left}; exec sleep 600`)], { cwd, stdio: 'ignore' });
     const ended = new Promise((resolve) => kept.once('exit', resolve));
-    const script = 'touch go; until [ -e done ]; do sleep 0.05; done';
+    const script = 'echo go > go; cat done > /dev/null';
     const measured = await measure('python3', { ...command(script), cwd }, { beside: { server: kept.pid as number } });
     kept.kill('SIGTERM');
     await ended;
