@@ -290,8 +290,14 @@ test('files are read only where they are at hand, and where not, the run says wh
         "select pg_terminate_backend(pid) from pg_stat_activity where query ~ 'pg_backup_start|^select 1$' and pid <> pg_backend_pid()",
       );
     };
-    await assert.rejects(backup(7, { ...byFiles, onProgress: end }), { code: 'DATABASE_UNREACHABLE' });
-    await ended;
+    // What is read waits until that was done.
+    const rateClock = new PlayedClock(async () => {
+      end();
+      await ended;
+    });
+    const slowly = { ...byFiles, rateLimitBytesPerSecond: 4 * MiB, rateClock };
+    await assert.rejects(backup(7, slowly), { code: 'DATABASE_UNREACHABLE' });
+    assert.ok(ended, 'nothing was ended');
     const controller = new AbortController();
     const onProgress = () => controller.abort();
     await assert.rejects(backup(7, { ...byFiles, onProgress, signal: controller.signal }), { code: 'CANCELLED' });
@@ -310,6 +316,7 @@ test('files are read only where they are at hand, and where not, the run says wh
       };
       const controller = new AbortController();
       const { signal } = controller;
+      await noSession();
       const silent = await BackupSession.start(source, 'silent', 'fast', signal, { pingMs: 10, answerMs: 500 });
       const goOn = await stopBackend();
       await waitFor('it to be given up', async () => silent.lost.aborted);

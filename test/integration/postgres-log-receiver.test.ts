@@ -215,7 +215,9 @@ test('while the policy is not met the slot keeps the log, and a copy that was aw
   stores.block('us');
   await bench(server, 100);
   await receiver.waitFor('policy', 1, await flushLsn(server));
-  assert.ok(events.some((event) => event.type === 'copy behind' && event.copy === 'us'));
+  await waitFor('the copy to be missed', () =>
+    events.some((event) => event.type === 'copy behind' && event.copy === 'us'),
+  );
 
   // All that are off-site away: nothing more is reported, the server keeps everything.
   stores.block('eu');
