@@ -94,6 +94,19 @@ export async function inDatabase<Row extends pg.QueryResultRow = Record<string, 
   }
 }
 
+const OBJECT_IN_USE = '55006';
+
+/** False while somebody is still in it: a session ends a moment after its client has left. */
+export async function dropUnused(server: ScratchPostgres, database: string): Promise<boolean> {
+  return await server.query(`drop database ${database}`).then(
+    () => true,
+    (error: pg.DatabaseError) => {
+      if (error.code !== OBJECT_IN_USE) throw error;
+      return false;
+    },
+  );
+}
+
 /** A plain dump as text, less what is new with every dump; with a database of another name as if it had this one. */
 export async function plainDump(
   server: ScratchPostgres,

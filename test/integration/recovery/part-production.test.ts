@@ -32,7 +32,7 @@ import { journalState, recoveredSource } from '../../../src/postgres/recovery/in
 import { findTools } from '../../../src/postgres/tools.ts';
 import { start } from '../../../src/process/index.ts';
 import { accounts, damagedEstate, type PartEstate } from '../../support/part-estate.ts';
-import { inDatabase } from '../../support/rich-database.ts';
+import { dropUnused, inDatabase } from '../../support/rich-database.ts';
 import { giveToServer, type ScratchPostgres } from '../../support/scratch-postgres.ts';
 import { seeded } from '../../support/seeded.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -291,10 +291,7 @@ test('a part takes nothing of production that it does not say', async (t) => {
     assert.deepEqual(await server.query('select slot_name::text as name from pg_replication_slots'), [
       { name: 'of_production' },
     ]);
-    await waitFor('its sessions to end', async () => {
-      await server.query('drop database bank_then');
-      return true;
-    });
+    await waitFor('its sessions to end', () => dropUnused(server, 'bank_then'));
   });
 
   await t.test(

@@ -22,7 +22,7 @@ import { recoveredSource } from '../../../src/postgres/recovery/index.ts';
 import { findTools } from '../../../src/postgres/tools.ts';
 import { start } from '../../../src/process/index.ts';
 import { accounts, damagedEstate, entries } from '../../support/part-estate.ts';
-import { inDatabase, plainDump } from '../../support/rich-database.ts';
+import { dropUnused, inDatabase, plainDump } from '../../support/rich-database.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 for (const major of [15, 18]) {
@@ -394,10 +394,7 @@ for (const major of [15, 18]) {
       assert.ok(named.rows > 100, JSON.stringify(named));
       const [row] = await inDatabase(server, into, 'select count(*)::int as n from ledger.documents');
       assert.deepEqual(row, { n: 20 });
-      await waitFor('its sessions to end', async () => {
-        await server.query(`drop database ${into}`);
-        return true;
-      });
+      await waitFor('its sessions to end', () => dropUnused(server, into));
     });
   });
 }

@@ -135,9 +135,8 @@ for (const major of [15, 17, 18]) {
       '-c shared_preload_libraries=pg_prewarm',
     ]);
     await waitFor('the publisher’s slot to be used', async () => (await uses()) > usesBefore);
-    const expected = ['autoprewarm leader', 'logical replication launcher'];
-    const started = await workersOf(dataDirectory);
-    for (const worker of expected) assert.ok(started.includes(worker), `${worker} is not among ${started}`);
+    for (const worker of ['autoprewarm leader', 'logical replication launcher'])
+      await waitFor(worker, async () => (await workersOf(dataDirectory)).includes(worker));
     assert.ok((await workersOf(server.dataDirectory)).includes('autoprewarm leader'));
   });
 }
