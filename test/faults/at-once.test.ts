@@ -36,9 +36,10 @@ async function race(directory: string, ...doings: readonly (readonly string[])[]
     });
     return { child, output, name: args.join(' ') };
   });
-  await Promise.all(children.map(({ child }) => Promise.race([once(child.stdout, 'data'), once(child, 'close')])));
+  // One that ends too early is heard, too, and takes no word.
   const ends = children.map(({ child }) => once(child, 'close'));
-  for (const { child } of children) child.stdin.write('\n');
+  await Promise.all(children.map(({ child }, index) => Promise.race([once(child.stdout, 'data'), ends[index]])));
+  for (const { child } of children) child.stdin.on('error', () => undefined).write('\n');
   for (const [index, end] of ends.entries()) {
     const [code] = await end;
     const { output, name, child } = children[index] as (typeof children)[number];
