@@ -1,11 +1,11 @@
 // A PostgreSQL server of a chosen major that a test has for itself, on loopback, stopped and removed at the end of the test.
 
 import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import pg from 'pg';
 import { findUser, run } from '../../src/process/index.ts';
+import { reservePorts } from '../../src/sandbox/ports.ts';
 import { keepLog } from './keep-log.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -67,12 +67,10 @@ export async function binDirectory(major: number): Promise<string> {
   return `/usr/lib/postgresql/${major}/bin`;
 }
 
+/** Nobody else's as long as this process lives: a server is stopped and started again, and initdb alone takes seconds. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const { ports } = await reservePorts(1);
+  return ports[0] as number;
 }
 
 /** Servers refuse to run as root. */
