@@ -12,8 +12,9 @@ import pg from 'pg';
 import { loadConfiguration, resolveSecret } from '../../config/index.ts';
 import { isHoldfastError } from '../../src/errors/index.ts';
 import { isAlive, run, type start, start as startProcess, stopByPid } from '../../src/process/index.ts';
-import { type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
+import { type DownResult, type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const script = path.join(import.meta.dirname, '..', 'support', 'sandbox-up.ts');
 
@@ -146,6 +147,16 @@ async function killUp(dir: string, condition: (up: Awaited<ReturnType<typeof sta
   assert.equal((await up.finished).signal, 'SIGKILL');
 }
 
+/** Whoever holds the lock for the one that was killed ends a moment after it. */
+async function downOnceFree(dir: string): Promise<DownResult> {
+  return await waitFor('the lock of the dead to be free', () =>
+    sandboxDown({ dir }).catch((error: unknown) => {
+      if (!isHoldfastError(error, 'LOCKED')) throw error;
+      return undefined;
+    }),
+  );
+}
+
 /** At once, early, in the middle, and when the first and the third server are ready. */
 const killPoints: Record<string, (up: Awaited<ReturnType<typeof start>>) => Promise<void>> = {
   'after 0.3 s': () => pause(300),
@@ -170,8 +181,10 @@ for (const [when, condition] of Object.entries(killPoints)) {
     const dir = path.join(await temporaryDirectory(t), 'estate');
     await mkdir(dir);
     await killUp(dir, condition);
-    const { stopped } = await sandboxDown({ dir });
+    const { stopped } = await downOnceFree(dir);
     t.diagnostic(`stopped ${stopped.map(({ part }) => part).join(', ') || 'nothing'}`);
+    // What a program that died with `up` had started, such as initdb's server, ends when it hears of it.
+    await waitFor('all to be gone', async () => (await processesOf(dir)).length === 0).catch(() => undefined);
     assert.deepEqual(await processesOf(dir), []);
     assert.deepEqual((await sandboxDown({ dir })).stopped, []);
   });
@@ -196,9 +209,10 @@ test('up refuses a directory with other content, down one that is not there', as
 
 test('down is refused while up is at work', async (t) => {
   const dir = path.join(await temporaryDirectory(t), 'estate');
-  const starting = sandboxUp({ dir, worker: false });
+  const isAtWork = Promise.withResolvers<void>();
+  const starting = sandboxUp({ dir, worker: false, onProgress: () => isAtWork.resolve() });
   try {
-    await pause(500);
+    await Promise.race([isAtWork.promise, starting]);
     await assert.rejects(sandboxDown({ dir }), (error) => isHoldfastError(error, 'LOCKED'));
   } finally {
     await starting;
