@@ -9,6 +9,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { tryRun } from '../../src/process/index.ts';
 import { nextSteps } from '../../src/sandbox/quickstart/next-steps.ts';
+import { untilFree } from '../support/lock-of-the-dead.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -76,8 +77,7 @@ test('refuses a directory in which another one runs, and clears what a dead one 
   for (const pid of before) if (Number(pid) !== second.child.pid) assert.ok(now.includes(pid), `${pid} of ${before}`);
   first.child.kill('SIGKILL');
   await first.ended;
-  const isFree = async () => (await tryRun('flock', ['-n', path.join(dir, 'quickstart.lock'), 'true'])).exitCode === 0;
-  await waitFor('the lock of the dead one to be free', isFree, patient);
+  await untilFree(path.join(dir, 'quickstart.lock'));
   const third = startIn(dir);
   await waitFor('the bank to be open again', () => third.said().includes('pgbench'), patient);
   assert.match(third.said(), /an earlier quickstart has left its sandbox in .*: it is taken down first/);

@@ -11,6 +11,7 @@ import { verifyDump } from '../../src/postgres/logical/verify-dump.ts';
 import { findTools } from '../../src/postgres/tools.ts';
 import { run, start } from '../../src/process/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../src/vault/index.ts';
+import { untilFree } from '../support/lock-of-the-dead.ts';
 import { inDatabase, makeRichDatabase, plainDump } from '../support/rich-database.ts';
 import { type ScratchPostgres, startScratchPostgres, superuserPassword } from '../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -223,6 +224,7 @@ test('a dump that waits for a lock and is killed leaves its spool, which the nex
   // Its programs went with it, and its lock; what it had written is still there.
   const isThere = (commands: string[]) => commands.some((command) => command.includes(spoolDirectory));
   await waitFor('its programs to be gone', async () => !isThere(await commandLines()));
+  await untilFree(path.join(spoolDirectory, 'lock'));
   assert.match((await readdir(spoolDirectory)).sort().join(), /^dump-\w+,lock$/);
   await release();
   const snapshot = await take(1);

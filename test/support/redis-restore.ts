@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { isLockHeld, tryRun } from '../../src/process/index.ts';
+import { tryRun } from '../../src/process/index.ts';
 import { RedisConnection } from '../../src/redis/connection/index.ts';
 import { identify, type RestoreLiveOptions } from '../../src/redis/index.ts';
 import type { SnapshotOnCopies } from '../../src/vault/index.ts';
+import { untilFree } from './lock-of-the-dead.ts';
 import { type RedisSetting, redisSetting } from './redis-capture.ts';
 import { contentOf, fillRich } from './redis-data.ts';
 import { type RedisKind, type TestRedis, testRedis } from './redis-server.ts';
 import type { DyingRedis } from './restore-redis-and-die.ts';
 import { temporaryDirectory } from './temporary.ts';
-import { waitFor } from './wait-for.ts';
 
 export const LAYOUT = { rdbFile: 'dump.rdb', appendDirectory: 'appendonlydir', appendFile: 'appendonly.aof' };
 
@@ -70,8 +70,6 @@ export async function dying({ made, server }: Pick<Captured, 'made' | 'server'>,
     deadlineMs: 300_000,
   });
   assert.ok(exitCode === 0 || signal === 'SIGKILL', stderrTail);
-  // Whoever holds it for the process ends a moment after it.
-  const lock = path.join(asked.directory, asked.what === 'live' ? 'lock' : '.holdfast/lock');
-  await waitFor('its lock to be free', async () => !(await isLockHeld(lock)));
+  await untilFree(path.join(asked.directory, asked.what === 'live' ? 'lock' : '.holdfast/lock'));
   return signal === 'SIGKILL';
 }

@@ -17,6 +17,7 @@ import {
   remoteAt,
   sourceOf,
 } from '../../support/configuration-capture.ts';
+import { untilFree } from '../../support/lock-of-the-dead.ts';
 import { snapshotId, type TestVault, testVault } from '../../support/vault.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../support/capture-configuration-and-die.ts');
@@ -77,6 +78,7 @@ describe('a capture that is killed', () => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], env });
     const [, signal] = await once(child, 'exit');
     assert.equal(signal, 'SIGKILL');
+    await untilFree(join(placeIn(at('state')).directory, 'lock'));
   }
 
   for (const { what, call, when, isIn } of POINTS) {

@@ -22,6 +22,7 @@ import {
   sourceOf,
 } from '../../support/configuration-capture.ts';
 import { gitServer } from '../../support/git-server.ts';
+import { untilFree } from '../../support/lock-of-the-dead.ts';
 import { snapshotId, type TestVault, testVault } from '../../support/vault.ts';
 
 const execute = promisify(execFile);
@@ -145,6 +146,7 @@ describe('the repository of a configuration', () => {
         child.once('exit', (...end) => resolve(end)),
       );
       assert.equal(killedBy, 'SIGKILL');
+      await untilFree(join(placeIn(state).directory, 'lock'));
       assert.equal(await main(), was);
       const listed = (await test.vault.listSnapshots(CONFIGURATION_COMPONENT)).map(({ id }) => id);
       assert.equal(listed.includes(snapshotId(dying)), when === 'after');
