@@ -10,7 +10,8 @@ import { readStat } from './workers/read-stat.ts';
 
 /** A batch is read by one worker at once; larger files are streams, so that all workers share one. */
 const BATCH_BYTES = 4 * 1024 * 1024;
-const BATCH_FILES = 1024;
+/** So few that what is known of them is garbage before the collector has moved it to where it looks seldom. */
+const BATCH_FILES = 256;
 const PIECE_BYTES = 1024 * 1024;
 
 export type Portion<File> = { readonly batch: readonly File[] } | { readonly large: File };

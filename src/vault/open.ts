@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { ComponentKind } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
 import { fail, type HoldfastError, isHoldfastError, toHoldfastError } from '../errors/index.ts';
+import { returnFreedMemory } from '../system/index.ts';
 import { initialise, requireEmpty } from './adopt.ts';
 import type { Compression } from './codec.ts';
 import { Copies, type Copy, readDescriptor } from './copies.ts';
@@ -153,6 +154,8 @@ async function openFound(options: VaultOptions, found: readonly Found[]): Promis
 }
 
 function openedVault(options: VaultOptions, keys: VaultKeys): OpenedVault {
+  // What a vault writes, reads and verifies are large blocks that come and go, on many threads.
+  returnFreedMemory();
   return new OpenedVault({
     keys,
     copies: new Copies(options.copies, keys, options.logger),

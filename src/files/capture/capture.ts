@@ -4,7 +4,6 @@ import type { ComponentId } from '../../domain/component.ts';
 import { momentFromDate } from '../../domain/moment.ts';
 import { pathOfText } from '../../domain/path-text.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
-import { returnFreedMemory } from '../../system/index.ts';
 import type {
   LocalFile,
   LocalFileResult,
@@ -67,8 +66,6 @@ export async function captureFiles(options: CaptureFilesOptions): Promise<Snapsh
   const { vault, request, signal } = options;
   const earlier = await vault.completeSnapshot(request.component, request.snapshotId);
   if (earlier !== undefined) return earlier;
-  // The lists of a million files are large blocks that come and go.
-  returnFreedMemory();
   const { pulled, source } = options;
   const roots = pulled ? pulledRoots(source.roots, pulled) : await straightRoots(source.roots);
   const started = new Date();
