@@ -12,7 +12,7 @@ export { readingInWalkOrder, type SnapshotSource } from './in-walk-order.ts';
 export { existingPaths, isPattern } from './paths.ts';
 export { type Place, placeOf } from './place.ts';
 export { type Places, placesOf } from './places.ts';
-export { askRemote, lastPush, type PushOutcome } from './repository/push.ts';
+export { askRemote, DIVERGED, lastPush, type PushOutcome } from './repository/push.ts';
 export type { Remote } from './repository/remote.ts';
 export type {
   CommandOutcome,

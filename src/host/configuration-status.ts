@@ -1,7 +1,7 @@
 // What is true of a host's configuration beside what the vault says: what has drifted since the newest snapshot, and whether the history is at the remote.
 
 import type { Configuration, HostConfigurationSettings } from '../../config/index.ts';
-import { type Drift, driftOf, lastPush } from '../configuration/index.ts';
+import { DIVERGED, type Drift, driftOf, lastPush } from '../configuration/index.ts';
 import type { ComponentStatus, ConfigurationDrift, Finding } from '../domain/component-report.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import type { SnapshotId, Vault } from '../vault/index.ts';
@@ -52,12 +52,18 @@ function driftFindings(id: string, drift: ConfigurationDrift | undefined): Findi
   ];
 }
 
+export function pushHint(because: string | undefined): string {
+  return because?.startsWith(DIVERGED)
+    ? 'did somebody push there, or was this history begun anew? bring the two together by hand, or give it a branch of its own (`git.remote.branch`)'
+    : 'it is pushed again with the next snapshot; nothing of it is lost';
+}
+
 async function pushFindings(place: Parameters<typeof lastPush>[0]): Promise<Finding[]> {
   try {
     const last = await lastPush(place);
     if (last === undefined || last.state === 'pushed') return [];
     const message = `the history is ${last.behind} commits ahead of the remote: ${last.because ?? 'not pushed'}`;
-    return [{ severity: 'warning', message, hint: 'it is pushed again with the next snapshot; nothing of it is lost' }];
+    return [{ severity: 'warning', message, hint: pushHint(last.because) }];
   } catch (error) {
     const { message } = toHoldfastError(error);
     return [

@@ -24,6 +24,8 @@ export interface PushOutcome {
 }
 
 const PUSHED = 'refs/holdfast/pushed';
+/** Why nothing was pushed, for as long as nobody does something about it. */
+export const DIVERGED = 'the remote has commits that this history has not';
 /** Of what the other side says, which may be anything. */
 const LONGEST_WORDS = 4_096;
 
@@ -131,6 +133,9 @@ function wordsOf({ timedOut, stderrTail, exitCode, signal }: ProcessResult, { ti
   if (isHostKeyRefused(stderrTail)) {
     return `the key of the SSH server there is not one that is known for it, and nothing was sent: ${stderrTail}`;
   }
+  // Git's own words, in the language that every program of ours is asked to speak.
+  if (/\((?:fetch first|non-fast-forward)\)/.test(stderrTail))
+    return `${DIVERGED}, and nothing is forced: ${stderrTail}`;
   return stderrTail || `git ended with ${exitCode ?? signal}`;
 }
 

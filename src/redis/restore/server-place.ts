@@ -6,8 +6,10 @@ import type { ServerIdentity } from '../identity.ts';
 import { type ServerProcess, serversIn } from './directory-in-use.ts';
 import { requireUnwatched } from './live-server.ts';
 
-/** It counts whole seconds, from when it has read its configuration, and a busy host answers late. */
-const LIFE_TOLERANCE_SECONDS = 5;
+/** It counts whole seconds, and a busy host answers late. */
+const OLDER_SECONDS = 5;
+/** The process of a container is first a script, which gives the data its owner, and becomes the server then. */
+const YOUNGER_SECONDS = 60;
 
 /** What the server calls its files, as the configuration says. */
 export interface DataNames {
@@ -76,7 +78,8 @@ function requireSameLife(
   { dataDirectory }: DataPlace,
 ): void {
   const isSame = ({ aliveSeconds }: ServerProcess) =>
-    aliveSeconds === undefined || Math.abs(aliveSeconds - uptimeSeconds) <= LIFE_TOLERANCE_SECONDS;
+    aliveSeconds === undefined ||
+    (uptimeSeconds <= aliveSeconds + OLDER_SECONDS && uptimeSeconds >= aliveSeconds - YOUNGER_SECONDS);
   if (namesakes.some(isSame)) return;
   const seconds = Math.round(namesakes[0]?.aliveSeconds ?? 0);
   fail(

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { lastPush, type Remote } from '../../../src/configuration/index.ts';
 import { proveBundle } from '../../../src/configuration/repository/bundle.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
+import { pushHint } from '../../../src/host/configuration-status.ts';
 import {
   CONFIGURATION_COMPONENT,
   captureNumber,
@@ -103,7 +104,11 @@ describe('the repository of a configuration', () => {
     await execute('git', ['-C', clone, ...author, 'commit', '--quiet', '--allow-empty', '-m', 'theirs']);
     await execute('git', ['-C', clone, 'push', '--quiet', 'origin', 'HEAD:main']);
     const theirs = await git(other, 'rev-parse', 'main');
-    assert.equal((await capture(remoteAt(other))).push?.state, 'not pushed');
+    const refused = (await capture(remoteAt(other))).push;
+    assert.equal(refused?.state, 'not pushed');
+    assert.match(refused?.because ?? '', /^the remote has commits that this history has not, and nothing is forced: /);
+    assert.match(pushHint(refused?.because), /bring the two together/);
+    assert.match(pushHint('git took longer than 1.5 s and was ended'), /pushed again with the next snapshot/);
     assert.equal(await git(other, 'rev-parse', 'main'), theirs);
     assert.equal((await capture(remoteAt(join(base, 'nowhere.git')))).push?.state, 'not pushed');
   });

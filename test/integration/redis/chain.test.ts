@@ -117,6 +117,8 @@ test('live: by the plan that was shown, waited for a word, rolled back', async (
   const after = await change();
   const plan = await client.planRedis(asked({ live: true }));
   assert.deepEqual([plan.way, plan.blockers, plan.server?.version], ['live', undefined, '8.0.2']);
+  // Also for what the server has by then, which is kept.
+  assert.ok((plan.space?.neededBytes ?? 0) > plan.sizeBytes, JSON.stringify(plan.space));
   const wrong = await ended(await client.startRedisRestore(asked({ live: true, planDigest: 'f'.repeat(16) })));
   assert.deepEqual([wrong.state, wrong.error?.code], ['refused', 'PLAN_CHANGED']);
   const restored = await complete({ live: true, planDigest: plan.digest });
