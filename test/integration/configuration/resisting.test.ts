@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { link, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { type ConfigurationSource, diffConfiguration } from '../../../src/configuration/index.ts';
+import { knownSecretsOf } from '../../../src/configuration/own-entries.ts';
 import { writeTree } from '../../../src/files/index.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import {
@@ -195,7 +197,10 @@ describe('configuration that resists', () => {
   });
 
   it('shows in a diff nothing of an old text that is known by now to be a secret', async () => {
-    await writeFile(at('old.log'), 'user logged in with unkn0wn-then\nLIC-600006\nkept line\npassword = in-m4rker\n');
+    await writeFile(
+      at('old.log'),
+      'user logged in with unkn0wn-then\nLIC-600006\n0wn-of-ours-7\nkept line\npassword = in-m4rker\n',
+    );
     await writeFile(at('LIC-700007'), 'harmless\n');
     const one = await capture();
     // The eye sees what was let through.
@@ -204,13 +209,30 @@ describe('configuration that resists', () => {
     await rm(at('LIC-700007'));
     await writeFile(at('app.ini'), 'password = unkn0wn-then\n');
     const rules = [{ pattern: '^LIC-[0-9]+$', kind: 'licence' }];
-    const two = await capture({ redact: rules });
-    const options = { vault: test.vault, place: placeIn(state), rules, largestBytes: 1_000_000, signal };
+    await writeFile(at('app.log'), 'with 0wn-of-ours-7 it failed\n');
+    await writeFile(at('copy'), 'a key of ours\n');
+    const contents = [createHash('sha256').update('a key of ours\n').digest('hex')];
+    const two = await capture({
+      redact: rules,
+      ownSecrets: { values: ['0wn-of-ours-7', '0wn-and-nowhere'], contents },
+    });
+    assert.match(await shown('app.log'), /^with \[redacted secret of another place [0-9a-f]{8}\] it failed$/);
+    assert.match(await shown('copy'), /^\[withheld: same content as one that is withheld [0-9a-f]{8}\]$/);
+    const reader = await test.vault.openSnapshot(two.id);
+    const remembered = await knownSecretsOf(reader);
+    reader.close();
+    assert.deepEqual(
+      ['0wn-of-ours-7', '0wn-and-nowhere'].map((value) => remembered.includes(value)),
+      [true, false],
+    );
+    const own = ['0wn-of-ours-7'];
+    const options = { vault: test.vault, place: placeIn(state), rules, own, largestBytes: 1_000_000, signal };
     const directions = [[one, two] as const, [two, one] as const, [one, { source: sourceOf([etc]) }] as const];
     for (const [from, to] of directions) {
       const { text, changes } = await diffConfiguration({ ...options, from, to });
       const told = `${text}${JSON.stringify(changes)}`;
-      for (const secret of ['unkn0wn-then', 'LIC-600006', 'LIC-700007']) assert.ok(!told.includes(secret), told);
+      for (const secret of ['unkn0wn-then', 'LIC-600006', 'LIC-700007', ...own])
+        assert.ok(!told.includes(secret), told);
       assert.match(text, /^[+-]user logged in with \[redacted secret of another place [0-9a-f]{8}\]$/m);
       assert.match(text, /^[+-]\[redacted licence [0-9a-f]{8}\]$/m);
       assert.match(text, /^[+-]kept line$/m);
