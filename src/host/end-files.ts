@@ -58,6 +58,11 @@ export async function confirmFiles(services: FilesRestoring, component: Componen
   const phases = await phasesIn(begun, run);
   const undone = missing.map((root) => `'${root}' was not begun`);
   for (const [root, phase] of phases) if (!isDone(phase)) undone.push(`'${root}' is ${phase ?? 'not known'}`);
+  if (missing.length === 0 && [...phases.values()].every((phase) => phase === 'rolled back')) {
+    fail('JOURNAL_STATE', `'${run}' is rolled back in ${begun.join(', ')}: there is nothing to confirm`, {
+      hint: 'what was there before it is in place; another restore gives the snapshot back',
+    });
+  }
   if (undone.length > 0) {
     const accepted = begun.filter((root) => isAccepted(phases.get(root)));
     fail('JOURNAL_STATE', `'${run}' is not done in all of its roots: ${undone.join(', ')}`, {

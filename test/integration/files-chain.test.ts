@@ -16,6 +16,7 @@ import { openConfiguredVault } from '../../src/host/open-vault.ts';
 import { compareFiles } from '../../src/host/restore-files.ts';
 import { openStandaloneRestores } from '../../src/host/standalone.ts';
 import { run } from '../../src/process/index.ts';
+import { typeHoldfast } from '../support/command-line.ts';
 import { wholeFile } from '../support/components.ts';
 import { copyTree, differences, makeAwkwardTree } from '../support/file-trees.ts';
 import { openEstate } from '../support/temporal-estate.ts';
@@ -228,6 +229,11 @@ test('without Temporal: undone by the journals in the roots, and a run that nobo
     const found = (await alone.list('files/uploads')).at(-1);
     assert.deepEqual([found?.run, found?.phase], [status.run, 'swapped']);
     await assert.rejects(alone.rollback('restore-00000000'));
+    // What somebody is asked to say yes to: there is no server behind files.
+    for (const how of [[], ['--standalone']]) {
+      const typed = await typeHoldfast(['-c', at('holdfast.yaml'), 'rollback', status.run, '--dry-run', ...how]);
+      assert.match(typed.text, /this brings back what was there before; what was written since .* is kept beside it/);
+    }
     const back = await alone.rollback(status.run);
     assert.deepEqual([back.state, back.operation], ['completed', 'rollbackRestore']);
     assert.deepEqual(await differences(at('as-it-became'), at('uploads')), []);

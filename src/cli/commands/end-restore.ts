@@ -21,28 +21,43 @@ const STANDALONE_HELP =
   'With --standalone it works by the journal beside the data, on the host of the data, with no Temporal server. Whether a run is still open in Temporal cannot be known then: the lock beside the data and the lease in the vault decide, and a worker that is at a step is never disturbed (LOCKED).';
 
 interface End {
-  /** In words, what it does to the data of a restore in this phase. */
-  readonly does: (phase?: StandaloneRestore['phase']) => string;
+  /** In words, what it does to the data of a restore in this phase, of a server or of trees of files. */
+  readonly does: (component: string, phase?: StandaloneRestore['phase']) => string;
   /** Phases of the journal it is about; the first that a run is in wins. */
   readonly phases: readonly StandaloneRestore['phase'][];
   readonly alone: (restores: StandaloneRestores, run: string) => Promise<RunStatus>;
 }
 
+/** No server stands behind them. */
+function isOfFiles(component: string): boolean {
+  return /^(files|configuration)\//.test(component);
+}
+
 const confirming: End = {
-  does: () => 'removes the old data for good',
+  does: (component) =>
+    isOfFiles(component) ? 'removes for good what was there before' : 'removes the old data for good',
   phases: ['swapped', 'confirming'],
   alone: (restores, run) => restores.confirm(run),
 };
 const rollingBack: End = {
-  does: () => 'stops the server and brings the old data back; what was written since the restore is not in it',
+  does: (component) =>
+    isOfFiles(component)
+      ? 'brings back what was there before; what was written since into what the restore brought is kept beside it, and named'
+      : 'stops the server and brings the old data back; what was written since the restore is not in it',
   phases: ['swapping', 'swapped', 'rolling back', 'preparing'],
   alone: (restores, run) => restores.rollback(run),
 };
 const resuming: End = {
-  does: (phase) =>
-    phase === 'swapped'
+  does: (component, phase) => {
+    if (isOfFiles(component)) {
+      return phase === 'swapped'
+        ? 'replaces nothing: what the snapshot has is in place already; it is only compared once more'
+        : 'goes on with the restore: what is there gives way to what the snapshot has, and is kept';
+    }
+    return phase === 'swapped'
       ? 'replaces nothing: production is on the recovered data already; it only sees to it that the server runs and the log goes on'
-      : 'goes on with the restore: production is replaced by the recovered data, and the old data is kept',
+      : 'goes on with the restore: production is replaced by the recovered data, and the old data is kept';
+  },
   phases: ['swapping', 'preparing', 'swapped'],
   alone: (restores, run) => restores.resume(run),
 };
@@ -93,7 +108,7 @@ async function endRestore(
 ): Promise<Outcome> {
   if (context.options.standalone) return await endAlone(context, words, end);
   try {
-    return await endThroughTemporal(context, words, end.does(), start);
+    return await endThroughTemporal(context, words, end.does, start);
   } catch (error) {
     if (!isHoldfastError(error, 'TEMPORAL_UNREACHABLE', 'NO_WORKER')) throw error;
     const hint = `${error.hint}; or, on the host of the data, with '--standalone': by the journal, without Temporal`;
@@ -105,7 +120,7 @@ async function endRestore(
 async function endThroughTemporal(
   context: Context,
   words: readonly string[],
-  does: string,
+  doesTo: End['does'],
   start: (client: HoldfastClient, input: RunReferenceInput) => Promise<RunHandle>,
 ): Promise<Outcome> {
   const configuration = await context.configuration();
@@ -117,6 +132,7 @@ async function endThroughTemporal(
   }
   const database = subjectOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
+  const does = doesTo(database.id);
   if (context.options.dryRun) {
     return outcome('message', { state: 'completed', dryRun: true, message: `${message}; this ${does}` });
   }
@@ -134,9 +150,11 @@ async function endAlone(context: Context, words: readonly string[], { does, phas
   const { run, component, phase, lastStep, at } = found;
   const message = `${run} of ${component} is ${phase}: '${lastStep}' at ${at} was the last line of its journal`;
   if (context.options.dryRun) {
-    return outcome('message', { state: 'completed', dryRun: true, message: `${message}; this ${does(phase)}` });
+    return outcome('message', {
+      ...{ state: 'completed', dryRun: true, message: `${message}; this ${does(component, phase)}` },
+    });
   }
-  if (!context.options.yes) context.note(`${message}\nthis ${does(phase)}`);
+  if (!context.options.yes) context.note(`${message}\nthis ${does(component, phase)}`);
   const name = component.slice(component.indexOf('/') + 1);
   await confirmByTyping(context, 'proceed? type the name of the component: ', [component, name]);
   return { ...runOutcome(await alone(restores, run)), followed: true };

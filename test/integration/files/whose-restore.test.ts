@@ -147,6 +147,11 @@ describe('a restore of one component in a directory that another one has, too', 
     });
     await rollbackFiles(servicesOf(other.configuration, away), B, other.run);
     assert.deepEqual(await other.texts(), ['kept', 'kept']);
+    await assert.rejects(confirmFiles(servicesOf(other.configuration, away), B, other.run), {
+      code: 'JOURNAL_STATE',
+      message: /is rolled back in .*: there is nothing to confirm/,
+      hint: /another restore/,
+    });
   });
 
   it('has one end where two are asked for at the same instant, by two processes without a store', async () => {
