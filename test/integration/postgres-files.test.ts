@@ -125,6 +125,24 @@ for (const major of [15, 18]) {
   });
 }
 
+test('what counting rows for the facts changes on pages is no change since the backup', async (t) => {
+  const { server, backup, incremental } = await backupBench(t, 18);
+  await server.query('create table unread as select n, repeat(md5(n::text), 8) words from generate_series(1, 40000) n');
+  await server.query('checkpoint');
+  const [size] = await server.query<{ bytes: number }>("select pg_relation_size('unread')::int as bytes");
+  const read = await backup(1, byFiles);
+  assertFiles(read);
+  const counted = detailsOf(read).facts?.databases.flatMap(({ tables }) => tables);
+  assert.deepEqual(
+    counted?.map(({ name, rows, basis }) => [name, rows, basis]),
+    [['public.unread', 40_000, 'counted']],
+  );
+  const laid = await incremental(2);
+  assert.equal(detailsOf(laid).fullBecause, undefined);
+  const { newBytes } = laid.statistics;
+  assert.ok(newBytes < (size?.bytes ?? 0) / 4, `${newBytes} bytes are new, of a table of ${size?.bytes}`);
+});
+
 /** A clock that only moves when somebody sleeps, and does something meanwhile. */
 class PlayedClock {
   #nowMs = 0;

@@ -14,6 +14,7 @@ import type {
   SnapshotWriter,
 } from '../../vault/types.ts';
 import { openReplication } from '../connection/index.ts';
+import type { SnapshotFacts } from '../facts/index.ts';
 import { identifySystem } from '../identity.ts';
 import type { Tablespace } from '../types.ts';
 import type { Reasons } from './attempts.ts';
@@ -37,6 +38,14 @@ const INSPECTOR = new URL(`./page-inspector${path.extname(fileURLToPath(import.m
 const VANISHED = new Set(['ENOENT', 'ENOTDIR']);
 const UNREADABLE = new Set(['EACCES', 'EPERM']);
 
+/** Before the backup begins. */
+interface Known {
+  readonly systemId: string;
+  readonly atHand: FilesAtHand;
+  readonly facts: SourceFacts;
+  readonly noted: SnapshotFacts;
+}
+
 export class FilesCapture {
   private readonly options: TakeBaseBackupOptions;
   private readonly because: Reasons;
@@ -59,16 +68,16 @@ export class FilesCapture {
 
   /** Throws `BecomesStream` where the files are not at hand. */
   async run(): Promise<SnapshotOnCopies> {
-    const { source } = this.options;
+    const { source, signal } = this.options;
     const { systemId } = await this.identify();
     const atHand = await findFilesAtHand(source, systemId);
     const facts = await readSourceFacts(source);
-    const writer = await openWriter(this.options, facts);
     try {
-      return await this.capture(writer, atHand, facts, systemId);
+      const open = () => openWriter(this.options, facts);
+      const { noted, made: writer } = await readFactsBeside(this.options, source, open, (it) => it.abandon());
+      return await this.capture(writer, { atHand, facts, noted, systemId });
     } catch (error) {
-      await writer.abandon();
-      throw this.options.signal.aborted ? cancelled(error) : error;
+      throw signal.aborted ? cancelled(error) : error;
     }
   }
 
@@ -81,19 +90,21 @@ export class FilesCapture {
     }
   }
 
-  private async capture(writer: SnapshotWriter, atHand: FilesAtHand, facts: SourceFacts, systemId: string) {
-    const { source } = this.options;
-    const start = () => this.start();
-    const { noted, made: session } = await readFactsBeside(this.options, source, start, (it) => it.close());
-    const { startLsn, tablespaces, end } = await this.read(writer, atHand, facts, session);
-    const { stopLsn, timeline } = end;
-    await this.addLabel(writer, atHand, end);
-    await this.addManifest(writer, { major: facts.major, systemId, timeline, startLsn, stopLsn });
-    return await conclude(this.options, writer, facts, {
-      ...{ systemId, timeline, startLsn, stopLsn, sizeBytes: this.sizeBytes, damage: this.damage, facts: noted },
-      tablespaces: tablespaces.map((it) => ({ ...it, sizeBytes: this.spaceBytes.get(it.oid) ?? 0 })),
-      details: { capture: 'full', way: 'files', ...this.because },
-    });
+  private async capture(writer: SnapshotWriter, { atHand, facts, noted, systemId }: Known) {
+    try {
+      const { startLsn, tablespaces, end } = await this.read(writer, atHand, facts, await this.start());
+      const { stopLsn, timeline } = end;
+      await this.addLabel(writer, atHand, end);
+      await this.addManifest(writer, { major: facts.major, systemId, timeline, startLsn, stopLsn });
+      return await conclude(this.options, writer, facts, {
+        ...{ systemId, timeline, startLsn, stopLsn, sizeBytes: this.sizeBytes, damage: this.damage, facts: noted },
+        tablespaces: tablespaces.map((it) => ({ ...it, sizeBytes: this.spaceBytes.get(it.oid) ?? 0 })),
+        details: { capture: 'full', way: 'files', ...this.because },
+      });
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
   }
 
   private async start(): Promise<BackupSession> {

@@ -35,9 +35,10 @@ export async function openWriter(options: TakeBaseBackupOptions, facts: SourceFa
 }
 
 /**
- * The facts and what `work` gives, at once: the server counts while something else is waited for. Before anything is read, so that every recovery
- * from the backup goes beyond them; and what is counted later than that
- * changes pages (hints of rows that nobody has read before), which the next incremental capture would have to take. `origin`: the server that is read. When one of both throws, the other is over too: `undo` takes back what was made.
+ * The facts and what `work` gives, at once: the server counts while something else is waited for. Before the checkpoint that the backup begins with: so every
+ * recovery from the backup goes beyond them, and what counting changes on pages (hints of rows that nobody has read before) is no change since the backup. After
+ * that checkpoint the server would log each such page whole, and the next incremental capture would have to take it. `origin`: the server that is read. When
+ * one of both throws, the other is over too: `undo` takes back what was made.
  */
 export async function readFactsBeside<T>(
   options: TakeBaseBackupOptions,
