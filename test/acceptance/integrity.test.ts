@@ -111,7 +111,7 @@ test('copies repair mends both from the copy that is good, and the next look fin
   const { integrity } = await estate.done('test', 'integrity', '--level', 'decrypted');
   assert.deepEqual(statesOf({ integrity }), { local: 'good', eu: 'good', us: 'good' });
   assert.deepEqual(await verifiedStates(), { local: 'good', eu: 'good', us: 'good' });
-  const { exit, json } = await estate.holdfast(['status']);
+  const { exit, json } = await estate.heard('status');
   assert.equal(exit, 0, JSON.stringify(json.components[0].findings));
 });
 

@@ -20,7 +20,7 @@ async function timedStatus(...args: string[]) {
 
 test('with a worker, status says nothing about silence', async () => {
   await estate.done('backup', 'database/main');
-  const { json, exit } = await timedStatus();
+  const { json, exit } = await estate.heard('status');
   assert.equal(exit, 0, JSON.stringify(json));
   assert.deepEqual(json.temporal, { state: 'reachable' });
   assert.equal(json.warnings, undefined);

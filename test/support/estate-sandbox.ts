@@ -59,6 +59,18 @@ export class EstateSandbox {
     return { exit, stdout, stderr, json: stdout.trim() === '' ? undefined : JSON.parse(stdout) };
   }
 
+  /** Of a command that answers by itself when the worker takes more than some seconds, as it may on a busy machine: asked until the worker was heard. */
+  async heard(...args: string[]): Promise<Answer> {
+    return waitFor(
+      `the worker to answer \`${args.join(' ')}\``,
+      async () => {
+        const answer = await this.holdfast(args);
+        return answer.json?.temporal?.error === undefined ? answer : undefined;
+      },
+      patient,
+    );
+  }
+
   async done(...args: string[]): Promise<Json> {
     const { exit, json, stdout, stderr } = await this.holdfast(args);
     assert.equal(exit, 0, `${args.join(' ')}: ${stdout}${stderr}`);
