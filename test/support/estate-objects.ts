@@ -7,15 +7,24 @@ import type { SandboxBucket } from '../../src/sandbox/index.ts';
 
 export type Objects = ReadonlyMap<string, number>;
 
-/** An object that vanishes while we look is not there. */
+/** What vanishes while we look is not there. */
 export async function localObjects(directory: string): Promise<Objects> {
-  const found = new Map<string, number>();
-  const names = await readdir(directory, { recursive: true }).catch(() => []);
-  for (const name of names.toSorted()) {
-    const facts = await stat(path.join(directory, name)).catch(() => undefined);
-    if (facts?.isFile()) found.set(name, facts.size);
-  }
-  return found;
+  const found: [string, number][] = [];
+  const look = async (below: string): Promise<void> => {
+    for (const entry of await readdir(path.join(directory, below), { withFileTypes: true }).catch(unlessGone)) {
+      const name = path.join(below, entry.name);
+      if (entry.isDirectory()) await look(name);
+      const facts = entry.isFile() ? await stat(path.join(directory, name)).catch(unlessGone) : undefined;
+      if (facts !== undefined && 'size' in facts) found.push([name, facts.size]);
+    }
+  };
+  await look('');
+  return new Map(found.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function unlessGone(error: NodeJS.ErrnoException): [] {
+  if (error.code !== 'ENOENT') throw error;
+  return [];
 }
 
 function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: SandboxBucket): S3Client {
