@@ -48,10 +48,10 @@ export async function testSshServer(t: Scope): Promise<TestSshServer> {
     async start() {
       const env = sshd.libraries === '' ? {} : { LD_LIBRARY_PATH: sshd.libraries };
       const options = { logFile, env, ...(runAs !== undefined && { runAs }) };
-      child = await start(sshd.path, ['-D', '-e', '-f', at('sshd.conf')], options);
       const before = (await readFile(logFile, 'utf8')).length;
+      child = await start(sshd.path, ['-D', '-e', '-f', at('sshd.conf')], options);
       await waitFor('the SSH server to listen', async () =>
-        (await readFile(logFile, 'utf8')).slice(Math.max(0, before - 200)).includes('Server listening'),
+        (await readFile(logFile, 'utf8')).slice(before).includes('Server listening'),
       );
     },
     async stop() {
