@@ -60,7 +60,8 @@ test('a shorter policy marks the older snapshot and deletes nothing yet, on any 
   await estate.killWorker();
   await estate.startWorker(short);
   // Both are within the window until the log shows a later moment: until then it needs the older one.
-  await waitFor('the window to pass both', async () => rulesOf(await done('retention', 'plan'))[1].length === 0);
+  const isPast = async () => rulesOf(await done('retention', 'plan'))[1].length === 0;
+  await waitFor('the window to pass both', isPast, { limitMs: 300_000 });
   const { mark, sweep } = await done('retention', 'apply', '--yes');
   assert.deepEqual(mark.tombstone.snapshots, snapshots.slice(1));
   assert.deepEqual([mark.tombstone.state, sweep.snapshots], ['waiting', []]);

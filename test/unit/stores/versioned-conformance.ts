@@ -185,9 +185,12 @@ export function describeVersionedStore(name: string, server: S3Server, capabilit
         const got = capabilities.sse[sse];
         assert.equal(guarantees[0]?.got, got);
         assert.equal(guarantees[0]?.isHeld, got === sse);
-        const put = encrypting.put(`sse/${sse.replace(':', '-')}`, text('x'), { deadlineMs: 3_000 });
-        if (got === sse) await put;
-        else await assert.rejects(put, { code: got.startsWith('500') ? 'STORE_UNAVAILABLE' : 'STORE_UNFIT' });
+        const put = (options = {}) => encrypting.put(`sse/${sse.replace(':', '-')}`, text('x'), options);
+        if (got === sse) await put();
+        else
+          await assert.rejects(put({ deadlineMs: 3_000 }), {
+            code: got.startsWith('500') ? 'STORE_UNAVAILABLE' : 'STORE_UNFIT',
+          });
       });
     }
 
