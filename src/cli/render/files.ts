@@ -1,6 +1,7 @@
 // What giving back files would do, and what it did, as the person who must say yes to it reads it.
 
 import type { ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
+import { blockerLines } from './plan.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 const words: Readonly<Record<ChangeKind, string>> = {
@@ -41,7 +42,7 @@ export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'fe
   for (const { directory, neededBytes, availableBytes } of space.elsewhere ?? [])
     lines.push(`      and ${bytesText(neededBytes)} in ${directory}, ${bytesText(availableBytes)} are free there`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
-  for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
+  lines.push(...blockerLines(plan.blockers));
   lines.push(`      digest ${plan.digest}`);
   return lines;
 }

@@ -3,10 +3,11 @@
 import type { LoadPlan, LoadResult } from '../../domain/load.ts';
 import { checkLine } from './check.ts';
 import { roomLines } from './part.ts';
+import { blockerLines } from './plan.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
-  const { what, into, as, isNew, majors, tables, bytes, space, roles, needs, leftOut, warnings, blockers = [] } = plan;
+  const { what, into, as, isNew, majors, tables, bytes, space, roles, needs, leftOut, warnings, blockers } = plan;
   const majorsText =
     majors.dumped === majors.server
       ? `PostgreSQL ${majors.server}`
@@ -23,7 +24,7 @@ export function renderLoadPlan(plan: LoadPlan, zone: string): string[] {
     ...needs.map((each) => (isNew ? `      makes along: ${each}` : `      must be there: ${each}`)),
     ...leftOut.map((each) => `      leaves out: ${each}`),
     ...warnings.map((warning) => `      warning: ${warning}`),
-    ...blockers.map(({ message }) => `      in the way: ${message}`),
+    ...blockerLines(blockers),
     `      digest ${plan.digest}`,
   ];
 }

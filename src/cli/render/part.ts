@@ -1,14 +1,15 @@
 // Bringing back one table or one database, as people read it: the plan that asks for a yes, and what came of it.
 
 import type { PartPlan, PartResult, RoomPlace, TableDependencies } from '../../domain/part.ts';
-import { renderPlan } from './plan.ts';
+import { blockerLines, renderPlan } from './plan.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 const ways = { as: 'under the name', replace: 'in place of the rows of', into: 'into the new database' } as const;
 
 export function renderPartPlan(plan: PartPlan, zone: string): string[] {
-  const { what, way, into, database, keptAs, today, notes, warnings, blockers = [], recovery } = plan;
-  const recovered = renderPlan(recovery, zone).filter((line) => !/^ {6}(digest|in the way:)/.test(line));
+  const { what, way, into, database, keptAs, today, notes, warnings, blockers, recovery } = plan;
+  // What is in its way is in the way of the whole.
+  const recovered = renderPlan({ ...recovery, blockers: [] }, zone).filter((line) => !/^ {6}digest/.test(line));
   return [
     `plan  ${what} of database '${database}', ${ways[way]} '${into}'; how many rows it has is known when it is recovered`,
     ...(keptAs === undefined ? [] : [`      the rows of now are kept in ${keptAs}`]),
@@ -25,7 +26,7 @@ export function renderPartPlan(plan: PartPlan, zone: string): string[] {
     ...recovered.map(
       (line) => `  ${line.replace(/^plan {2}beside, /, '      ').replace(/; production is not touched$/, '')}`,
     ),
-    ...blockers.map(({ message }) => `      in the way: ${message}`),
+    ...blockerLines(blockers),
     `      digest ${plan.digest}`,
   ];
 }

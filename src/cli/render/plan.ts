@@ -2,6 +2,7 @@
 
 import { describeSeconds } from '../../domain/duration.ts';
 import type { PlanSummary } from '../../domain/plan-summary.ts';
+import type { ErrorData } from '../../errors/index.ts';
 import { bytesText, counted, fullTime } from './words.ts';
 
 export function renderPlan(plan: PlanSummary, zone: string): string[] {
@@ -31,9 +32,14 @@ export function renderPlan(plan: PlanSummary, zone: string): string[] {
   for (const { directory, neededBytes, availableBytes } of plan.space.elsewhere ?? [])
     lines.push(`      and ${bytesText(neededBytes)} in ${directory}, ${bytesText(availableBytes)} are free there`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
-  for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
+  lines.push(...blockerLines(plan.blockers));
   lines.push(`      digest ${plan.digest}`);
   return lines;
+}
+
+/** Each with what mends it: all can be mended at once, and not one after another. */
+export function blockerLines(blockers: readonly ErrorData[] = []): string[] {
+  return blockers.flatMap(({ message, hint }) => [`      in the way: ${message}`, `          hint: ${hint}`]);
 }
 
 function forecastText({ forecast, rtoSeconds }: PlanSummary): string {

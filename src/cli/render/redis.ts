@@ -2,6 +2,7 @@
 
 import type { SnapshotSummary } from '../../domain/component-report.ts';
 import type { RedisPlan, RedisRestored } from '../../domain/redis-restore.ts';
+import { blockerLines } from './plan.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
@@ -21,7 +22,7 @@ export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
   ];
   if (space) lines.push(`      needs ${bytesText(space.neededBytes)}, ${bytesText(space.availableBytes)} are free`);
   for (const warning of plan.warnings) lines.push(`      warning: ${warning}`);
-  for (const { message } of plan.blockers ?? []) lines.push(`      in the way: ${message}`);
+  lines.push(...blockerLines(plan.blockers));
   lines.push(`      digest ${plan.digest}`);
   return lines;
 }

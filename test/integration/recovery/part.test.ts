@@ -83,6 +83,11 @@ for (const major of [15, 18]) {
           plan.blockers?.map(({ code, message }) => [code, message]),
           [['TARGET_UNFIT', "'ledger.accounts' is there already"]],
         );
+        const mistyped = await estate.look({ database: 'bank', table: { ...accounts, table: 'acounts' }, as: entries });
+        assert.match(
+          mistyped.warnings.join('\n'),
+          /^there is no table 'ledger\.acounts' today: whether there was one then is known when it is recovered; did you mean 'ledger\.accounts'\?$/m,
+        );
         const apart = (name: string) =>
           comparing(own, (plain) =>
             setApart(plain, {

@@ -1,6 +1,7 @@
 // What bringing back a part of a cluster means for production as it is today: what it is called, what hangs on it, and what is in the way; nothing is touched.
 
 import { createHash } from 'node:crypto';
+import { closest } from '../../../domain/closest.ts';
 import { isRunName } from '../../../domain/ids.ts';
 import type { PartPlan, PartWay, ProductionRoom, TableName } from '../../../domain/part.ts';
 import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
@@ -14,7 +15,7 @@ import { describeDatabase, lookAtServer } from './plan-database.ts';
 import { roomOfTable } from './plan-room.ts';
 import { roomWarnings } from './production-room.ts';
 import { comparing } from './sessions.ts';
-import { lookAtTable, type TableFacts } from './table-facts.ts';
+import { lookAtTable, type TableFacts, tablesLike } from './table-facts.ts';
 import { keptTable, plainName } from './table-names.ts';
 import { type Receivers, receiversOfNew } from './unpublished.ts';
 
@@ -61,12 +62,21 @@ export async function lookAtPart(target: Source, request: PartRequest, recovered
     const today = await lookAtTable(plain, table);
     blockers.push(...(await blockersOf(plain, request, table, today)));
     const receivers = await receiversOfNew(plain, newTableSchema(request, table));
-    return { today, receivers, room: await roomOfTable(plain, request, { production, today }) };
+    const gone = today === undefined && request.way === 'as' ? await goneWarning(plain, table) : undefined;
+    return { today, receivers, gone, room: await roomOfTable(plain, request, { production, today }) };
   };
-  const { today, receivers, room } = await comparing(inDatabase(target, database), look).catch(held);
+  const { today, receivers, gone, room } = await comparing(inDatabase(target, database), look).catch(held);
   blockers.push(...lacking(room));
-  const base = { production, database, table, blockers, today, receivers, room };
+  const base = { production, database, table, blockers, today, receivers, gone, room };
   return withDigest(request, describeTable(request, base));
+}
+
+/** It may have been dropped, which is why somebody wants it back; a name that was mistyped is found out when all is recovered, which may take hours. */
+async function goneWarning(plain: PlainConnection, table: TableName): Promise<string> {
+  const name = plainName(table);
+  const near = closest(name, await tablesLike(plain, table));
+  const meant = near === undefined ? '' : `; did you mean '${near}'?`;
+  return `there is no table '${name}' today: whether there was one then is known when it is recovered${meant}`;
 }
 
 /** Where a table is made that stays: the one under another name, or the one that keeps the present rows. */
@@ -82,10 +92,11 @@ function describeTable(
     readonly table: TableName;
     readonly today: TableFacts | undefined;
     readonly receivers: Receivers;
+    readonly gone: string | undefined;
     readonly room: ProductionRoom | undefined;
   },
 ): Omit<PartFacts, 'digest'> {
-  const { production, database, table, today, receivers, room, blockers } = base;
+  const { production, database, table, today, receivers, gone, room, blockers } = base;
   const isReplace = request.way === 'replace';
   const into = isReplace ? table : (request.as ?? table);
   return {
@@ -96,6 +107,7 @@ function describeTable(
     notes: isReplace ? replaceNotes : asNotes,
     ...(room && { room }),
     warnings: [
+      ...(gone === undefined ? [] : [gone]),
       ...(today === undefined ? [] : warningsOf(today, isReplace)),
       ...receiverWarnings(receivers, isReplace),
       ...roomWarnings(room),
