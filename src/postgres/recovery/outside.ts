@@ -3,6 +3,7 @@
 import { compareLsn, type Lsn } from '../../domain/lsn.ts';
 import { type Moment, shortMoment } from '../../domain/moment.ts';
 import { fail } from '../../errors/index.ts';
+import type { LogHole } from '../types.ts';
 import { type Branch, momentBefore } from './branch.ts';
 import { holesOf } from './windows.ts';
 
@@ -29,13 +30,16 @@ export function outside(branch: Branch, message: string, wanted: Wanted): never 
   };
   const oldest = branch.bases.at(-1);
   const { timeline } = branch.history;
-  return fail('TARGET_OUTSIDE', `${message} (timeline ${timeline}, copy '${branch.archive.copy}')`, {
+  const holes = oldest === undefined ? [] : holesOf(branch, oldest.details.stopLsn);
+  const hole = holes.find((each) => liesIn(wanted, each));
+  const why = hole === undefined ? '' : `; it has a hole from ${hole.fromLsn} to ${hole.toLsn}`;
+  return fail('TARGET_OUTSIDE', `${message}${why} (timeline ${timeline}, copy '${branch.archive.copy}')`, {
     hint: hintOf(stretches, earlier, later),
     details: {
       timeline,
       copy: branch.archive.copy,
       windows: stretches,
-      holes: oldest === undefined ? [] : holesOf(branch, oldest.details.stopLsn),
+      holes,
       nearest,
     },
   });
@@ -53,6 +57,11 @@ function recoverable(branch: Branch): readonly Stretch[] {
       toLsn: run.toLsn,
     };
   });
+}
+
+function liesIn({ moment, lsn }: Wanted, { fromLsn, toLsn, after, before }: LogHole): boolean {
+  if (lsn !== undefined) return compareLsn(lsn, fromLsn) >= 0 && compareLsn(lsn, toLsn) < 0;
+  return moment !== undefined && after !== undefined && moment > after && (before === undefined || moment < before);
 }
 
 function liesAfter({ moment, lsn }: Wanted, time: Moment, end: Lsn): boolean {

@@ -264,12 +264,18 @@ test('a hole in the log is named, and the moments on both sides are offered', as
     assert.ok(isHoldfastError(error, 'TARGET_OUTSIDE'));
     const { nearest, holes } = error.details as unknown as Details;
     assert.equal(holes.length, 1);
+    const { fromLsn, toLsn } = window?.holes[0] ?? {};
+    assert.ok(error.message.includes(`known of the log; it has a hole from ${fromLsn} to ${toLsn} (`), error.message);
     assert.ok(nearest.before && nearest.before.time >= first.time && nearest.before.time < lost.time);
     assert.equal(nearest.after?.time, second.to);
     return true;
   });
   assert.equal((await resolve(first.time)).resolved.lastTransaction?.time, first.time);
   assert.equal((await resolve(last.time)).snapshot.id, second.id);
+  await assert.rejects(resolve('2099-01-01T00:00:00.000000Z' as Moment), (error: unknown) => {
+    assert.ok(isHoldfastError(error, 'TARGET_OUTSIDE') && !error.message.includes('hole'), String(error));
+    return true;
+  });
 });
 
 test('what the host lacks is refused before anything is touched: room, programs of the major, the locale', async (t) => {
