@@ -23,7 +23,7 @@ export async function backupFiles(input: BackupFilesInput): Promise<RunStatus> {
       hasMirror,
       warnings = [],
     } = await progress.step('capture', () =>
-      (input.isPulled === true ? host.pull : host.begin).captureFiles(
+      (input.isPulled === true ? host.sync : host.begin).captureFiles(
         { component, snapshot: id },
         `scan and read, snapshot ${id} committed last`,
       ),
@@ -44,7 +44,8 @@ async function bringUpMirror(
   const { component } = input;
   try {
     const mirror = await progress.step('mirror', () =>
-      host.mirror.mirrorFiles({ component, run: progress.run, ...(farFewer && { farFewer }) }, 'as the files are now'),
+      // What was killed a moment ago may hold the lock a little longer: only who stays is another run.
+      host.sync.mirrorFiles({ component, run: progress.run, ...(farFewer && { farFewer }) }, 'as the files are now'),
     );
     progress.tell({ mirror });
     if (mirror.state !== 'held back') return `mirror ${mirror.to} is up to date`;

@@ -18,7 +18,7 @@ export async function mirrorFiles(input: MirrorFilesInput): Promise<RunStatus> {
     // One that follows a snapshot may be under way.
     const mirror = await progress.step('mirror', () =>
       afterOthers(
-        () => host.mirror.mirrorFiles({ component, run: progress.run }, 'as the files are now'),
+        () => host.syncAlone.mirrorFiles({ component, run: progress.run }, 'as the files are now'),
         progress.noteRunning,
       ),
     );

@@ -21,7 +21,7 @@ interface Limits {
   readonly attempts: number;
   /** How long a queue nobody listens on is waited for; the run says so meanwhile. */
   readonly patienceMs: number;
-  /** Another that is at the same place is no reason to try again a moment later: the run itself waits, or leaves it to that one. */
+  /** Another that is at the same place is no reason to try again a moment later: the run itself waits for it. */
   readonly tellsLocked?: true;
 }
 
@@ -37,7 +37,7 @@ const limits = {
   survey: { ceiling: '12 hours', attempts: 5, patienceMs: 5 * minuteMs },
   /** Work that comes before that look: as soon refused when nobody is there, but it may take long. */
   begin: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs },
-  mirror: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs, tellsLocked: true },
+  alone: { ceiling: '24 hours', attempts: 5, patienceMs: 5 * minuteMs, tellsLocked: true },
   /** Bulk work; outages of stores and restarts of workers are sat out. */
   work: { ceiling: '24 hours', attempts: 40, patienceMs: 6 * hourMs },
   /** Recovery: its engine waits through outages by itself, so an error that keeps coming back is final. */
@@ -140,8 +140,9 @@ export interface HostCalls {
   readonly look: Calls<AllHostActivities>;
   readonly begin: Calls<AllHostActivities>;
   /** As `begin`, over a line to another host. */
-  readonly pull: Calls<AllHostActivities>;
-  readonly mirror: Calls<AllHostActivities>;
+  readonly sync: Calls<AllHostActivities>;
+  /** The same for a run that waits for others by itself. */
+  readonly syncAlone: Calls<AllHostActivities>;
   readonly plan: Calls<AllHostActivities>;
   /** As `plan`, where whole trees of files are read for it: of a recovery that has begun, and for whoever only asks, behind whom no recovery waits. */
   readonly planTrees: Calls<AllHostActivities>;
@@ -163,8 +164,8 @@ export function hostCalls(estate: string, host: string, on: OnWaiting): HostCall
     undo: calls(recover, limits.undo, on),
     look: calls(work, limits.first, on),
     begin: calls(work, limits.begin, on),
-    pull: calls(sync, limits.begin, on),
-    mirror: calls(sync, limits.mirror, on),
+    sync: calls(sync, limits.begin, on),
+    syncAlone: calls(sync, limits.alone, on),
     plan: calls(recover, limits.first, on),
     planTrees: calls(recover, limits.survey, on),
     survey: calls(taskQueues.survey(estate, host), limits.survey, on),
