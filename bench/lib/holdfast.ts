@@ -17,7 +17,8 @@ export async function compileHoldfast(bench: string): Promise<string[]> {
   for (const file of ['docs/vault-format.md', 'src/rescue/rescue.mjs']) {
     await cp(path.join(repositoryRoot, file), path.join(compiled, file)); // as `npm run build` does
   }
-  return [process.execPath, '--max-semi-space-size=8', path.join(compiled, 'bench', bench, 'holdfast.js')];
+  const flags = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
+  return [process.execPath, ...flags, path.join(compiled, 'bench', bench, 'holdfast.js')];
 }
 
 export async function describeHoldfast(): Promise<string> {

@@ -243,7 +243,8 @@ export class ChunkPipeline {
 
   #pack({ sha256, buffer, sizeBytes, index }: PackedPack): void {
     this.#packsWaiting++;
-    const pack = { sha256, bytes: Buffer.from(buffer, 0, sizeBytes), index: Buffer.from(index) };
+    const own = Buffer.from(index.buffer, index.byteOffset, index.byteLength);
+    const pack = { sha256, bytes: Buffer.from(buffer, 0, sizeBytes), index: own };
     this.#packs = this.#packs.then(async () => {
       try {
         if (!this.#failure)

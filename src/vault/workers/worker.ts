@@ -45,7 +45,9 @@ class Work {
     this.#chunkIds = chunkIds;
     this.#reader = new BatchReader(gear, chunkIds);
     this.#packer = new Packer(context, compression, ({ sha256, bytes, index }, buffer) => {
-      say({ kind: 'pack', sha256, buffer, sizeBytes: bytes.length, index: Uint8Array.from(index) }, [buffer]);
+      // A pack of small chunks has megabytes of index: it is copied once, out of what the builder had for it.
+      const own = new Uint8Array(index);
+      say({ kind: 'pack', sha256, buffer, sizeBytes: bytes.length, index: own }, [buffer, own.buffer]);
     });
   }
 
