@@ -10,7 +10,7 @@ import type { RunningPlan } from './running-plan.ts';
 const shipWithinMs = 2 * 60_000;
 
 export async function replaceProduction(services: HostServices, { plan, guard, running: { signal } }: RunningPlan) {
-  const { receivers } = services;
+  const { receivers, logger } = services;
   const { component } = plan;
   const source = await sourceOf(services, component);
   const shipped = async ({ timeline, endLsn }: { timeline: number; endLsn: Parameters<typeof receivers.drain>[2] }) => {
@@ -29,7 +29,10 @@ export async function replaceProduction(services: HostServices, { plan, guard, r
     return { swapMs };
   } finally {
     // Of a run that was terminated nobody takes another step. Where the swap is not over, the journal keeps the receiver back.
-    await receivers.resume(component);
+    await receivers.resume(component).catch((error: unknown) => {
+      // It is tried again by itself; what became of the swap is what has to be told.
+      logger.warn({ component, err: error }, 'the log is not received again yet');
+    });
   }
 }
 

@@ -26,13 +26,21 @@ export async function requireWorker(reachable: Reachable, queue: string, type: k
   fail('NO_WORKER', `no worker listens on '${queue}'`, { details: { queue } });
 }
 
-/** For activities of a host, on `queue` too. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a word. */
+/** The end of the identities of workers that know all of these queues. */
+const OF_THIS_VERSION = /#[0-9a-f]{8}$/;
+
+/**
+ * For activities of a host, on `queue` too. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a
+ * word. One that knows it asks for nothing while all its places are taken.
+ */
 export async function requireHostWorker(
   reachable: Reachable,
   { estate, host, queue }: { readonly estate: string; readonly host: string; readonly queue?: string },
 ): Promise<void> {
-  await requireWorker(reachable, taskQueues.ship(estate, host), 'activity');
+  const ship = { queue: taskQueues.ship(estate, host), type: 'activity' } as const;
+  await requireWorker(reachable, ship.queue, ship.type);
   if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }))) return;
+  if ((await livelyOn(reachable, ship)).some(({ identity }) => OF_THIS_VERSION.test(identity ?? ''))) return;
   fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {
     hint: 'it is of an earlier version: start it again with this one',
     details: { queue },
@@ -40,8 +48,11 @@ export async function requireHostWorker(
 }
 
 async function isListenedOn(reachable: Reachable, asked: ListenedQueue): Promise<boolean> {
-  const pollers = await pollersOf(reachable, asked);
-  return pollers.some(({ seenMs }) => Date.now() - seenMs < livelyMs);
+  return (await livelyOn(reachable, asked)).length > 0;
+}
+
+async function livelyOn(reachable: Reachable, asked: ListenedQueue) {
+  return (await pollersOf(reachable, asked)).filter(({ seenMs }) => Date.now() - seenMs < livelyMs);
 }
 
 export type Asked = Pick<Reachable, 'namespace'> & { readonly connection: ConnectionLike };

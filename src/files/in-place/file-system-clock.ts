@@ -14,7 +14,7 @@ const MOST_READINGS = 20;
 /** What the clock showed. */
 export interface Reading {
   readonly ns: bigint;
-  /** Which life of this machine it was, and how many milliseconds of it, which nobody can set back: `boot/ms`. Undefined in journals of earlier versions; `still` where the clock does not move. */
+  /** Which life of this machine it was, and how many milliseconds of it, which nobody can set back: `boot/ms`. Undefined in journals of earlier versions, and where nobody says; `still` where the clock does not move. */
   readonly at: string | undefined;
 }
 
@@ -92,20 +92,24 @@ export async function afterNow(
 /** Both clocks at one instant. */
 function readingOf(file: string): Reading {
   for (let number = 1; ; number++) {
-    const { boot, ms } = upTime();
+    const before = upTime();
     const ns = changeTime(file);
-    const isTogether = upTime().ms - ms <= TOGETHER_MS;
-    if (isTogether || number >= MOST_READINGS) return { ns, at: `${boot}/${ms}` };
+    const after = upTime();
+    if (before === undefined || after === undefined) return { ns, at: undefined };
+    const isTogether = after.ms - before.ms <= TOGETHER_MS;
+    if (isTogether || number >= MOST_READINGS) return { ns, at: `${before.boot}/${before.ms}` };
   }
 }
 
-/** Since the machine was started, sleep included (proc(5)). */
-function upTime(): { readonly boot: string; readonly ms: number } {
-  const [seconds = '0'] = readFileSync('/proc/uptime', 'utf8').split(' ');
-  return {
-    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-    ms: Math.round(Number(seconds) * 1000),
-  };
+/** Since the machine was started, sleep included (proc(5)). Undefined where a process is not shown it (`ProcSubset=pid`). */
+function upTime(): { readonly boot: string; readonly ms: number } | undefined {
+  try {
+    const [seconds = '0'] = readFileSync('/proc/uptime', 'utf8').split(' ');
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return { boot, ms: Math.round(Number(seconds) * 1000) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Steps that file systems keep times in. */

@@ -1,4 +1,5 @@
-// Changes in another order than that of their list, with a bounded number of them in memory: sorted runs in files without a name, merged.
+// Changes in another order than that of their list, with a bounded number of them in memory: sorted runs in files without a name, merged. On a disk that is
+// full they stay in memory: a rollback is what makes room on it.
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
@@ -21,18 +22,21 @@ export async function* sortedChanges(
   { directory, key, mostInMemory = MOST_IN_MEMORY }: Sorting,
 ): AsyncGenerator<Change> {
   const handles: number[] = [];
+  const runs: AsyncGenerator<Keyed>[] = [];
   const compare = (a: Keyed, b: Keyed) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
   let held: Keyed[] = [];
   try {
     for await (const change of changes) {
       held.push({ key: key(change), change });
       if (held.length < mostInMemory) continue;
-      handles.push(writtenRun(directory, held.sort(compare)));
+      const run = held.sort(compare);
+      const handle = writtenRun(directory, run);
+      if (handle !== undefined) handles.push(handle);
+      runs.push(handle === undefined ? each(run) : linesOf(handle, key));
       held = [];
     }
-    const inMemory = held.sort(compare);
-    const runs = handles.map((handle) => linesOf(handle, key));
-    for await (const { change } of merged([...runs, each(inMemory)])) yield change;
+    runs.push(each(held.sort(compare)));
+    for await (const { change } of merged(runs)) yield change;
   } finally {
     for (const handle of handles) closeSync(handle);
   }
@@ -55,9 +59,19 @@ interface Keyed {
   readonly change: Change;
 }
 
-/** It is gone with the process, whatever happens. */
-function writtenRun(directory: string, sorted: readonly Keyed[]): number {
-  const file = `${directory}/sorted-${randomBytes(8).toString('hex')}`;
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+/** It is gone with the process, whatever happens. Undefined where there is no room for it. */
+function writtenRun(directory: string, sorted: readonly Keyed[]): number | undefined {
+  try {
+    return written(`${directory}/sorted-${randomBytes(8).toString('hex')}`, sorted);
+  } catch (error) {
+    if (NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function written(file: string, sorted: readonly Keyed[]): number {
   const handle = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     unlinkSync(file);

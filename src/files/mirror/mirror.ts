@@ -97,7 +97,9 @@ class MirrorRun {
     const { run } = this.#options;
     const { code, message, hint, details } = toHoldfastError(error);
     const first = code === errorCode ? firstFailed : run;
-    await this.#remember('failed', asOf, { error: message, errorCode: code, ...(first && { firstFailed: first }) });
+    const about = { error: message, errorCode: code, ...(first && { firstFailed: first }) };
+    // Where not even this can be written, the person has to hear why the mirror failed.
+    await this.#remember('failed', asOf, about).catch(() => undefined);
     if (first === run) return error;
     return new HoldfastError(code, message, { hint, cause: error, details: { ...details, again: true } });
   }

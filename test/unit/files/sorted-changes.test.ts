@@ -1,6 +1,7 @@
 // Changes in another order with a few of them in memory: all of them, as a sort in memory has them, and nothing is left of it.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Change } from '../../../src/files/in-place/change.ts';
@@ -41,4 +42,21 @@ test('they come in the order of their keys, of equal ones in that of the list, h
   for await (const _ of sortedChanges(each(all), { directory, key, mostInMemory: 50 })) break;
   assert.equal(openFiles(), before);
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('on a disk that is full they are sorted all the same', async (t) => {
+  const directory = await temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory]);
+  try {
+    const all = Array.from({ length: 2_000 }, (_, at) => change(`${(at * 7_919) % 2_003}`, at));
+    const key = ({ path }: Change) => path.padStart(5, '0');
+    const found: Change[] = [];
+    for await (const next of sortedChanges(each(all), { directory, key, mostInMemory: 100 })) found.push(next);
+    assert.deepEqual(
+      found,
+      all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
+    );
+  } finally {
+    execFileSync('umount', [directory]);
+  }
 });
