@@ -18,6 +18,8 @@ const FIRST_WORD = new RegExp(
     `(?![=:]|(?:required|requisite|sufficient|optional|include|substack)\\b|\\[)(?<secret>${VALUE})`,
   'gimd',
 );
+/** A command in a script for redis-cli. In small letters the word is another program's setting. */
+const AUTH_COMMAND = new RegExp(`^[ \\t]*AUTH[ \\t]+(?![=:[])(?<secret>${VALUE})`, 'gmd');
 /** `CONFIG GET` of redis-cli, and others, give a name and its value a line each. */
 const NEXT_LINE = new RegExp(
   `^[ \\t]*(?:\\d+\\)[ \\t]*)?["']?[\\w.-]{0,64}(?:${NAME})${REST_OF_NAME}["']?[ \\t]*\\n(?:[ \\t]*\\d+\\)[ \\t]*)?(?<secret>[^\\n]+)`,
@@ -45,7 +47,7 @@ const NAME_AND_VALUE = new RegExp(
 type Ending = 'line' | 'word' | 'pattern';
 
 const PLAIN: readonly (readonly [Ending, readonly RegExp[]])[] = [
-  ['line', [FIRST_WORD, NAME_AND_VALUE]],
+  ['line', [FIRST_WORD, AUTH_COMMAND, NAME_AND_VALUE]],
   ['pattern', [NEXT_LINE, BLOCK, ELEMENT, NAMED_ELEMENT, ...PROGRAM_FORMS, ...WHOLE_ARGUMENT_FORMS]],
   ['word', ARGUMENT_FORMS],
 ];

@@ -2,7 +2,7 @@
 
 /** Anywhere in a name, whatever stands before it. No open quantifier in front: it would make the search quadratic. */
 export const NAME =
-  'passw(?:or)?d|passphrase|passcode|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|root_?(?:bind_?)?pw|bind_?pw|requirepass|masterauth|secret|token|credential|(?<![a-z])psk|(?<![a-z])community' +
+  'passw(?:or)?d|passphrase|passcode|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|root_?(?:bind_?)?pw|bind_?pw|requirepass|masterauth|secret|token|credential|(?<![a-z])psk|(?<![a-z])community|(?:redis|valkey)cli_auth' +
   '|(?:api|access|private|encryption|signing|master|account|shared|auth|license|wep|session|cookie)[_-]?key';
 export const REST_OF_NAME = '[\\w.-]{0,64}';
 export const QUOTED = `"(?:[^"\\\\\\n]|\\\\.)*"|'(?:[^'\\\\\\n]|\\\\.|'')*'`;

@@ -41,7 +41,14 @@ export class ValueEnds {
 
   #isClosed(from: number, to: number): boolean {
     const quote = this.#text.charAt(from);
-    return isQuote(quote) && to - from > 1 && this.#text.charAt(to - 1) === quote;
+    return isQuote(quote) && to - from > 1 && this.#text.charAt(to - 1) === quote && !this.#isEscaped(quote, to - 1);
+  }
+
+  /** Between single quotes a backslash is mostly itself. */
+  #isEscaped(quote: string, at: number): boolean {
+    let first = at;
+    while (quote === '"' && this.#text.charAt(first - 1) === '\\') first--;
+    return (at - first) % 2 === 1;
   }
 
   /** `to`: behind a quote, where something may follow that belongs to the same value. */
@@ -83,7 +90,8 @@ export class ValueEnds {
   /** Where another line closes the quote, if one does soon. */
   #overLines(quote: string, to: number): number {
     const rest = this.#text.slice(to, to + LONGEST_OVER_LINES);
-    const at = rest.indexOf(quote);
+    let at = rest.indexOf(quote);
+    while (at !== -1 && this.#isEscaped(quote, to + at)) at = rest.indexOf(quote, at + 1);
     if (at === -1) return to;
     const between = rest.slice(0, at);
     return EMPTY_LINE.test(between) || OPENS.test(between) ? to : to + at + 1;

@@ -77,6 +77,49 @@ test('options in scripts, units and lists of arguments show no password, and wha
   }
 });
 
+/** What goes, and what stands behind it. */
+const QUOTED_OR_GOING_ON = [
+  [`curl -u admin:'${PASSWORD}' https://x`, ' https://x'],
+  [`curl -u admin:'a $b ${PASSWORD}' https://x`, ' https://x'],
+  [`curl -u "admin":"${PASSWORD}" https://x`, ' https://x'],
+  [`curl -u "admin:"'${PASSWORD}' https://x`, ' https://x'],
+  [`curl -u 'admin:'${PASSWORD} https://x`, ' https://x'],
+  [`curl -u "admin:'${PASSWORD}'" https://x`, ' https://x'],
+  [`curl --user admin:'${PASSWORD}' https://x`, ' https://x'],
+  [`curl --proxy-user=admin:"${PASSWORD}" https://x`, ' https://x'],
+  [`curl -su admin:${PASSWORD} https://x`, ' https://x'],
+  [`curl -fsSu admin:${PASSWORD} https://x`, ' https://x'],
+  [`curl -fsSu 'admin:two ${PASSWORD}' https://x`, `' https://x`],
+  [`curl -fsSuadmin:'${PASSWORD}' https://x`, ' https://x'],
+  [`curl -s \\\n  -u \\\n  admin:${PASSWORD} https://x`, ' https://x'],
+  [`["curl", "-fsSu", "admin:${PASSWORD}", "https://x"]`, `", "https://x"]`],
+  [`{"run": "curl -u admin:'${PASSWORD}'", "port": 1}`, `", "port": 1}`],
+  [`REDISCLI_AUTH=${PASSWORD} redis-cli\nport 1`, '\nport 1'],
+  [`Environment=VALKEYCLI_AUTH=${PASSWORD}\nport 1`, '\nport 1'],
+  [`environment:\n  REDISCLI_AUTH: ${PASSWORD}\n  PORT: 1`, '\n  PORT: 1'],
+  [`redis-cli <<END\nAUTH ${PASSWORD}\nINFO\nEND`, '\nINFO\nEND'],
+  [`AUTH app ${PASSWORD}\nINFO`, '\nINFO'],
+  [`redis-cli -h db AUTH ${PASSWORD}\nport 1`, '\nport 1'],
+  [`smbclient -U 'user%pa ${PASSWORD}' //x/y`, `' //x/y`],
+  [`smbclient -U user%'${PASSWORD}' //x/y`, ' //x/y'],
+  [`smbclient -U 'DOMAIN\\user'%"${PASSWORD}" //x/y`, ' //x/y'],
+  [`["smbclient", "-U", "user%${PASSWORD}", "//x/y"]`, `", "//x/y"]`],
+  [`ExecStart=redis-server --requirepass \\\n  ${PASSWORD} \\\n  --port 1`, ' --port 1'],
+  [`tool --password \\\n  '${PASSWORD}' --verbose`, `' --verbose`],
+  [`tool --password \\\r\n  ${PASSWORD} --verbose`, ' --verbose'],
+  [`tool --password\\\n  ${PASSWORD} --verbose`, ' --verbose'],
+  [`redis-cli -a \\\n  ${PASSWORD} ping`, ' ping'],
+  [`mysql -u root -p \\\n  ${PASSWORD} -h db`, ' -h db'],
+  [`tool --password "ab\\" ${PASSWORD}" --verbose`, '" --verbose'],
+] as const;
+
+test('options show no password that is quoted by itself, has letters of others in front, or stands on the next line', () => {
+  for (const [text, rest] of QUOTED_OR_GOING_ON) {
+    assert.ok(!shown(text).includes(PASSWORD), `${text} -> ${shown(text)}`);
+    assert.ok(shown(text).endsWith(rest), `${shown(text)} ends with ${rest}`);
+  }
+});
+
 test('options of other programs, and options without a value, are left as they are', () => {
   const kept = [
     'mkdir -p /var/lib/x',
@@ -90,6 +133,21 @@ test('options of other programs, and options without a value, are left as they a
     'tar -xpf a.tar',
     'tool --token --verbose',
     'pg_dump --no-password app',
+    'tool --token \\\n  --verbose',
+    'mysql -p \\\n  -h db',
+    'redis-cli -a \\\n  -h db',
+    'curl -XPUT http://db:9200/x',
+    'curl -oqu http://db:9200/x',
+    'curl -u "admin:" "https://x"',
+    'curl -fsSu admin: https://x',
+    'docker run -u "$(id -u)" x',
+    '{"run": "x -u admin:"}',
+    'smbclient -U user //x/y',
+    'smbclient -U "user" "50% of"',
+    'auth SHA256',
+    'auth required pam_unix.so',
+    'AUTH = off',
+    'redis-cli --no-auth-warning ping',
   ];
   for (const text of kept) assert.equal(shown(text), text);
 });

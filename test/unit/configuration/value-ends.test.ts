@@ -54,6 +54,8 @@ test('a value over several lines goes as a whole', () => {
     'PASSWORD=abc\\\n  def\\\n  Hunter2x9\nport = 1',
     'PASSWORD=correct horse \\\n  Hunter2x9\nport = 1',
     'PASSWORD="abc\nHunter2x9"\nport = 1',
+    'password: "abc\\"\nHunter2x9"\nport = 1',
+    'password: "abc\\"\nde\\"Hunter2x9"\nport = 1',
   ];
   for (const text of texts) {
     assert.ok(!shown(text).includes('Hunter2x9'), `${text} -> ${shown(text)}`);
@@ -71,6 +73,9 @@ test('what follows a value is left where it is', () => {
     [`{"run": "x --password 'abcdefg9'", "port": 1}`, `'", "port": 1}`],
     [`{"run": "x --password abcdefg9", "port": 1}`, '", "port": 1}'],
     [`password='abc\nuser='main'`, `user='main'`],
+    [`password="abcdefg9\\\\"\nname: "main"`, `\nname: "main"`],
+    [`password='abcdefg9\\'\nport = 1 # don't`, `port = 1 # don't`],
+    [`password="C:\\abcdefg9\\"\nname="main"`, `\nname="main"`],
   ] as const;
   for (const [text, rest] of kept) {
     assert.ok(shown(text).endsWith(rest), shown(text));
@@ -88,6 +93,18 @@ test('texts that were made to be slow take no more than linear time', { timeout:
     ...[`password='a'b"`, `password='a'""`, 'password=a\\\n', 'password=a \\\n', `password='a\n`, 'password="""'],
     ...['redis-cli ', 'mysql -p', 'docker login ', 'createUser ', 'com2sec a b ', '{password, ', '-u a:', 'echo a:b '],
     ...[`curl -u "a:`, '\\', 'password=\\', '- --password\n', 'snmpget -c\n- '],
+    ...[
+      `curl -su a:'`,
+      `curl -sssss`,
+      `-u "a":'b`,
+      `-u "a:"`,
+      `-U a%'`,
+      `-U "a%`,
+      'AUTH ',
+      'AUTH\n',
+      'redis-cli auth ',
+    ],
+    ...['--password \\\n', 'mysql -p \\\n', `password="a\\"\n`, `password="a\\"`, `password="\\\\"`],
   ];
   for (const unit of units) shown(unit.repeat(200_000 / unit.length));
 });
