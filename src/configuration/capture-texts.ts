@@ -61,8 +61,9 @@ export async function addTexts(options: TextsOptions, captured: CapturedFiles): 
   await writer.addFile(ownEntry(KNOWN_SECRETS, started), once(Buffer.from(JSON.stringify(redaction.remembered))));
   const tree = await treeFor(texts, scratch, opened.main, workDirectory);
   const { component, host, snapshotId } = request;
-  const { isUnfit } = texts;
-  const repository = await makeCommit(scratch, { opened, tree, isUnfit, snapshotId, component, host, at: started });
+  const { unfit } = texts;
+  const commit = { opened, tree, snapshotId, component, host, at: started, ...(unfit !== undefined && { unfit }) };
+  const repository = await makeCommit(scratch, commit);
   if (!(await hasBundle(writer, reader, repository.commit)))
     await addBundle(options, writer, scratch, repository.commit);
   return {
@@ -89,12 +90,12 @@ async function textsFrom(
 
 /** What is unfit changes nothing: the tree stays as it was, and has nothing where there was none. */
 async function treeFor(
-  { files, kept, isUnfit }: Texts,
+  { files, kept, unfit }: Texts,
   scratch: Git,
   main: string | undefined,
   workDirectory: string,
 ): Promise<string> {
-  if (!isUnfit) return await writeTree(scratch, workDirectory, files, kept);
+  if (unfit === undefined) return await writeTree(scratch, workDirectory, files, kept);
   return main === undefined ? await writeTree(scratch, workDirectory, [], []) : await treeOf(scratch, main);
 }
 

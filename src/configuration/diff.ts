@@ -124,7 +124,7 @@ async function treeOfNow(
   }
   const before = new Map((await listTree(git, commitOf(from))).map((file) => [file.path, file]));
   const texts = await textsOf({ source, entries, ran, redaction, before });
-  const isFit = !texts.isUnfit;
+  const isFit = texts.unfit === undefined;
   const tree = isFit ? await writeTree(git, workDirectory, texts.files, texts.kept) : await treeOf(git, commitOf(from));
   return { tree, withheld: texts.withheld };
 }

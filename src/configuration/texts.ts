@@ -35,8 +35,8 @@ export interface Texts {
   readonly secrets: Told<FoundSecret>;
   /** What somebody can mend comes first: a list is cut short. */
   readonly withheld: Told<Withheld>;
-  /** Too many names took too long: the others were not looked through, and nothing of this may become a commit. */
-  readonly isUnfit: boolean;
+  /** In words, why nothing of this may become a commit: too many names took too long, or secrets of our own are not known. */
+  readonly unfit?: string;
 }
 
 /** All of them: which, would be one of them. */
@@ -90,9 +90,24 @@ class TextsOfCapture {
     const files: TextFile[] = [];
     for (const planned of this.#planned) files.push(await this.#redacted(planned));
     files.push({ path: METADATA, kind: 'text', content: this.#metadata.join('') });
-    const isUnfit = this.#request.redaction.hasGivenUpWords;
-    const withheld = isUnfit ? { count: 1, first: [NAMES] } : this.#toldWithheld;
-    return { files, kept: this.#kept, secrets: this.#secrets.told, withheld, isUnfit };
+    const texts = { files, kept: this.#kept, secrets: this.#secrets.told };
+    const unfit = this.#unfit;
+    return unfit
+      ? { ...texts, unfit: unfit.because, withheld: unfit.told }
+      : { ...texts, withheld: this.#toldWithheld };
+  }
+
+  get #unfit(): { readonly because: string; readonly told: Told<Withheld> } | undefined {
+    const { redaction, source } = this.#request;
+    const unread = source.ownSecrets?.unread ?? [];
+    if (unread.length > 0) {
+      const told = new Telling<Withheld>();
+      for (const file of unread)
+        told.add({ place: file.replace(/^\//, ''), why: 'secret of our own that cannot be read' });
+      return { because: 'a secret of our own could not be read', told: told.told };
+    }
+    if (!redaction.hasGivenUpWords) return undefined;
+    return { because: 'names could not be looked through', told: { count: 1, first: [NAMES] } };
   }
 
   get #toldWithheld(): Told<Withheld> {

@@ -29,6 +29,8 @@ export interface OwnSecrets {
   readonly values: readonly string[];
   /** SHA-256 of files: withheld under whatever name. */
   readonly contents: readonly string[];
+  /** Paths of files that are there, or may be, and could not be read: any text may show what is in them. */
+  readonly unread?: readonly string[];
 }
 
 /** What is captured. */
@@ -67,6 +69,7 @@ export interface Withheld {
     | 'cannot be looked through'
     | 'more text than is looked through'
     | 'changed while it was read'
+    | 'secret of our own that cannot be read'
     | 'name that Git cannot hold'
     | 'name that Git obeys';
 }

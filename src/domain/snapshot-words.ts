@@ -72,6 +72,7 @@ export function redisWarnings(redis: RedisSummary | undefined): readonly string[
 }
 
 const CHANGED = 'changed while it was read';
+const OWN_UNREAD = 'secret of our own that cannot be read';
 const NOT_LOOKED_THROUGH = [
   'pattern takes too long',
   'takes too long to look through',
@@ -81,7 +82,7 @@ const NOT_LOOKED_THROUGH = [
 
 /** Whether a text is withheld from Git for something that somebody can mend, and not because of what it is. */
 export function isWithheldByMishap(why: string): boolean {
-  return why === CHANGED || NOT_LOOKED_THROUGH.includes(why);
+  return why === CHANGED || why === OWN_UNREAD || NOT_LOOKED_THROUGH.includes(why);
 }
 
 /** What of a configuration is not in a snapshot, or not in Git. Secrets that Git did not get are no warning: it is what redaction is for. */
@@ -96,13 +97,20 @@ export function configurationWarnings(configuration: ConfigurationSummary | unde
   ];
   const of = (why: readonly string[]) =>
     withheld.first.filter((each) => why.some((word) => each.endsWith(`(${word})`)));
-  const [unsettled, unread] = [of([CHANGED]), of(NOT_LOOKED_THROUGH)];
+  const [unsettled, unread, ownUnread] = [of([CHANGED]), of(NOT_LOOKED_THROUGH), of([OWN_UNREAD])];
   return [
     ...told.flatMap(([what, named]) => (named.count === 0 ? [] : [`${what}: ${namedWords(named)}`])),
+    ...(ownUnread.length === 0
+      ? []
+      : [`no commit was made, because any text may show a ${OWN_UNREAD}: ${ownUnread.map(placeOf).join(', ')}`]),
     ...(unsettled.length === 0 ? [] : [`Git keeps what it had of ${unsettled.join(', ')}`]),
     ...(unread.length === 0 ? [] : [`not looked through for secrets, and so not in Git: ${unread.join(', ')}`]),
     ...(begunAnew === undefined ? [] : [`the history in Git begins anew: ${begunAnew}`]),
   ];
+}
+
+function placeOf(told: string): string {
+  return told.slice(0, told.lastIndexOf(' ('));
 }
 
 function namedWords({ count, first }: Named): string {

@@ -23,7 +23,7 @@ export interface DiffHere {
   readonly signal: AbortSignal;
 }
 
-/** Throws as `chooseSnapshot`, and `UNKNOWN_COMPONENT` for `now` on another host. */
+/** Throws as `chooseSnapshot`, `SECRET_UNRESOLVED` while a secret of our own cannot be read, and `UNKNOWN_COMPONENT` for `now` on another host. */
 export async function configurationDiff(
   { vault, configuration, host, signal }: DiffHere,
   settings: HostConfigurationSettings,
@@ -39,6 +39,13 @@ export async function configurationDiff(
     fail('UNKNOWN_COMPONENT', `'${settings.id}' is on host '${settings.host}': '${host}' does not see how it is now`);
   }
   const to = other === 'now' ? { source: await configurationSource(configuration, settings) } : await named(other);
+  const { values: own, unread } = await ownSecrets(configuration);
+  if (unread.length > 0) {
+    fail(
+      'SECRET_UNRESOLVED',
+      `'${unread[0]}' holds a secret and cannot be read: any text may show it, and none is shown`,
+    );
+  }
   const place = configurationPlace(configuration, settings);
   const diff = await diffConfiguration({
     vault,
@@ -46,7 +53,7 @@ export async function configurationDiff(
     from,
     to,
     rules: settings.redact,
-    own: (await ownSecrets(configuration)).values,
+    own,
     largestBytes: LARGEST_TEXT_BYTES,
     signal,
   });

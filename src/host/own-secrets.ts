@@ -8,30 +8,40 @@ import { isHoldfastError } from '../errors/index.ts';
 
 type Reference = Parameters<typeof resolveSecret>[0];
 
+const FILE = 'file:';
 /** Shorter ones stand in other words. */
 const SHORTEST = 6;
 
-/** What other hosts have is not missed here. */
-export async function ownSecrets(configuration: Configuration): Promise<OwnSecrets> {
+/** What is not there is another host's, and not missed here. What cannot be read is told: it is not known to be another's. */
+export async function ownSecrets(configuration: Configuration): Promise<Required<OwnSecrets>> {
   const { addresses, values } = secretReferences(configuration);
-  const texts = [...(await resolved(values)), ...(await resolved(addresses)).flatMap(passwordsIn)];
-  const contents = await Promise.all(secretFiles(configuration).map(digestOf));
+  const unread = new Set<string>();
+  const texts = [...(await resolved(values, unread)), ...(await resolved(addresses, unread)).flatMap(passwordsIn)];
+  const contents = await Promise.all(secretFiles(configuration).map((file) => digestOf(file, unread)));
   return {
     values: [...new Set(texts.map((text) => text.trim()))].filter(isOneWord),
     contents: contents.filter((digest) => digest !== undefined),
+    unread: [...unread].sort(),
   };
 }
 
-async function resolved(references: readonly Reference[]): Promise<string[]> {
+async function resolved(references: readonly Reference[], unread: Set<string>): Promise<string[]> {
   const texts: string[] = [];
   for (const reference of references) {
-    const text = await resolveSecret(reference).catch((error: unknown) => {
-      if (isHoldfastError(error, 'SECRET_UNRESOLVED')) return undefined;
-      throw error;
-    });
-    if (text !== undefined) texts.push(text);
+    try {
+      texts.push(await resolveSecret(reference));
+    } catch (error) {
+      if (!isHoldfastError(error, 'SECRET_UNRESOLVED')) throw error;
+      // A variable is what it was when the process began: one that is empty comes from nowhere.
+      const isFile = reference.startsWith(FILE);
+      if (isFile && !isNotThere(error.cause)) unread.add(reference.slice(FILE.length));
+    }
   }
   return texts;
+}
+
+function isNotThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** What is of many lines, or no text, is known as a file. */
@@ -55,8 +65,12 @@ function decoded(text: string): string {
   }
 }
 
-/** Undefined for one that this host does not have. */
-async function digestOf(file: string): Promise<string | undefined> {
-  const bytes = await readFile(file).catch(() => undefined);
+/** Undefined for one that this host does not have, and for one that is not known. An empty one may be about to be written. */
+async function digestOf(file: string, unread: Set<string>): Promise<string | undefined> {
+  const bytes = await readFile(file).catch((error: unknown) => {
+    if (!isNotThere(error)) unread.add(file);
+    return undefined;
+  });
+  if (bytes?.length === 0) unread.add(file);
   return bytes === undefined || bytes.length === 0 ? undefined : createHash('sha256').update(bytes).digest('hex');
 }

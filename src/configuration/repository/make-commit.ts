@@ -14,8 +14,8 @@ export interface CommitRequest {
   readonly opened: OpenedRepository;
   /** In the scratch repository. */
   readonly tree: string;
-  /** The texts are not fit to be shown, and the tree is that of the commit before. */
-  readonly isUnfit: boolean;
+  /** In words, why the texts are not fit to be shown; the tree is that of the commit before. */
+  readonly unfit?: string;
   readonly snapshotId: SnapshotId;
   readonly component: string;
   readonly host: string;
@@ -41,7 +41,7 @@ export async function makeCommit(scratch: Git, request: CommitRequest): Promise<
   const told = { changes: countsOf(changes), ...(begunAnew !== undefined && { begunAnew }) };
   if (main !== undefined && other === undefined && before === request.tree) {
     await scratch.ask(['update-ref', MAIN, main]);
-    const summary = request.isUnfit ? 'No commit: names could not be looked through' : 'Nothing changed';
+    const summary = request.unfit === undefined ? 'Nothing changed' : `No commit: ${request.unfit}`;
     return { commit: main, isNew: false, summary, ...told };
   }
   const summary =

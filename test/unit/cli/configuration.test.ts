@@ -101,6 +101,10 @@ describe('a snapshot of configuration', () => {
         withheld: { count: first.length, first },
       });
     assert.deepEqual(of('/etc/shadow (name of a secret file)', '/var/log/x (too large)', '/a (not text)'), []);
+    assert.deepEqual(
+      of('/h/a (secret of our own that cannot be read)', '/h/b (secret of our own that cannot be read)'),
+      ['no commit was made, because any text may show a secret of our own that cannot be read: /h/a, /h/b'],
+    );
     assert.deepEqual(of('/etc/a (changed while it was read)'), [
       'Git keeps what it had of /etc/a (changed while it was read)',
     ]);

@@ -137,6 +137,21 @@ describe('texts for Git', () => {
     assert.equal(textAt(await texts([entry]), 'changing'), 'as it was captured\n');
   });
 
+  it('are unfit for a commit while a secret of our own is not known, and the run is told which', async () => {
+    const entry = await plant('own.log', 'harmless\n');
+    const of = async (unread: readonly string[]) => {
+      const ownSecrets = { values: [], contents: [], unread };
+      return await texts([entry], { source: { withhold: [], largestTextBytes: MIB, ownSecrets } });
+    };
+    const known = await of([]);
+    assert.deepEqual([known.unfit, known.withheld.count], [undefined, 0]);
+    const unknown = await of(['/h/a', '/h/b']);
+    assert.equal(unknown.unfit, 'a secret of our own could not be read');
+    const why = 'secret of our own that cannot be read' as const;
+    const first = ['h/a', 'h/b'].map((place) => ({ place, why }));
+    assert.deepEqual(unknown.withheld, { count: 2, first });
+  });
+
   it('are of files alone, and never followed through a link or past a limit', async () => {
     const entry = await plant('real', 'text\n');
     assert.equal(String(await readAsCaptured(entry.path, entry.sha256, MIB)), 'text\n');

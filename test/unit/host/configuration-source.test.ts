@@ -52,3 +52,30 @@ test('the secrets that it refers to are known to the looks, as far as this host 
   assert.deepEqual(passwordsIn("host=db password='it\\'s one' user=x")[0], "it's one");
   assert.deepEqual(passwordsIn('redis://localhost:6379/0'), []);
 });
+
+test('a secret file is of another host only when it is not there: any other that cannot be read is told', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const at = (name: string) => path.join(directory, name);
+  await mkdir(at('is-directory'));
+  await symlink(at('circle'), at('circle'));
+  await symlink(at('nowhere'), at('leads-nowhere'));
+  await writeFile(at('empty'), '');
+  await writeFile(at('blank'), '\n');
+  await writeFile(at('good'), 'g00d-secret\n');
+  process.env.OWN_SECRETS_EMPTY = '';
+  t.after(() => {
+    delete process.env.OWN_SECRETS_EMPTY;
+  });
+  const ownOf = async (...references: readonly string[]) => {
+    const redis = references
+      .map((reference, number) => `cache${number}: { host: db1, url: "${reference}" }`)
+      .join(', ');
+    return await ownSecrets(parseConfiguration(`${minimal}redis: { ${redis} }\n`, FILE));
+  };
+  const absent = ['not-there', 'leads-nowhere'].map((name) => `file:${at(name)}`);
+  const none = await ownOf(...absent, `file:${at('good')}`, 'env:OWN_SECRETS_NOWHERE', 'env:OWN_SECRETS_EMPTY');
+  assert.deepEqual([none.unread, none.contents.length], [[], 1]);
+  const unreadable = ['blank', 'circle', 'empty', 'is-directory', 'good/below'].map(at).sort();
+  const some = await ownOf(...absent, ...unreadable.map((file) => `file:${file}`));
+  assert.deepEqual(some.unread, unreadable);
+});
