@@ -13,13 +13,16 @@ interface Stat {
   readonly startTicks: string;
 }
 
+/** The program's name, in parentheses, may itself hold spaces and parentheses (proc(5)). */
+export function statIn(text: string): Stat {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTicks: fields[19] ?? '' };
+}
+
 /** `undefined` only when the kernel says that there is no such process. */
-async function readStat(pid: number): Promise<Stat | undefined> {
+export async function readStat(pid: number): Promise<Stat | undefined> {
   try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The program's name, in parentheses, may itself hold spaces and parentheses (proc(5)).
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0] ?? '', startTicks: fields[19] ?? '' };
+    return statIn(await readFile(`/proc/${pid}/stat`, 'utf8'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;
@@ -38,16 +41,6 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   const stat = await readStat(pid);
   if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return undefined;
   return { pid, startTime: await startTimeOf(stat) };
-}
-
-/** What Linux shows to programs on every usual architecture (`USER_HZ`, times(2)). */
-const TICKS_PER_SECOND = 100;
-
-/** How long a process has been there, by a clock that nobody sets; `undefined` when there is none. */
-export async function secondsAlive(pid: number): Promise<number | undefined> {
-  const stat = await readStat(pid);
-  const upSeconds = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]);
-  return stat && upSeconds - Number(stat.startTicks) / TICKS_PER_SECOND;
 }
 
 /** True when exactly this process is alive: the number and the start time agree. */

@@ -1,7 +1,8 @@
 // Child processes as the rest of Holdfast uses them.
 
+export { secondsAlive } from './age.ts';
 export { findProgram, findUser, type SystemUser } from './environment.ts';
-export { identify, isAlive, type StopOptions, secondsAlive, stopByPid } from './identity.ts';
+export { identify, isAlive, type StopOptions, stopByPid } from './identity.ts';
 export { type HeldLock, holdLock, isLockHeld } from './lock.ts';
 export { processError } from './outcome.ts';
 export { run, tryRun } from './run.ts';
