@@ -15,6 +15,8 @@ interface Here {
 
 /** An attempt that was not told that a restore has ended may ask for its plan once more. */
 const KEPT_MS = 7 * 24 * 60 * 60_000;
+/** Where nothing says that it has begun or ended, it may wait for an approval, or its data directory may not be mounted. */
+const UNKNOWN_MS = 90 * 24 * 60 * 60_000;
 
 /** The same plan again is fine. Those of restores that have long ended go with it. */
 export async function keepRedisPlan(here: Here, plan: RedisPlan): Promise<void> {
@@ -49,22 +51,29 @@ async function removeEnded(here: Here, directory: string): Promise<void> {
     try {
       const { mtimeMs } = await stat(file);
       if (Date.now() - mtimeMs < KEPT_MS) continue;
-      if (await isOver(here, JSON.parse(await readFile(file, 'utf8')) as RedisPlan)) await rm(file, { force: true });
+      const plan = JSON.parse(await readFile(file, 'utf8')) as RedisPlan;
+      if (Date.now() > (await goesAt(here, plan, mtimeMs))) await rm(file, { force: true });
     } catch {
       // What keeps us from looking now may be over by the next time.
     }
   }
 }
 
-/** One that was refused before anything was touched has no journal. */
-async function isOver(here: Here, { component, run, mode, way, directory = '' }: RedisPlan): Promise<boolean> {
-  if (mode === 'beside') return !(await isMarked(directory, run));
-  if (way === 'stopped' && !(await isThere(directory))) return false;
+/** One that was refused before anything was touched has no journal, and one beside has none at all. */
+async function goesAt(here: Here, plan: RedisPlan, plannedAtMs: number): Promise<number> {
+  const { component, run, mode, way, directory = '' } = plan;
+  const unknown = plannedAtMs + UNKNOWN_MS;
+  if (mode === 'beside') return (await isMarked(directory, run)) ? Number.POSITIVE_INFINITY : unknown;
+  if (way === 'stopped' && !(await isThere(directory))) return Number.POSITIVE_INFINITY;
   const settings = { name: component.slice('redis/'.length), ...(way === 'stopped' && { dataDirectory: directory }) };
   const { running, stopped = running } = journalPlaces(here, settings);
   const runs = await allRuns(stopped);
-  const phase = runs.find((each) => each.run === run)?.phase ?? 'confirmed';
-  return phase === 'confirmed' || phase === 'rolled back';
+  const found = runs.find((each) => each.run === run);
+  if (found === undefined) return unknown;
+  // The end is the last line of its journal.
+  return found.phase === 'confirmed' || found.phase === 'rolled back'
+    ? Date.parse(found.at) + KEPT_MS
+    : Number.POSITIVE_INFINITY;
 }
 
 function fileOf({ configuration, host }: Here, run: string): string {

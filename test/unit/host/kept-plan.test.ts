@@ -53,16 +53,27 @@ test('plans of restores that have long ended are removed with the next one, and 
   const plan = (part: Partial<RedisPlan>) => ({ component: 'redis/cache', host: 'db1', ...part }) as RedisPlan;
   const place = path.join(state, 'redis-plans');
   for (const part of plans) await keepRedisPlan(here, plan(part));
-  const old = new Date(Date.now() - 8 * 24 * 60 * 60_000);
-  for (const name of await readdir(place)) await utimes(path.join(place, name), old, old);
+  const DAY_MS = 24 * 60 * 60_000;
+  const [old, older] = [8, 91].map((days) => new Date(Date.now() - days * DAY_MS)) as [Date, Date];
+  const names = await readdir(place);
+  for (const name of names) await utimes(path.join(place, name), old, old);
   await writeFile(path.join(place, 'damaged.json'), '{');
   await utimes(path.join(place, 'damaged.json'), old, old);
-  await keepRedisPlan(here, plan({ run: 'young', mode: 'in place', way: 'live' }));
-  const left = ['cannot-be-told', 'damaged', 'exchanged', 'left-beside', 'replaced', 'young'];
-  assert.deepEqual(
-    (await readdir(place)).sort(),
-    left.map((name) => `${name}.json`),
-  );
+  const next = async () => {
+    await keepRedisPlan(here, plan({ run: 'young', mode: 'in place', way: 'live' }));
+    return (await readdir(place)).map((name) => name.replace('.json', '')).sort();
+  };
+  // Planned long ago and ended just now; what has not begun may wait for somebody to approve of it.
+  assert.deepEqual(await next(), [...plans.map(({ run = '' }) => run), 'damaged', 'young'].sort());
+  for (const run of ['confirmed', 'rolled-back'] as const) {
+    await utimes(path.join(journals[run], 'journal.jsonl'), old, old);
+  }
+  const open = ['cannot-be-told', 'damaged', 'exchanged', 'left-beside', 'replaced', 'young'];
+  assert.deepEqual(await next(), [...open, 'never-begun', 'undone-beside'].sort());
+  for (const name of names.filter((each) => !/confirmed|rolled/.test(each))) {
+    await utimes(path.join(place, name), older, older);
+  }
+  assert.deepEqual(await next(), open);
   assert.equal((await keptRedisPlan(here, 'exchanged'))?.directory, data);
   assert.equal(await keptRedisPlan(here, 'confirmed'), undefined);
 });
