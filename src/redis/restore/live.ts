@@ -1,6 +1,6 @@
 // A live restore: the running server takes a snapshot as a replica takes its primary's data; what it had is kept until somebody confirms.
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Moment } from '../../domain/moment.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
@@ -26,7 +26,7 @@ import {
 import { keepData, replaceData, requireLiveFit } from './live-server.ts';
 import { endOurReplication } from './our-replica.ts';
 import { requireReadable } from './readable.ts';
-import { keptBytes, requireRoom } from './room.ts';
+import { bytesIn, keptBytes, requireRoom } from './room.ts';
 import { paused } from './write-pause.ts';
 
 export interface RestoreLiveOptions extends LivePlace {
@@ -106,7 +106,9 @@ class LiveRestore {
       const identity = await requireLiveFit(connection);
       const details = storedDetails(this.#options.snapshot);
       requireReadable(identity, details);
-      await requireRoom(this.#options.directory, keptBytes(details, identity));
+      // What an attempt before has kept is taken anew, in its place.
+      const kept = await bytesIn(path.join(this.#options.directory, 'kept'));
+      await requireRoom(this.#options.directory, keptBytes(details, identity) - kept);
       const { runId } = identity;
       if (runId !== this.#options.runId) {
         fail('REDIS_IDENTITY', `'${connection.where}' was started anew since the plan was made, or is another server`);
@@ -154,6 +156,9 @@ class LiveRestore {
   async #keep(tools: RedisTools): Promise<void> {
     const { directory, source, signal } = this.#options;
     const kept = path.join(directory, 'kept');
+    // Nothing was sent, so the server has it all; there may be no room for two.
+    await this.#journal.check();
+    await rm(kept, { recursive: true, force: true });
     await mkdir(kept, { recursive: true, mode: 0o700 });
     const facts = await keepData(source, { directory: kept, tools, signal });
     await this.#journal.note('keep', { facts });

@@ -1,14 +1,18 @@
 // Room on this host for what a restore brings, and for what a live one keeps: an RDB of what the running server has by then.
 
-import { stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { bytesText } from '../../domain/size.ts';
 import { HoldfastError } from '../../errors/index.ts';
+import { isThere } from '../../system/index.ts';
 import type { ServerIdentity } from '../identity.ts';
 import type { StoredDetails } from './fetch.ts';
 
 /** An RDB takes less than the memory it is made of, and not much less than this part of it: a nearly empty one says little of a full one. */
 const LEAST_SHARE = 1 / 8;
+
+/** What the kernel counts in, whatever the file system (stat(2)). */
+const BLOCK_BYTES = 512;
 
 export interface Room {
   readonly neededBytes: number;
@@ -34,6 +38,13 @@ export function noRoom(where: string, { neededBytes, availableBytes }: Room): Ho
 export async function requireRoom(where: string, neededBytes: number): Promise<void> {
   const [problem] = noRoom(where, { neededBytes, availableBytes: await freeFor(where) });
   if (problem !== undefined) throw problem;
+}
+
+/** On the disk, of the files in a directory; 0 where there is none. */
+export async function bytesIn(directory: string): Promise<number> {
+  if (!(await isThere(directory))) return 0;
+  const stats = await Promise.all((await readdir(directory)).map((name) => stat(path.join(directory, name))));
+  return stats.reduce((sum, { blocks }) => sum + blocks * BLOCK_BYTES, 0);
 }
 
 /** Of the file system that the place is on, or will be. */

@@ -2,18 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { access, appendFile, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, appendFile, readdir, readFile, rename, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { HoldfastError } from '../../../src/errors/index.ts';
+import { run } from '../../../src/process/index.ts';
 import { restoreLive, rollbackLive } from '../../../src/redis/index.ts';
 import { isThere } from '../../../src/system/index.ts';
 import { captured, contentAt, dying, livePlace } from '../../support/redis-restore.ts';
 import { testRedis } from '../../support/redis-server.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Lines of the journal: prepare (begin, done), keep, replace (begin), serve, send, replace (done), verify. */
 const SENDING = 6;
+const KEPT = 3;
 const WHAT = { what: 'live', run: 'restore-00000001' } as const;
 
 test('a restore that was killed goes on by itself when nobody touched the server, and is done once', async (t) => {
@@ -33,6 +36,25 @@ test('a restore that was killed goes on by itself when nobody touched the server
   assert.equal(await server.cli('GET', 'written'), 'since\n');
   await rollbackLive(place);
   assert.deepEqual(await contentAt(server.url), after);
+});
+
+test('what an attempt before kept, and nothing was sent of, takes no room from the next', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { vault, server, snapshot, before } = setting;
+  const disk = await temporaryDirectory(t);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
+  try {
+    const directory = path.join(disk, 'state');
+    const place = { ...(await livePlace(t, server)), directory };
+    assert.ok(await dying(setting, { ...WHAT, directory, action: 'restore', at: { line: KEPT } }));
+    // As of one that was killed while it kept much more: the journal has room, and nothing else.
+    const { bavail, bsize } = await statfs(disk);
+    await writeFile(path.join(directory, 'kept', 'dump.rdb.part'), Buffer.alloc(bavail * bsize - 64 * 1024));
+    await restoreLive({ ...place, vault, snapshot });
+    assert.deepEqual(await contentAt(server.url), before);
+  } finally {
+    await run('umount', ['--lazy', disk]);
+  }
 });
 
 test('what was written to a server that somebody promoted between two attempts is set aside by the next; the first state stays what is put back', async (t) => {
