@@ -44,8 +44,8 @@ export async function endRedisBack(services: HostServices, { component, run }: R
 }
 
 export async function endRedisConfirmed(services: HostServices, { component, run }: RunOnHost): Promise<RestoreEnd> {
-  const dataDirectory = await confirmRedis(restoringOf(services), component, run);
-  return { dataDirectory, message: confirmRedisWords(run) };
+  const { directory, warnings } = await confirmRedis(restoringOf(services), component, run);
+  return { dataDirectory: directory, message: confirmRedisWords(run, warnings) };
 }
 
 function restoringOf(services: HostServices): RedisRestoring {

@@ -39,19 +39,25 @@ export async function rollbackRedis(
   return directory;
 }
 
-/** Throws as `rollbackRedis`. */
-export async function confirmRedis(services: RedisRestoring, component: ComponentId, run: string): Promise<string> {
+/** Gives what could not be told of it, too. Throws as `rollbackRedis`. */
+export async function confirmRedis(
+  services: RedisRestoring,
+  component: ComponentId,
+  run: string,
+): Promise<{ readonly directory: string; readonly warnings: readonly string[] }> {
   const settings = redisOn(services, component);
   const { way, directory } = await touchedBy(services, settings, run);
   const place = { dataDirectory: directory, run, owner: `confirm of ${run}`, undo: false };
-  await leased(services, place, async ({ check }) => {
+  const warnings = await leased(services, place, async ({ check }) => {
     const signal = toTheEnd();
     if (way === 'stopped') {
-      await confirmInPlace(await inPlaceOf(settings, run, { directory, isAppendOnly: false }, signal, check));
-    } else if (way === 'live') await confirmLive(await livePlace(services, settings, run, signal, check));
+      return await confirmInPlace(await inPlaceOf(settings, run, { directory, isAppendOnly: false }, signal, check));
+    }
+    if (way === 'live') await confirmLive(await livePlace(services, settings, run, signal, check));
     else await confirmKeys(await livePlace(services, settings, run, signal, check));
+    return [];
   });
-  return directory;
+  return { directory, warnings };
 }
 
 /** As it was before, whatever was done, and nothing where nothing was. */
@@ -80,6 +86,6 @@ export function rollbackRedisWords(run: string, directory: string): string {
   return `what was there before ${run} is back; its journal is below ${directory}`;
 }
 
-export function confirmRedisWords(run: string): string {
-  return `${run} is confirmed: what was kept was removed`;
+export function confirmRedisWords(run: string, warnings: readonly string[]): string {
+  return [`${run} is confirmed: what was kept was removed`, ...warnings].join('; ');
 }

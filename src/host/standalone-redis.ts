@@ -28,8 +28,8 @@ export const standaloneRedis: JournaledKind<RedisSettings> = {
     return { message: rollbackRedisWords(run, await rollbackRedis(services, id, run, owner)) };
   },
   async confirm(services, { id }, { run }) {
-    await confirmRedis(services, id, run);
-    return { message: confirmRedisWords(run) };
+    const { warnings } = await confirmRedis(services, id, run);
+    return { message: confirmRedisWords(run, warnings) };
   },
   async resume(services: StandaloneServices, { id: component }, { run }) {
     const plan = await loadRedisPlan(services, { run, component });

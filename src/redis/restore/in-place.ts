@@ -81,30 +81,30 @@ export async function rollbackInPlace(place: InPlace): Promise<void> {
 
 /**
  * Removes what was kept; there is no way back afterwards. Throws `JOURNAL_STATE` as long as nothing shows that a server has taken what was brought
- * in, `CHECK_FAILED` when it has other data.
+ * in, `CHECK_FAILED` when it has other data. Gives what could not be told, in words.
  */
-export async function confirmInPlace(place: InPlace): Promise<void> {
-  await locked(place, async (journal) => {
+export async function confirmInPlace(place: InPlace): Promise<readonly string[]> {
+  return await locked(place, async (journal) => {
     if (journal.hasBegun('rollback')) fail('JOURNAL_STATE', 'this restore was rolled back, or is about to be');
     // Until the server was started, nothing has shown that the new data can take the place of the old.
     if (!journal.isDone('start')) fail('JOURNAL_STATE', 'this restore did not come to its end');
-    await requireCompared(place, journal);
+    const warnings = await requireCompared(place, journal);
     await journal.check();
     await journal.step('confirm', async () => {
       for (const name of ['old', 'new'])
         await rm(path.join(runDirectory(place), name), { recursive: true, force: true });
       await syncDirectory(runDirectory(place));
+      return { warnings };
     });
+    return warnings;
   });
 }
 
 /** Without a service the server was started by somebody, and what it reads is known only now. */
-async function requireCompared({ source, service, dataDirectory, layout }: InPlace, journal: RestoreJournal<Step>) {
-  if (journal.hasBegun('confirm') || (journal.dataOf('start')?.isCompared ?? service !== undefined)) return;
-  const { facts, names } = journal.dataOf('stage') as unknown as Staged;
-  // What was brought in in both forms may be read in either.
-  const isBoth = names.some(({ name, comesIn }) => comesIn && name === layout.appendDirectory);
-  await requireTaken(source, facts, { dataDirectory, names: layout, ...(isBoth ? {} : { isAppendOnly: false }) });
+async function requireCompared({ source, service, dataDirectory }: InPlace, journal: RestoreJournal<Step>) {
+  if (journal.hasBegun('confirm') || (journal.dataOf('start')?.isCompared ?? service !== undefined)) return [];
+  const { facts } = journal.dataOf('stage') as unknown as Staged;
+  return await requireTaken(source, facts, dataDirectory);
 }
 
 const runDirectory = ({ dataDirectory, run }: InPlace) => path.join(dataDirectory, HOLDFAST, run);

@@ -44,17 +44,7 @@ export async function requireServerOf(
   const clients = await connection.ask('see who watches it', 'CLIENT', 'LIST');
   if (!(clients instanceof ServerReply)) requireUnwatched(where, String(clients));
   const settings = await settingsOf(connection);
-  const namesakes = (await serversIn(place.dataDirectory)).filter(({ ownPid }) => ownPid === identity.processId);
-  if (namesakes.length > 0) requireSameLife(where, identity, namesakes, place);
-  else {
-    const elsewhere = settings?.get('dir');
-    const says = elsewhere === undefined ? '' : `; it keeps its data in '${elsewhere}'`;
-    fail(
-      'TARGET_UNFIT',
-      `'${where}' is process ${identity.processId}, and no such server of this host works in '${place.dataDirectory}'${says}`,
-      { hint: "is 'dataDirectory' that of this server, and does the worker run on its host, outside of a container?" },
-    );
-  }
+  await requireProcessOf(connection, identity, place.dataDirectory);
   // This it tells whoever may ask for its state.
   const told = new Map([...(settings ?? []), ['appendonly', identity.isAppendOnly ? 'yes' : 'no'] as const]);
   requireNames(where, told, place);
@@ -70,12 +60,30 @@ export async function requireServerOf(
   ];
 }
 
+/** Whether the server that answers is a process of this directory. Throws `TARGET_UNFIT`. */
+export async function requireProcessOf(
+  connection: RedisConnection,
+  identity: ServerIdentity,
+  dataDirectory: string,
+): Promise<void> {
+  const { where } = connection;
+  const namesakes = (await serversIn(dataDirectory)).filter(({ ownPid }) => ownPid === identity.processId);
+  if (namesakes.length > 0) return requireSameLife(where, identity, namesakes, dataDirectory);
+  const elsewhere = (await settingsOf(connection))?.get('dir');
+  const says = elsewhere === undefined ? '' : `; it keeps its data in '${elsewhere}'`;
+  fail(
+    'TARGET_UNFIT',
+    `'${where}' is process ${identity.processId}, and no such server of this host works in '${dataDirectory}'${says}`,
+    { hint: "is 'dataDirectory' that of this server, and does the worker run on its host, outside of a container?" },
+  );
+}
+
 /** The first process of every container is number 1. */
 function requireSameLife(
   where: string,
   { processId, uptimeSeconds = Number.NaN }: ServerIdentity,
   namesakes: readonly ServerProcess[],
-  { dataDirectory }: DataPlace,
+  dataDirectory: string,
 ): void {
   const isSame = ({ aliveSeconds }: ServerProcess) =>
     aliveSeconds === undefined ||

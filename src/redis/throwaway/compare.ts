@@ -66,15 +66,27 @@ export async function compareLoaded(connection: RedisConnection, facts: RdbFacts
   return [...loadingDifferences(info, facts), ...(areMost ? ofSamples.slice(0, MOST_DIFFERENCES) : [])];
 }
 
+export interface Taken {
+  /** In words; empty when nothing speaks against it. */
+  readonly differences: readonly string[];
+  /** There was something to compare. */
+  readonly hasCompared: boolean;
+}
+
 /**
- * The same of one that was started some time ago, by somebody: it may have been started again since, and then its own account is of other data. What
- * counts then is that most of the samples are there. What differs, in words.
+ * Of a server that somebody started some time ago: its own count of what it loaded is enough, because clients do not change it. It may have been
+ * started again since, and then that is of other data: values and expiries are what clients change, so what speaks against it then is that most of
+ * the samples are missing whose time is not over. Throws the `REDIS_…` errors.
  */
-export async function compareTaken(connection: RedisConnection, facts: RdbFacts): Promise<readonly string[]> {
-  const differences = await compareLoaded(connection, facts);
-  if (differences.length === 0) return [];
-  const { compared, differences: ofSamples } = await compareSamples(connection, facts.samples);
-  return compared > 0 && ofSamples.length * 2 <= compared ? [] : differences;
+export async function compareTaken(connection: RedisConnection, facts: RdbFacts): Promise<Taken> {
+  const ofLoading = loadingDifferences(await readInfo(connection), facts);
+  if (ofLoading.length === 0 && facts.missing === undefined) return { differences: [], hasCompared: true };
+  const { compared, missing } = await compareSamples(connection, facts.samples);
+  const areMost = missing.length * 2 > compared;
+  return {
+    differences: areMost ? [...ofLoading, ...missing].slice(0, MOST_DIFFERENCES) : [],
+    hasCompared: compared > 0,
+  };
 }
 
 /** The part of it that needs no right to read keys. */
@@ -123,6 +135,7 @@ function countDifferences(there: ReadonlyMap<number, Keyspace>, facts: RdbFacts)
 /** A key that vanishes for another reason than its time is a difference; so is one more element. */
 async function compareSamples(connection: RedisConnection, samples: readonly KeySample[]) {
   const differences: string[] = [];
+  const missing: string[] = [];
   let compared = 0;
   let database = -1;
   for (const sample of samples) {
@@ -133,9 +146,10 @@ async function compareSamples(connection: RedisConnection, samples: readonly Key
     const found = await readSample(connection, sample);
     const problem = found === undefined ? undefined : differenceOf(sample, found);
     if (problem !== undefined) differences.push(problem);
+    if (found?.type === 'none') missing.push(`${nameOf(sample)} is missing`);
     if (found !== undefined) compared += 1;
   }
-  return { compared, differences };
+  return { compared, differences, missing };
 }
 
 interface FoundKey {
@@ -167,7 +181,7 @@ async function readSample(connection: RedisConnection, sample: KeySample): Promi
 }
 
 function differenceOf(sample: KeySample, found: FoundKey): string | undefined {
-  const name = `key '${keyText(sample.key)}' of database ${sample.database}`;
+  const name = nameOf(sample);
   const isModule = sample.type === 'module';
   if (!isModule && found.type !== sample.type) {
     return found.type === 'none' ? `${name} is missing` : `${name} is a ${found.type} instead of a ${sample.type}`;
@@ -179,6 +193,8 @@ function differenceOf(sample: KeySample, found: FoundKey): string | undefined {
   if (sample.sha256 !== undefined && found.sha256 !== sample.sha256) return `${name} has another value`;
   return undefined;
 }
+
+const nameOf = ({ key, database }: KeySample) => `key '${keyText(key)}' of database ${database}`;
 
 /** Of base64, for people: what is no printable ASCII is shown as the byte's number. */
 export function keyText(base64: string): string {
