@@ -1,13 +1,14 @@
 // The texts of two snapshots, or of one and the host as it is now, compared as Git compares them: no secret is ever in them.
 
 import { randomBytes } from 'node:crypto';
+import os from 'node:os';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { presentEntries, type Told } from '../files/index.ts';
+import { inOwnDirectory } from '../process/index.ts';
 import { isThere } from '../system/index.ts';
 import type { Snapshot, TreeEntry, Vault } from '../vault/index.ts';
 import { runCommands } from './commands.ts';
-import { inDiffDirectory } from './diff-directory.ts';
 import { KEY_BYTES, knownMarkerKey } from './marker-key.ts';
 import { knownSecretsOf } from './own-entries.ts';
 import { expandPaths } from './paths.ts';
@@ -49,7 +50,8 @@ export interface ConfigurationDiff {
 
 /** Changes nothing, on the host or in the vault. Throws `OBJECT_MISSING` and what the vault says when a commit cannot be had. */
 export async function diffConfiguration(options: DiffOptions): Promise<ConfigurationDiff> {
-  return await inDiffDirectory(options.signal, (workDirectory) => diffIn(options, workDirectory));
+  const place = { parent: os.tmpdir(), prefix: 'holdfast-diff-', signal: options.signal };
+  return await inOwnDirectory(place, (workDirectory) => diffIn(options, workDirectory));
 }
 
 async function diffIn(options: DiffOptions, workDirectory: string): Promise<ConfigurationDiff> {

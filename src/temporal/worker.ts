@@ -1,7 +1,5 @@
 // The worker process: receivers of the log first and always, then Temporal whenever it can be reached, until it is told to stop.
 
-import { randomUUID } from 'node:crypto';
-import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { makeTelemetryFilterString, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
@@ -28,6 +26,7 @@ import { registerSearchAttributes } from './search-attributes.ts';
 import { ensureShipping } from './shipping.ts';
 import { type Missing, untilListening } from './until-listening.ts';
 import { createWorkerGroup, listenedQueues, runWorkerGroup } from './worker-group.ts';
+import { newIdentity } from './worker-identity.ts';
 import { workflowCode } from './workflow-code.ts';
 
 export interface RunWorkerOptions {
@@ -172,11 +171,6 @@ async function serveOnce(
     over.abort();
     await connection.close();
   }
-}
-
-/** In a container every life of a worker has the same number and name, and the server remembers the last one for minutes. */
-function newIdentity(): string {
-  return `${process.pid}@${os.hostname()}#${randomUUID().slice(0, 8)}`;
 }
 
 function sayMissing(logger: Logger, address: string): (missing: Missing) => void {

@@ -3,6 +3,7 @@
 import type { Client, Connection, ConnectionLike } from '@temporalio/client';
 import { taskQueues } from '../domain/ids.ts';
 import { fail } from '../errors/index.ts';
+import { knowsAllQueues } from './worker-identity.ts';
 
 /** `TASK_QUEUE_TYPE_*` of the server's API. */
 const queueTypes = { workflow: 1, activity: 2 } as const;
@@ -26,9 +27,6 @@ export async function requireWorker(reachable: Reachable, queue: string, type: k
   fail('NO_WORKER', `no worker listens on '${queue}'`, { details: { queue } });
 }
 
-/** The end of the identities of workers that know all of these queues. */
-const OF_THIS_VERSION = /#[0-9a-f]{8}$/;
-
 /**
  * For activities of a host, on `queue` too. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a
  * word. One that knows it asks for nothing while all its places are taken.
@@ -40,7 +38,7 @@ export async function requireHostWorker(
   const ship = { queue: taskQueues.ship(estate, host), type: 'activity' } as const;
   await requireWorker(reachable, ship.queue, ship.type);
   if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }))) return;
-  if ((await livelyOn(reachable, ship)).some(({ identity }) => OF_THIS_VERSION.test(identity ?? ''))) return;
+  if ((await livelyOn(reachable, ship)).some(({ identity }) => knowsAllQueues(identity))) return;
   fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {
     hint: 'it is of an earlier version: start it again with this one',
     details: { queue },

@@ -12,7 +12,7 @@ import { vaultOptions } from '../../src/host/open-vault.ts';
 import { tryRun } from '../../src/process/index.ts';
 import { holdfastProgram, startWorker } from '../../src/sandbox/index.ts';
 import { createVault, generateKeyFile } from '../../src/vault/index.ts';
-import { type AwkwardCluster, startAwkwardCluster } from '../support/awkward-cluster.ts';
+import { type AwkwardCluster, notesIn, notesOf, startAwkwardCluster, writeNote } from '../support/awkward-cluster.ts';
 import { testTemporal } from '../support/components.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -75,17 +75,6 @@ test('terminated at a rename, a restore of a cluster on four file systems is fin
     assert.equal(exitCode, 0, words);
     return json;
   };
-  const notes = async () =>
-    (
-      await server.query(`select (select string_agg(note, ',' order by id) from ledger where note like 'note %') as ledger,
-        (select string_agg(note, ',' order by id) from far) as far, (select string_agg(note, ',' order by id) from close) as close`)
-    )[0];
-  const all = (text: string) => ({ ledger: text, far: text, close: text });
-  const write = async (note: string) => {
-    for (const table of ['ledger', 'far', 'close'])
-      await server.query(`insert into ${table} (note) values ('${note}')`);
-  };
-
   await server.query("alter system set max_slot_wal_keep_size = '1GB'");
   await server.query('select pg_reload_conf()');
   const preload = path.resolve(import.meta.dirname, '..', 'support', 'stop-at-journal-line.ts');
@@ -96,11 +85,11 @@ test('terminated at a rename, a restore of a cluster on four file systems is fin
   });
   t.after(() => worker.stop({ signal: 'SIGKILL' }));
   await done('backup', 'database/main', '--yes');
-  await write('note kept');
+  await writeNote(cluster, 'note kept');
   const [row] = await server.query(
     `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as moment`,
   );
-  await write('note lost');
+  await writeNote(cluster, 'note lost');
   await done('check', 'database/main');
   const { run } = await done('restore', 'database/main', '--to', row?.moment ?? '', '--detach', '--yes');
   const stopped = async () => (await readFile(`/proc/${worker.pid}/stat`, 'utf8')).includes(') T ');
@@ -127,10 +116,10 @@ test('terminated at a rename, a restore of a cluster on four file systems is fin
     patient,
   );
   assert.equal(said.state, 'completed');
-  assert.deepEqual(await notes(), all('note kept'));
+  assert.deepEqual(await notesIn(cluster), notesOf('note kept'));
   await worker.stop({ signal: 'SIGKILL' });
   await done('rollback', run.id, '--standalone', '--yes');
-  assert.deepEqual(await notes(), all('note kept,note lost'));
+  assert.deepEqual(await notesIn(cluster), notesOf('note kept', 'note lost'));
   const kept = (await readdir(path.join(server.dataDirectory, 'pgsql_tmp.holdfast'))).filter((each) =>
     each.startsWith('before-'),
   );

@@ -1,13 +1,10 @@
 // Dumps loaded into real servers: what comes back is what was dumped, whole or in part, and a failure leaves nothing.
 
 import assert from 'node:assert/strict';
-import promises, { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { pino } from 'pino';
+import { test } from 'node:test';
 import { readToc } from '../../src/postgres/logical/archive-toc.ts';
-import { takeDump } from '../../src/postgres/logical/index.ts';
 import { compareRows } from '../../src/postgres/logical/load/compare-rows.ts';
 import {
   fetchDump,
@@ -24,110 +21,10 @@ import {
 import { compareLoadedFacts } from '../../src/postgres/logical/load/loaded-facts.ts';
 import type { LogicalDetails } from '../../src/postgres/logical/types.ts';
 import { findTools } from '../../src/postgres/tools.ts';
-import { start } from '../../src/process/index.ts';
-import type { Vault } from '../../src/vault/index.ts';
+import { asked, databases, dumped, load, sayingHuge } from '../support/loaded-dump.ts';
 import { inDatabase, makeRichDatabase, plainDump } from '../support/rich-database.ts';
 import { type ScratchPostgres, startScratchPostgres } from '../support/scratch-postgres.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { COMPONENT, snapshotId, testVault } from '../support/vault.ts';
-
-const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' });
-const whole: Wanted = { type: 'database' };
-
-interface Setting {
-  readonly vault: Vault;
-  readonly spoolDirectory: string;
-  contextOf(server: ScratchPostgres): LoadContext;
-}
-
-async function dumped(t: TestContext, server: ScratchPostgres): Promise<Setting> {
-  const made = await testVault();
-  t.after(() => made[Symbol.asyncDispose]());
-  const { vault } = made;
-  const state = await temporaryDirectory(t);
-  const { signal } = new AbortController();
-  await takeDump({
-    ...{ vault, logger, signal, jobs: 4, spoolDirectory: path.join(state, 'dump') },
-    source: { component: COMPONENT, url: server.url() },
-    request: { snapshotId: snapshotId(1), component: COMPONENT, host: 'db1' },
-    choice: { include: [], exclude: [] },
-  });
-  const spoolDirectory = path.join(state, 'load');
-  const contextOf = (into: ScratchPostgres) => ({
-    ...{ vault, signal, jobs: 4, spoolDirectory },
-    target: { component: COMPONENT, url: into.url() } as const,
-  });
-  return { vault, spoolDirectory, contextOf };
-}
-
-/** As if the database that was dumped had been larger than any disk. */
-function sayingHuge(vault: Vault): Vault {
-  const listSnapshots: Vault['listSnapshots'] = async (...about) =>
-    (await vault.listSnapshots(...about)).map((snapshot) => {
-      const engine = snapshot.engine as LogicalDetails;
-      return {
-        ...snapshot,
-        engine: { ...engine, databases: engine.databases.map((each) => ({ ...each, serverBytes: 2 ** 60 })) },
-      };
-    });
-  return new Proxy(vault, {
-    get: (target, property) => {
-      if (property === 'listSnapshots') return listSnapshots;
-      const value = Reflect.get(target, property, target) as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
-
-/** As if so much were free on the disks of these directories, without filling one. */
-async function withFree<T>(free: Readonly<Record<string, number>>, work: () => Promise<T>): Promise<T> {
-  const { statfs } = promises;
-  const asked = async (name: string) => {
-    const [, bytes] = Object.entries(free).find(([directory]) => name.startsWith(directory)) ?? [];
-    return bytes === undefined ? await statfs(name) : { bavail: bytes, bsize: 1 };
-  };
-  Object.assign(promises, { statfs: asked });
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    Object.assign(promises, { statfs });
-    syncBuiltinESMExports();
-  }
-}
-
-let runs = 0;
-
-function asked(changes: Partial<LoadRequest> = {}): LoadRequest {
-  runs += 1;
-  const run = `load-${runs.toString(16).padStart(8, '0')}`;
-  return {
-    ...{
-      component: COMPONENT,
-      estate: 'acme',
-      host: 'db1',
-      run,
-      snapshot: 'latest',
-      database: 'bank',
-      wanted: whole,
-      globals: false,
-    },
-    ...changes,
-  };
-}
-
-async function load(request: LoadRequest, context: LoadContext) {
-  const plan = await planLoad(request, context);
-  assert.deepEqual(plan.blockers, undefined, JSON.stringify(plan.blockers));
-  await fetchDump(request, context, plan);
-  await makePlannedRoles(request, context, plan);
-  return await loadDump(request, context, plan);
-}
-
-const databases = async (server: ScratchPostgres) =>
-  (await server.query('select datname::text as name from pg_database where not datistemplate order by 1')).map(
-    ({ name }) => name,
-  );
+import { COMPONENT } from '../support/vault.ts';
 
 for (const major of [15, 18]) {
   test(`a database of PostgreSQL ${major} with a bit of everything comes back identical`, async (t) => {
@@ -321,113 +218,6 @@ test('a partitioned table comes with its partitions, without the foreign key tha
       message: "the dump has no table 'ledger.nothing'",
     },
   );
-});
-
-test('the dump counts with the database on one disk, again when the load starts, and what a run has fetched is no room that is lacking', async (t) => {
-  const server = await startScratchPostgres(t, { major: 17 });
-  await makeRichDatabase(server, 'bank');
-  const { contextOf, spoolDirectory } = await dumped(t, server);
-  const context = contextOf(server);
-  const request = asked({ into: 'again' });
-  const { room, bytes } = await planLoad(request, context);
-  const needed = Number(room?.places[0]?.neededBytes);
-  assert.ok(bytes > 0 && needed > bytes, JSON.stringify(room));
-  const codesOf = async (free: Readonly<Record<string, number>>, of = request) =>
-    await withFree(free, async () => ((await planLoad(of, context)).blockers ?? []).map(({ code }) => code));
-
-  // Each alone has the room that it needs.
-  assert.deepEqual(await codesOf({ [server.directory]: needed - 1, [spoolDirectory]: bytes }), ['NO_SPACE']);
-  assert.deepEqual(await codesOf({ [server.directory]: needed, [spoolDirectory]: bytes }), []);
-  assert.deepEqual(await codesOf({ [server.directory]: needed, [spoolDirectory]: bytes - 1 }), ['NO_SPACE']);
-
-  const left = path.join(spoolDirectory, 'load-0fffffff');
-  await mkdir(left);
-  await writeFile(path.join(left, '4711.dat.gz'), Buffer.alloc(bytes));
-  const full = { [server.directory]: needed - bytes, [spoolDirectory]: 0 };
-  assert.deepEqual(await codesOf(full), [], 'what another run has left goes first');
-  const plan = await withFree(full, () => planLoad(request, context));
-  await withFree(full, () => requirePlan(request, context, plan));
-  await fetchDump(request, context, plan);
-  assert.deepEqual(await readdir(spoolDirectory), [request.run]);
-  // Killed when everything was there: the next attempt looks again.
-  await withFree(full, () => requirePlan(request, context, plan));
-
-  await withFree({ [server.directory]: needed - bytes - 1 }, () =>
-    assert.rejects(loadDump(request, context, plan), {
-      code: 'NO_SPACE',
-      message: /^production needs [\d.]+ MiB for tablespace pg_default, log, and /,
-    }),
-  );
-  assert.deepEqual(await databases(server), ['bank', 'postgres']);
-  const { into } = await withFree({ [server.directory]: needed - bytes }, () => loadDump(request, context, plan));
-  assert.equal(into, 'again');
-});
-
-test('what a schema or a table takes is counted too, twice where its database is there, and a disk that is too small is named once', async (t) => {
-  const server = await startScratchPostgres(t, { major: 17 });
-  await makeRichDatabase(server, 'bank');
-  const { contextOf, spoolDirectory } = await dumped(t, server);
-  const context = contextOf(server);
-  const wanted: Wanted = { type: 'table', schema: 'ledger', table: 'entries' };
-  const placeOf = async (changes: Partial<LoadRequest>) => {
-    const { room, bytes } = await planLoad(asked({ wanted, ...changes }), context);
-    const [place, ...others] = room?.places ?? [];
-    assert.deepEqual([place?.of, others], [['tablespace pg_default', 'log', 'the dump'], []]);
-    return { needed: Number(place?.neededBytes), bytes };
-  };
-  const [size] = await server.query("select pg_database_size('bank')::text as bank");
-  const whole = await placeOf({ wanted: { type: 'database' }, into: 'again' });
-  assert.ok(whole.needed > Number(size?.bank) + whole.bytes, `${whole.needed} of ${size?.bank}`);
-  const once = await placeOf({ into: 'entries' });
-  await inDatabase(server, 'bank', 'drop table ledger.entries cascade');
-  const twice = await placeOf({});
-  const named = await placeOf({ as: { schema: 'public', table: 'then' } });
-  assert.ok(once.needed > once.bytes && once.needed < whole.needed, `${once.needed}`);
-  // It is a part of the database, and what the server and its log take of that part comes a second time.
-  assert.ok(twice.needed > once.needed && twice.needed < whole.needed + once.needed, `${twice.needed} ${once.needed}`);
-  assert.equal(named.needed, twice.needed + named.bytes, 'taken out of the passing database, it lies there once more');
-
-  const blockersOf = async (free: Readonly<Record<string, number>>) =>
-    await withFree(free, async () => (await planLoad(asked({ wanted }), context)).blockers ?? []);
-  const crowded = await blockersOf({ [server.directory]: twice.needed - 1, [spoolDirectory]: 0 });
-  assert.deepEqual(
-    crowded.map(({ code }) => code),
-    ['NO_SPACE'],
-  );
-  assert.match(crowded[0]?.message ?? '', /^production needs .* for tablespace pg_default, log, the dump, and /);
-  const enough = { [server.directory]: twice.needed, [spoolDirectory]: twice.bytes };
-  assert.deepEqual(await blockersOf(enough), []);
-
-  const request = asked({ wanted });
-  const plan = await planLoad(request, context);
-  await fetchDump(request, context, plan);
-  const full = { [server.directory]: twice.needed - twice.bytes - 1 };
-  await withFree(full, () => assert.rejects(loadDump(request, context, plan), { code: 'NO_SPACE' }));
-  assert.deepEqual(await databases(server), ['bank', 'postgres']);
-  assert.equal((await loadDump(request, context, plan)).rows, 10_000);
-});
-
-test('the list that a plan looked at is removed with it, or by the next one where its process died; one that is being made is left alone', async (t) => {
-  const server = await startScratchPostgres(t, { major: 17 });
-  await server.query('create database bank');
-  const { contextOf, spoolDirectory } = await dumped(t, server);
-  const context = contextOf(server);
-  const parent = `${spoolDirectory}-plan`;
-  await planLoad(asked({ into: 'again' }), context);
-  assert.deepEqual(await readdir(parent), []);
-  const child = await start('sleep', ['600']);
-  const [pid, ticks] = [child.pid, child.identity.startTime.split('/').at(-1)];
-  const alive = `list-${pid}-${ticks}-aaaaaa`;
-  const another = `list-${pid}-1-bbbbbb`;
-  for (const name of [alive, another, 'list-of-before']) {
-    await mkdir(path.join(parent, name));
-    await writeFile(path.join(parent, name, 'globals.sql'), 'secret');
-  }
-  await planLoad(asked({ into: 'again' }), context);
-  assert.deepEqual(await readdir(parent), [alive]);
-  await child.stop({ signal: 'SIGKILL' });
-  await planLoad(asked({ into: 'again' }), context);
-  assert.deepEqual(await readdir(parent), []);
 });
 
 test('a load that fails leaves no database and no role of its own, and a second attempt of the same run succeeds', async (t) => {

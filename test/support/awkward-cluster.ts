@@ -27,6 +27,29 @@ export interface AwkwardCluster extends RecoverySource {
 }
 
 const sizeMiB = 512;
+/** Each somewhere else. */
+const noted = ['ledger', 'far', 'close'] as const;
+
+/** The notes of each table, in their order and with commas between them. */
+type Notes = Readonly<Record<(typeof noted)[number], string>>;
+
+export async function writeNote({ server }: Pick<RecoverySource, 'server'>, note: string): Promise<void> {
+  for (const table of noted) await server.query(`insert into ${table} (note) values ('${note}')`);
+}
+
+export async function notesIn({ server }: Pick<RecoverySource, 'server'>): Promise<Notes> {
+  // The first row of the ledger is of the subscription.
+  const ofTable = (table: string) =>
+    `(select string_agg(note, ',' order by id) from ${table} where note like 'note %') as ${table}`;
+  const [row] = await server.query(`select ${noted.map(ofTable).join(', ')}`);
+  return row as Notes;
+}
+
+/** The same in each of the tables. */
+export function notesOf(...notes: readonly string[]): Notes {
+  const text = notes.join(',');
+  return { ledger: text, far: text, close: text };
+}
 
 /**
  * Table `ledger` is in the data directory, `far` and `close` (with an index) each in a tablespace; the database `mirror` subscribes to the

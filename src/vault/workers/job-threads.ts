@@ -50,10 +50,7 @@ export class JobThreads {
   /** `count`: default the cores, at most 4. */
   constructor(count = Math.min(MOST_THREADS, availableParallelism())) {
     this.count = count;
-    this.#slots = Array.from({ length: count }, () => ({
-      ...{ worker: undefined, leave: () => {} },
-      ...{ underWay: new Map(), own: [] },
-    }));
+    this.#slots = Array.from({ length: count }, emptySlot);
   }
 
   /** Number of a slot for jobs that must meet each other. */
@@ -150,6 +147,10 @@ export class JobThreads {
     }
     if (!this.#isClosed) this.#dispatch();
   }
+}
+
+function emptySlot(): Slot {
+  return { worker: undefined, leave: () => {}, underWay: new Map(), own: [] };
 }
 
 async function drained(slot: Slot): Promise<void> {

@@ -29,7 +29,14 @@ import { restorePaths } from '../../../src/postgres/recovery/paths.ts';
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import type { LinkedPlace, RestorePlan } from '../../../src/postgres/types.ts';
 import { run, tryRun } from '../../../src/process/index.ts';
-import { type AwkwardCluster, type AwkwardOptions, startAwkwardCluster } from '../../support/awkward-cluster.ts';
+import {
+  type AwkwardCluster,
+  type AwkwardOptions,
+  notesIn,
+  notesOf,
+  startAwkwardCluster,
+  writeNote,
+} from '../../support/awkward-cluster.ts';
 import { clonedRun } from '../../support/cloned-run.ts';
 import { type JobScheduler, startScheduler, workersOf } from '../../support/job-scheduler.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
@@ -85,19 +92,8 @@ for (const options of clusters) {
       url: source.server.url(),
     });
 
-    const notes = async () => {
-      const sql = `select (select string_agg(note, ',' order by id) from ledger where note like 'note %') as ledger,
-        (select string_agg(note, ',' order by id) from far) as far, (select string_agg(note, ',' order by id) from close) as close`;
-      return (await source.server.query(sql))[0];
-    };
-    const all = (text: string) => ({ ledger: text, far: text, close: text });
-    const before1 = all('note kept');
-    const after1 = all('note kept,note lost');
-
-    const write = async (note: string) => {
-      for (const table of ['ledger', 'far', 'close'])
-        await source.server.query(`insert into ${table} (note) values ('${note}')`);
-    };
+    const before1 = notesOf('note kept');
+    const after1 = notesOf('note kept', 'note lost');
 
     const recover = async (plan: RestorePlan) => {
       await prepareWork(plan, guard);
@@ -143,9 +139,9 @@ for (const options of clusters) {
       source = await startAwkwardCluster(hooks.context, options);
       ({ dataDirectory } = source.server);
       await source.capture();
-      await write('note kept');
+      await writeNote(source, 'note kept');
       await source.server.query("select pg_create_restore_point('before the mistake')");
-      await write('note lost');
+      await writeNote(source, 'note lost');
       await source.ship();
       template = await planRestore(request('restore-template'));
       publishing = await publisher();
@@ -221,18 +217,18 @@ for (const options of clusters) {
         verify: (expected) => verifyProduction({ url: source.server.url(), component }, expected),
       });
       assert.equal(result.timeline, 2);
-      assert.deepEqual(await notes(), before1);
+      assert.deepEqual(await notesIn(source), before1);
       assert.deepEqual(await links(), linksBefore);
       // The kept data is a cluster of its own: by its links nobody reaches what took its place.
       for (const { link, kept } of plan.execution.linked ?? []) {
         assert.equal(await realpath(path.join(result.keptAt!, link)), await realpath(kept));
       }
       await source.server.query("alter system set work_mem = '7MB'");
-      await write('note of afterwards');
+      await writeNote(source, 'note of afterwards');
       await source.server.query('checkpoint');
       const undone = await rollbackRestore(dataDirectory, plan.run, guard);
       assert.equal(undone.started, true);
-      assert.deepEqual(await notes(), after1);
+      assert.deepEqual(await notesIn(source), after1);
       assert.deepEqual(await links(), linksBefore);
       assert.equal((await source.server.query('show work_mem'))[0]?.work_mem, '4MB');
       await source.server.query("insert into ledger (note) values ('by subscription')");
@@ -272,11 +268,11 @@ for (const options of clusters) {
         }
         if (isFull || visited % 2 === 0) {
           await resumeSwap(dataDirectory, plan.run, guard);
-          assert.deepEqual(await notes(), before1, where);
+          assert.deepEqual(await notesIn(source), before1, where);
           assert.deepEqual(await links(), linksBefore, where);
         }
         await rollbackRestore(dataDirectory, plan.run, guard);
-        assert.deepEqual(await notes(), after1, where);
+        assert.deepEqual(await notesIn(source), after1, where);
         assert.deepEqual(await links(), linksBefore, where);
         await abandon(dataDirectory, plan.run, guard);
         assert.deepEqual(await left(), [], where);
@@ -306,7 +302,7 @@ for (const options of clusters) {
           },
         );
         await rollbackRestore(dataDirectory, plan.run, guard);
-        assert.deepEqual(await notes(), after1, `stopped at line ${point}`);
+        assert.deepEqual(await notesIn(source), after1, `stopped at line ${point}`);
         await abandon(dataDirectory, plan.run, guard);
         if (!isWhole) continue;
         t.diagnostic(`stopped up to line ${point}`);
@@ -340,7 +336,7 @@ for (const options of clusters) {
       await exchangeByHand();
       // By then the rollback has begun: it is finished.
       await rollbackRestore(dataDirectory, plan.run, guard);
-      assert.deepEqual(await notes(), after1);
+      assert.deepEqual(await notesIn(source), after1);
       await abandon(dataDirectory, plan.run, guard);
     });
 
@@ -360,7 +356,7 @@ for (const options of clusters) {
       await assert.rejects(resumeSwap(dataDirectory, plan.run, guard), { code: 'DATABASE_IDENTITY' });
       await run('ln', ['-sfn', text, name]);
       await resumeSwap(dataDirectory, plan.run, guard);
-      assert.deepEqual(await notes(), before1);
+      assert.deepEqual(await notesIn(source), before1);
       await rollbackRestore(dataDirectory, plan.run, guard);
       await abandon(dataDirectory, plan.run, guard);
     });
@@ -385,7 +381,7 @@ for (const options of clusters) {
       const plan = await planRestore(request('restore-dropped'));
       await recover(plan);
       await swapIn(plan, guard);
-      assert.deepEqual(await notes(), before1);
+      assert.deepEqual(await notesIn(source), before1);
       await rollbackRestore(dataDirectory, plan.run, guard);
       assert.deepEqual(await source.server.query('select count(*)::int as rows from far'), [{ rows: 2 }]);
       assert.deepEqual(await readdir(source.tablespaces.near), ['pgsql_tmp.holdfast']);
@@ -413,7 +409,7 @@ for (const options of clusters) {
       assert.equal(await exists(path.join(copy, '.unknown/file')), true);
       await rm(unknown, { recursive: true });
       await confirmRestore(dataDirectory, plan.run, guard);
-      assert.deepEqual(await notes(), before1);
+      assert.deepEqual(await notesIn(source), before1);
       assert.deepEqual(await left(), []);
       assert.equal(await exists(path.join(source.tablespaces.apart, kept, plan.run)), false);
       await assert.rejects(rollbackRestore(dataDirectory, plan.run, guard), { code: 'JOURNAL_STATE' });
@@ -432,7 +428,7 @@ for (const options of clusters) {
       await recover(plan);
       const result = await swapIn(plan, guard);
       assert.equal(result.keptAt, undefined);
-      assert.deepEqual(await notes(), before1);
+      assert.deepEqual(await notesIn(source), before1);
       const undone = await rollbackRestore(dataDirectory, plan.run, guard);
       assert.equal(undone.started, false);
       assert.deepEqual(await readdir(dataDirectory), ['pgsql_tmp.holdfast']);

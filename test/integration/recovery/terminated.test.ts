@@ -8,7 +8,13 @@ import type { RestoreDatabaseInput } from '../../../src/domain/operations.ts';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import { openStandaloneRestores } from '../../../src/host/standalone.ts';
 import { abandon, journalState } from '../../../src/postgres/recovery/index.ts';
-import { type AwkwardCluster, startAwkwardCluster } from '../../support/awkward-cluster.ts';
+import {
+  type AwkwardCluster,
+  notesIn,
+  notesOf,
+  startAwkwardCluster,
+  writeNote,
+} from '../../support/awkward-cluster.ts';
 import { lastFirst } from '../../support/last-first.ts';
 import { serverUser } from '../../support/scratch-postgres.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
@@ -91,16 +97,6 @@ test('terminated at any line of its swap, a restore is finished or rolled back b
   });
   t.after(() => person.close());
 
-  const notes = async () =>
-    (
-      await server.query(`select (select string_agg(note, ',' order by id) from ledger where note like 'note %') as ledger,
-        (select string_agg(note, ',' order by id) from far) as far, (select string_agg(note, ',' order by id) from close) as close`)
-    )[0];
-  const all = (text: string) => ({ ledger: text, far: text, close: text });
-  const write = async (note: string) => {
-    for (const table of ['ledger', 'far', 'close'])
-      await server.query(`insert into ${table} (note) values ('${note}')`);
-  };
   const receives = () =>
     waitFor(
       'the log to be received',
@@ -113,11 +109,11 @@ test('terminated at any line of its swap, a restore is finished or rolled back b
 
   const backup = await client.startBackup({ ...input, kind: 'physical' });
   assert.equal((await client.follow(backup, () => undefined)).state, 'completed');
-  await write('note kept');
+  await writeNote(cluster, 'note kept');
   const [row] = await server.query(
     `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as moment`,
   );
-  await write('note lost');
+  await writeNote(cluster, 'note lost');
   const isOnCopies = async () => {
     const { checks } = await client.check('database/main');
     const segments = checks.filter(({ name }) => name.startsWith('segment on '));
@@ -170,11 +166,11 @@ test('terminated at any line of its swap, a restore is finished or rolled back b
     const { state } = await ends(run, deed);
     assert.equal(state, 'completed', where);
     if (deed === 'resume') {
-      assert.deepEqual(await notes(), all('note kept'), where);
+      assert.deepEqual(await notesIn(cluster), notesOf('note kept'), where);
       await receives();
       await ends(run, 'rollback');
     }
-    assert.deepEqual(await notes(), all('note kept,note lost'), where);
+    assert.deepEqual(await notesIn(cluster), notesOf('note kept', 'note lost'), where);
     assert.equal((await journalState(dataDirectory, run))?.phase, 'rolled back', where);
     await receives();
     // Nothing of it is in the way of the next one, but its bytes would fill the disk.

@@ -5,6 +5,7 @@ import type { LoadPlan } from '../../../domain/load.ts';
 import type { ProductionRoom } from '../../../domain/part.ts';
 import { bytesText } from '../../../domain/size.ts';
 import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
+import { inOwnDirectory } from '../../../process/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
@@ -17,7 +18,6 @@ import { plainName } from '../table/table-names.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
 import { type OpenedDump, openDump } from './fetch-dump.ts';
 import { missingRoles, rolesOf } from './globals.ts';
-import { withListPlace } from './list-place.ts';
 import { chooseDatabase, chooseSnapshot, type LoadContext, type LoadRequest } from './request.ts';
 import { roomOfLoad, roomOfSpool } from './room-of-load.ts';
 import type { Wanted } from './select-entries.ts';
@@ -33,7 +33,9 @@ export async function planLoad(request: LoadRequest, context: LoadContext): Prom
   const database = chooseDatabase(snapshot, request.database);
   const server = await lookAtServer(target);
   const tools = await toolsFor(server, snapshot);
-  return await withListPlace(`${context.spoolDirectory}-plan`, async (directory) => {
+  // Its list and globals are there in clear.
+  const place = { parent: `${context.spoolDirectory}-plan`, prefix: 'list-', signal };
+  return await inOwnDirectory(place, async (directory) => {
     const { from } = request;
     const source = { vault, snapshot, ...(from === undefined ? {} : { from }) };
     const opened = await openDump(source, database, request.wanted, { directory, tools, signal });
