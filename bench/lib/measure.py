@@ -17,6 +17,8 @@ import time
 
 SAMPLE_S = 0.02
 PR_SET_CHILD_SUBREAPER = 36
+# Of the flags in /proc/PID/stat (proc_pid_stat(5)): forked, but did not exec.
+PF_FORKNOEXEC = 0x40
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")
 # Their memory is their data, and PostgreSQL's processes share most of it: a sum over them would say nothing of the command.
@@ -55,11 +57,20 @@ def descendants(pid):
 
 
 def resident(pid):
+    """Of a process that was forked and has begun no program of its own only what it does not share: the rest is its parent's, and counted there."""
     try:
-        with open(f"/proc/{pid}/statm") as statm:
-            return int(statm.read().split()[1]) * PAGE
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        if int(fields[6]) & PF_FORKNOEXEC:
+            return private(pid)
+        return int(fields[21]) * PAGE
     except (OSError, IndexError):
         return 0
+
+
+def private(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_"))
 
 
 def used_s(pid):

@@ -49,6 +49,26 @@ describe('a measured command', () => {
     assert.ok(peakRssBytes < 260 * MIB, `${peakRssBytes} bytes`);
   });
 
+  test('has the memory that a forked process shares with its parent once, and what it wrote of its own', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    const forking = (childs: string) => `import os, time
+held = bytearray(100 << 20)
+for at in range(0, len(held), 4096): held[at] = 1
+if os.fork() == 0:
+    ${childs}
+    time.sleep(1)
+    os._exit(0)
+os.wait()`;
+    const peakOf = async (name: string, childs: string) => {
+      await writeFile(path.join(cwd, name), forking(childs));
+      return (await measure('python3', { argv: ['python3', name], cwd, env: {} })).peakRssBytes / MIB;
+    };
+    const shared = await peakOf('shared.py', 'pass');
+    assert.ok(shared > 100 && shared < 160, `${shared} MiB`);
+    const written = await peakOf('written.py', 'for at in range(0, len(held), 4096): held[at] = 2');
+    assert.ok(written > 200 && written < 260, `${written} MiB`);
+  });
+
   test('has no result when it fails, nor when an early part of a pipeline does', async () => {
     const refused = { code: 'CHECK_FAILED', message: /the reason/ };
     await assert.rejects(measure('python3', command('echo the reason >&2; exit 3')), refused);
