@@ -1,9 +1,10 @@
 """Runs one command and prints as JSON what it and all its descendants took: wall and CPU time, peak memory, and what the rest of the machine did.
 
-measure.py [--leave] [--beside NAME=PID]... -- COMMAND...
+measure.py [--leave] [--beside NAME=PID]... [--aside PID]... -- COMMAND...
 
 --leave: what the command leaves behind is not waited for; it counts up to the command's end. Without it everything is waited for.
 --beside: a process that works for the command without being started by it; its CPU time, with that of its descendants, is told by name.
+--aside: a process that works for somebody else, the same whoever is measured: neither the command's nor noise.
 """
 
 import ctypes
@@ -89,6 +90,10 @@ def tree_s(pid):
     return sum(user for user, _ in used), sum(system for _, system in used)
 
 
+def aside_s(pids):
+    return sum(sum(tree_s(pid)) for pid in pids)
+
+
 def kernel_s():
     """CPU seconds of the kernel's own threads, children of kthreadd: they write to the disk what any process has left in memory."""
     return sum(sum(used_s(pid)) for pid in children(2))
@@ -121,7 +126,7 @@ class Sampler(threading.Thread):
 
 
 def parse(words):
-    leave, beside = False, {}
+    leave, beside, aside = False, {}, []
     while words and words[0].startswith("--"):
         word = words.pop(0)
         if word == "--":
@@ -131,9 +136,11 @@ def parse(words):
         elif word == "--beside":
             name, _, pid = words.pop(0).partition("=")
             beside[name] = int(pid)
+        elif word == "--aside":
+            aside.append(int(words.pop(0)))
         else:
             sys.exit(f"measure.py: unknown option {word}")
-    return leave, beside, words
+    return leave, beside, aside, words
 
 
 def end_of(child, leave):
@@ -151,11 +158,12 @@ def end_of(child, leave):
 
 
 def main():
-    leave, beside, command = parse(sys.argv[1:])
+    leave, beside, aside, command = parse(sys.argv[1:])
     # What a command leaves behind becomes ours: it is waited for, and counts.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     load = os.getloadavg()[0]
     others = {name: sum(tree_s(pid)) for name, pid in beside.items()}
+    known = aside_s(aside)
     busy, kernel, before = busy_s(), kernel_s(), sum(os.times()[:2])
     started = time.monotonic()
     # Its output is a diagnosis, not a result.
@@ -168,7 +176,8 @@ def main():
     left_user, left_system = map(sum, zip((0.0, 0.0), *(tree_s(pid) for pid in children(os.getpid()))))
     user, system = times.children_user + left_user, times.children_system + left_system
     others = {name: max(0.0, sum(tree_s(pid)) - others[name]) for name, pid in beside.items()}
-    own = times.user + times.system - before + user + system + sum(others.values())
+    known = max(0.0, aside_s(aside) - known)
+    own = times.user + times.system - before + user + system + sum(others.values()) + known
     kernel = max(0.0, kernel_s() - kernel)
     json.dump(
         {
@@ -180,6 +189,7 @@ def main():
             "kernelCpuS": kernel,
             "loadBefore": load,
             "besideCpuS": others,
+            "asideCpuS": known,
             "waitedS": sampler.waited,
             "exitCode": status,
         },

@@ -20,6 +20,8 @@ export interface Measurement {
   readonly loadBefore: number;
   /** CPU seconds of processes that worked for it beside it, by name. */
   readonly besideCpuS: Readonly<Record<string, number>>;
+  /** CPU seconds of those aside. */
+  readonly asideCpuS: number;
   /** For so long (sampled, 20 ms apart) a PostgreSQL server that the command started waited for a program it had started itself: its `restore_command`. */
   readonly waitedS: number;
 }
@@ -27,6 +29,8 @@ export interface Measurement {
 export interface MeasureOptions {
   /** Process ids by name: their work, and that of everything below them, is no noise. */
   readonly beside?: Readonly<Record<string, number>>;
+  /** Process ids: their work is neither the command's nor noise, because whoever is measured has the same beside him. */
+  readonly aside?: readonly number[];
   /** What the command leaves behind lives on; it counts up to the command's end. Default: all is waited for. */
   readonly leave?: boolean;
 }
@@ -38,10 +42,11 @@ const DEADLINE_MS = 4 * 3_600_000;
 export async function measure(
   python: string,
   command: Command,
-  { beside = {}, leave = false }: MeasureOptions = {},
+  { beside = {}, aside = [], leave = false }: MeasureOptions = {},
 ): Promise<Measurement> {
   const others = Object.entries(beside).flatMap(([name, pid]) => ['--beside', `${name}=${pid}`]);
-  const words = [script, ...(leave ? ['--leave'] : []), ...others, '--', ...command.argv];
+  const known = aside.flatMap((pid) => ['--aside', `${pid}`]);
+  const words = [script, ...(leave ? ['--leave'] : []), ...others, ...known, '--', ...command.argv];
   const measured = await run(python, words, {
     cwd: command.cwd,
     env: command.env,

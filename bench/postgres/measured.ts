@@ -10,7 +10,8 @@ import { type Doing, quiet, type RoundsSetup, type Running, storedIn, type Taken
 /** Work that ends with a server that answers, and goes on answering. */
 export const leavesServer = (work: Work) => work === 'restore' || work === 'recovery';
 
-export function measured(setup: RoundsSetup, taken: ReadonlyMap<string, Taken>): Doing {
+/** `all` take the log, whoever is measured. */
+export function measured(setup: RoundsSetup, all: readonly Running[], taken: ReadonlyMap<string, Taken>): Doing {
   const { server, peers, say } = setup;
   return async (at, work, moment) => {
     const { contender, place } = at;
@@ -18,7 +19,9 @@ export function measured(setup: RoundsSetup, taken: ReadonlyMap<string, Taken>):
     const storedBefore = await storedIn(at);
     await quiet(setup);
     const beside = { server: server.pid, ...at.log?.pids() };
-    const measurement = await measure(peers.python.argv[0] as string, command, { beside, leave: leavesServer(work) });
+    const aside = all.filter((each) => each !== at).flatMap(({ log }) => Object.values(log?.pids() ?? {}));
+    const options = { beside, aside, leave: leavesServer(work) };
+    const measurement = await measure(peers.python.argv[0] as string, command, options);
     const into = takenOf(taken.get(contender.name)?.works ?? {}, work);
     into.measurements.push(measurement);
     into.storedBytes.push((await storedIn(at)) - storedBefore);

@@ -91,8 +91,8 @@ async function runRounds(setup: RoundsSetup, rounds: number) {
   const doRound = async (round: number) => {
     say(`round ${round + 1}`);
     const turn = { ...setup, contenders: turnOf(contenders, round) };
-    const doing = measured(turn, taken);
     await inRepositories(turn, `${round}`, async (all) => {
+      const doing = measured(turn, all, taken);
       await backUpAndRestore(turn, all, doing);
       await burstsAndRecovery(turn, all, taken, doing);
       await loads(turn, round, all, taken, unburdened);

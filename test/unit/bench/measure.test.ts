@@ -102,6 +102,22 @@ os.wait()`;
     assert.ok(cpuS(measured) < 0.3, JSON.stringify(measured));
   });
 
+  test('has nothing of what works aside, which is told apart from noise', async (t) => {
+    const cwd = await temporaryDirectory(t);
+    await run('mkfifo', ['go', 'done'], { cwd });
+    const aside = spawn('bash', ['-c', `read word < go; ${burn}; echo done > done; exec sleep 600`], {
+      cwd,
+      stdio: 'ignore',
+    });
+    const ended = new Promise((resolve) => aside.once('exit', resolve));
+    const script = { ...command('echo go > go; cat done > /dev/null'), cwd };
+    const measured = await measure('python3', script, { aside: [aside.pid as number] });
+    aside.kill('SIGKILL');
+    await ended;
+    assert.ok(cpuS(measured) < 0.3, JSON.stringify(measured));
+    assert.ok(measured.asideCpuS >= 0.3 && besideS(measured) === 0, JSON.stringify(measured));
+  });
+
   test('says how long a server that it started waited for a program', async (t) => {
     const cwd = await temporaryDirectory(t);
     await writeFile(path.join(cwd, 'postgres'), '#!/bin/sh\nsleep 1\nexit 0\n', { mode: 0o755 });
@@ -119,7 +135,7 @@ os.wait()`;
 });
 
 const one = (wallS: number, peakRssBytes: number, foreignCpuS: number): Measurement => {
-  const beside = { besideCpuS: { server: wallS, receiver: 1 }, waitedS: 0, kernelCpuS: 0 };
+  const beside = { besideCpuS: { server: wallS, receiver: 1 }, asideCpuS: 0, waitedS: 0, kernelCpuS: 0 };
   return { wallS, userS: wallS, systemS: 1, peakRssBytes, foreignCpuS, loadBefore: 0, ...beside };
 };
 

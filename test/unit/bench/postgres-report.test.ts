@@ -184,6 +184,7 @@ function measured(wallS: number): Load['measurement'] {
     waitedS: 0,
     kernelCpuS: 0,
     besideCpuS: { server: 1 },
+    asideCpuS: 0,
   };
   return { wallS, userS: 1, systemS: 1, ...rest };
 }
