@@ -6,6 +6,7 @@ import { lsnValue } from '../../domain/lsn.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotOnCopies, SnapshotWriter, StoredFile } from '../../vault/types.ts';
 import type { ReplicationConnection } from '../connection/index.ts';
+import type { SnapshotFacts } from '../facts/index.ts';
 import { identifySystem } from '../identity.ts';
 import type { CaptureDetails, CaptureMode, Source } from '../types.ts';
 import {
@@ -22,7 +23,7 @@ import { emptyTablespace } from './data-directory.ts';
 import { wholePath } from './incremental-file.ts';
 import { Overlay, unusable, type WholeFile } from './overlay.ts';
 import { PageChecker } from './page-checksum.ts';
-import { readSourceFacts } from './physical-details.ts';
+import { readSourceFacts, type SourceFacts } from './physical-details.ts';
 import { relationFile } from './relation-file.ts';
 import {
   checkManifestIdentity,
@@ -48,6 +49,13 @@ export interface CaptureWay {
 }
 
 type SystemIdentity = Awaited<ReturnType<typeof identifySystem>>;
+
+/** Before the backup begins. */
+interface Known {
+  readonly facts: SourceFacts;
+  readonly system: SystemIdentity;
+  readonly noted: SnapshotFacts;
+}
 
 const LABEL = 'backup_label';
 /** A server that finds these lines in its label takes the directory for one of which only changes are there, and does not start. */
@@ -75,17 +83,40 @@ export class Capture {
   }
 
   async run(): Promise<SnapshotOnCopies> {
-    const { source, request, logger } = this.options;
+    const { source } = this.options;
     const [system, facts] = await Promise.all([identifySystem(this.connection), readSourceFacts(source)]);
     this.pageSizeBytes = facts.pageSizeBytes;
-    const { capture, origin, spoolDirectory, onStart } = this.way;
+    const { capture, origin } = this.way;
     if (capture === 'incremental') requireIncremental(origin === source ? facts : await readSourceFacts(origin));
+    try {
+      const open = () => this.open(facts, system);
+      const { noted, made: writer } = await readFactsBeside(this.options, origin, open, (it) => it.abandon());
+      return await this.capture(writer, { facts, system, noted });
+    } catch (error) {
+      throw this.options.signal.aborted ? cancelled(error) : error;
+    } finally {
+      await this.overlay?.close();
+    }
+  }
+
+  /** The writer, and what the files are laid over. */
+  private async open(facts: SourceFacts, system: SystemIdentity): Promise<SnapshotWriter> {
+    const { capture, spoolDirectory } = this.way;
     const writer = await openWriter(this.options, facts);
     try {
-      const { noted } = await readFactsBeside(this.options, origin, async () => {
-        if (capture === 'incremental' && spoolDirectory !== undefined)
-          this.overlay = await this.layOver(writer, system, spoolDirectory);
-      });
+      if (capture === 'incremental' && spoolDirectory !== undefined)
+        this.overlay = await this.layOver(writer, system, spoolDirectory);
+      return writer;
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
+  }
+
+  private async capture(writer: SnapshotWriter, { facts, system, noted }: Known): Promise<SnapshotOnCopies> {
+    const { onStart } = this.way;
+    const { request, logger } = this.options;
+    try {
       const stream = await this.start();
       await onStart?.(system.systemId, stream.start);
       logger.info(
@@ -107,9 +138,7 @@ export class Capture {
       });
     } catch (error) {
       await writer.abandon();
-      throw this.options.signal.aborted ? cancelled(error) : error;
-    } finally {
-      await this.overlay?.close();
+      throw error;
     }
   }
 
