@@ -15,8 +15,16 @@ function usageError({ code, message }: CommanderError): HoldfastError {
   if (code === 'commander.help' || code === 'commander.helpDisplayed') {
     return new HoldfastError('USAGE', 'a command is missing');
   }
-  const words = message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/s, ", did you mean '$1'?");
-  return new HoldfastError('USAGE', words.replace(/\.$/, ''));
+  const [words = '', suggested] = message.replace(/^error: /, '').split(/\n\(Did you mean (?:one of )?(.+)\?\)$/s);
+  return new HoldfastError('USAGE', `${words.replace(/\.$/, '')}${meant(words, suggested?.split(', ') ?? [])}`);
+}
+
+/** Commander takes a word for near that shares less than half of its letters. */
+function meant(words: string, suggested: readonly string[]): string {
+  const bare = (word: string) => word.replace(/^--/, '');
+  const typed = bare(/'(.*)'/s.exec(words)?.[1] ?? '');
+  const near = closest(typed, suggested.map(bare));
+  return near === undefined ? '' : `, did you mean '${suggested.find((each) => bare(each) === near)}'?`;
 }
 
 /** Wrong use that has no better hint points at the help of the command that was used. */

@@ -1,16 +1,29 @@
 // "Did you mean …?": the known word that a mistyped one was most likely meant to be.
 
-/** The nearest of `known` within a third of the word's length (at least two letters' worth), or nothing. Upper and lower case count as the same. */
+/** More slips of the finger than this are another word, however long it is. */
+const MOST_SLIPS = 3;
+
+/**
+ * The nearest of `known`, or nothing: one slip for every three letters of the longer of the two, of what they do not share in front (`database/`,
+ * `bank.`). Upper and lower case count as the same.
+ */
 export function closest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(2, Math.floor(word.length / 3));
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance <= limit && distance < candidate.length && (best === undefined || distance < best.distance)) {
-      best = { word: candidate, distance };
-    }
+    const [typed, meant] = withoutShared(word.toLowerCase(), candidate.toLowerCase());
+    const limit = Math.min(MOST_SLIPS, Math.floor(Math.max(typed.length, meant.length) / 3));
+    const distance = editDistance(typed, meant);
+    if (distance <= limit && (best === undefined || distance < best.distance)) best = { word: candidate, distance };
   }
   return best?.word;
+}
+
+/** Without the leading parts that are the same: a place of which only the last part differs is named by that part. */
+function withoutShared(one: string, other: string): readonly [string, string] {
+  const parts = (text: string) => text.split(/(?<=[/.])/);
+  const [ours, theirs] = [parts(one), parts(other)];
+  const differs = ours.findIndex((part, index) => part !== theirs[index]);
+  return differs === -1 ? [one, other] : [ours.slice(differs).join(''), theirs.slice(differs).join('')];
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */

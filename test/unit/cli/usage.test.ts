@@ -137,6 +137,18 @@ test('the hint of wrong use is the help of the command that was used', async () 
   assert.equal((await refusal('restroe', 'x')).hint, 'see `holdfast --help`');
 });
 
+test('a command or an option that is none suggests what it is near to, and nothing that is not', async () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['restroe', 'x'], "unknown command 'restroe', did you mean 'restore'?"],
+    [['keys', 'lst'], "unknown command 'lst', did you mean 'list'?"],
+    [['status', '--standalon'], "unknown option '--standalon', did you mean '--standalone'?"],
+    [['start'], "unknown command 'start'"],
+    [['verify'], "unknown command 'verify'"],
+    [['restore', 'database/main', '--foo'], "unknown option '--foo'"],
+  ];
+  for (const [args, message] of cases) assert.equal((await refusal(...args)).message, message);
+});
+
 test('the hint of a target fits the kind of target that was typed', async () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['lsn:zz', /^write a position in the log .* lsn:0\/3000148$/],
@@ -165,6 +177,7 @@ test('a component that is none suggests those that are near, also by their name 
     [['database/leger'], 'database/ledger'],
     [['databse'], 'database'],
     [['something/else'], undefined],
+    [['database/prod'], undefined],
   ];
   for (const [words, expected] of cases) {
     const { code, hint } = await refusal('restore', ...words, '--to', 'latest');

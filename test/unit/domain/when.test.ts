@@ -130,3 +130,15 @@ test('the nearest known word is found, a far one is not', () => {
   assert.equal(closest('', known), undefined);
   assert.equal(closest('xy', ['ab']), undefined);
 });
+
+test('what shares less than two thirds of its letters was not meant, nor what is alike only in front', () => {
+  assert.equal(closest('uk', ['us', 'eu']), undefined);
+  assert.equal(closest('foo', ['for', 'from']), 'for');
+  assert.equal(closest('foo', ['from', 'to']), undefined);
+  assert.equal(closest('start', ['stop', 'status']), undefined);
+  assert.equal(closest('database/prod', ['database/main']), undefined);
+  assert.equal(closest('database/mian', ['database/main']), 'database/main');
+  assert.equal(closest('databse/main', ['database/main']), 'database/main');
+  assert.equal(closest('bank.no_such_table', ['bank.statements_table']), undefined);
+  assert.equal(closest('ledger.acounts', ['ledger.entries', 'ledger.accounts']), 'ledger.accounts');
+});
