@@ -12,6 +12,7 @@ import { askHosts, type Questioner } from './ask-hosts.ts';
 import { calling, connectTemporal } from './connection.ts';
 import { decide } from './decide.ts';
 import { follow } from './follow.ts';
+import { type Runs, tellHistory } from './histories.ts';
 import { RunBook } from './run-book.ts';
 import { endedAbruptly } from './run-status.ts';
 import { applySchedules, listSchedules } from './schedules.ts';
@@ -95,8 +96,11 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     registerSearchAttributes: wrap((options) => registerSearchAttributes(connection, namespace, options)),
 
     running: wrap((component) => book.running(component)),
-    history: wrap(async (component) =>
-      joinHistories(await book.history(component), await recorded(questions, component)),
+    history: wrap((component) =>
+      tellHistory(
+        () => book.history(component),
+        () => recorded(questions, component),
+      ),
     ),
     snapshots: wrap((component) => describeFrom<readonly SnapshotSummary[]>(questions, 'snapshots', component)),
     retention: wrap(() => describeFrom(questions, 'retention', undefined)),
@@ -120,8 +124,6 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   };
 }
 
-type Runs = Awaited<ReturnType<RunBook['history']>>;
-
 /** What the vault keeps, for runs that Temporal has forgotten; nobody who could tell is no reason to hide what Temporal knows. */
 async function recorded(questions: Questioner, component: ComponentId | undefined): Promise<Runs> {
   return await describeFrom<Runs>(questions, 'history', component).catch(() => []);
@@ -132,14 +134,6 @@ async function endedSince(questions: Questioner, { run, component }: RunStatus):
   const about = componentsOf(questions.configuration).find(({ id }) => id === component)?.id;
   const kept = await recorded(questions, about);
   return kept.find((status) => status.run === run);
-}
-
-function joinHistories(told: Runs, kept: Runs): Runs {
-  const recordedRuns = new Set(kept.map(({ run }) => run));
-  const open = told.filter((status) => !(endedAbruptly(status) && recordedRuns.has(status.run)));
-  const known = new Set(open.map(({ run }) => run));
-  const all = [...open, ...kept.filter(({ run }) => !known.has(run))];
-  return all.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
 async function remembered(questions: Questioner, run: string) {
