@@ -14,7 +14,10 @@ export interface Answer<Value> {
 const patienceMs = 5_000;
 
 export interface AskOptions {
-  /** False for what must not be done twice, or what the vault knows only in part: the way through Temporal is waited for until it ends. */
+  /**
+   * False for what must not be done twice, or what the vault knows only in part: the way through Temporal is waited for until it ends, and
+   * whoever waits is told so.
+   */
   readonly mayAskBoth?: boolean;
 }
 
@@ -35,6 +38,7 @@ export async function answerFrom<Value>(
   const asked = connected.then(async (client): Promise<Answer<Value>> => {
     return { value: await viaTemporal(client), temporal: { state: 'reachable' } };
   });
+  if (!mayAskBoth) void noteWhenLate(context, asked, connected);
   try {
     const soon = mayAskBoth ? await Promise.race([asked, laterThan(patienceMs)]) : await asked;
     if (soon !== undefined) return soon;
@@ -83,6 +87,18 @@ async function laterThan(ms: number): Promise<undefined> {
   return undefined;
 }
 
+/** Once, and only while there is no answer. */
+async function noteWhenLate(context: Context, asked: Promise<unknown>, connected: Promise<unknown>): Promise<void> {
+  const ended = asked.then(
+    () => 'ended',
+    () => 'ended',
+  );
+  if ((await Promise.race([ended, laterThan(patienceMs)])) === 'ended') return;
+  const { state, error } = await whatIsLate(connected);
+  const why = state === 'reachable' ? ': it may be at work, or was killed and is known as listening for minutes' : '';
+  context.note(`note: ${error?.message}; the answer is waited for${why}`);
+}
+
 /** The worker, or Temporal itself: a connection to a server that hangs is given up later than we are patient. */
 async function whatIsLate(connected: Promise<unknown>): Promise<Answer<unknown>['temporal']> {
   try {
@@ -90,7 +106,10 @@ async function whatIsLate(connected: Promise<unknown>): Promise<Answer<unknown>[
   } catch (error) {
     return { state: 'unreachable', error: toHoldfastError(error).toJSON() };
   }
-  const late = new HoldfastError('NO_WORKER', `no worker answered within ${patienceMs / 1000} s`);
+  const waitedSeconds = patienceMs / 1000;
+  const late = new HoldfastError('NO_WORKER', `no worker answered within ${waitedSeconds} s`, {
+    details: { waitedSeconds },
+  });
   return { state: 'reachable', error: late.toJSON() };
 }
 

@@ -11,6 +11,7 @@ import { defineCommand } from '../define.ts';
 import { answerFrom, askedHere, inTime } from '../estate-answers.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runSummary } from '../run-result.ts';
+import { silentHost } from '../silent-host.ts';
 import { durationOption, noArguments } from './typed.ts';
 
 export const status = defineCommand({
@@ -84,9 +85,10 @@ async function readStatus(context: Context): Promise<Outcome> {
     ),
     askTemporal(context),
   ]);
+  const silence = askedHere(temporal);
   const components = value.components.map((component) => {
     const own = known.schedules.filter((schedule) => schedule.component === component.component);
-    const silent = askedHere(temporal) === undefined ? [] : [silentHost(component.host)];
+    const silent = silence === undefined ? [] : [silentHost(component.host, silence, value.copies.copies)];
     return { ...component, findings: [...component.findings, ...own.flatMap(scheduleFindings), ...silent] };
   });
   const runs = known.running.filter(({ operation }) => operation !== 'shipLog').map((run) => runSummary(run));
@@ -122,14 +124,6 @@ async function askTemporal(context: Context): Promise<TemporalKnows> {
     unless('schedules', client.listSchedules()),
   ]);
   return { running, schedules, warnings };
-}
-
-function silentHost(host: string): Finding {
-  return {
-    severity: 'warning',
-    message: `no worker answers on '${host}': this was read from the vault, and the log may not be shipped`,
-    hint: `is \`holdfast worker\` running on '${host}'?`,
-  };
 }
 
 /** What only Temporal knows of a schedule; that a snapshot is missing is found in the vault. */
