@@ -251,8 +251,20 @@ export interface StepStatus {
   readonly state: 'pending' | 'running' | 'done' | 'failed' | 'undone' | 'undo failed' | 'skipped';
   /** Progress in words (`1.2 of 4.0 GiB`), never a guess. */
   readonly note?: string;
+  /** While it is tried again: why the attempts before failed. In `note`, too. */
+  readonly retries?: readonly Retry[];
   readonly startedAt?: string;
   readonly endedAt?: string;
+}
+
+export interface Retry {
+  /** The one that runs now; the first is 1. */
+  readonly attempt: number;
+  readonly because: string;
+}
+
+export function retryText({ attempt, because }: Retry): string {
+  return `attempt ${attempt} after: ${because}`;
 }
 
 /** Update `approve` (and `deny`): bound to the plan that was shown. Temporal does not authenticate `by`: it is recorded as a claim. */

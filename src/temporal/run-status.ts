@@ -12,7 +12,7 @@ import {
 import { defaultPayloadConverter, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import type { ActivityProgress } from '../../activities/lib/activity-runner.ts';
 import { componentInId, isOperation, runId } from '../domain/ids.ts';
-import { messages, type RunStatus } from '../domain/operations.ts';
+import { messages, type Retry, type RunStatus, retryText } from '../domain/operations.ts';
 import { type ErrorCode, HoldfastError, isErrorCode } from '../errors/index.ts';
 
 /** A worker that is there answers at once; one that is busy replaying takes a while. */
@@ -140,11 +140,16 @@ export function firstRunId(info: { runId: string; raw: unknown }): string {
 }
 
 /** Adds to a running status what the activities' heartbeats and retries say. */
-export function withPendingActivities(status: RunStatus, description: WorkflowExecutionDescription): RunStatus {
-  const notes = (description.raw.pendingActivities ?? []).flatMap((pending) => noteOf(pending) ?? []);
-  if (notes.length === 0 || !status.steps.some((step) => step.state === 'running')) return status;
-  const note = notes.join('; ');
-  return { ...status, steps: status.steps.map((step) => (step.state === 'running' ? { ...step, note } : step)) };
+export function withPendingActivities(
+  status: RunStatus,
+  { raw }: { readonly raw: Pick<WorkflowExecutionDescription['raw'], 'pendingActivities'> },
+): RunStatus {
+  const pending = raw.pendingActivities ?? [];
+  const notes = pending.flatMap((activity) => noteOf(activity) ?? []);
+  if (notes.length === 0) return status;
+  const retries = pending.flatMap((activity) => retryOf(activity) ?? []);
+  const said = { note: notes.join('; '), ...(retries.length > 0 && { retries }) };
+  return { ...status, steps: status.steps.map((step) => (step.state === 'running' ? { ...step, ...said } : step)) };
 }
 
 type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
@@ -152,11 +157,12 @@ type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingA
 function noteOf(pending: PendingActivity): string | undefined {
   const [payload] = pending.heartbeatDetails?.payloads ?? [];
   const progress = payload ? (defaultPayloadConverter.fromPayload(payload) as ActivityProgress | undefined) : undefined;
-  const attempt = pending.attempt ?? 1;
-  const failed =
-    attempt > 1 && pending.lastFailure?.message
-      ? `attempt ${attempt} after: ${pending.lastFailure.message}`
-      : undefined;
-  const words = [progress?.note, failed].filter((text) => text !== undefined);
+  const retry = retryOf(pending);
+  const words = [progress?.note, retry && retryText(retry)].filter((text) => text !== undefined);
   return words.length === 0 ? undefined : words.join('; ');
+}
+
+function retryOf({ attempt, lastFailure }: PendingActivity): Retry | undefined {
+  if (attempt == null || attempt < 2 || !lastFailure?.message) return undefined;
+  return { attempt, because: lastFailure.message };
 }

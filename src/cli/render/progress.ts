@@ -1,6 +1,6 @@
-// Live progress of a run beside its result: one line that rewrites itself on a terminal, a line for each change elsewhere.
+// Live progress of a run beside its result: one line that rewrites itself on a terminal, a line for each change elsewhere, what is tried again included.
 
-import type { RunStatus, StepStatus } from '../../domain/operations.ts';
+import { type RunStatus, retryText, type StepStatus } from '../../domain/operations.ts';
 import type { Io } from '../io.ts';
 import { stepLine } from './run.ts';
 
@@ -42,15 +42,27 @@ function plainProgress(io: Io): Progress {
       // How it ended is the result's to say.
       if (status.endedAt === undefined && status.message !== lastMessage) io.stderr.write(`  … ${status.message}\n`);
       lastMessage = status.message;
+      for (const line of newRetries(status.steps, written)) io.stderr.write(`${line}\n`);
     },
     end() {},
   };
 }
 
+/** Each reason once, however many attempts fail by it. */
+function newRetries(steps: readonly StepStatus[], written: Set<string>): string[] {
+  const retries = steps.flatMap(({ name, retries = [] }) => retries.map((retry) => ({ name, ...retry })));
+  return retries
+    .filter(({ name, because }) => isNew(`${name} again ${because}`, written))
+    .map((retry) => `  … ${retry.name}  ${retryText(retry)}`);
+}
+
 function newlyEnded(steps: readonly StepStatus[], written: Set<string>): StepStatus[] {
   const ended = steps.filter((step) => step.state !== 'pending' && step.state !== 'running');
-  return ended.filter((step) => {
-    const key = `${step.name} ${step.state}`;
-    return written.has(key) ? false : written.add(key);
-  });
+  return ended.filter((step) => isNew(`${step.name} ${step.state}`, written));
+}
+
+function isNew(key: string, written: Set<string>): boolean {
+  if (written.has(key)) return false;
+  written.add(key);
+  return true;
 }
