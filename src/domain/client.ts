@@ -138,8 +138,11 @@ export interface HostService {
   /** Of one component, or of every one whose `host` this is; never throws for one component's trouble: it is a finding. */
   components(component?: ComponentId): Promise<readonly ComponentStatus[]>;
   copies(): Promise<CopiesReport>;
-  /** Forces a segment switch and waits until *that* segment is on *every* copy, or `waitSeconds` (default 120) are over. */
-  check(component: ComponentId, options?: { waitSeconds?: number; signal?: AbortSignal }): Promise<CheckReport>;
+  /** Forces a segment switch and waits until *that* segment is on *every* copy, or `waitSeconds` (default 120) are over; `onDoubt` is told before that why it may not come. */
+  check(
+    component: ComponentId,
+    options?: { waitSeconds?: number; signal?: AbortSignal; onDoubt?: (words: string) => void },
+  ): Promise<CheckReport>;
   /** Two states of a host's configuration compared, without secrets. */
   configurationDiff(request: ConfigurationDiffRequest, signal?: AbortSignal): Promise<ConfigurationDiffReport>;
   /** What is kept and why, and what `retention apply` would do now. */

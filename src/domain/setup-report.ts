@@ -4,6 +4,9 @@ import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Lsn } from './lsn.ts';
 
+/** A check waits no longer for its segment: long enough for a receiver that reconnects and a store that is slow. */
+export const CHECK_WAIT_SECONDS = 120;
+
 /** One named question with its answer; `ok: false` comes with what to do. */
 export interface CheckResult {
   readonly name: string;

@@ -5,7 +5,7 @@ import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
 import { slotName } from '../domain/ids.ts';
 import { lsnFrom, lsnValue, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
-import type { CheckReport, CheckResult } from '../domain/setup-report.ts';
+import { CHECK_WAIT_SECONDS, type CheckReport, type CheckResult } from '../domain/setup-report.ts';
 import { isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { BecomesPrimary, requireFitStandby } from '../postgres/backup/index.ts';
 import { closeSegment } from '../postgres/close-segment.ts';
@@ -17,8 +17,6 @@ import type { ClusterIdentity, Source } from '../postgres/types.ts';
 import type { Vault } from '../vault/index.ts';
 import type { CheckOptions } from './check.ts';
 
-/** Long enough for a receiver that reconnects and a store that is slow. */
-const DEFAULT_WAIT_SECONDS = 120;
 const LOOK_AGAIN_MS = 500;
 
 export async function checkDatabase(
@@ -42,7 +40,7 @@ export async function checkDatabase(
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
   if (reachable) checks.push(...(await checkColumns(source, database.facts.maximum)));
   if (reachable && database.standby !== undefined) checks.push(await standbyCheck(source, database.standby));
-  if (reachable) checks.push(await slotCheck(source, slot, database), await commitCheck(source));
+  if (reachable) checks.push(await toldSlotCheck(source, slot, database, options), await commitCheck(source));
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
   if (segment) checks.push(...segment.checks);
   return { checks, ...(segment?.segment === undefined ? {} : { segment: segment.segment }) };
@@ -70,6 +68,18 @@ interface SlotRow extends Record<string, unknown> {
   readonly active: boolean;
   readonly wal_status: string | null;
   readonly retained: string | null;
+}
+
+/** A segment comes by the slot alone: what is wrong with it is told before the segment is waited for. */
+async function toldSlotCheck(
+  source: Source,
+  slot: string,
+  database: DatabaseSettings,
+  { onDoubt }: CheckOptions,
+): Promise<CheckResult> {
+  const result = await slotCheck(source, slot, database);
+  if (!result.ok) onDoubt?.(`slot: ${result.message}; ${result.hint}`);
+  return result;
 }
 
 async function slotCheck(source: Source, slot: string, database: DatabaseSettings): Promise<CheckResult> {
@@ -161,7 +171,7 @@ async function waitOnCopies(
   database: DatabaseSettings,
   cluster: ClusterIdentity,
   segment: SegmentName,
-  { waitSeconds = DEFAULT_WAIT_SECONDS, signal }: CheckOptions,
+  { waitSeconds = CHECK_WAIT_SECONDS, signal }: CheckOptions,
 ): Promise<Record<string, number | null>> {
   const startedMs = Date.now();
   const waits = vault.copies.map(async ({ name }) => {
@@ -191,7 +201,7 @@ function waitChecks(
   segment: string,
   copies: Readonly<Record<string, number | null>>,
   database: DatabaseSettings,
-  { waitSeconds = DEFAULT_WAIT_SECONDS }: CheckOptions,
+  { waitSeconds = CHECK_WAIT_SECONDS }: CheckOptions,
 ): CheckResult[] {
   return Object.entries(copies).map(([copy, ms]) => {
     const name = `segment on ${copy}`;

@@ -9,8 +9,11 @@ import { checkFiles } from './check-files.ts';
 import { checkRedis } from './check-redis.ts';
 
 export interface CheckOptions {
+  /** Default `CHECK_WAIT_SECONDS`. */
   readonly waitSeconds?: number;
   readonly signal?: AbortSignal;
+  /** Told, before anything is waited for, why it may be in vain. */
+  readonly onDoubt?: (words: string) => void;
 }
 
 export async function checkComponent(
