@@ -10,6 +10,9 @@ import { readRunName } from './naming.ts';
 /** Runs a command is about; without it the latest of any kind. */
 export type Fits = (status: RunStatus) => boolean;
 
+const ONLY_ENDED =
+  'runs that are under way are known to Temporal alone: ask without `--standalone`; those that have ended are in `holdfast history --standalone`';
+
 /** Throws `NOT_FOUND`. What Temporal has forgotten is looked up among the records in the vault. */
 export async function findRun(
   context: Context,
@@ -35,7 +38,7 @@ export async function findRun(
     if (temporal.error !== undefined)
       throw unknownRun(name.type === 'id' ? `'${name.id}'` : `a ${what}`, temporal.error);
     const message = name.type === 'id' ? `no such run: '${name.id}'` : `'${name.component}' has no ${what}`;
-    return fail('NOT_FOUND', message, { hint: 'see `holdfast history`' });
+    return fail('NOT_FOUND', message, { hint: temporal.state === 'not asked' ? ONLY_ENDED : 'see `holdfast history`' });
   }
   return { ...answer, value };
 }

@@ -85,17 +85,25 @@ export function stepLine(step: StepStatus): string {
 
 function snapshotLines(snapshot: SnapshotSummary, zone: string): string[] {
   const { bytes, copies } = snapshot;
-  const where = Object.entries(copies).map(([copy, state]) => (state === 'present' ? copy : `${copy} (${state})`));
   const way = snapshot.parent === undefined ? '' : `, laid over ${snapshot.parent}`;
   return [
     `  snapshot ${snapshot.id}  ${snapshot.kind}, ${snapshot.state}, ${fullTime(snapshot.to, zone)}${way}`,
-    `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} on each of ${where.join(', ')}`,
+    `  read ${bytesText(bytes.read)}, new ${bytesText(bytes.new)}, stored ${bytesText(bytes.stored)} ${onCopies(copies, 'present', 'on each of')}`,
     ...(snapshot.damaged?.relations ?? []).map((relation) => `  ${damageWords(relation)}`),
     ...factsLines(snapshot.facts),
     ...filesLines(snapshot.files),
     ...redisLines(snapshot.redis),
     ...configurationLines(snapshot.configuration),
   ];
+}
+
+/** Where it is, and apart from that where it is not: `on each of local, us; not on eu (away)`. */
+function onCopies(copies: Readonly<Record<string, string>>, wanted: string, on: string): string {
+  const all = Object.entries(copies);
+  const there = all.flatMap(([copy, state]) => (state === wanted ? [copy] : []));
+  const others = all.flatMap(([copy, state]) => (state === wanted ? [] : [`${copy} (${state})`]));
+  const where = there.length === 0 ? 'on no copy' : `${on} ${there.join(', ')}`;
+  return others.length === 0 ? where : `${where}; not on ${others.join(', ')}`;
 }
 
 function factsLines(facts: SnapshotSummary['facts']): string[] {
@@ -122,10 +130,9 @@ function filesLines(files: SnapshotSummary['files']): string[] {
 }
 
 function pointLines({ lsn, timeline, at, way, copies }: PointResult, zone: string): string[] {
-  const where = Object.entries(copies).map(([copy, state]) => (state === 'reached' ? copy : `${copy} (${state})`));
   return [
     `  point at ${lsn} on timeline ${timeline}, ${fullTime(at, zone)}, by a ${way}; no snapshot`,
-    `  log without a gap since a base backup on ${where.join(', ')}`,
+    `  log without a gap since a base backup ${onCopies(copies, 'reached', 'on')}`,
   ];
 }
 
