@@ -1,8 +1,8 @@
-// Verification (docs/architecture.md): looks at what the copies hold, as closely as asked, and ends badly when something is damaged or missing.
+// Verification (docs/architecture.md): looks at what the copies hold, as closely as asked, and ends badly when something is damaged or missing, or cannot be known.
 
 import { workflowInfo } from '@temporalio/workflow';
-import type { ComponentIntegrity } from '../src/domain/integrity.ts';
-import type { RunStatus, VerifySnapshotsInput } from '../src/domain/operations.ts';
+import { type ComponentIntegrity, isUnasked, unknownCopies } from '../src/domain/integrity.ts';
+import type { RunStatus, VerificationScope, VerifySnapshotsInput } from '../src/domain/operations.ts';
 import { fail } from '../src/errors/index.ts';
 import { operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
@@ -19,6 +19,7 @@ export async function verifySnapshots(input: VerifySnapshotsInput): Promise<RunS
     );
     progress.tell({ integrity });
     requireGood(integrity);
+    requireKnown(integrity, input);
     return describe(integrity);
   });
 }
@@ -38,11 +39,25 @@ function requireGood(reports: readonly ComponentIntegrity[]): void {
   });
 }
 
+/** What nobody could look at is no better than what is missing until somebody has. */
+function requireKnown(reports: readonly ComponentIntegrity[], scope: VerificationScope): void {
+  const unknown = unknownCopies(reports, scope);
+  const [first] = unknown;
+  if (first === undefined) return;
+  const words = (copy: (typeof unknown)[number]) =>
+    `${copy.component} on ${copy.copy} was not ${isUnasked(copy) ? 'asked' : 'looked at in all of it'}`;
+  const why = first.error === undefined ? '' : `: ${first.error.message}`;
+  fail('CHECK_FAILED', `${unknown.map(words).join(', ')}${why}`, {
+    hint: first.error?.hint ?? 'a store that keeps no checksums attests nothing: `--level hashed` reads every byte',
+  });
+}
+
 function describe(reports: readonly ComponentIntegrity[]): string {
   const copies = reports.flatMap((report) => report.copies);
   const good = copies.reduce((sum, { objects }) => sum + objects.good, 0);
   const left = copies.reduce((sum, { objects }) => sum + objects['not checked'], 0);
-  const silent = copies.filter(({ state, objects }) => state === 'not checked' && objects['not checked'] === 0);
-  const away = silent.length === 0 ? '' : `; not asked: ${[...new Set(silent.map(({ copy }) => copy))].join(', ')}`;
-  return `${good} objects good, ${left} not checked${away}`;
+  const unasked = new Set(copies.filter(isUnasked).map(({ copy }) => copy));
+  const told = left === 0 && unasked.size > 0 ? [] : [`${left} not checked`];
+  const away = unasked.size === 0 ? '' : `; not asked: ${[...unasked].join(', ')}`;
+  return `${[`${good} objects good`, ...told].join(', ')}${away}`;
 }

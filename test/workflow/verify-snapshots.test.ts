@@ -1,4 +1,4 @@
-// How a verification runs and ends: damage is no success, what is not checked is told, and what was found is in the status.
+// How a verification runs and ends: damage is no success, nor is what could not be looked at, what a limit leaves is told, and what was found is in the status.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,13 +18,24 @@ function report(state: Verdict) {
   return [{ component: 'database/main', level: 'hashed', state, at: '2026-11-25T05:00:00.000000Z', copies }];
 }
 
+/** Nothing was seen of 'eu'. */
+function away() {
+  const [{ copies, ...whole }] = report('good') as [ReturnType<typeof report>[number]];
+  const none = { good: 0, damaged: 0, missing: 0, 'not checked': 0 };
+  const error = { code: 'STORE_UNAVAILABLE', message: "copy 'eu' does not answer", hint: 'is it up?' };
+  const [local] = copies.map((copy) => ({ ...copy, copy: 'local', objects: { ...none, good: 3 } }));
+  const eu = { ...local, copy: 'eu', state: 'not checked', error, objects: none, segments: none };
+  return [{ ...whole, state: 'not checked', copies: [local, eu] }];
+}
+
 const input = (estate: string) => ({ estate, host: 'db1', by: 'me', level: 'hashed', withinDays: 30 });
+const limited = (estate: string) => ({ ...input(estate), budgetBytes: 1000 });
 
 test('what is left by the budget is told, and is no failure', async (t) => {
   const { calls, requests, activities } = script({ verifyIntegrity: () => report('not checked') });
   const estate = await startEstate(shared, activities);
   t.after(() => estate.stop());
-  const handle = await estate.start('verifySnapshots', `${estate.name}/verify`, input(estate.name));
+  const handle = await estate.start('verifySnapshots', `${estate.name}/verify`, limited(estate.name));
   const status = (await handle.result()) as RunStatus;
   assert.deepEqual(calls, ['resolveOperation', 'verifyIntegrity', 'putRunRecord']);
   const [asked] = requests.verifyIntegrity as { run: string; level: string; withinDays: number }[];
@@ -42,4 +53,19 @@ test('damage ends it badly, with the object, the way to mend it, and the whole r
   assert.match(closed.status.message, /database\/main on eu is damaged: 'k' is not what its name says/);
   assert.match(closed.status.error?.hint ?? '', /copies repair eu/);
   assert.ok(closed.status.data?.integrity);
+});
+
+test('a copy that could not be asked is no success, whatever the limit, and what is left without a limit is none either', async (t) => {
+  for (const [made, asked, message] of [
+    [away, limited, "database/main on eu was not asked: copy 'eu' does not answer"],
+    [() => report('not checked'), input, 'database/main on eu was not looked at in all of it'],
+  ] as const) {
+    const { activities } = script({ verifyIntegrity: made });
+    const estate = await startEstate(shared, activities);
+    t.after(() => estate.stop());
+    const closed = await failureOf(await estate.start('verifySnapshots', `${estate.name}/verify`, asked(estate.name)));
+    assert.deepEqual([closed.type, closed.status.message], ['CHECK_FAILED', message]);
+    assert.ok(closed.status.error?.hint);
+    assert.ok(closed.status.data?.integrity);
+  }
 });

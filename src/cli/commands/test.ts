@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { anyHost } from '../../../config/index.ts';
 import { parseDuration } from '../../domain/duration.ts';
-import { type ComponentIntegrity, integrityLevels, worstVerdict } from '../../domain/integrity.ts';
+import { type ComponentIntegrity, integrityLevels, unknownCopies, worstVerdict } from '../../domain/integrity.ts';
 import type { VerificationScope } from '../../domain/operations.ts';
 import { parseSize } from '../../domain/size.ts';
 import { exitCodes } from '../../errors/index.ts';
@@ -20,7 +20,8 @@ export const testIntegrity = defineCommand({
   takes: ['yes', 'dryRun', 'detach', 'standalone'],
   summary: 'look at what each copy holds by its own bytes, and keep the result as proof',
   details: `${COMPONENT_HELP} Without one, all are looked at. Levels: 'listed' (manifests open, everything is there with its size), 'attested' (the store's own checksums), 'hashed' (every byte read), 'decrypted' (every chunk opened and compared).`,
-  found: 'anything is damaged or missing',
+  found:
+    'anything is damaged or missing, or could not be looked at (a copy that is away); what --budget and --time leave is none of that',
   options: [
     { flags: '--level <LEVEL>', description: 'listed, attested, hashed (default) or decrypted' },
     { flags: '--copy <COPY>', description: 'only this copy' },
@@ -68,7 +69,7 @@ export const testIntegrity = defineCommand({
       const host = await HostIntegrity.open(configuration, context.logger);
       try {
         const integrity = await host.verify(scope);
-        return outcome('integrity', { state: 'completed', integrity }, exitOf(integrity));
+        return outcome('integrity', { state: 'completed', integrity }, exitOf(integrity, scope));
       } finally {
         await host.close();
       }
@@ -84,7 +85,9 @@ export const testIntegrity = defineCommand({
   },
 });
 
-function exitOf(integrity: readonly ComponentIntegrity[]): number {
+/** As the run ends that does the same. */
+function exitOf(integrity: readonly ComponentIntegrity[], scope: VerificationScope): number {
   const worst = worstVerdict(integrity.map(({ state }) => state));
-  return worst === 'damaged' || worst === 'missing' ? exitCodes.found : exitCodes.done;
+  const isBad = worst === 'damaged' || worst === 'missing' || unknownCopies(integrity, scope).length > 0;
+  return isBad ? exitCodes.found : exitCodes.done;
 }

@@ -1,6 +1,6 @@
 // What a verification and a repair found, as people read it.
 
-import type { ComponentIntegrity, CopyIntegrity, Counts } from '../../domain/integrity.ts';
+import { type ComponentIntegrity, type CopyIntegrity, type Counts, isUnasked } from '../../domain/integrity.ts';
 import type { Result } from '../result.ts';
 import { bytesText, counted, table } from './words.ts';
 
@@ -15,6 +15,8 @@ export function integrityLines({ integrity = [] }: Pick<Result, 'integrity'>): s
 }
 
 function copyRow({ component, level }: ComponentIntegrity, copy: CopyIntegrity): string[] {
+  if (isUnasked(copy))
+    return [component, copy.copy, 'NOT ASKED', `of ${counted(copy.snapshots.length, 'snapshot')} nothing is known`];
   const good = copy.snapshots.filter(({ state }) => state === 'good').length;
   const state = copy.state === 'good' ? level : copy.state.toUpperCase();
   const snapshots = `${good} of ${copy.snapshots.length} snapshots good`;
