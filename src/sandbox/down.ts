@@ -3,10 +3,10 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
-import { holdLock, isAlive } from '../process/index.ts';
-import { type FoundProcess, findSandboxProcesses } from './find-processes.ts';
+import { holdLock } from '../process/index.ts';
+import { type FoundProcess, findParts } from './find-processes.ts';
 import { postgresStop } from './postgres.ts';
-import { removeSockets } from './seaweed.ts';
+import { removeSocketsOf } from './seaweed.ts';
 import { stopServer } from './server.ts';
 import { readSandbox, SandboxRecord } from './state.ts';
 
@@ -34,7 +34,7 @@ export async function stopAll(directory: string): Promise<DownResult> {
   const sandbox = await readSandbox(directory);
   const stopped: { part: string; pid: number }[] = [];
   for (let look = 0; look < looks; look++) {
-    const found = await findAll(directory, sandbox?.pids ?? {});
+    const found = await findParts(directory, sandbox?.pids ?? {});
     if (found.length === 0) break;
     // The worker first: it would report the others as failed, and start servers again.
     const workers = found.filter(({ part }) => part === 'worker');
@@ -42,32 +42,18 @@ export async function stopAll(directory: string): Promise<DownResult> {
     await Promise.all(next.map(stopPart));
     stopped.push(...next.map(({ part, pid }) => ({ part, pid })));
   }
-  const left = await findAll(directory, {});
+  const left = await findParts(directory, {});
   if (left.length > 0) {
     const names = left.map(({ part, pid }) => `${part} (${pid})`).join(', ');
     fail('PROCESS_FAILED', `processes of the sandbox in '${directory}' start again and again: ${names}`);
   }
+  for (const part of ['s3-eu', 's3-us']) await removeSocketsOf(path.join(directory, part));
   if (sandbox !== undefined) await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
   return { directory, stopped };
-}
-
-/** What is seen, and what was recorded and is still that process. */
-async function findAll(
-  directory: string,
-  pids: Readonly<Record<string, { pid: number; startTime: string } | null>>,
-): Promise<FoundProcess[]> {
-  const found = await findSandboxProcesses(directory);
-  for (const [part, identity] of Object.entries(pids)) {
-    if (identity === null || found.some(({ pid }) => pid === identity.pid)) continue;
-    if (await isAlive(identity.pid, identity.startTime)) found.push({ ...identity, part, commandLine: [] });
-  }
-  return found;
 }
 
 async function stopPart(one: FoundProcess): Promise<void> {
   if (one.part === 'postgres') return stopServer(one, postgresStop('fast'));
   if (!one.part.startsWith('s3-')) return stopServer(one, { signal: 'SIGTERM', graceMs: 30_000 });
   await stopServer(one, { signal: 'SIGKILL', graceMs: 30_000 });
-  const ports = one.commandLine.map((word) => /^-(?:master|volume|filer|s3)\.port=(\d+)$/.exec(word)?.[1]);
-  await removeSockets(ports.filter((port) => port !== undefined).map(Number));
 }

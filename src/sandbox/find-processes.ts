@@ -1,7 +1,8 @@
 // Finds every process of a sandbox by looking at the processes there are, so that a crash between start and record hides none.
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { identify, type ProcessIdentity } from '../process/index.ts';
+import { identify, isAlive, type ProcessIdentity } from '../process/index.ts';
+import type { PartialSandbox } from './state.ts';
 
 /** Variables that every server of a sandbox gets, and that its own children do not (they end with it). */
 export function sandboxMark(directory: string, part: string): Record<string, string> {
@@ -19,6 +20,16 @@ export async function findSandboxProcesses(directory: string): Promise<FoundProc
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map((pid) => recognise(Number(pid), directory)));
   return found.filter((one) => one !== undefined);
+}
+
+/** What is seen, and what was recorded and is still that process. */
+export async function findParts(directory: string, recorded: PartialSandbox['pids']): Promise<FoundProcess[]> {
+  const found = await findSandboxProcesses(directory);
+  for (const [part, identity] of Object.entries(recorded)) {
+    if (identity === null || found.some(({ pid }) => pid === identity.pid)) continue;
+    if (await isAlive(identity.pid, identity.startTime)) found.push({ ...identity, part, commandLine: [] });
+  }
+  return found;
 }
 
 async function recognise(pid: number, directory: string): Promise<FoundProcess | undefined> {

@@ -3,7 +3,7 @@
 import { chown, open } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { findUser } from '../process/index.ts';
+import { findUser, type RunningProcess } from '../process/index.ts';
 import { findPostgres } from './components.ts';
 import { reservePorts } from './ports.ts';
 import { createCluster, createHoldfastRole, newPassword } from './postgres-cluster.ts';
@@ -56,17 +56,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await createCluster({ ...options, bindir, major, runAs, port, dataDirectory, superuserPassword });
 
   const launch = () =>
-    startServer({
-      name: `PostgreSQL ${version}`,
-      command: path.join(bindir, 'postgres'),
-      args: ['-D', dataDirectory],
-      logFile,
-      runAs,
-      outlive: options.outlive,
-      env: options.env,
-      onSpawn: options.onSpawn,
-      probe: () => query(superuserUrl, 'select 1'),
-    });
+    launchPostgres({ ...options, logFile }, { version, bindir, dataDirectory, runAs, url: superuserUrl });
   let child = await launch();
   reservation.release();
   await query(superuserUrl, createHoldfastRole(major, password));
@@ -81,6 +71,27 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       child = await launch();
     },
   };
+}
+
+/** What a server is started with; `url`: as the superuser. */
+export interface PostgresFacts {
+  readonly version: string;
+  readonly bindir: string;
+  readonly dataDirectory: string;
+  readonly runAs?: string | undefined;
+  readonly url: string;
+}
+
+/** Starts the server of a cluster that is there, on its own port. */
+export async function launchPostgres(
+  { logFile, outlive, env, onSpawn }: Pick<ServerOptions, 'outlive' | 'env' | 'onSpawn'> & { readonly logFile: string },
+  { version, bindir, dataDirectory, runAs, url }: PostgresFacts,
+): Promise<RunningProcess> {
+  return await startServer({
+    ...{ name: `PostgreSQL ${version}`, command: path.join(bindir, 'postgres'), args: ['-D', dataDirectory] },
+    ...{ logFile, runAs, outlive, env, onSpawn },
+    probe: () => query(url, 'select 1'),
+  });
 }
 
 /** How a postmaster is told to end (PostgreSQL manual, "Shutting Down the Server"). */

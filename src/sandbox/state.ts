@@ -30,7 +30,7 @@ export interface SandboxBucket {
 }
 
 export interface Sandbox {
-  /** `starting` with nobody starting it: `up` was killed, and `down` cleans up. */
+  /** `starting` with nobody starting it: `up` was killed. Whatever it is, what runs is asked of the processes. */
   readonly state: 'starting' | 'ready' | 'stopped';
   readonly directory: string;
   /** Path of holdfast.yaml. */

@@ -25,12 +25,26 @@ export interface TemporalServer extends SandboxServer {
 
 /** Starts the server with the namespace `default` and Holdfast's search attributes. Takes about 2 s. */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
+  await mkdir(options.dir, { recursive: true });
+  const reservation = await reservePorts(2);
+  const server = await serve(options, reservation.ports as [number, number]);
+  reservation.release();
+  return server;
+}
+
+/** One that was started in `dir` and has ended, where it was: persistent, it has what it had. */
+export async function startTemporalAgain(
+  options: TemporalOptions,
+  { address, ui }: Pick<TemporalServer, 'address' | 'ui'>,
+): Promise<TemporalServer> {
+  const port = (url: string) => Number(new URL(url).port);
+  return await serve(options, [port(`http://${address}`), port(ui)]);
+}
+
+async function serve(options: TemporalOptions, [port, uiPort]: readonly [number, number]): Promise<TemporalServer> {
   const { temporal } = await findComponents();
   const { dir, withUi = true } = options;
   const logFile = options.logFile ?? path.join(dir, 'server.log');
-  await mkdir(dir, { recursive: true });
-  const reservation = await reservePorts(2);
-  const [port, uiPort] = reservation.ports as [number, number];
   const address = `127.0.0.1:${port}`;
   const args = ['server', 'start-dev', '--ip=127.0.0.1', `--port=${port}`, '--log-level=warn'];
   args.push(withUi ? `--ui-port=${uiPort}` : '--headless');
@@ -52,7 +66,6 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
       },
     });
   let child = await launch();
-  reservation.release();
   return {
     ...{ address, logFile, ui: withUi ? `http://127.0.0.1:${uiPort}` : '' },
     get identity() {

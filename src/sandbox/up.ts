@@ -3,17 +3,18 @@
 import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
-import { holdLock, isAlive, run } from '../process/index.ts';
+import { holdLock } from '../process/index.ts';
 import { writeConfiguration } from './configuration.ts';
 import { stopAll } from './down.ts';
-import { sandboxMark } from './find-processes.ts';
+import { logsOf, placeOf } from './part.ts';
 import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type S3Server, startSeaweed } from './seaweed.ts';
 import type { ServerOptions } from './server.ts';
 import { readSandbox, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
 import { writeStatements } from './statements.ts';
 import { startTemporal } from './temporal.ts';
-import { holdfastProgram, startWorker } from './worker.ts';
+import { upAgain } from './up-again.ts';
+import { setUpVault, startWorkerOf } from './worker-part.ts';
 
 export interface UpOptions {
   /** Made when it is not there; must be empty otherwise. Its parents must be open to the user that PostgreSQL runs as. */
@@ -31,8 +32,8 @@ export interface UpOptions {
 }
 
 /**
- * Returns when everything answers; the servers go on without this process. A sandbox that is up already is returned as it
- * is. When something fails, what was started is stopped again. Throws `TARGET_UNFIT` for a directory with other content.
+ * Returns when everything answers; the servers go on without this process. Of a sandbox whose servers were all up once, what is down is started
+ * again (see `upAgain`). When a first start fails, what was started is stopped again. Throws `TARGET_UNFIT` for a directory with other content.
  */
 export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
@@ -42,7 +43,7 @@ export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
   const lock = await holdLock(path.join(directory, 'sandbox.lock'));
   try {
     const existing = await findExisting(directory);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return await upAgain(existing, options);
     return await startAll(directory, options).catch(async (error: unknown) => {
       await stopAll(directory);
       throw error;
@@ -61,36 +62,27 @@ async function findExisting(directory: string): Promise<Sandbox | undefined> {
       hint: 'choose a directory that is empty or not there',
     });
   }
-  const processes = Object.values(sandbox.pids).filter((identity) => identity != null);
-  const alive = await Promise.all(processes.map(({ pid, startTime }) => isAlive(pid, startTime)));
-  if (sandbox.state === 'ready' && alive.every(Boolean)) return sandbox as Sandbox;
-  return fail(
-    'TARGET_UNFIT',
-    `'${directory}' holds a sandbox that is ${sandbox.state === 'ready' ? 'broken' : sandbox.state}`,
-    {
-      hint: `run \`holdfast sandbox down --dir ${directory}\`, then remove the directory or choose another`,
-    },
-  );
+  // It is written when everything else is known.
+  if (sandbox.configuration !== undefined) return sandbox as Sandbox;
+  return fail('TARGET_UNFIT', `'${directory}' holds a sandbox whose first start did not come to its end`, {
+    hint: `run \`holdfast sandbox down --dir ${directory}\`, then remove the directory or choose another`,
+  });
 }
 
 async function startAll(directory: string, options: UpOptions): Promise<Sandbox> {
   const { onProgress = () => undefined } = options;
   const record = new SandboxRecord({ state: 'starting', directory, pids: {} });
-  const logs = path.join(directory, 'logs');
+  const logs = logsOf(directory);
   await record.update({ logs });
   for (const folder of [logs, path.join(directory, 'copies'), path.join(directory, 'state')]) await mkdir(folder);
   await chmod(logs, 0o755);
-  await startServers(record, directory, logs, options);
+  await startServers(record, directory, options);
   if (options.files === true) await writeStatements(directory);
   const written = await writeConfiguration(record.current as Sandbox, options);
   await record.update(written);
   if (options.worker ?? true) {
-    await run(holdfastProgram(), ['setup', '-c', written.configuration, '--yes'], { deadlineMs: 300_000 });
-    onProgress('the vault is set up on three copies');
-    const { configuration, temporal } = record.current as Sandbox;
-    const worker = await part(record, directory, logs, 'worker');
-    await startWorker({ ...worker, configuration, address: temporal.address });
-    onProgress('the worker listens');
+    await setUpVault(written, onProgress);
+    await startWorkerOf(record, onProgress);
   }
   await record.update({ state: 'ready' });
   return record.current as Sandbox;
@@ -99,10 +91,9 @@ async function startAll(directory: string, options: UpOptions): Promise<Sandbox>
 async function startServers(
   record: SandboxRecord,
   directory: string,
-  logs: string,
   { postgres: major, onProgress = () => undefined }: UpOptions,
 ): Promise<void> {
-  const at = (name: SandboxPart) => part(record, directory, logs, name);
+  const at = (name: SandboxPart) => placeOf(record, name);
   const starts = await Promise.allSettled([
     at('temporal').then(async (where) => {
       const { address, ui } = await startTemporal({ ...where, persistent: true });
@@ -122,23 +113,6 @@ async function startServers(
   const [, , eu, us] = starts.map((start) => (start as PromiseFulfilledResult<unknown>).value);
   const local = { path: path.join(directory, 'copies', 'local') };
   await record.update({ copies: { local, eu, us } as Sandbox['copies'] });
-}
-
-/** Where a part lives and how it is found again. Its intent is on disk before it starts, its identity right after. */
-async function part(
-  record: SandboxRecord,
-  directory: string,
-  logs: string,
-  name: SandboxPart,
-): Promise<ServerOptions & { readonly logFile: string }> {
-  await record.setPid(name, null);
-  return {
-    dir: path.join(directory, name),
-    logFile: path.join(logs, `${name}.log`),
-    outlive: true,
-    env: sandboxMark(directory, name),
-    onSpawn: (identity) => record.setPid(name, identity),
-  };
 }
 
 async function startRegion(

@@ -1,7 +1,7 @@
-// The sandbox as a whole: up, everything answers, down, nothing left; also when `up` is killed at any point.
+// The sandbox as a whole: up, everything answers, down, nothing left; up again; also when `up` is killed at any point.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -13,6 +13,7 @@ import { loadConfiguration, resolveSecret } from '../../config/index.ts';
 import { isHoldfastError } from '../../src/errors/index.ts';
 import { isAlive, run, type start, start as startProcess, stopByPid } from '../../src/process/index.ts';
 import { type DownResult, type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
+import { lastFirst } from '../support/last-first.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -30,7 +31,7 @@ async function select(connectionString: string, sql: string): Promise<unknown> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    return Object.values((await client.query(sql)).rows[0])[0];
+    return Object.values((await client.query(sql)).rows[0] ?? {})[0];
   } finally {
     await client.end();
   }
@@ -113,9 +114,87 @@ test('up starts everything and writes down where it is; down stops all of it and
     [],
   );
   assert.deepEqual((await sandboxDown({ dir })).stopped, []);
-  await assert.rejects(sandboxUp({ dir }), (error) => {
+});
+
+/** Name and content of what `storeAndFetch` has stored. */
+async function fetchStored({ endpoint, region, bucket, ...credentials }: Sandbox['copies']['eu']): Promise<string> {
+  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials });
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'a' }));
+  client.destroy();
+  return (await Body?.transformToString()) ?? '';
+}
+
+const without = ({ pids: _, ...rest }: Sandbox) => rest;
+
+function identityOf({ pids }: Sandbox, part: keyof Sandbox['pids']) {
+  return pids[part] ?? assert.fail(`${part} is not recorded`);
+}
+
+async function socketsOf(sandbox: Sandbox['copies']['eu']): Promise<string[]> {
+  const { port } = new URL(sandbox.endpoint);
+  return (await readdir('/tmp')).filter((name) => name.includes('seaweedfs') && name.includes(port));
+}
+
+test('up again starts what is down, with its data and where it was, and leaves alone what runs; also after down', async (unordered) => {
+  const t = lastFirst(unordered);
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  const first = await sandboxUp({ dir });
+  t.after(() => sandboxDown({ dir }).then(() => undefined));
+  await select(first.postgres.url, 'create table kept as select 42 as answer');
+  for (const copy of [first.copies.eu, first.copies.us]) await storeAndFetch(copy);
+  const isWhole = async (sandbox: Sandbox) => {
+    assert.deepEqual(without(sandbox), without(first));
+    assert.equal(await select(sandbox.postgres.holdfastUrl, 'select 1'), 1);
+    assert.equal(await select(sandbox.postgres.url, 'select answer from kept'), 42);
+    assert.equal(await fetchStored(sandbox.copies.eu), 'eu-central-1');
+    assert.equal(await fetchStored(sandbox.copies.us), 'us-east-1');
+    for (const identity of Object.values(sandbox.pids))
+      assert.ok(identity && (await isAlive(identity.pid, identity.startTime)));
+  };
+
+  await stopByPid(identityOf(first, 'worker'), { signal: 'SIGKILL', graceMs: 30_000 });
+  await stopByPid(identityOf(first, 's3-eu'), { signal: 'SIGKILL', graceMs: 30_000 });
+  await stopByPid(identityOf(first, 'postgres'), { signal: 'SIGINT', graceMs: 60_000 });
+  const told: string[] = [];
+  const second = await sandboxUp({ dir, onProgress: (text) => told.push(text) });
+  assert.deepEqual(told.toSorted(), [
+    'postgres was down and answers again',
+    's3-eu was down and answers again',
+    'the worker listens',
+  ]);
+  await isWhole(second);
+  for (const part of ['temporal', 's3-us'] as const) assert.deepEqual(second.pids[part], first.pids[part]);
+
+  // A store that died by itself is not there to be stopped, and what it left in /tmp is its own.
+  await stopByPid(identityOf(second, 's3-us'), { signal: 'SIGKILL', graceMs: 30_000 });
+  assert.notDeepEqual(await socketsOf(second.copies.us), []);
+  await sandboxDown({ dir });
+  assert.deepEqual(await socketsOf(second.copies.us), []);
+  await isWhole(await sandboxUp({ dir }));
+});
+
+test('a part that cannot be started again is named, the others are, and what was only half made is refused', async (unordered) => {
+  const t = lastFirst(unordered);
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  const sandbox = await sandboxUp({ dir, worker: false });
+  t.after(() => sandboxDown({ dir }).then(() => undefined));
+  await sandboxDown({ dir });
+  await rename(path.join(dir, 's3-eu', 'store.json'), path.join(dir, 'hidden'));
+  await assert.rejects(sandboxUp({ dir, worker: false }), (error) => {
+    assert.ok(isHoldfastError(error, 'NOT_FOUND'));
+    assert.match(error.message, /^'s3-eu' of the sandbox in '.*' is down and cannot be started again: '.*store\.json'/);
+    return error.hint.includes('type the same again');
+  });
+  assert.equal(await select(sandbox.postgres.url, 'select 1'), 1);
+  await rename(path.join(dir, 'hidden'), path.join(dir, 's3-eu', 'store.json'));
+  assert.equal((await sandboxUp({ dir, worker: false })).state, 'ready');
+
+  const half = path.join(dir, 'half');
+  await mkdir(half);
+  await writeFile(path.join(half, 'sandbox.json'), JSON.stringify({ state: 'stopped', directory: half, pids: {} }));
+  await assert.rejects(sandboxUp({ dir: half }), (error) => {
     assert.ok(isHoldfastError(error, 'TARGET_UNFIT'));
-    return error.message === `'${dir}' holds a sandbox that is stopped`;
+    return error.message === `'${half}' holds a sandbox whose first start did not come to its end`;
   });
 });
 

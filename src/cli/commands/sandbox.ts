@@ -17,7 +17,7 @@ export const sandboxUpCommand = defineCommand({
   takes: ['yes', 'dryRun'],
   summary: 'start PostgreSQL, two S3 regions, Temporal with its UI and a worker on loopback',
   details:
-    'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Needs the components that `npm run setup` installs.',
+    'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Of a sandbox that is there, also after `sandbox down`, it starts again what is down, with its data and on its ports. Needs the components that `npm run setup` installs.',
   options: [
     dirOption,
     { flags: '--postgres <MAJOR>', description: 'major version of PostgreSQL (else the newest that is set up)' },
