@@ -1,7 +1,7 @@
 // Finds a target on one branch: which base serves it, and which record of the log is the last to replay.
 
 import { compareLsn, type Lsn, lsnFrom, lsnValue } from '../../domain/lsn.ts';
-import { type Moment, momentFromPostgresMicros, shortMoment } from '../../domain/moment.ts';
+import { type Moment, momentFromDate, momentFromPostgresMicros, shortMoment } from '../../domain/moment.ts';
 import { firstPartLeftOut, isLeftOut, runningMaximum } from '../../domain/recovery-stop.ts';
 import { fail } from '../../errors/index.ts';
 import type { RequestedTarget } from '../types.ts';
@@ -42,12 +42,19 @@ async function findTime(branch: Branch, moment: Moment, exclusive: boolean): Pro
     if (left === 'before the base') continue;
     const known = momentBefore(branch, base.run.toLsn, base.floor);
     if (left === undefined && (known === undefined || moment > known)) {
-      return outside(branch, `${shortMoment(moment)} lies after what is known of the log`, { moment });
+      return outside(branch, laterThanKnown(moment), { moment });
     }
     const record = await lastRecordBefore(branch.archive, branch.history, left ?? base.run.toLsn, base.floor);
     if (compareLsn(record.endLsn, base.details.stopLsn) >= 0) return { base, record, moment };
   }
   return outside(branch, `${shortMoment(moment)} lies before the first base backup ended`, { moment });
+}
+
+/** A slip of the finger in a date, or a zone that was forgotten, is told as what it is. */
+function laterThanKnown(moment: Moment): string {
+  const now = momentFromDate(new Date());
+  const where = moment > now ? `lies in the future (it is ${shortMoment(now)})` : 'lies after what is known of the log';
+  return `${shortMoment(moment)} ${where}`;
 }
 
 /** Start of the first transaction end that the moment leaves out; `before the base` when it lies before the base's own end. */

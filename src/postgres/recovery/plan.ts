@@ -7,6 +7,7 @@ import { fail, type HoldfastError } from '../../errors/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
+import { together } from './in-the-way.ts';
 import { inspectPrimary } from './inspect-primary.ts';
 import { findLinkedPlaces } from './linked-places.ts';
 import type { HeaderCache } from './log-archive.ts';
@@ -95,7 +96,8 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
     ...(place.mode === 'in place' ? [await unconfirmedRestore(place.dataDirectory)] : []),
     ...noSpace(place, space),
   ].filter((blocker) => blocker !== undefined);
-  if (blockers[0] !== undefined && request.dryRun !== true) throw blockers[0];
+  const [blocker, ...others] = blockers;
+  if (blocker !== undefined && request.dryRun !== true) throw together([blocker, ...others]);
   const warnings = [
     ...following,
     ...(await productionWarnings(database.id, request.url, production)),

@@ -129,10 +129,11 @@ describe('targets', () => {
 
   test('the future is refused with the newest moment that can be had', async () => {
     const moment = momentFromUnixMicros(unixMicros(commits.at(-1)!.time) + 3_600_000_000n);
-    const { code, hint, details } = await refusal({ type: 'time', moment });
+    const { code, message, hint, details } = await refusal({ type: 'time', moment });
     assert.equal(code, 'TARGET_OUTSIDE');
     const { to } = (await windows(source.vault, component))[0]!;
     assert.equal(details.nearest.before?.time, to);
+    assert.match(message, /lies in the future \(it is \d{4}-/);
     assert.match(hint, /the nearest that can be recovered/);
   });
 
