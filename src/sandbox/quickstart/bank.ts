@@ -34,6 +34,9 @@ export const openingCents = 100_000;
 /** Our clock in microseconds, rounded up to the next millisecond: an acknowledgement is never dated before it came. */
 export const nowMicros = () => (Date.now() + 1) * 1000;
 
+/** Rows of tables that this role may read are counted with each backup, and compared after a restore. */
+export const countingRight = 'grant pg_read_all_data to holdfast';
+
 /** Makes the bank's tables: accounts with an opening balance, and the transfers between them. */
 export async function openBank(url: string, accounts = 500): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -44,7 +47,8 @@ export async function openBank(url: string, accounts = 500): Promise<void> {
       create table bank.accounts (id int primary key, cents bigint not null);
       create table bank.transfers (id bigint primary key, source int not null references bank.accounts,
         target int not null references bank.accounts, cents bigint not null check (cents > 0));
-      insert into bank.accounts select id, ${openingCents} from generate_series(1, ${accounts}) as id;`);
+      insert into bank.accounts select id, ${openingCents} from generate_series(1, ${accounts}) as id;
+      ${countingRight};`);
   } finally {
     await client.end();
   }

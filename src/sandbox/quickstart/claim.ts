@@ -1,21 +1,27 @@
 // One quickstart a directory: a second one is refused while the first lives, and a directory of somebody else is not touched.
 
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import { type HeldLock, holdLock } from '../../process/index.ts';
 import { readSandbox } from '../state.ts';
 
-/** The lock, and the mark that says that `home` is a quickstart's; it stays when everything else is removed. */
+/** The lock, and the mark that says that `home` is a quickstart's; it stays as long as anything else is there. */
 const LOCK = 'quickstart.lock';
 
+export interface Claim {
+  /** Gives the directory back; where nothing but the mark is left in it, that goes too, and with it a directory that is a quickstart's own. */
+  leave(): Promise<void>;
+}
+
 /**
- * Makes `home` where it is not there; `sandbox` below it belongs to the caller until the lock is released or this process ends, however that happens.
+ * Makes `home` where it is not there; `sandbox` below it belongs to the caller until he leaves it or this process ends, however that happens.
  * Throws `LOCKED` while another quickstart lives in it, `TARGET_UNFIT` for a directory with anything else in it; nothing is touched then.
  */
-export async function claimDirectory(home: string, sandbox: string): Promise<HeldLock> {
+export async function claimDirectory(home: string, sandbox: string): Promise<Claim> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
-  if ((await mkdir(home, { recursive: true })) !== undefined) await chmod(home, 0o755);
+  const made = await mkdir(home, { recursive: true });
+  if (made !== undefined) await chmod(home, 0o755);
   const names = await readdir(home);
   if (names.length > 0 && !names.includes(LOCK)) {
     fail('TARGET_UNFIT', `'${home}' is not empty, and not the directory of a quickstart`, {
@@ -23,11 +29,20 @@ export async function claimDirectory(home: string, sandbox: string): Promise<Hel
     });
   }
   try {
-    return await holdLock(path.join(home, LOCK));
+    const lock = await holdLock(path.join(home, LOCK));
+    return { leave: () => leave(home, lock, made !== undefined || names.includes(LOCK)) };
   } catch (error) {
     if (isHoldfastError(error, 'LOCKED')) return await refuseSecond(home, sandbox, error.details?.pid);
     throw error;
   }
+}
+
+async function leave(home: string, lock: HeldLock, isOwn: boolean): Promise<void> {
+  const isEmpty = (await readdir(home)).every((name) => name === LOCK);
+  if (isEmpty) await rm(lock.path, { force: true });
+  await lock.release();
+  // Somebody may have begun there meanwhile.
+  if (isEmpty && isOwn) await rmdir(home).catch(() => undefined);
 }
 
 async function refuseSecond(home: string, sandbox: string, pid: unknown): Promise<never> {

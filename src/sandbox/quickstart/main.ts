@@ -53,12 +53,12 @@ for (const stream of [process.stdout, process.stderr]) {
 async function main(): Promise<number> {
   const home = path.resolve(values.dir);
   const dir = path.join(home, 'sandbox');
-  const lock = await claimDirectory(home, dir);
+  const claim = await claimDirectory(home, dir);
   try {
     return await play(dir);
   } finally {
     // Also when something threw: the one that holds it would keep this process alive.
-    await lock.release();
+    await claim.leave();
   }
 }
 
@@ -103,7 +103,8 @@ async function play(dir: string): Promise<number> {
       await undertaker.type(['sandbox', 'down', '--dir', dir]);
     }
   }
-  if (proved) await rm(dir, { recursive: true, force: true });
+  // Of one that failed data and logs stay, to be looked at.
+  if (proved || interrupted.signal.aborted) await rm(dir, { recursive: true, force: true });
   return proved ? 0 : 1;
 }
 

@@ -11,7 +11,7 @@ import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
 import { statementsDirectory } from '../statements.ts';
 import { type Audit, audit } from './audit.ts';
-import { Bank, openBank } from './bank.ts';
+import { Bank, countingRight, openBank } from './bank.ts';
 import { differing, type Sums, sumsOf } from './folder.ts';
 import { Load } from './load.ts';
 import { nextSteps } from './next-steps.ts';
@@ -61,6 +61,7 @@ export async function tellStory(options: StoryOptions): Promise<Story> {
   const load = new Load({ url, bindir, logFile: path.join(dir, 'logs', 'pgbench.log') });
   await load.prepare();
   await openBank(url);
+  say(`bank=# ${countingRight};  -- so that a backup counts rows, and a restore compares them`);
   const bank = new Bank({ url, ledgerPath: path.join(dir, 'ledger.jsonl') });
   bank.start();
   load.start();
