@@ -113,7 +113,7 @@ function factsLines(facts: SnapshotSummary['facts']): string[] {
   const columns = maxima === 0 ? '' : `, ${counted(maxima, 'maximum', 'maxima')}`;
   const left = Object.entries(notCounted).map(([why, count]) => `; ${counted(count, 'table')} not counted: ${why}`);
   const grant =
-    "  hint: `GRANT pg_read_all_data TO` the role of 'url' lets them be counted and compared after a restore";
+    "  hint: the backup has all of them; `GRANT pg_read_all_data TO` the role of 'url' lets them be counted, too, and compared after a restore";
   return [
     `  facts of ${counted(databases, 'database')}: ${counted(rows, 'row')} in ${counted(tables, 'table')}${estimated}${columns}${left.join('')}`,
     ...(notCounted[NOT_READABLE] === undefined ? [] : [grant]),

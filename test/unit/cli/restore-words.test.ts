@@ -51,7 +51,7 @@ describe('the words of a restore', () => {
     assert.deepEqual(lines.slice(-3), [
       '  damaged pages: table public.a in database bank, blocks 3, 7 to 9',
       '  facts of 2 databases: 1500 rows in 3 tables, 1 of them estimated, 1 maximum; 4 tables not counted: may not be read',
-      "  hint: `GRANT pg_read_all_data TO` the role of 'url' lets them be counted and compared after a restore",
+      "  hint: the backup has all of them; `GRANT pg_read_all_data TO` the role of 'url' lets them be counted, too, and compared after a restore",
     ]);
   });
 
