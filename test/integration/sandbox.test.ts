@@ -173,7 +173,7 @@ test('up again starts what is down, with its data and where it was, and leaves a
   await isWhole(await sandboxUp({ dir }));
 });
 
-test('a part that cannot be started again is named, the others are, and what was only half made is refused', async (unordered) => {
+test('a part that cannot be started again is named, the others are, one in the middle of a restore is left to it, and what was only half made is refused', async (unordered) => {
   const t = lastFirst(unordered);
   const dir = path.join(await temporaryDirectory(t), 'estate');
   const sandbox = await sandboxUp({ dir, worker: false });
@@ -187,7 +187,20 @@ test('a part that cannot be started again is named, the others are, and what was
   });
   assert.equal(await select(sandbox.postgres.url, 'select 1'), 1);
   await rename(path.join(dir, 'hidden'), path.join(dir, 's3-eu', 'store.json'));
-  assert.equal((await sandboxUp({ dir, worker: false })).state, 'ready');
+  const whole = await sandboxUp({ dir, worker: false });
+  assert.equal(whole.state, 'ready');
+
+  // Whoever is at the exchange starts the server when it is done.
+  await stopByPid(identityOf(whole, 'postgres'), { signal: 'SIGINT', graceMs: 60_000 });
+  const journals = path.join(`${whole.postgres.dataDirectory}.holdfast`, 'journal');
+  await mkdir(journals, { recursive: true });
+  const line = { at: '2026-11-23T06:14:07.000Z', run: 'restore-3f9a1c2b', token: 1, step: 'swap', state: 'begin' };
+  await writeFile(path.join(journals, `${line.run}.jsonl`), `${JSON.stringify(line)}\n`);
+  const told: string[] = [];
+  await sandboxUp({ dir, worker: false, onProgress: (text) => told.push(text) });
+  assert.deepEqual(told, [
+    'postgres stays down: restore-3f9a1c2b is in the middle of exchanging its data, and starts it at the end',
+  ]);
 
   const half = path.join(dir, 'half');
   await mkdir(half);
