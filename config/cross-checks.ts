@@ -29,6 +29,7 @@ export function crossCheck(file: unknown): CrossProblem[] {
     ...checkRedis(root),
     ...checkFiles(root),
     ...checkHostConfigurations(root),
+    ...checkVerify(root),
     ...checkProtected(root),
   ];
 }
@@ -306,6 +307,17 @@ function checkRoots(path: readonly PropertyKey[], roots: unknown): CrossProblem[
     const message = `expected a path that is not in another root, but '${all[outer]}' has it`;
     return [{ path: [...path, index], about: 'value' as const, message }];
   });
+}
+
+/** A directory keeps no checksums beside the bytes: nothing in it would ever be verified. */
+function checkVerify(root: Tree): CrossProblem[] {
+  if (tree(root.verify).level !== 'attested') return [];
+  const names = entries(tree(root.vault).copies).flatMap(([name, { file }]) =>
+    file === undefined ? [] : [`'${name}'`],
+  );
+  if (names.length === 0) return [];
+  const message = `expected 'hashed' or 'decrypted', because ${names.join(', ')}, in a directory, attests nothing`;
+  return [{ path: ['verify', 'level'], about: 'value', message }];
 }
 
 function checkProtected(root: Tree): CrossProblem[] {

@@ -89,27 +89,6 @@ export function isUnasked({ state, objects }: Pick<CopyIntegrity, 'state' | 'obj
   return state === 'not checked' && Object.values(objects).every((count) => count === 0);
 }
 
-/**
- * Copies that nobody knows to be good, though it was asked: those that did not answer, or not for all of it. What a limit of bytes or of time leaves is
- * none of that: whoever sets one asked for no more.
- */
-export function unknownCopies(
-  reports: readonly ComponentIntegrity[],
-  { budgetBytes, timeSeconds }: Limits,
-): readonly (CopyIntegrity & Pick<ComponentIntegrity, 'component'>)[] {
-  const isLimited = budgetBytes !== undefined || timeSeconds !== undefined;
-  return reports.flatMap(({ component, copies }) =>
-    copies
-      .filter(({ state, error }) => state === 'not checked' && (error !== undefined || !isLimited))
-      .map((copy) => ({ ...copy, component })),
-  );
-}
-
-interface Limits {
-  readonly budgetBytes?: number | undefined;
-  readonly timeSeconds?: number | undefined;
-}
-
 export function countVerdicts(verdicts: Iterable<Verdict>): Counts {
   const counts = { good: 0, damaged: 0, missing: 0, 'not checked': 0 };
   for (const verdict of verdicts) counts[verdict] += 1;

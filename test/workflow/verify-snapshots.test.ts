@@ -28,6 +28,28 @@ function away() {
   return [{ ...whole, state: 'not checked', copies: [local, eu] }];
 }
 
+/** Its store keeps no checksums, and 'us', which comes after it, does not answer. */
+function unattested() {
+  const error = { code: 'STORE_UNFIT', message: "copy 'eu' keeps no checksums", hint: 'hashed' };
+  const [{ copies, ...whole }] = report('not checked') as [ReturnType<typeof report>[number]];
+  const [eu] = copies;
+  return [
+    {
+      ...whole,
+      copies: [
+        { ...eu, error },
+        { ...away()[0]?.copies[1], copy: 'us' },
+      ],
+    },
+  ];
+}
+
+/** And another copy did not answer. */
+function damagedBeside() {
+  const [{ copies, ...whole }] = report('damaged') as [ReturnType<typeof report>[number]];
+  return [{ ...whole, copies: [...copies, { ...away()[0]?.copies[1], copy: 'us' }] }];
+}
+
 const input = (estate: string) => ({ estate, host: 'db1', by: 'me', level: 'hashed', withinDays: 30 });
 const limited = (estate: string) => ({ ...input(estate), budgetBytes: 1000 });
 
@@ -59,6 +81,16 @@ test('a copy that could not be asked is no success, whatever the limit, and what
   for (const [made, asked, message] of [
     [away, limited, "database/main on eu was not asked: copy 'eu' does not answer"],
     [() => report('not checked'), input, 'database/main on eu was not looked at in all of it'],
+    [
+      unattested,
+      limited,
+      "database/main on eu was not looked at in all of it, database/main on us was not asked: copy 'eu' keeps no checksums",
+    ],
+    [
+      damagedBeside,
+      limited,
+      "database/main on eu is damaged, database/main on us was not asked: 'k' is not what its name says",
+    ],
   ] as const) {
     const { activities } = script({ verifyIntegrity: made });
     const estate = await startEstate(shared, activities);

@@ -3,14 +3,15 @@
 import { z } from 'zod';
 import { anyHost } from '../../../config/index.ts';
 import { parseDuration } from '../../domain/duration.ts';
-import { type ComponentIntegrity, integrityLevels, unknownCopies, worstVerdict } from '../../domain/integrity.ts';
+import { type ComponentIntegrity, integrityLevels } from '../../domain/integrity.ts';
+import { requireProven } from '../../domain/integrity-end.ts';
 import type { VerificationScope } from '../../domain/operations.ts';
 import { parseSize } from '../../domain/size.ts';
-import { exitCodes } from '../../errors/index.ts';
+import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { followOrDetach } from '../follow.ts';
 import { findComponent } from '../naming.ts';
-import { outcome } from '../result.ts';
+import { type Outcome, outcome } from '../result.ts';
 import { checkCopy } from './copies.ts';
 import { anyComponent, COMPONENT_HELP } from './typed.ts';
 
@@ -69,7 +70,7 @@ export const testIntegrity = defineCommand({
       const host = await HostIntegrity.open(configuration, context.logger);
       try {
         const integrity = await host.verify(scope);
-        return outcome('integrity', { state: 'completed', integrity }, exitOf(integrity, scope));
+        return ended(integrity, scope);
       } finally {
         await host.close();
       }
@@ -86,8 +87,15 @@ export const testIntegrity = defineCommand({
 });
 
 /** As the run ends that does the same. */
-function exitOf(integrity: readonly ComponentIntegrity[], scope: VerificationScope): number {
-  const worst = worstVerdict(integrity.map(({ state }) => state));
-  const isBad = worst === 'damaged' || worst === 'missing' || unknownCopies(integrity, scope).length > 0;
-  return isBad ? exitCodes.found : exitCodes.done;
+function ended(integrity: readonly ComponentIntegrity[], scope: VerificationScope): Outcome {
+  try {
+    requireProven(integrity, scope);
+    return outcome('integrity', { state: 'completed', integrity });
+  } catch (error) {
+    return outcome(
+      'integrity',
+      { state: 'failed', error: toHoldfastError(error).toJSON(), integrity },
+      exitCodes.found,
+    );
+  }
 }

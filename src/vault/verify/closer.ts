@@ -58,7 +58,7 @@ export class Closer {
     return what.kind !== 'manifest' || this.#level === 'decrypted';
   }
 
-  /** Throws what is wrong. `not checked`: the store does not say. */
+  /** Throws what is wrong. `not checked`: what it must be compared with is missing. */
   async look(need: Need): Promise<Verdict> {
     const { what, key } = need;
     if (what.kind === 'pack') return await this.#pack(key, what.sha256, what.generation);
@@ -91,7 +91,10 @@ export class Closer {
   async #attested(key: string, sha256: string): Promise<Verdict> {
     const info = await this.#copy.store.head(key, this.#options);
     if (!info) fail('OBJECT_MISSING', `'${key}' is not on '${this.#copy.description.name}'`);
-    if (info.sha256 === undefined) return 'not checked';
+    if (info.sha256 === undefined) {
+      const message = `copy '${this.#copy.description.name}' keeps no checksums of its own, so it attests nothing`;
+      fail('STORE_UNFIT', message, { hint: "the level 'hashed' reads every byte instead" });
+    }
     if (info.sha256 === sha256) return 'good';
     // What lies over ours may be somebody else's; an older version is looked at by reading it.
     await readThrough(

@@ -30,7 +30,8 @@ test('a copy that is away is told as not asked with the reason, and the command 
 
   await rename(join(directory, 'eu'), join(directory, 'eu.away'));
   const { exit, json } = await holdfast(...look, '--json');
-  assert.deepEqual([exit, json.state], [4, 'completed']);
+  assert.deepEqual([exit, json.state, json.error.code], [4, 'failed', 'CHECK_FAILED']);
+  assert.match(json.error.message, /^database\/main on eu was not asked: \S/);
   const states = json.integrity[0].copies.map(({ copy, state }: Record<string, string>) => [copy, state]);
   assert.deepEqual(states, [
     ['local', 'good'],

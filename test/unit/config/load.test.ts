@@ -70,6 +70,12 @@ describe('a bad file', () => {
       'retention: { maximum: { share: 0% } }\ndatabase:',
       /^8:32: retention\.maximum\.share: '0%', expected a share of the snapshots of a class from 1% to 100%/,
     ],
+    [
+      'a level that a directory never reaches',
+      'database:',
+      'verify: { level: attested }\ndatabase:',
+      /^8:18: verify\.level: 'attested', expected 'hashed' or 'decrypted', because 'local', in a directory, attests nothing$/,
+    ],
     ['a wrong type', 'name: acme', 'name: 17', /^1:7: name: 17, expected a name of small letters/],
     ['a name in capitals', 'name: acme', 'name: Acme', /^1:7: name: 'Acme', expected a name/],
     [
