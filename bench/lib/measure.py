@@ -4,7 +4,7 @@ measure.py [--leave] [--beside NAME=PID]... [--aside PID]... -- COMMAND...
 
 --leave: what the command leaves behind is not waited for; it counts up to the command's end. Without it everything is waited for.
 --beside: a process that works for the command without being started by it; its CPU time, with that of its descendants, is told by name.
---aside: a process that works for somebody else, the same whoever is measured: neither the command's nor noise.
+--aside: a process that works for somebody else because of the command: neither the command's nor noise, and told apart from both.
 """
 
 import ctypes

@@ -29,7 +29,7 @@ export interface Measurement {
 export interface MeasureOptions {
   /** Process ids by name: their work, and that of everything below them, is no noise. */
   readonly beside?: Readonly<Record<string, number>>;
-  /** Process ids: their work is neither the command's nor noise, because whoever is measured has the same beside him. */
+  /** Process ids: their work is neither the command's nor noise, and told apart from both. */
   readonly aside?: readonly number[];
   /** What the command leaves behind lives on; it counts up to the command's end. Default: all is waited for. */
   readonly leave?: boolean;

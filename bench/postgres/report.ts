@@ -10,7 +10,7 @@ import {
   stepTable,
   withSpread,
 } from '../lib/report.ts';
-import { median } from '../lib/statistics.ts';
+import { median, NOISY_SHARE } from '../lib/statistics.ts';
 import { type Work, works, workTitles } from './contender.ts';
 import { judge, overheadPercent } from './goals.ts';
 import type { Burst, ContenderResult, Load, PostgresResult, WorkResult } from './result.ts';
@@ -23,6 +23,7 @@ export function renderPostgres(result: PostgresResult): string {
     `# PostgreSQL beside its peers, ${result.at.slice(0, 10)}`,
     '',
     noiseLine(noiseOf(result), result.isNoisy),
+    asideLine(result),
     `PostgreSQL ${result.version}, ${gigabytes(corpus.sizeBytes)} GB: ${corpus.documents} documents and pgbench's tables of scale ${corpus.pgbenchScale} (seed ${corpus.seed}, scale ${corpus.scale}), page checksums on; medians of at least ${result.rounds} rounds in turn, least and greatest in brackets; memory is the greatest of all rounds, without PostgreSQL's own processes. "Incremental": after ${result.transactions} transactions of pgbench. Every restored server was asked for every row and compared with the source. Only ratios within this page say anything.`,
     '',
     ...machineLines(machine, result.commit),
@@ -39,6 +40,26 @@ export function renderPostgres(result: PostgresResult): string {
     ...stepTables(result),
     ...contenderSections(contenders, works),
   ].join('\n');
+}
+
+/** They are at work because of the command, on the cores that it has; a short one notices it most. */
+function asideLine({ contenders, machine }: PostgresResult): string {
+  const each = contenders.flatMap(({ name, works: found }) =>
+    works.flatMap((work) =>
+      (found[work]?.measurements ?? []).map(({ asideCpuS, wallS }) => {
+        return { title: `${name}, ${workTitles[work]}`, share: asideCpuS / (wallS * machine.cores) };
+      }),
+    ),
+  );
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  const above = new Map<string, number>();
+  for (const { title, share } of each)
+    if (share > NOISY_SHARE) above.set(title, Math.max(share, above.get(title) ?? 0));
+  const most = Math.max(0, ...each.map(({ share }) => share));
+  const where = [...above].map(([title, share]) => `${title}: ${percent(share)}`).join('; ');
+  const told =
+    where === '' ? '' : `; above ${percent(NOISY_SHARE)} in: ${where}, whose times may be that much too long`;
+  return `Besides, those who take the log for other contenders used at most ${percent(most)} of the machine, for the log that the command made${told}.\n`;
 }
 
 const isRestore = (work: Work) => work === 'restore' || work === 'recovery';
