@@ -3,8 +3,6 @@
 import { z } from 'zod';
 import type { HoldfastClient } from '../../domain/client.ts';
 import type { RunStatus } from '../../domain/operations.ts';
-import type { PartPlan } from '../../domain/part.ts';
-import type { PlanSummary } from '../../domain/plan-summary.ts';
 import { isWaiting } from '../../domain/restore-runs.ts';
 import type { RunData } from '../../domain/run-data.ts';
 import { fail } from '../../errors/index.ts';
@@ -12,10 +10,10 @@ import { ask } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { findRun } from '../find-run.ts';
-import { renderPartPlan } from '../render/part.ts';
-import { renderPlan } from '../render/plan.ts';
+import { renderText } from '../render/text.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runOutcome } from '../run-result.ts';
+import { type WaitingPlan, waitingPlan } from '../waiting-plan.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
 
 const planOption = {
@@ -57,19 +55,18 @@ async function decide(
 ): Promise<Outcome> {
   const configuration = await context.configuration();
   const { value: status } = await findRun(context, configuration, words, isWaiting, 'restore that waits for approval');
-  const plan = waitingPlan(status);
+  const plan = planOf(status);
   if (context.options.dryRun) {
-    const told = { state: 'completed', dryRun: true, message: `would ${answer} ${status.run}` } as const;
-    return isPartPlan(plan) ? outcome('part plan', { ...told, partPlan: plan }) : outcome('plan', { ...told, plan });
+    const message = `would ${answer} ${status.run}`;
+    return outcome(plan.view, { state: 'completed', dryRun: true, message, ...plan.told });
   }
   const seen = digest ?? (await showAndAsk(context, plan, configuration.timezone, answer));
   const client: HoldfastClient = await context.client();
   return runOutcome(await client[answer](status.run, seen, context.by), await client.handle(status.run));
 }
 
-function waitingPlan(status: RunStatus): PlanSummary | PartPlan {
-  const data = (status.data ?? {}) as RunData;
-  const plan = data.partPlan ?? data.plan;
+function planOf(status: RunStatus): WaitingPlan {
+  const plan = waitingPlan((status.data ?? {}) as RunData);
   if (status.state !== 'waiting' || plan === undefined) {
     return fail('JOURNAL_STATE', `'${status.run}' does not wait for an approval: it is ${status.state}`, {
       hint: `\`holdfast show ${status.run}\` tells where it is`,
@@ -78,21 +75,14 @@ function waitingPlan(status: RunStatus): PlanSummary | PartPlan {
   return plan;
 }
 
-const isPartPlan = (plan: PlanSummary | PartPlan): plan is PartPlan => 'recovery' in plan;
-
-async function showAndAsk(
-  context: Context,
-  plan: PlanSummary | PartPlan,
-  zone: string,
-  answer: string,
-): Promise<string> {
+async function showAndAsk(context: Context, plan: WaitingPlan, timezone: string, answer: string): Promise<string> {
   if (!context.io.stdinIsTerminal) {
     fail('NOT_CONFIRMED', `there is no terminal to ${answer} at, and no plan was named`, {
       hint: `look at the plan with \`holdfast show ${plan.run}\`, then add '--plan ${plan.digest}'`,
     });
   }
-  const lines = isPartPlan(plan) ? renderPartPlan(plan, zone) : renderPlan(plan, zone);
-  for (const line of lines) context.note(line);
+  const shown = renderText(outcome(plan.view, { state: 'waiting', timezone, ...plan.told }), new Date());
+  for (const line of shown.trimEnd().split('\n')) context.note(line);
   const short = plan.component.slice(plan.component.indexOf('/') + 1);
   const typed = (await ask(context, `${answer}? type the name of the component: `)).trim();
   if (typed !== plan.component && typed !== short) fail('NOT_CONFIRMED', `'${typed}' is not the name of the component`);

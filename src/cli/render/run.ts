@@ -5,6 +5,7 @@ import type { StepStatus } from '../../domain/operations.ts';
 import type { PointResult, RestoreResult } from '../../domain/run-data.ts';
 import { damageWords, NOT_READABLE } from '../../domain/snapshot-words.ts';
 import type { Result } from '../result.ts';
+import { waitingPlan } from '../waiting-plan.ts';
 import { checkLine } from './check.ts';
 import { configurationLines, pushLine } from './configuration.ts';
 import { filesRestoredLines, renderFilesPlan } from './files.ts';
@@ -56,7 +57,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
   if (server) lines.push(`  server of ${server.dataDirectory} ${server.stopped ? 'stopped' : 'was not running'}`);
-  const waiting = partPlan ?? filesPlan ?? redisPlan ?? plan;
+  const waiting = waitingPlan(result);
   if (result.state === 'waiting' && waiting && run) {
     lines.push(`waits for approval: holdfast approve ${run.id} --plan ${waiting.digest}`);
   }
