@@ -4,6 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, HoldfastError } from '../errors/index.ts';
+import { hasOpen } from './has-open.ts';
 import { processError } from './outcome.ts';
 import { run } from './run.ts';
 import { start } from './start.ts';
@@ -30,18 +31,23 @@ export interface HeldLock {
  * Takes the exclusive lock on a file, which is created when needed (its directory must exist). Another holder is not waited for, one who
  * only looks (`isLockHeld`) is. Throws `LOCKED`, with the holder's process id where it is known. The lock ends with this process, also by
  * SIGKILL, and is advisory: it keeps out only those who ask. The file stays; its content names the last holder, for people, where it could be
- * written: on a full or read-only disk the lock is held without, and whoever goes back there gets his turn.
+ * written: on a full or read-only disk the lock is held without, and whoever goes back there gets his turn. A holder may remove the file, and
+ * only he: who was about to lock it then takes the lock of the file that is there.
  */
 export async function holdLock(path: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<HeldLock> {
   for (const giveUpAt = performance.now() + lookMs; ; await sleep(20)) {
     const command = ['--exclusive', ...unlessTaken, path, 'sh', '-c', 'echo held; exec cat'];
     const holder = await start('flock', command, signal ? { signal } : {});
-    if (await saysHeld(holder)) return await heldBy(holder, path);
-    const result = await holder.finished;
-    if (result.exitCode !== takenStatus) throw processError(result);
-    if (await isLockHeld(path)) await taken(path);
+    if (await saysHeld(holder)) {
+      if ((await hasOpen(holder.pid, path)) !== false) return await heldBy(holder, path);
+      await end(holder);
+    } else {
+      const result = await holder.finished;
+      if (result.exitCode !== takenStatus) throw processError(result);
+      if (await isLockHeld(path)) await taken(path);
+    }
     if (performance.now() > giveUpAt)
-      fail('LOCKED', `the lock '${path}' is looked at without end`, { details: { path } });
+      fail('LOCKED', `the lock '${path}' is looked at, or replaced, without end`, { details: { path } });
   }
 }
 
@@ -80,10 +86,14 @@ async function heldBy(holder: RunningProcess, path: string): Promise<HeldLock> {
   });
   const release = async () => {
     isReleased = true;
-    holder.stdin?.end();
-    await holder.finished;
+    await end(holder);
   };
   return { path, holderPid: holder.pid, release, lost };
+}
+
+async function end(holder: RunningProcess): Promise<void> {
+  holder.stdin?.end();
+  await holder.finished;
 }
 
 /** True once the child says that it has the lock; false when it ends without. */

@@ -1,11 +1,12 @@
 // The file lock: one holder, given back by release and by every kind of death, and its loss is noticed.
 
 import assert from 'node:assert/strict';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { isHoldfastError } from '../../../src/errors/index.ts';
 import { holdLock, isLockHeld, run, start } from '../../../src/process/index.ts';
+import { onceLocked } from '../../support/once-locked.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -21,6 +22,16 @@ async function lookAt(t: TestContext, file: string) {
   t.after(end);
   await new Promise((resolve) => look.stdout?.once('data', resolve));
   return { end };
+}
+
+/** A zombie runs no more. */
+async function isRunning(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tZ');
+  return !/^State:\tZ/m.test(status);
+}
+
+async function takeAndRelease(file: string): Promise<void> {
+  await (await holdLock(file)).release();
 }
 
 async function takeWhenFree(file: string) {
@@ -61,6 +72,34 @@ test('a lock whose holder cannot be written down is held, and given back, like a
   await lock.release();
   assert.equal(await isLockHeld(place), false);
   await (await holdLock(place)).release();
+});
+
+const replacements: Readonly<Record<string, string>> = {
+  removed: 'rm "$1"',
+  replaced: 'rm "$1"; echo "{}" >"$1"',
+};
+
+for (const [what, command] of Object.entries(replacements)) {
+  test(`a lock on a file that was ${what} before it was had is none: the one that is there is taken`, async (t) => {
+    const file = path.join(await temporaryDirectory(t), 'lock');
+    await writeFile(file, 'of the one before\n');
+    await onceLocked(t, command, file);
+    const lock = await holdLock(file);
+    t.after(() => lock.release());
+    assert.equal(await isLockHeld(file), true);
+    await assert.rejects(takeAndRelease(file), (error) => isHoldfastError(error, 'LOCKED'));
+    assert.equal(JSON.parse(await readFile(file, 'utf8')).pid, process.pid);
+  });
+}
+
+test('a lock whose directory was removed before it was had is an error, and nobody goes on to hold it', async (t) => {
+  const directory = path.join(await temporaryDirectory(t), 'own');
+  await mkdir(directory);
+  const file = path.join(directory, 'lock');
+  const seen = await onceLocked(t, 'rm -r "$(dirname "$1")"', file);
+  await assert.rejects(takeAndRelease(file), (error) => isHoldfastError(error, 'PROCESS_FAILED'));
+  await assert.rejects(access(directory), { code: 'ENOENT' });
+  assert.equal(await isRunning(Number(await readFile(seen, 'utf8'))), false);
 });
 
 test('other programs that use flock see the lock', async (t) => {
