@@ -1,6 +1,6 @@
 // One quickstart a directory: a second one is refused while the first lives, and a directory of somebody else is not touched.
 
-import { chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import { type HeldLock, holdLock } from '../../process/index.ts';
@@ -19,6 +19,23 @@ export interface Claim {
  * Throws `LOCKED` while another quickstart lives in it, `TARGET_UNFIT` for a directory with anything else in it; nothing is touched then.
  */
 export async function claimDirectory(home: string, sandbox: string): Promise<Claim> {
+  try {
+    return await claimOnce(home, sandbox);
+  } catch (error) {
+    // One who left it has taken it away between our making it and our lock.
+    if (isHoldfastError(error, 'PROCESS_FAILED') && !(await isThere(home))) return await claimOnce(home, sandbox);
+    throw error;
+  }
+}
+
+async function isThere(place: string): Promise<boolean> {
+  return await access(place).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function claimOnce(home: string, sandbox: string): Promise<Claim> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
   const made = await mkdir(home, { recursive: true });
   if (made !== undefined) await chmod(home, 0o755);
@@ -38,11 +55,24 @@ export async function claimDirectory(home: string, sandbox: string): Promise<Cla
 }
 
 async function leave(home: string, lock: HeldLock, isOwn: boolean): Promise<void> {
-  const isEmpty = (await readdir(home)).every((name) => name === LOCK);
-  if (isEmpty) await rm(lock.path, { force: true });
-  await lock.release();
+  let isEmpty = false;
+  try {
+    isEmpty = (await namesIn(home)).every((name) => name === LOCK);
+    if (isEmpty) await rm(lock.path, { force: true });
+  } finally {
+    // Whatever has become of the directory: the one that holds it would keep this process alive.
+    await lock.release();
+  }
   // Somebody may have begun there meanwhile.
   if (isEmpty && isOwn) await rmdir(home).catch(() => undefined);
+}
+
+/** None where somebody has removed it. */
+async function namesIn(home: string): Promise<string[]> {
+  return await readdir(home).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
 }
 
 async function refuseSecond(home: string, sandbox: string, pid: unknown): Promise<never> {
