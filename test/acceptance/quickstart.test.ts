@@ -100,6 +100,17 @@ test('ends, and leaves nothing, when the sandbox cannot be started', async (t) =
   assert.equal(existsSync(dir), false);
 });
 
+test('leaves the logs of one that failed where it says they are, also after Ctrl-C while it is taken down', async (t) => {
+  const { dir, child, ended, said } = await quickstart(t, '--postgres', '9');
+  await waitFor('it to be taken down', () => said().includes('take everything down'), patient);
+  child.kill('SIGINT');
+  assert.deepEqual(await ended, [1, null], said());
+  assert.match(said(), /SIGINT: stopping/);
+  const logs = /^logs: (.+)$/m.exec(said())?.[1] ?? assert.fail(said());
+  assert.ok((await readdir(logs)).length > 0);
+  assert.deepEqual(await processesOf(dir), []);
+});
+
 test('says what can be asked when it is asked for something else, and touches nothing', async (t) => {
   const { dir, ended, said } = await quickstart(t, '--pstgres', '15');
   assert.deepEqual(await ended, [2, null], said());

@@ -75,6 +75,7 @@ async function play(dir: string): Promise<number> {
   }
   await rm(dir, { recursive: true, force: true });
   let proved = false;
+  let isWanted = true;
   try {
     chapter(startedMs, 'start the sandbox: PostgreSQL, two S3 regions, Temporal with its UI, a Holdfast worker');
     await shell.type([
@@ -97,14 +98,15 @@ async function play(dir: string): Promise<number> {
       process.stderr.write(`\nerror: ${message} (${code})\nhint: ${hint}\n${logs}`);
     }
   } finally {
+    // Of one that failed data and logs stay, to be looked at; a signal that comes while it is taken down is about something else.
+    isWanted = !proved && !interrupted.signal.aborted;
     // One that failed before it started anything has left nothing to take down.
     if (hasSandbox()) {
       chapter(startedMs, 'take everything down');
       await undertaker.type(['sandbox', 'down', '--dir', dir]);
     }
   }
-  // Of one that failed data and logs stay, to be looked at.
-  if (proved || interrupted.signal.aborted) await rm(dir, { recursive: true, force: true });
+  if (!isWanted) await rm(dir, { recursive: true, force: true });
   return proved ? 0 : 1;
 }
 
