@@ -8,7 +8,7 @@ import { type FoundProcess, findParts } from './find-processes.ts';
 import { postgresStop } from './postgres.ts';
 import { removeSocketsOf } from './seaweed.ts';
 import { stopServer } from './server.ts';
-import { readSandbox, SandboxRecord } from './state.ts';
+import { readSandboxOf, SandboxRecord } from './state.ts';
 
 export interface DownResult {
   readonly directory: string;
@@ -18,7 +18,7 @@ export interface DownResult {
 /** A server that is starting something while it is being stopped shows up in the next look. */
 const looks = 5;
 
-/** Idempotent. Throws `NOT_FOUND` when there is no such directory, `LOCKED` while an `up` is at work in it. */
+/** Idempotent. Throws `NOT_FOUND` when there is no such directory, `LOCKED` while an `up` is at work in it, `TARGET_UNFIT` for one that was moved or copied. */
 export async function sandboxDown({ dir }: { readonly dir: string }): Promise<DownResult> {
   const directory = await realpath(dir).catch(() => fail('NOT_FOUND', `there is no sandbox in '${dir}'`));
   const lock = await holdLock(path.join(directory, 'sandbox.lock'));
@@ -31,7 +31,7 @@ export async function sandboxDown({ dir }: { readonly dir: string }): Promise<Do
 
 /** For a caller that holds the lock of the directory. */
 export async function stopAll(directory: string): Promise<DownResult> {
-  const sandbox = await readSandbox(directory);
+  const sandbox = await readSandboxOf(directory);
   const stopped: { part: string; pid: number }[] = [];
   for (let look = 0; look < looks; look++) {
     const found = await findParts(directory, sandbox?.pids ?? {});

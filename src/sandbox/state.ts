@@ -70,6 +70,19 @@ export async function readSandbox(directory: string): Promise<PartialSandbox | u
   }
 }
 
+/**
+ * That of a directory under its real path. Throws `TARGET_UNFIT` for one that was moved or copied there: its paths, ports and processes are
+ * those of another place.
+ */
+export async function readSandboxOf(directory: string): Promise<PartialSandbox | undefined> {
+  const sandbox = await readSandbox(directory);
+  if (sandbox === undefined || sandbox.directory === directory) return sandbox;
+  return fail('TARGET_UNFIT', `the sandbox in '${directory}' was made in '${sandbox.directory}'`, {
+    hint: `one that was moved is of use only in '${sandbox.directory}' again; a copy is of none: use the original, or start a new sandbox in an empty directory`,
+    details: { directory: sandbox.directory },
+  });
+}
+
 /** Collects what becomes known while the sandbox starts; every change is on disk when its promise resolves. */
 export class SandboxRecord {
   #sandbox: PartialSandbox;

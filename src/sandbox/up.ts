@@ -10,7 +10,7 @@ import { logsOf, placeOf } from './part.ts';
 import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type S3Server, startSeaweed } from './seaweed.ts';
 import type { ServerOptions } from './server.ts';
-import { readSandbox, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
+import { readSandboxOf, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
 import { writeStatements } from './statements.ts';
 import { startTemporal } from './temporal.ts';
 import { upAgain } from './up-again.ts';
@@ -33,7 +33,8 @@ export interface UpOptions {
 
 /**
  * Returns when everything answers; the servers go on without this process. Of a sandbox whose servers were all up once, what is down is started
- * again (see `upAgain`). When a first start fails, what was started is stopped again. Throws `TARGET_UNFIT` for a directory with other content.
+ * again (see `upAgain`). When a first start fails, what was started is stopped
+ * again. Throws `TARGET_UNFIT` for a directory with other content and for a sandbox that was moved or copied.
  */
 export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
@@ -54,7 +55,7 @@ export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
 }
 
 async function findExisting(directory: string): Promise<Sandbox | undefined> {
-  const sandbox = await readSandbox(directory);
+  const sandbox = await readSandboxOf(directory);
   if (sandbox === undefined) {
     const others = (await readdir(directory)).filter((name) => name !== 'sandbox.lock');
     if (others.length === 0) return undefined;
