@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { holdLock } from '../process/index.ts';
+import { settleAsked } from './asked-again.ts';
 import { writeConfiguration } from './configuration.ts';
 import { stopAll } from './down.ts';
 import { logsOf, placeOf } from './part.ts';
@@ -34,7 +35,8 @@ export interface UpOptions {
 /**
  * Returns when everything answers; the servers go on without this process. Of a sandbox whose servers were all up once, what is down is started
  * again (see `upAgain`). When a first start fails, what was started is stopped
- * again. Throws `TARGET_UNFIT` for a directory with other content and for a sandbox that was moved or copied.
+ * again. Throws `TARGET_UNFIT` for a directory with other content and for a sandbox that was moved or copied, `USAGE` when one that is there
+ * has another major version than the one asked for.
  */
 export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
@@ -44,7 +46,10 @@ export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
   const lock = await holdLock(path.join(directory, 'sandbox.lock'));
   try {
     const existing = await findExisting(directory);
-    if (existing !== undefined) return await upAgain(existing, options);
+    if (existing !== undefined) {
+      await settleAsked(existing, options);
+      return await upAgain(existing, options);
+    }
     return await startAll(directory, options).catch(async (error: unknown) => {
       await stopAll(directory);
       throw error;
