@@ -11,4 +11,5 @@ export type { Sandbox, SandboxBucket, SandboxPostgres } from './state.ts';
 export { readSandbox } from './state.ts';
 export { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 export { sandboxUp, type UpOptions } from './up.ts';
+export type { SandboxUp } from './up-again.ts';
 export { holdfastProgram, startWorker, type WorkerOptions } from './worker.ts';

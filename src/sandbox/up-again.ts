@@ -21,23 +21,49 @@ export interface UpAgainOptions {
 const servers = ['temporal', 'postgres', 's3-eu', 's3-us'] as const;
 type Server = (typeof servers)[number];
 
-/** Returns when everything answers. Throws, with the part and its log, when one of them cannot be started; the others are, and stay. */
-export async function upAgain(sandbox: Sandbox, options: UpAgainOptions): Promise<Sandbox> {
+/** What `up` gives: the sandbox, with the restore that its database server was left to, where there is one. */
+export interface SandboxUp extends Sandbox {
+  /** The server is down: this run is in the middle of exchanging its data, and starts it at the end. */
+  readonly postgresLeftTo?: string;
+}
+
+/**
+ * Returns when everything answers, but for a database server that is left to a restore (`postgresLeftTo`). Throws, with each part and its log,
+ * when some cannot be started; the others are, and stay.
+ */
+export async function upAgain(sandbox: Sandbox, options: UpAgainOptions): Promise<SandboxUp> {
   const { onProgress = () => undefined } = options;
   const wasReady = sandbox.state === 'ready';
   const hasWorker = wasReady ? sandbox.pids.worker !== undefined : (options.worker ?? true);
   const runs = await running(sandbox);
-  const down = servers.filter((part) => !runs.has(part));
   const record = new SandboxRecord(sandbox);
-  const starts = await Promise.allSettled(down.map((part) => startAgain(part, record, onProgress)));
-  const failed = starts.find((start) => start.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const down = servers.filter((part) => !runs.has(part));
+  const postgresLeftTo = await startServersAgain(down, record, onProgress);
   if (hasWorker && !runs.has('worker')) {
-    if (!wasReady) await setUpVault(sandbox, onProgress);
-    await naming('worker', sandbox, () => startWorkerOf(record, onProgress));
+    await naming('worker', sandbox, async () => {
+      // It asks the database; where a restore is under way there, the vault was made long ago.
+      if (!wasReady && postgresLeftTo === undefined) await setUpVault(sandbox, onProgress);
+      await startWorkerOf(record, onProgress);
+    });
   }
   if (!wasReady || record.current !== sandbox) await record.update({ state: 'ready' });
-  return record.current as Sandbox;
+  const now = record.current as Sandbox;
+  return postgresLeftTo === undefined ? now : { ...now, postgresLeftTo };
+}
+
+/** Tries all of them. Returns the restore that the database server is left to. */
+async function startServersAgain(
+  down: readonly Server[],
+  record: SandboxRecord,
+  onProgress: (text: string) => void,
+): Promise<string | undefined> {
+  const starts = await Promise.allSettled(down.map((part) => startAgain(part, record, onProgress)));
+  const failures = starts.flatMap((start) => (start.status === 'rejected' ? [toHoldfastError(start.reason)] : []));
+  if (failures[0] !== undefined) {
+    const { code, hint } = failures[0];
+    throw new HoldfastError(code, failures.map(({ message }) => message).join('\n'), { hint, cause: failures[0] });
+  }
+  return starts.flatMap((start) => (start.status === 'fulfilled' ? (start.value ?? []) : []))[0];
 }
 
 /** The database server by its own pid file: after a restore in place another one than was recorded runs there. */
@@ -49,18 +75,23 @@ async function running({ directory, pids, postgres }: Sandbox): Promise<Readonly
   return parts;
 }
 
-async function startAgain(part: Server, record: SandboxRecord, onProgress: (text: string) => void): Promise<void> {
+async function startAgain(
+  part: Server,
+  record: SandboxRecord,
+  onProgress: (text: string) => void,
+): Promise<string | undefined> {
   const sandbox = record.current as Sandbox;
-  const restore = part === 'postgres' ? await restoreInTheMiddle(sandbox) : undefined;
-  if (restore !== undefined) {
-    onProgress(`postgres stays down: ${restore} is in the middle of exchanging its data, and starts it at the end`);
-    return;
-  }
-  await naming(part, sandbox, async () => {
+  return await naming(part, sandbox, async () => {
+    const restore = part === 'postgres' ? await restoreInTheMiddle(sandbox) : undefined;
+    if (restore !== undefined) {
+      onProgress(`postgres stays down: ${restore} is in the middle of exchanging its data, and starts it at the end`);
+      return restore;
+    }
     const where = await placeOf(record, part);
     await starters[part](where, sandbox);
+    onProgress(`${part} was down and answers again`);
+    return undefined;
   });
-  onProgress(`${part} was down and answers again`);
 }
 
 /** Half of an exchange must not be started by anybody else. */
@@ -79,9 +110,9 @@ const starters: Readonly<Record<Server, Start>> = {
 };
 
 /** An error that says which part it is about, and what is left to do. */
-async function naming(part: SandboxPart, { directory }: Sandbox, work: () => Promise<void>): Promise<void> {
+async function naming<T>(part: SandboxPart, { directory }: Sandbox, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     const { code, message } = toHoldfastError(error);
     throw new HoldfastError(

@@ -14,7 +14,7 @@ import type { ServerOptions } from './server.ts';
 import { readSandboxOf, type Sandbox, type SandboxPart, SandboxRecord } from './state.ts';
 import { writeStatements } from './statements.ts';
 import { startTemporal } from './temporal.ts';
-import { upAgain } from './up-again.ts';
+import { type SandboxUp, upAgain } from './up-again.ts';
 import { setUpVault, startWorkerOf } from './worker-part.ts';
 
 export interface UpOptions {
@@ -34,11 +34,11 @@ export interface UpOptions {
 
 /**
  * Returns when everything answers; the servers go on without this process. Of a sandbox whose servers were all up once, what is down is started
- * again (see `upAgain`). When a first start fails, what was started is stopped
+ * again (see `upAgain`, which may have to leave its database server to a restore). When a first start fails, what was started is stopped
  * again. Throws `TARGET_UNFIT` for a directory with other content and for a sandbox that was moved or copied, `USAGE` when one that is there
  * has another major version than the one asked for.
  */
-export async function sandboxUp(options: UpOptions): Promise<Sandbox> {
+export async function sandboxUp(options: UpOptions): Promise<SandboxUp> {
   // The server's user must get through, whatever our umask says; a directory that was there is left as it is.
   const made = await mkdir(options.dir, { recursive: true });
   if (made !== undefined) await chmod(options.dir, 0o755);

@@ -1,7 +1,7 @@
 // The sandbox as a whole: up, everything answers, down, nothing left; up again; also when `up` is killed at any point.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -11,8 +11,8 @@ import { Connection } from '@temporalio/client';
 import pg from 'pg';
 import { loadConfiguration, resolveSecret } from '../../config/index.ts';
 import { isHoldfastError } from '../../src/errors/index.ts';
-import { isAlive, run, type start, start as startProcess, stopByPid } from '../../src/process/index.ts';
-import { type DownResult, type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
+import { isAlive, run, type start, start as startProcess, stopByPid, tryRun } from '../../src/process/index.ts';
+import { type DownResult, holdfastProgram, type Sandbox, sandboxDown, sandboxUp } from '../../src/sandbox/index.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -173,34 +173,81 @@ test('up again starts what is down, with its data and where it was, and leaves a
   await isWhole(await sandboxUp({ dir }));
 });
 
+const leftToRestore =
+  'postgres stays down: restore-3f9a1c2b is in the middle of exchanging its data, and starts it at the end';
+
+/** As a restore writes it when it begins to exchange the data. Returns its journal. */
+async function beginExchange({ postgres }: Sandbox): Promise<string> {
+  const journals = path.join(`${postgres.dataDirectory}.holdfast`, 'journal');
+  await mkdir(journals, { recursive: true });
+  const line = { at: '2026-11-23T06:14:07.000Z', run: 'restore-3f9a1c2b', token: 1, step: 'swap', state: 'begin' };
+  const file = path.join(journals, `${line.run}.jsonl`);
+  await writeFile(file, `${JSON.stringify(line)}\n`);
+  return file;
+}
+
+/** What `sandbox up` says at the end when it leaves with this status. */
+async function upByHand(dir: string, status: number): Promise<string> {
+  const { exitCode, stdout, stderrTail } = await tryRun(holdfastProgram(), ['sandbox', 'up', '--dir', dir, '--json']);
+  assert.equal(exitCode, status, stdout + stderrTail);
+  return JSON.parse(stdout).message;
+}
+
+test('up after down in the middle of an exchange starts the worker that ends it, and says that PostgreSQL is down till then', async (unordered) => {
+  const t = lastFirst(unordered);
+  const dir = path.join(await temporaryDirectory(t), 'estate');
+  const first = await sandboxUp({ dir });
+  t.after(() => sandboxDown({ dir }).then(() => undefined));
+  await sandboxDown({ dir });
+  const journal = await beginExchange(first);
+  const told: string[] = [];
+  const left = await sandboxUp({ dir, onProgress: (text) => told.push(text) });
+  assert.equal(left.postgresLeftTo, 'restore-3f9a1c2b');
+  assert.ok(told.includes(leftToRestore) && told.includes('the worker listens'), told.join('\n'));
+  const worker = identityOf(left, 'worker');
+  assert.equal(await isAlive(worker.pid, worker.startTime), true);
+  assert.equal(
+    await upByHand(dir, 4),
+    `up, without postgres: restore-3f9a1c2b is in the middle of exchanging its data; \`holdfast show restore-3f9a1c2b\` tells whether it goes on, and where it does not, \`holdfast rollback restore-3f9a1c2b\` brings the old data back; use it with: -c ${first.configuration}`,
+  );
+  await rm(journal);
+  assert.equal(await upByHand(dir, 0), `the sandbox is ready; use it with: -c ${first.configuration}`);
+  assert.equal(await select(first.postgres.url, 'select 1'), 1);
+});
+
 test('a part that cannot be started again is named, the others are, one in the middle of a restore is left to it, and what was only half made is refused', async (unordered) => {
   const t = lastFirst(unordered);
   const dir = path.join(await temporaryDirectory(t), 'estate');
   const sandbox = await sandboxUp({ dir, worker: false });
   t.after(() => sandboxDown({ dir }).then(() => undefined));
   await sandboxDown({ dir });
-  await rename(path.join(dir, 's3-eu', 'store.json'), path.join(dir, 'hidden'));
+  const regions = ['s3-eu', 's3-us'];
+  for (const region of regions) await rename(path.join(dir, region, 'store.json'), path.join(dir, `hidden-${region}`));
   await assert.rejects(sandboxUp({ dir, worker: false }), (error) => {
     assert.ok(isHoldfastError(error, 'NOT_FOUND'));
-    assert.match(error.message, /^'s3-eu' of the sandbox in '.*' is down and cannot be started again: '.*store\.json'/);
+    const failed = error.message.split('\n').map((line) => /^'(.+?)' of the sandbox in '.*' is down/.exec(line)?.[1]);
+    assert.deepEqual(failed, ['s3-eu', 's3-us'], error.message);
+    assert.match(error.message, /is down and cannot be started again: '.*store\.json'/);
     return error.hint.includes('type the same again');
   });
   assert.equal(await select(sandbox.postgres.url, 'select 1'), 1);
-  await rename(path.join(dir, 'hidden'), path.join(dir, 's3-eu', 'store.json'));
+  for (const region of regions) await rename(path.join(dir, `hidden-${region}`), path.join(dir, region, 'store.json'));
   const whole = await sandboxUp({ dir, worker: false });
   assert.equal(whole.state, 'ready');
 
   // Whoever is at the exchange starts the server when it is done.
   await stopByPid(identityOf(whole, 'postgres'), { signal: 'SIGINT', graceMs: 60_000 });
-  const journals = path.join(`${whole.postgres.dataDirectory}.holdfast`, 'journal');
-  await mkdir(journals, { recursive: true });
-  const line = { at: '2026-11-23T06:14:07.000Z', run: 'restore-3f9a1c2b', token: 1, step: 'swap', state: 'begin' };
-  await writeFile(path.join(journals, `${line.run}.jsonl`), `${JSON.stringify(line)}\n`);
+  const journal = await beginExchange(whole);
   const told: string[] = [];
-  await sandboxUp({ dir, worker: false, onProgress: (text) => told.push(text) });
-  assert.deepEqual(told, [
-    'postgres stays down: restore-3f9a1c2b is in the middle of exchanging its data, and starts it at the end',
-  ]);
+  const left = await sandboxUp({ dir, worker: false, onProgress: (text) => told.push(text) });
+  assert.deepEqual(told, [leftToRestore]);
+  assert.deepEqual(left, { ...whole, postgresLeftTo: 'restore-3f9a1c2b' });
+  assert.match(await upByHand(dir, 4), /^up, without postgres: .* `holdfast rollback restore-3f9a1c2b --standalone` /);
+
+  // What the journal does not tell is a reason like any other.
+  await rm(journal);
+  await mkdir(journal);
+  await assert.rejects(sandboxUp({ dir, worker: false }), /^HoldfastError: 'postgres' of the sandbox in /);
 
   const half = path.join(dir, 'half');
   await mkdir(half);

@@ -2,6 +2,8 @@
 
 import path from 'node:path';
 import { z } from 'zod';
+import { exitCodes } from '../../errors/index.ts';
+import type { SandboxUp } from '../../sandbox/index.ts';
 import { defineCommand } from '../define.ts';
 import { outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
@@ -17,7 +19,7 @@ export const sandboxUpCommand = defineCommand({
   takes: ['yes', 'dryRun'],
   summary: 'start PostgreSQL, two S3 regions, Temporal with its UI and a worker on loopback',
   details:
-    'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Of a sandbox that is there, also after `sandbox down`, it starts again what is down, with its data and on its ports. Needs the components that `npm run setup` installs.',
+    'Writes DIR/holdfast.yaml, the configuration to use with -c, and DIR/sandbox.json, which says where everything is; returns when all is ready. Of a sandbox that is there, also after `sandbox down`, it starts again what is down, with its data and on its ports; what else was settled when it was made stays. Needs the components that `npm run setup` installs.',
   options: [
     dirOption,
     { flags: '--postgres <MAJOR>', description: 'major version of PostgreSQL (else the newest that is set up)' },
@@ -25,6 +27,7 @@ export const sandboxUpCommand = defineCommand({
     { flags: '--no-worker', description: 'neither set the vault up nor start a worker' },
   ],
   examples: ['holdfast sandbox up --dir /tmp/sandbox', 'holdfast sandbox up --dir /tmp/sandbox --postgres 15 --json'],
+  found: 'PostgreSQL stays down, left to a restore in the middle of exchanging its data',
   input: z.object({
     args: noArguments,
     dir: directory,
@@ -44,10 +47,17 @@ export const sandboxUpCommand = defineCommand({
       ...(postgres === undefined ? {} : { postgres }),
       onProgress: (text) => context.note(text),
     });
-    const message = `the sandbox is ready; use it with: -c ${sandbox.configuration}`;
-    return outcome('message', { state: 'completed', message, sandbox });
+    const exit = sandbox.postgresLeftTo === undefined ? exitCodes.done : exitCodes.found;
+    return outcome('message', { state: 'completed', message: upWords(sandbox), sandbox }, exit);
   },
 });
+
+function upWords({ configuration, pids, postgresLeftTo: run }: SandboxUp): string {
+  const use = `use it with: -c ${configuration}`;
+  if (run === undefined) return `the sandbox is ready; ${use}`;
+  const alone = pids.worker === undefined ? ' --standalone' : '';
+  return `up, without postgres: ${run} is in the middle of exchanging its data; \`holdfast show ${run}\` tells whether it goes on, and where it does not, \`holdfast rollback ${run}${alone}\` brings the old data back; ${use}`;
+}
 
 export const sandboxDownCommand = defineCommand({
   path: 'sandbox down',

@@ -5,7 +5,7 @@ import type { SnapshotSummary } from '../../domain/component-report.ts';
 import { momentFromDate } from '../../domain/moment.ts';
 import type { ScheduleChange, ScheduleStatus } from '../../domain/schedule-report.ts';
 import type { CheckReport } from '../../domain/setup-report.ts';
-import type { Sandbox } from '../../sandbox/index.ts';
+import type { SandboxUp } from '../../sandbox/index.ts';
 import type { Outcome, Result, RunSummary, View } from '../result.ts';
 import { configurationDiffLines } from './configuration.ts';
 import { copyLines, seedLines } from './copies.ts';
@@ -87,15 +87,18 @@ function messageLines({ message }: Result): string[] {
 
 /** What a person needs to begin; passwords and keys are in `sandbox.json`, which only its owner can read. */
 function sandboxLines({ sandbox }: Result): string[] {
-  const { configuration, directory, temporal, postgres } = (sandbox ?? {}) as Partial<Sandbox>;
+  const { configuration, directory, temporal, postgres, postgresLeftTo } = (sandbox ?? {}) as Partial<SandboxUp>;
   if (configuration === undefined) return [];
+  const isDown = postgresLeftTo !== undefined;
   return [
     `  configuration  ${configuration}`,
-    `  PostgreSQL     ${postgres?.version} on port ${postgres?.port}, programs in ${postgres?.bindir}`,
+    `  PostgreSQL     ${postgres?.version} on port ${postgres?.port}${isDown ? ' (down)' : ''}, programs in ${postgres?.bindir}`,
     `  Temporal UI    ${temporal?.ui}`,
     `  all the rest   ${directory}/sandbox.json (with the passwords)`,
     `next: export HOLDFAST_CONFIG=${configuration}`,
-    `      holdfast status, holdfast backup database main, holdfast restore database main --to latest --dry-run`,
+    isDown
+      ? `      holdfast show ${postgresLeftTo}`
+      : '      holdfast status, holdfast backup database main, holdfast restore database main --to latest --dry-run',
     `end it with: holdfast sandbox down --dir ${directory}`,
   ];
 }

@@ -104,6 +104,7 @@ describe('help', () => {
       'files find',
       'keys test',
       'retention plan',
+      'sandbox up',
       'schedules list',
       'status',
       'test integrity',
