@@ -1056,8 +1056,8 @@ async function* readTree(source, { id, tree, treeBytes, treeSha256 }) {
   need(length === treeBytes && hash.digest('hex') === treeSha256, `the tree of ${id} is not what was captured`);
 }
 
-/** To the microsecond: what a number of this language carries. */
-const timeOf = ({ mtimeSeconds, mtimeNanos = 0 }) => mtimeSeconds + mtimeNanos / 1e9;
+/** To the microsecond: what a number of this language carries. As text, because Node takes a number below zero for the present. */
+const timeOf = ({ mtimeSeconds, mtimeNanos = 0 }) => String(mtimeSeconds + mtimeNanos / 1e9);
 
 function entryOrTrouble(line) {
   try {

@@ -31,7 +31,8 @@ export function settle(tree: TargetTree, handle: number, file: TargetFile): void
 
 function settleTime(handle: number, { mtimeSeconds, mtimeNanos }: TargetFile): void {
   if (mtimeNanos === undefined) {
-    futimesSync(handle, mtimeSeconds, mtimeSeconds);
+    // As text: Node takes a number below zero for the present.
+    futimesSync(handle, String(mtimeSeconds), String(mtimeSeconds));
     return;
   }
   const mtimeNs = BigInt(mtimeSeconds) * 1_000_000_000n + BigInt(mtimeNanos);

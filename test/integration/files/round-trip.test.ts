@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fail } from '../../../src/errors/index.ts';
 import { captureFiles, type FilesDetails, writeTree } from '../../../src/files/index.ts';
+import { setTimes } from '../../../src/system/index.ts';
 import type { SnapshotId, SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { differences, makeAwkwardTree } from '../../support/file-trees.ts';
 import { rescue, runtimes, takeRescue } from '../../support/rescue.ts';
@@ -90,6 +91,7 @@ describe('a tree through the vault', () => {
   it('follows what changed: content, names, types, attributes, what is gone', async () => {
     await writeFile(join(source, 'plain/nothing'), 'something');
     await truncate(join(source, 'plain/deep/large'), 5 * 1024 * 1024);
+    setTimes(join(source, 'plain/deep/large'), { atimeNs: 0n, mtimeNs: -86_400_000_000_000n });
     await rename(join(source, 'äöü 漢字 🐘'), join(source, 'plain/renamed'));
     await rm(join(source, 'empty'), { recursive: true });
     await symlink('plain', join(source, 'empty'));
