@@ -22,16 +22,17 @@ export interface WorkerOptions extends Pick<ServerOptions, 'outlive' | 'env' | '
   readonly host?: string;
 }
 
-/** Starts `holdfast worker` and waits until Temporal sees it on the queues of the estate and of the host. */
+/** Starts `holdfast worker` and waits until Temporal sees it on the queues of the estate and of the host. Throws, with its log, when it ends before. */
 export async function startWorker(options: WorkerOptions): Promise<RunningProcess> {
   const { configuration, address, estate = sandboxEstate, host = sandboxHost } = options;
+  const sinceMs = Date.now();
   return startServer({
     ...options,
     name: 'the Holdfast worker',
     command: holdfastProgram(),
     args: ['worker', '-c', configuration],
     env: { HOLDFAST_LOG_LEVEL: 'info', ...options.env },
-    probe: () => listensOn(address, estate, host),
+    probe: () => listensOn(address, { estate, host, sinceMs }),
   });
 }
 
@@ -45,7 +46,11 @@ export function holdfastProgram(): string {
   return fail('PROGRAM_MISSING', `no 'bin/holdfast' above '${import.meta.dirname}'`);
 }
 
-async function listensOn(address: string, estate: string, host: string): Promise<void> {
+/** Somebody who has asked since then: a worker that is gone is known as listening for minutes. */
+async function listensOn(
+  address: string,
+  { estate, host, sinceMs }: { readonly estate: string; readonly host: string; readonly sinceMs: number },
+): Promise<void> {
   const queues = [
     [taskQueues.control(estate), queueType.workflow],
     ...queuesOfHost(estate, host).map((queue) => [queue, queueType.activity] as const),
@@ -55,9 +60,14 @@ async function listensOn(address: string, estate: string, host: string): Promise
     for (const [name, taskQueueType] of queues) {
       const request = { namespace: 'default', taskQueue: { name }, taskQueueType };
       const { pollers } = await connection.workflowService.describeTaskQueue(request);
-      if ((pollers ?? []).length === 0) throw new Error(`nobody listens on the queue '${name}'`);
+      if (!(pollers ?? []).some(({ lastAccessTime }) => millisecondsOf(lastAccessTime) >= sinceMs))
+        throw new Error(`nobody listens on the queue '${name}'`);
     }
   } finally {
     await connection.close();
   }
+}
+
+function millisecondsOf(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }

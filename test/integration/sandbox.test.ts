@@ -165,6 +165,14 @@ test('up again starts what is down, with its data and where it was, and leaves a
   await isWhole(second);
   for (const part of ['temporal', 's3-us'] as const) assert.deepEqual(second.pids[part], first.pids[part]);
 
+  // A worker that ends at once does not listen, though Temporal still knows the one before.
+  const written = await readFile(first.configuration, 'utf8');
+  await stopByPid(identityOf(second, 'worker'), { signal: 'SIGKILL', graceMs: 30_000 });
+  await writeFile(first.configuration, `${written}bogus: 1\n`);
+  await assert.rejects(sandboxUp({ dir }), /^HoldfastError: 'worker' of the sandbox in .*bogus/s);
+  await writeFile(first.configuration, written);
+  await isWhole(await sandboxUp({ dir }));
+
   // A store that died by itself is not there to be stopped, and what it left in /tmp is its own.
   await stopByPid(identityOf(second, 's3-us'), { signal: 'SIGKILL', graceMs: 30_000 });
   assert.notDeepEqual(await socketsOf(second.copies.us), []);
