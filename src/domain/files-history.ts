@@ -67,6 +67,8 @@ export interface FilesFound {
   readonly paths: readonly FoundPath[];
   /** There are more paths than are listed. */
   readonly hasMore: boolean;
+  /** Of a path (not of a pattern) that no snapshot has: why not, newest first. */
+  readonly absent?: readonly PathState[];
 }
 
 export interface DiffFilesRequest {

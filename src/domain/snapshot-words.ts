@@ -133,7 +133,7 @@ export function filesWarnings(files: FilesSummary | undefined): readonly string[
     ['could not be read and are not in the snapshot', files.unseen],
     ['changed again and again while they were read, and are of no single moment', files.torn],
     ['vanished while the snapshot was taken', files.vanished],
-    ['were left out', files.leftOut],
+    ['left out', files.leftOut],
   ];
   const named = told.flatMap(([what, { count, first }]) => {
     if (count === 0) return [];

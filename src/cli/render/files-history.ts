@@ -23,10 +23,11 @@ const signs: Readonly<Record<DiffKind, string>> = { created: '+', changed: '~', 
 const MODE_DIGITS = 4;
 
 export function foundLines(found: FilesFound, zone: string): string[] {
-  const { looked, unread, paths, hasMore, wanted, component } = found;
+  const { looked, unread, paths, hasMore, wanted, component, absent: states = [] } = found;
   const lines = paths.flatMap((path) => pathLines(path, zone));
   if (paths.length === 0) {
     lines.push(`'${wanted}' is in none of ${counted(looked.snapshots, 'snapshot')} of ${component}`);
+    lines.push(...table(states.map((state) => stateRow(state, zone))));
   }
   if (hasMore) lines.push(`there are more than these ${paths.length} paths: narrow the pattern`);
   if (looked.oldest && looked.newest) {
@@ -40,16 +41,16 @@ export function foundLines(found: FilesFound, zone: string): string[] {
 
 function pathLines({ path, states, moreStates, isInNewest, lastSeen }: FoundPath, zone: string): string[] {
   const seen = isInNewest ? 'in the newest snapshot' : `last seen in ${lastSeen.id} of ${fullTime(lastSeen.to, zone)}`;
-  const rows = states.map((state) => [
-    `  ${spanText(state, zone)}`,
-    counted(state.snapshots, 'snapshot'),
-    ...stateCells(state),
-  ]);
+  const rows = states.map((state) => stateRow(state, zone));
   return [
     `${shownPath(path)}  ${seen}`,
     ...table(rows),
     ...(moreStates > 0 ? [`  … and ${counted(moreStates, 'older state')}`] : []),
   ];
+}
+
+function stateRow(state: PathState, zone: string): string[] {
+  return [`  ${spanText(state, zone)}`, counted(state.snapshots, 'snapshot'), ...stateCells(state)];
 }
 
 function spanText({ first, last }: PathState, zone: string): string {

@@ -68,7 +68,10 @@ const printers: Readonly<Record<View, Printer>> = {
   ],
   'configuration diff': (result, zone) => configurationDiffLines(result, zone),
   several: (result, zone, _now, followed) =>
-    (result.components ?? []).flatMap((one) => renderRun(one as Result, zone, followed)),
+    (result.components ?? []).flatMap((one) => [
+      ...renderRun(one as Result, zone, followed),
+      ...warningLines(one as Result).map((line) => `  ${line}`),
+    ]),
   message: (result) => [...messageLines(result), ...sandboxLines(result)],
 };
 
@@ -77,8 +80,12 @@ export function renderText({ view, result, followed }: Outcome, now: Date): stri
   const zone = result.timezone ?? 'UTC';
   const lines = printers[view](result, zone, now, followed === true);
   if (result.dryRun) lines.push('dry run: nothing was changed');
-  for (const warning of result.warnings ?? []) lines.push(`warning: ${warning}`);
+  lines.push(...warningLines(result));
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function warningLines({ warnings = [] }: Result): string[] {
+  return warnings.map((warning) => `warning: ${warning}`);
 }
 
 function messageLines({ message }: Result): string[] {

@@ -29,7 +29,8 @@ const PATTERN = /[*?[\]!]/;
 /** Throws `CANCELLED` and what the vault says of the list of snapshots; a snapshot that cannot be read is told. */
 export async function findFiles(options: FindFilesOptions): Promise<FilesFound> {
   const { vault, component, wanted, signal, onProgress } = options;
-  const takes = takerOf(wanted);
+  const path = pathOf(wanted);
+  const takes = takerOf(wanted, path);
   const snapshots = (await vault.listSnapshots(component)).filter(({ kind }) => kind === 'files');
   const paths = new FirstPaths();
   const unread: FilesFound['unread'][number][] = [];
@@ -49,10 +50,13 @@ export async function findFiles(options: FindFilesOptions): Promise<FilesFound> 
   }
   const [newest] = looked;
   const oldest = looked.at(-1);
+  const found = paths.answer(newest?.moment.id);
+  const isNowhere = path !== undefined && found.paths.length === 0 && looked.length > 0;
   return {
     ...{ component, wanted, unread },
     looked: { snapshots: looked.length, ...(newest && oldest && { newest: newest.moment, oldest: oldest.moment }) },
-    ...paths.answer(newest?.moment.id),
+    ...found,
+    ...(isNowhere && { absent: new PathHistory(path, looked).absences(FEW_STATES) }),
   };
 }
 
@@ -69,12 +73,14 @@ export function coverageOf({ engine }: Pick<Snapshot, 'engine'>): Coverage {
   return new Coverage({ roots, rules, unseen: { count: first.length + unnamed, first } });
 }
 
+/** As a tree has it; `undefined` for a pattern. Throws `USAGE`. */
+function pathOf(wanted: string): string | undefined {
+  return wanted.startsWith('/') && !PATTERN.test(wanted) ? treePath(wanted) : undefined;
+}
+
 /** A path by itself, or what a pattern matches. Throws `USAGE`. */
-function takerOf(wanted: string): (entry: Pick<TreeEntry, 'path' | 'type'>) => boolean {
-  if (wanted.startsWith('/') && !PATTERN.test(wanted)) {
-    const path = treePath(wanted);
-    return (entry) => entry.path === path;
-  }
+function takerOf(wanted: string, path: string | undefined): (entry: Pick<TreeEntry, 'path' | 'type'>) => boolean {
+  if (path !== undefined) return (entry) => entry.path === path;
   const selector = new Selector({ patterns: [wanted] });
   return (entry) => selector.takes(entry);
 }

@@ -42,6 +42,11 @@ export class PathHistory {
     } else this.#spans.push({ entry, why, first: moment, last: moment, snapshots: 1 });
   }
 
+  /** Of a path that none has. */
+  absences(most: number): readonly PathState[] {
+    return this.#spans.slice(0, most).map((span) => stateOf(span));
+  }
+
   /** At least one snapshot has it. */
   answer(newest: string | undefined, most: number): FoundPath {
     // What was before the path was first seen is no news.

@@ -86,7 +86,22 @@ describe('the past of files', () => {
       [3, idOf(0), idOf(1), 2],
     ]);
     assert.match(only.states[1]?.sha256Prefix ?? '', /^[0-9a-f]{12}$/);
-    assert.deepEqual((await find(at('in/never'))).paths, []);
+  });
+
+  it('tells of a path that no snapshot has why: not there, left out, or below no root', async () => {
+    const whyNot = async (wanted: string) => {
+      const { paths, absent } = await find(wanted);
+      return [paths.length, absent?.map(({ why, snapshots }) => [why, snapshots])];
+    };
+    assert.deepEqual(await whyNot(at('in/never')), [0, [['absent', 5]]]);
+    const rules = [
+      ['left out', 2],
+      ['absent', 3],
+    ];
+    assert.deepEqual(await whyNot(at('in/never.tmp')), [0, rules]);
+    assert.deepEqual(await whyNot('/etc/passwd'), [0, [['not captured', 5]]]);
+    assert.deepEqual(await whyNot('*.nothing'), [0, undefined]);
+    assert.deepEqual(await whyNot(at('in/comes')), [1, undefined]);
   });
 
   it('tells what the rules leave out from what was not there, and a link as the file that it is', async () => {
