@@ -2044,10 +2044,41 @@ async function restore(vault, [wanted], options, say) {
   if (!plan) {
     if (manifest.kind === 'physical')
       say("note: a server can only start on it with the log of the backup: restore with '--log'");
+    for (const line of redisCommands(manifest, directory)) say(line);
     return done.troubles > 0 ? 4 : 0;
   }
   const isWhole = await recoverable(plan, emptyTarget(wal), directory, target, options, say);
   return done.troubles > 0 || !isWhole ? 4 : 0;
+}
+
+// ── Redis and Valkey ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How to look at what was restored with a server on loopback alone. Append-only files get the list by which a server finds them. */
+function redisCommands({ kind, engine }, directory) {
+  if (kind !== 'rdb' && kind !== 'aof') return [];
+  const program = engine?.server?.flavour === 'valkey' ? 'valkey-server' : 'redis-server';
+  const start = (...words) =>
+    `  ${[program, '--bind', '127.0.0.1', '--port', '6390', '--dir', directory, ...words].map(shellQuoted).join(' ')}`;
+  if (kind === 'rdb') return ['next, to look at it:', start('--appendonly', 'no', '--dbfilename', 'dump.rdb')];
+  const sets = (Array.isArray(engine?.sets) ? engine.sets : []).flatMap((set) => listedSet(set, directory) ?? []);
+  if (sets.length === 0) return [];
+  return [
+    'next, to look at it (the last line is the newest; each server goes on writing into its files):',
+    ...sets.map(({ id, name }) => start('--appendonly', 'yes', '--appenddirname', id, '--appendfilename', name)),
+  ];
+}
+
+/** Writes the list of a set's files into its directory; undefined where there is nothing of it. */
+function listedSet({ id, base, incrementals }, directory) {
+  const files = [[base, 'b'], ...(Array.isArray(incrementals) ? incrementals : []).map((file) => [file, 'i'])];
+  const isPlain = (name) => isText(name) && /^[^/"\\\n]+$/.test(name) && name !== '.' && name !== '..';
+  const name = /^(.+)\.\d+\.base\./.exec(isText(base?.name) ? base.name : '')?.[1];
+  if (name === undefined || !isPlain(id) || !files.every(([file]) => isPlain(file?.name))) return undefined;
+  const place = path.join(directory, id);
+  if (!files.every(([file]) => fs.existsSync(path.join(place, file.name)))) return undefined;
+  const lines = files.map(([file, type]) => `file "${file.name}" seq ${Number(file.sequence)} type ${type}\n`);
+  fs.writeFileSync(path.join(place, `${name}.manifest`), lines.join(''), { flag: 'wx', mode: 0o600 });
+  return { id, name };
 }
 
 function requireApart(wal, directory) {

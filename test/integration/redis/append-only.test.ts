@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Moment, momentFromDate } from '../../../src/domain/moment.ts';
+import { start } from '../../../src/process/index.ts';
 import { CommandWalk } from '../../../src/redis/aof/command-walk.ts';
 import { type AofDetails, hasTimes } from '../../../src/redis/aof/details.ts';
 import { keepNow, keptSets, readManifest, runKeeper } from '../../../src/redis/aof/keeper.ts';
@@ -17,6 +18,8 @@ import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { CACHE, redisSetting } from '../../support/redis-capture.ts';
 import { contentOf, fillMany, fillRich } from '../../support/redis-data.ts';
 import { type RedisKind, redisKinds, type TestRedis, testRedis } from '../../support/redis-server.ts';
+import { type Runtime, rescue, runtimes, takeRescue } from '../../support/rescue.ts';
+import { freePort } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { snapshotId } from '../../support/vault.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -30,7 +33,7 @@ const placeOf = ({ dataDirectory }: TestRedis) => ({
 
 async function setting(t: TestContext, kind: RedisKind, settings: readonly string[] = ON) {
   const server = await testRedis(t, { kind, settings });
-  const { vault } = await redisSetting(t);
+  const { vault, made } = await redisSetting(t);
   const take = (number: number, changes: Partial<CaptureAofOptions> = {}) =>
     captureAof({
       ...{ vault, signal, place: placeOf(server) },
@@ -49,7 +52,7 @@ async function setting(t: TestContext, kind: RedisKind, settings: readonly strin
     const tools = await findTools({ flavour: server.flavour, version: '7.0.0' }, server);
     return await withThrowaway({ tools, directory, signal }, ({ connection }) => contentOf(connection));
   };
-  return { server, vault, take, recovered };
+  return { server, vault, made, take, recovered };
 }
 
 async function rewrite(server: TestRedis): Promise<void> {
@@ -105,6 +108,37 @@ for (const kind of redisKinds) {
     connection.close();
   });
 }
+
+test('rescue.mjs alone gives back what a server loads by the command that it prints', async (t) => {
+  const { server, made, take } = await setting(t, 'redis8');
+  const connection = await server.connect();
+  await fillRich(connection, 'redis8');
+  await connection.call('replay', 'DEBUG', 'LOADAOF');
+  await rewrite(server);
+  await connection.call('write', 'SET', 'a', 'after the rewrite');
+  const content = await contentOf(connection);
+  connection.close();
+  const { id } = await take(1);
+  const directory = await temporaryDirectory(t);
+  const script = await takeRescue(made.path('local'), path.join(directory, 'bare'));
+  const vault = ['--vault', made.path('local'), '--key-file', made.keyFile];
+  const [runtime] = (await runtimes()) as [Runtime];
+  const to = path.join(directory, 'rescued');
+  const { status, said, complained } = await rescue(script, runtime, ['restore', id, '--to', to, ...vault]);
+  assert.equal(status, 0, said + complained);
+  const [program = '', ...words] = said.trimEnd().split('\n').at(-1)?.trim().split(' ') ?? [];
+  const port = await freePort();
+  words[words.indexOf('--port') + 1] = `${port}`;
+  const rescued = await start(path.join(server.programs, program), words);
+  t.after(() => rescued.stop().then(() => undefined));
+  await waitFor('the server to answer', async () => {
+    const other = await server.connect(`redis://127.0.0.1:${port}`).catch(() => undefined);
+    return (await other?.call('ping', 'PING').catch(() => undefined)) !== undefined;
+  });
+  const other = await server.connect(`redis://127.0.0.1:${port}`);
+  assert.deepEqual(await contentOf(other), content);
+  other.close();
+});
 
 test('beside fast writers and rewrites every capture is whole, and the keeper lets no set go by', async (t) => {
   const { server, take, recovered } = await setting(t, 'redis7');
