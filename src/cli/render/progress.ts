@@ -1,4 +1,4 @@
-// Live progress of a run beside its result: one line that rewrites itself on a terminal, a line for each change elsewhere, what is tried again included.
+// Live progress of a run beside its result: one line that rewrites itself on a terminal; elsewhere a line for each change, what is tried again included, and one a minute.
 
 import { type RunStatus, retryText, type StepStatus } from '../../domain/operations.ts';
 import type { Io } from '../io.ts';
@@ -11,9 +11,12 @@ export interface Progress {
 }
 
 const CLEAR_LINE = '\r\u001b[2K';
+/** A step that says nothing new is told again after so long: whoever waits sees that it goes on, and by what it is held up. */
+const SILENCE_MS = 60_000;
 
-export function makeProgress(io: Io): Progress {
-  return io.stderrIsTerminal ? terminalProgress(io) : plainProgress(io);
+/** `now`: default the clock's milliseconds. */
+export function makeProgress(io: Io, now: () => number = Date.now): Progress {
+  return io.stderrIsTerminal ? terminalProgress(io) : plainProgress(io, now);
 }
 
 /** A step that ended stays as a line; the running one is rewritten below. */
@@ -33,16 +36,23 @@ function terminalProgress(io: Io): Progress {
   };
 }
 
-function plainProgress(io: Io): Progress {
+function plainProgress(io: Io, now: () => number): Progress {
   const written = new Set<string>();
   let lastMessage = '';
+  let toldAt = now();
+  const write = (line: string) => {
+    io.stderr.write(`${line}\n`);
+    toldAt = now();
+  };
   return {
     show(status) {
-      for (const step of newlyEnded(status.steps, written)) io.stderr.write(`${stepLine(step)}\n`);
+      for (const step of newlyEnded(status.steps, written)) write(stepLine(step));
       // How it ended is the result's to say.
-      if (status.endedAt === undefined && status.message !== lastMessage) io.stderr.write(`  … ${status.message}\n`);
+      if (status.endedAt === undefined && status.message !== lastMessage) write(`  … ${status.message}`);
       lastMessage = status.message;
-      for (const line of newRetries(status.steps, written)) io.stderr.write(`${line}\n`);
+      for (const line of newRetries(status.steps, written)) write(line);
+      const running = status.steps.findLast((step) => step.state === 'running');
+      if (running !== undefined && now() - toldAt >= SILENCE_MS) write(stepLine(running));
     },
     end() {},
   };

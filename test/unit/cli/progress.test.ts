@@ -7,7 +7,8 @@ import type { Io } from '../../../src/cli/io.ts';
 import { makeProgress } from '../../../src/cli/render/progress.ts';
 import type { RunStatus, StepStatus } from '../../../src/domain/operations.ts';
 
-function shown(...steps: StepStatus[]): string[] {
+/** A step each `apartMs` after the one before. */
+function shown(apartMs: number, ...steps: StepStatus[]): string[] {
   const lines: string[] = [];
   const stderr = new Writable({
     write: (chunk: Buffer, _, done) => {
@@ -15,8 +16,12 @@ function shown(...steps: StepStatus[]): string[] {
       done();
     },
   });
-  const progress = makeProgress({ stderr, stderrIsTerminal: false } as unknown as Io);
-  for (const step of steps) progress.show({ message: 'step 1: capture', steps: [step] } as unknown as RunStatus);
+  let now = 0;
+  const progress = makeProgress({ stderr, stderrIsTerminal: false } as unknown as Io, () => now);
+  for (const step of steps) {
+    progress.show({ message: 'step 1: capture', steps: [step] } as unknown as RunStatus);
+    now += apartMs;
+  }
   progress.end();
   return lines;
 }
@@ -30,6 +35,7 @@ const running = (attempt?: number, because = ''): StepStatus => ({
 
 test('why a step is tried again is said once, however many attempts fail by it, and anew for another reason', () => {
   const lines = shown(
+    1_000,
     running(),
     running(2, "copy 'eu' does not answer"),
     running(3, "copy 'eu' does not answer"),
@@ -44,5 +50,10 @@ test('why a step is tried again is said once, however many attempts fail by it, 
 });
 
 test('a step that goes well at once has nothing of it', () => {
-  assert.deepEqual(shown(running(), running()), ['  … step 1: capture\n']);
+  assert.deepEqual(shown(1_000, running(), running()), ['  … step 1: capture\n']);
+});
+
+test('a step that says nothing new is told once a minute', () => {
+  const lines = shown(25_000, running(2, 'away'), ...[3, 4, 5, 6].map((attempt) => running(attempt, 'away')));
+  assert.deepEqual(lines, ['  … step 1: capture\n', '  … capture  attempt 2 after: away\n', '  … capture  5 MB\n']);
 });
