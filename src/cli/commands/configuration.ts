@@ -13,7 +13,7 @@ const STATES = 'a snapshot is `latest`, `snapshot:ID`, or a moment: the newest t
 
 export const configurationDiff = defineCommand({
   path: 'configuration diff',
-  arguments: '<what...>',
+  arguments: '[what...]',
   takes: ['standalone'],
   summary: 'show what differs between two snapshots of a configuration, or one and the host as it is now',
   details: [
@@ -26,7 +26,7 @@ export const configurationDiff = defineCommand({
     'holdfast configuration diff etc 2026-11-23T05:59:59Z',
     'holdfast configuration diff etc snapshot:20261123T010000Z-3f9a1c2b latest --json',
   ],
-  input: z.object({ args: z.array(z.string()).min(1, { error: "name a configuration, such as 'etc'" }) }),
+  input: z.object({ args: z.array(z.string()) }),
   async run({ args }, context) {
     const configuration = await context.configuration();
     const { settings, rest } = readComponent(configuration, args);
@@ -60,5 +60,6 @@ function readComponent({ configuration }: Configuration, args: readonly string[]
   const [only, ...others] = all;
   if (only !== undefined && others.length === 0) return { settings: only, rest: args };
   const ids = all.map(({ id }) => id).join(', ') || 'none';
+  if (args.length === 0) return fail('USAGE', 'expected the name of a configuration', { hint: `configured: ${ids}` });
   return fail('UNKNOWN_COMPONENT', `no configuration '${first}' is configured`, { hint: `configured: ${ids}` });
 }

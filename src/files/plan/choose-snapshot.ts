@@ -32,7 +32,13 @@ function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget): S
   if (target.type === 'latest') return newest as SnapshotOnCopies;
   if (target.type === 'snapshot') {
     const found = snapshots.find(({ id }) => id === target.id);
-    return found ?? fail('NOT_FOUND', `there is no snapshot '${target.id}'`, { hint: '`holdfast list` shows them' });
+    const component = newest?.component;
+    return (
+      found ??
+      fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, {
+        hint: `\`holdfast list ${component}\` shows them`,
+      })
+    );
   }
   const found = snapshots.find(({ to }) => to <= target.moment);
   return found ?? outside(snapshots, target.moment);

@@ -122,8 +122,11 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
   }
   if (entries.files + entries.others === 0) {
     const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${each}'`).join(', ');
-    fail('NOT_FOUND', `nothing in snapshot '${reader.snapshot.id}' is ${what}`, {
-      hint: '`holdfast files find` tells in which snapshots a path is',
+    const { id, component } = reader.snapshot;
+    fail('NOT_FOUND', `nothing in snapshot '${id}' is ${what}`, {
+      hint: component.startsWith('files/')
+        ? `\`holdfast files find PATH ${component}\` tells in which snapshots a path is`
+        : 'restore the whole snapshot with `--beside DIR` to see what is in it',
     });
   }
   const places = [...new Set(touched.values())];

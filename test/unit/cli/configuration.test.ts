@@ -56,6 +56,8 @@ describe('configuration diff', () => {
     const first = async (words: readonly string[], names: readonly string[]) => (await typed(words, names)).asked[0];
     assert.deepEqual(await first(['etc'], ['etc', 'app']), { component, from: 'latest', to: 'now' });
     assert.deepEqual(await first(['configuration/etc', 'latest'], ['etc']), { component, from: 'latest', to: 'now' });
+    assert.deepEqual(await first([], ['etc']), { component, from: 'latest', to: 'now' });
+    assert.equal(await refusal([], ['etc', 'app']), 'USAGE');
     const id = 'snapshot:20261123T010000Z-3f9a1c2b';
     assert.deepEqual(await first([id, 'latest'], ['etc']), { component, from: id, to: 'latest' });
     const moment = '2026-11-23T05:59:59Z';
