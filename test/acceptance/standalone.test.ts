@@ -108,8 +108,7 @@ test('a worker whose Temporal is away follows a resumed and a rolled back restor
   const run = await restoreIt();
   await estate.workerGone();
   await terminateRestores();
-  // Temporal still lists the one that was killed, so that this returns at once; this one has no way to it.
-  await estate.startWorker(alone);
+  await estate.startWorkerApart(alone);
   await standalone('resume', run);
   assert.equal(await notes(), 'kept');
   await receives();

@@ -162,6 +162,16 @@ export class EstateSandbox {
     return worker.pid;
   }
 
+  /** One that has no way to Temporal by its configuration: nothing says when it is ready. */
+  async startWorkerApart(configuration: string): Promise<void> {
+    const { directory, logs } = this.sandbox;
+    const worker = await start(holdfastProgram(), ['worker', '-c', configuration], {
+      ...{ logFile: path.join(logs, 'worker.log'), outlive: true },
+      env: { HOLDFAST_LOG_LEVEL: 'info', ...sandboxMark(directory, 'worker') },
+    });
+    this.#worker = worker.pid;
+  }
+
   /** Resolves when the process is gone, whoever ended it. */
   async workerGone(): Promise<void> {
     const pid = this.#worker;
