@@ -2044,7 +2044,7 @@ async function restore(vault, [wanted], options, say) {
   if (!plan) {
     if (manifest.kind === 'physical')
       say("note: a server can only start on it with the log of the backup: restore with '--log'");
-    for (const line of redisCommands(manifest, directory)) say(line);
+    if (done.troubles === 0) for (const line of redisCommands(manifest, directory)) say(line);
     return done.troubles > 0 ? 4 : 0;
   }
   const isWhole = await recoverable(plan, emptyTarget(wal), directory, target, options, say);
@@ -2069,14 +2069,16 @@ function redisCommands({ kind, engine }, directory) {
 }
 
 /** Writes the list of a set's files into its directory; undefined where there is nothing of it. */
-function listedSet({ id, base, incrementals }, directory) {
+function listedSet(set, directory) {
+  const { id, base, incrementals } = set ?? {};
   const files = [[base, 'b'], ...(Array.isArray(incrementals) ? incrementals : []).map((file) => [file, 'i'])];
   const isPlain = (name) => isText(name) && /^[^/"\\\n]+$/.test(name) && name !== '.' && name !== '..';
   const name = /^(.+)\.\d+\.base\./.exec(isText(base?.name) ? base.name : '')?.[1];
-  if (name === undefined || !isPlain(id) || !files.every(([file]) => isPlain(file?.name))) return undefined;
+  const isFile = (file) => isPlain(file?.name) && Number.isSafeInteger(file.sequence);
+  if (name === undefined || !isPlain(id) || !files.every(([file]) => isFile(file))) return undefined;
   const place = path.join(directory, id);
   if (!files.every(([file]) => fs.existsSync(path.join(place, file.name)))) return undefined;
-  const lines = files.map(([file, type]) => `file "${file.name}" seq ${Number(file.sequence)} type ${type}\n`);
+  const lines = files.map(([file, type]) => `file "${file.name}" seq ${file.sequence} type ${type}\n`);
   fs.writeFileSync(path.join(place, `${name}.manifest`), lines.join(''), { flag: 'wx', mode: 0o600 });
   return { id, name };
 }

@@ -1,7 +1,7 @@
 // What is asked of a sandbox that is there, and was settled when it was made: refused where it would be another sandbox, told where it changes nothing.
 
-import { access } from 'node:fs/promises';
 import { fail } from '../errors/index.ts';
+import { isThere } from './is-there.ts';
 import type { Sandbox } from './state.ts';
 import { statementsDirectory } from './statements.ts';
 
@@ -24,11 +24,4 @@ export async function settleAsked(sandbox: Sandbox, asked: Asked): Promise<void>
     asked.onProgress?.('no folder of files is protected: that is settled when a sandbox is made');
   if (asked.worker === false && state === 'ready' && pids.worker !== undefined)
     asked.onProgress?.('the worker stays: it ends with the sandbox');
-}
-
-async function isThere(place: string): Promise<boolean> {
-  return await access(place).then(
-    () => true,
-    () => false,
-  );
 }

@@ -12,7 +12,6 @@ export function sandboxMark(directory: string, part: string): Record<string, str
 export interface FoundProcess extends ProcessIdentity {
   /** `temporal`, `s3-eu`, …; `postgres` for every database server below the directory, whoever started it. */
   readonly part: string;
-  readonly commandLine: readonly string[];
 }
 
 /** Servers that carry the sandbox's mark, and database servers that work below its directory, such as a recovered one. */
@@ -27,7 +26,7 @@ export async function findParts(directory: string, recorded: PartialSandbox['pid
   const found = await findSandboxProcesses(directory);
   for (const [part, identity] of Object.entries(recorded)) {
     if (identity === null || found.some(({ pid }) => pid === identity.pid)) continue;
-    if (await isAlive(identity.pid, identity.startTime)) found.push({ ...identity, part, commandLine: [] });
+    if (await isAlive(identity.pid, identity.startTime)) found.push({ ...identity, part });
   }
   return found;
 }
@@ -37,9 +36,7 @@ async function recognise(pid: number, directory: string): Promise<FoundProcess |
     const identity = await identify(pid);
     if (identity === undefined || pid === process.pid) return undefined;
     const part = (await isPostmasterBelow(pid, directory)) ? 'postgres' : await markedPart(pid, directory);
-    if (part === undefined) return undefined;
-    const commandLine = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-    return { ...identity, part, commandLine };
+    return part === undefined ? undefined : { ...identity, part };
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     // Gone in the meantime, or another user's: then it is none of ours.

@@ -1,10 +1,10 @@
 // Takes the S3 regions of a sandbox away and gives them back: as a cut cable (nothing answers) or as a dead machine.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { start, stopByPid } from '../../src/process/index.ts';
-import { findSandboxProcesses } from '../../src/sandbox/find-processes.ts';
+import { stopByPid } from '../../src/process/index.ts';
+import { findSandboxProcesses, sandboxMark } from '../../src/sandbox/find-processes.ts';
 import type { Sandbox } from '../../src/sandbox/index.ts';
+import { startSeaweedAgain } from '../../src/sandbox/seaweed.ts';
 import { bucketObjects } from './estate-objects.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -27,12 +27,13 @@ export async function cutCable(sandbox: Sandbox, region: Region): Promise<() => 
 /** Connections are refused. Gives what starts it again on the same data and ports, and waits until it answers. */
 export async function powerOff(sandbox: Sandbox, region: Region): Promise<() => Promise<void>> {
   const server = await serverOf(sandbox, region);
-  const [command = '', ...args] = server.commandLine.filter((word) => word !== '');
-  const environment = (await readFile(`/proc/${server.pid}/environ`, 'utf8')).split('\0').filter((line) => line !== '');
-  const env = Object.fromEntries(environment.map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]));
   await stopByPid(server, { signal: 'SIGKILL', graceMs: 30_000, group: true });
   return async () => {
-    await start(command, args, { env, outlive: true, logFile: path.join(sandbox.logs, `s3-${region}.log`) });
+    const part = `s3-${region}`;
+    await startSeaweedAgain({
+      ...{ dir: path.join(sandbox.directory, part), region: sandbox.copies[region].region, outlive: true },
+      ...{ env: sandboxMark(sandbox.directory, part), logFile: path.join(sandbox.logs, `${part}.log`) },
+    });
     const { copies } = sandbox;
     const answers = () =>
       bucketObjects(copies[region]).then(

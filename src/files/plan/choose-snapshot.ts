@@ -28,17 +28,13 @@ export async function chooseSnapshot(
 }
 
 function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget): SnapshotOnCopies {
-  const [newest] = snapshots;
-  if (target.type === 'latest') return newest as SnapshotOnCopies;
+  const [newest] = snapshots as [SnapshotOnCopies];
+  if (target.type === 'latest') return newest;
   if (target.type === 'snapshot') {
     const found = snapshots.find(({ id }) => id === target.id);
-    const component = newest?.component;
-    return (
-      found ??
-      fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, {
-        hint: `\`holdfast list ${component}\` shows them`,
-      })
-    );
+    const { component } = newest;
+    const hint = `\`holdfast list ${component}\` shows them`;
+    return found ?? fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, { hint });
   }
   const found = snapshots.find(({ to }) => to <= target.moment);
   return found ?? outside(snapshots, target.moment);

@@ -1,9 +1,10 @@
 // One quickstart a directory: a second one is refused while the first lives, and a directory of somebody else is not touched.
 
-import { access, chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, isHoldfastError } from '../../errors/index.ts';
 import { type HeldLock, holdLock } from '../../process/index.ts';
+import { isThere } from '../is-there.ts';
 import { readSandbox } from '../state.ts';
 
 /** The lock, and the mark that says that `home` is a quickstart's; it stays as long as anything else is there. */
@@ -26,13 +27,6 @@ export async function claimDirectory(home: string, sandbox: string): Promise<Cla
     if (isHoldfastError(error, 'PROCESS_FAILED') && !(await isThere(home))) return await claimOnce(home, sandbox);
     throw error;
   }
-}
-
-async function isThere(place: string): Promise<boolean> {
-  return await access(place).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function claimOnce(home: string, sandbox: string): Promise<Claim> {
