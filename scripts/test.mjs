@@ -6,6 +6,7 @@ import path from 'node:path';
 import { elapsed } from './set-up/report.mjs';
 import { run } from './set-up/run.mjs';
 import { explainAndExit, repositoryRoot, setUp } from './setup.mjs';
+import { judge } from './test/judge.mjs';
 import { printLogTails } from './test/log-tails.mjs';
 import { startSharedServers } from './test/shared-servers.mjs';
 
@@ -51,17 +52,6 @@ async function runTests(node, files, env, runDirectory) {
   return { ...summary, ok: code === 0 };
 }
 
-/** What was skipped, or holds no test, proves nothing: it counts as failed. */
-function judge(tests, checked) {
-  for (const title of tests.skipped) process.stdout.write(`✖ skipped or to do, which counts as failed: ${title}\n`);
-  for (const file of tests.empty) process.stdout.write(`✖ holds no test, which counts as failed: ${file}\n`);
-  const passed = tests.passed + checked.filter((ok) => ok).length;
-  let failed = tests.failed + tests.skipped.length + tests.empty.length + checked.filter((ok) => !ok).length;
-  if (tests.passed === 0 && failed === 0) failed = 1;
-  if (!tests.ok && failed === 0) failed = 1;
-  return { passed, failed };
-}
-
 const running = new Set();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => {
@@ -79,7 +69,8 @@ async function main(files) {
   const servers = await startSharedServers(node.path, repositoryRoot, runDirectory);
   const selected = files.length > 0 ? files : ['test/**/*.test.ts'];
   const tests = await runTests(node.path, selected, servers.env, runDirectory).finally(servers.stop);
-  const { passed, failed } = judge(tests, checked);
+  const { passed, failed, words } = judge(tests, checked);
+  for (const line of words) process.stdout.write(`${line}\n`);
   if (failed > 0) {
     await printLogTails(path.join(runDirectory, 'logs'), tests.failedFiles);
     // Last, because the end of the output is what is kept where a run cannot be watched.

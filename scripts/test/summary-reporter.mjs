@@ -16,8 +16,7 @@ export default async function* summaryReporter(events) {
   for await (const { type, data } of events) {
     const file = data.file && path.relative(process.cwd(), data.file);
     const key = `${file}:${data.line}:${data.column}`;
-    if (type === 'test:dequeue' && data.name !== file)
-      running.set(key, { name: data.name, file, since: performance.now() });
+    if (type === 'test:dequeue' && !isFile(data)) running.set(key, { name: data.name, file, since: performance.now() });
     if (type === 'test:complete') running.delete(key);
     if (type === 'test:fail' && file) {
       failedFiles.add(file);
@@ -31,7 +30,7 @@ export default async function* summaryReporter(events) {
     }
     if (type === 'test:pass' && data.details?.type === 'test') {
       // A file in which no test was registered passes as if it were one.
-      if (data.nesting === 0 && data.name === file) tally.empty.push(file);
+      if (isFile(data)) tally.empty.push(file);
       else if (data.skip !== undefined || data.todo !== undefined) tally.skipped.push(`${file}: ${data.name}`);
     }
     if (type === 'test:summary' && data.file === undefined) {
@@ -44,6 +43,11 @@ export default async function* summaryReporter(events) {
   }
   clearInterval(reminder);
   yield JSON.stringify({ ...tally, failedFiles: [...failedFiles] });
+}
+
+/** A file that registers no test is told as a test of its name, as it was named to the runner: from the working directory on, or from the root. */
+function isFile({ name, nesting, file }) {
+  return nesting === 0 && file !== undefined && path.resolve(name) === path.resolve(file);
 }
 
 /** The beginning of an error as a person reads it: what was thrown, not what the runner wraps around it. */

@@ -45,3 +45,24 @@ test('every recorded history replays', async () => {
     await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
   }
 });
+
+test('every attempt at an activity has an end, and a heartbeat that tells of a dead host', async () => {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  let looked = 0;
+  for (const name of names) {
+    const record = JSON.parse(await readFile(path.join(folder, name), 'utf8'));
+    const history = proto.temporal.api.history.v1.History.decode(Buffer.from(record.history, 'base64'));
+    for (const { activityTaskScheduledEventAttributes: scheduled } of history.events) {
+      if (!scheduled) continue;
+      looked += 1;
+      const endsSeconds = Number(scheduled.startToCloseTimeout?.seconds ?? 0);
+      assert.ok(
+        endsSeconds > 0 && endsSeconds <= 24 * 3_600,
+        `${name}: ${scheduled.activityType?.name} ${endsSeconds} s`,
+      );
+      const beatSeconds = Number(scheduled.heartbeatTimeout?.seconds ?? 0);
+      assert.ok(beatSeconds > 0 && beatSeconds <= 60, `${name}: ${scheduled.activityType?.name} ${beatSeconds} s`);
+    }
+  }
+  assert.ok(looked > 100, `${looked} were looked at`);
+});
