@@ -5,10 +5,11 @@ import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { holdLock } from '../process/index.ts';
 import { type FoundProcess, findParts } from './find-processes.ts';
+import { isThere } from './is-there.ts';
 import { postgresStop } from './postgres.ts';
 import { removeSocketsOf } from './seaweed.ts';
 import { stopServer } from './server.ts';
-import { readSandboxOf, SandboxRecord } from './state.ts';
+import { readSandboxOf, SandboxRecord, stateFile } from './state.ts';
 
 export interface DownResult {
   readonly directory: string;
@@ -18,10 +19,15 @@ export interface DownResult {
 /** A server that is starting something while it is being stopped shows up in the next look. */
 const looks = 5;
 
-/** Idempotent. Throws `NOT_FOUND` when there is no such directory, `LOCKED` while an `up` is at work in it, `TARGET_UNFIT` for one that was moved or copied. */
+/**
+ * Idempotent. Throws `NOT_FOUND` when `up` was never begun in this very directory: whatever runs in it or below is somebody else's. Throws `LOCKED` while
+ * an `up` is at work in it, `TARGET_UNFIT` for one that was moved or copied.
+ */
 export async function sandboxDown({ dir }: { readonly dir: string }): Promise<DownResult> {
-  const directory = await realpath(dir).catch(() => fail('NOT_FOUND', `there is no sandbox in '${dir}'`));
-  const lock = await holdLock(path.join(directory, 'sandbox.lock'));
+  const directory = await realpath(dir).catch(() => noSandbox(dir));
+  const lockFile = path.join(directory, 'sandbox.lock');
+  if (!(await isThere(lockFile)) && !(await isThere(stateFile(directory)))) noSandbox(directory);
+  const lock = await holdLock(lockFile);
   try {
     return await stopAll(directory);
   } finally {
@@ -29,12 +35,20 @@ export async function sandboxDown({ dir }: { readonly dir: string }): Promise<Do
   }
 }
 
+function noSandbox(directory: string): never {
+  return fail('NOT_FOUND', `there is no sandbox in '${directory}'`, {
+    hint: 'name the directory that `holdfast sandbox up --dir` was given',
+  });
+}
+
 /** For a caller that holds the lock of the directory. */
 export async function stopAll(directory: string): Promise<DownResult> {
   const sandbox = await readSandboxOf(directory);
+  // Written down before anything is started: without it nothing here was.
+  if (sandbox === undefined) return { directory, stopped: [] };
   const stopped: { part: string; pid: number }[] = [];
   for (let look = 0; look < looks; look++) {
-    const found = await findParts(directory, sandbox?.pids ?? {});
+    const found = await findParts(directory, sandbox.pids);
     if (found.length === 0) break;
     // The worker first: it would report the others as failed, and start servers again.
     const workers = found.filter(({ part }) => part === 'worker');
@@ -48,7 +62,7 @@ export async function stopAll(directory: string): Promise<DownResult> {
     fail('PROCESS_FAILED', `processes of the sandbox in '${directory}' start again and again: ${names}`);
   }
   for (const part of ['s3-eu', 's3-us']) await removeSocketsOf(path.join(directory, part));
-  if (sandbox !== undefined) await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
+  await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
   return { directory, stopped };
 }
 
