@@ -4,6 +4,7 @@ import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { CopyVerified } from './copy-verified.ts';
 import type { Disaster } from './disasters.ts';
+import type { IdleSlot } from './idle-slot.ts';
 import type { Lsn } from './lsn.ts';
 import type { MirrorReport } from './mirror.ts';
 import type { Moment } from './moment.ts';
@@ -206,6 +207,8 @@ export interface LogOutage extends ErrorData {
 export interface LogReception {
   readonly outage?: LogOutage;
   readonly slot?: SlotPressure;
+  /** Slots of others that nobody reads. */
+  readonly idle?: readonly IdleSlot[];
   readonly commits?: CommitsWait;
 }
 
@@ -286,6 +289,8 @@ export interface ComponentStatus {
   };
   /** What the replication slot costs the server, by the worker that receives the log; absent when no worker was asked. */
   readonly slot?: SlotPressure;
+  /** Other slots that nobody reads, the one that keeps most log first; absent when no worker was asked. */
+  readonly idleSlots?: readonly IdleSlot[];
   /** Whether commits wait for the copies, where `log.synchronous` asks for it; absent when no worker was asked. */
   readonly commits?: CommitsWait;
   /** Of files that have one, told by the component's own host. */

@@ -79,6 +79,12 @@ export function standbySlotName(estate: string, name: string, run: string): stri
   return `${`standby_${estate}_${name}`.slice(0, 63 - own.length)}${own}`.replaceAll('-', '_');
 }
 
+/** The run that made the slot, short; `undefined`: it is that of no standby of ours. */
+export function runOfStandbySlot(slot: string): string | undefined {
+  const own = /^standby_[a-z0-9_]+_([0-9a-f]{8})$/.exec(slot)?.[1];
+  return own && `restore-${own}`;
+}
+
 /** Search attributes by name and type; registered by `setup` and by the sandbox. Never secrets. */
 export const searchAttributes = {
   HoldfastEstate: 'Keyword',

@@ -29,7 +29,7 @@ export interface SlotVerdict {
 const LATE_SECONDS = 3600;
 const WARNING_SECONDS = 6 * 3600;
 /** Of the limit, or of the disk, whatever the rate: a burst is faster than any forecast. */
-const LATE_SHARE = 0.8;
+export const LATE_SHARE = 0.8;
 const WARNING_SHARE = 0.5;
 
 const hint = 'see `holdfast copies` for the copy that takes no log; until one does, the server keeps it';

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Configuration, DatabaseSettings } from '../../config/index.ts';
 import { resolveSecret } from '../../config/index.ts';
+import { idleSlotHint, idleSlotWords } from '../domain/idle-slot.ts';
 import { slotName } from '../domain/ids.ts';
 import { lsnFrom, lsnValue, type SegmentName, segmentNameAt } from '../domain/lsn.ts';
 import { CHECK_WAIT_SECONDS, type CheckReport, type CheckResult } from '../domain/setup-report.ts';
@@ -13,6 +14,7 @@ import { withPlain } from '../postgres/connection/index.ts';
 import { checkColumns } from '../postgres/facts/index.ts';
 import { identify } from '../postgres/identity.ts';
 import { preflight } from '../postgres/preflight.ts';
+import { readIdleSlots } from '../postgres/receiver/index.ts';
 import type { ClusterIdentity, Source } from '../postgres/types.ts';
 import type { Vault } from '../vault/index.ts';
 import type { CheckOptions } from './check.ts';
@@ -40,7 +42,10 @@ export async function checkDatabase(
   const reachable = asked.find(({ name }) => name === 'reachable')?.ok === true;
   if (reachable) checks.push(...(await checkColumns(source, database.facts.maximum)));
   if (reachable && database.standby !== undefined) checks.push(await standbyCheck(source, database.standby));
-  if (reachable) checks.push(await toldSlotCheck(source, slot, database, options), await commitCheck(source));
+  if (reachable) {
+    checks.push(await toldSlotCheck(source, slot, database, options), ...(await otherSlotChecks(source, slot)));
+    checks.push(await commitCheck(source));
+  }
   const segment = reachable ? await segmentCheck(vault, source, database, options) : undefined;
   if (segment) checks.push(...segment.checks);
   return { checks, ...(segment?.segment === undefined ? {} : { segment: segment.segment }) };
@@ -101,6 +106,14 @@ async function slotCheck(source: Source, slot: string, database: DatabaseSetting
   if (row.active) return { name, ok: true, message: `'${slot}' is being read${kept}` };
   const hint = `start \`holdfast worker\` on '${database.host}'`;
   return { name, ok: false, message: `nobody reads '${slot}'${kept}`, hint };
+}
+
+/** No backup lacks anything because of them, so they are never bad; but the disk that they fill is the database's. */
+async function otherSlotChecks(source: Source, own: string): Promise<CheckResult[]> {
+  const name = 'other slots';
+  const idle = await readIdleSlots(source, own);
+  if (idle.length === 0) return [{ name, ok: true, message: 'none keeps log that nobody reads' }];
+  return idle.map((each) => ({ name, ok: true, message: idleSlotWords(each), hint: idleSlotHint(each) }));
 }
 
 const MEASURED_COMMITS = 5;

@@ -3,6 +3,7 @@
 import type { CommitsWait, ComponentStatus, Finding, LogReception } from '../domain/component-report.ts';
 import type { HeadsReport } from '../domain/copies-report.ts';
 import { describeSeconds } from '../domain/duration.ts';
+import { judgeIdleSlot } from '../domain/idle-slot.ts';
 import { headFindings } from '../domain/put-back-words.ts';
 import { judgeSlot } from '../domain/slot-pressure.ts';
 import { notKnownFinding, type RestoresLeft, restoreFinding } from './open-restores.ts';
@@ -31,11 +32,13 @@ function commitFindings({ state, stalledSeconds }: CommitsWait): Finding[] {
 }
 
 /** What is not received now will be missing soon, and what the slot keeps is paid by the server, whatever the vault still says: first of the findings. */
-export function withReception(status: ComponentStatus, { outage, slot, commits }: LogReception): ComponentStatus {
+export function withReception(status: ComponentStatus, reception: LogReception): ComponentStatus {
+  const { outage, slot, idle, commits } = reception;
   const verdict = slot && judgeSlot(slot);
   const findings = [
     ...(outage ? [late(`the log is not received since ${outage.since}: ${outage.message}`, outage.hint)] : []),
     ...(verdict ? [verdict] : []),
+    ...(idle ?? []).flatMap((each) => judgeIdleSlot(each, slot) ?? []),
     ...(commits ? commitFindings(commits) : []),
   ];
   const isLate = findings.some(({ severity }) => severity === 'late');
@@ -44,6 +47,7 @@ export function withReception(status: ComponentStatus, { outage, slot, commits }
     ...status,
     state,
     ...(slot && { slot }),
+    ...(idle && { idleSlots: idle }),
     ...(commits && { commits }),
     findings: [...findings, ...status.findings],
   };

@@ -3,6 +3,7 @@
 import type { DatabaseCheck, ServiceSettings } from '../../config/types.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { DamageSummary } from '../domain/component-report.ts';
+import type { IdleSlot } from '../domain/idle-slot.ts';
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
 import type { SpaceSummary } from '../domain/plan-summary.ts';
@@ -134,6 +135,8 @@ export interface ReceiverState {
     readonly retainedBytes?: number;
     /** What it costs the server; absent while that is not known. */
     readonly pressure?: SlotPressure;
+    /** Others that nobody reads; absent while that is not known. */
+    readonly idle?: readonly IdleSlot[];
     /** Whether commits wait for what is reported; absent while nobody reads the slot. */
     readonly syncState?: 'sync' | 'quorum' | 'potential' | 'async';
     readonly state: 'ok' | 'lost' | 'missing' | 'unknown';

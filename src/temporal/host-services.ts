@@ -37,7 +37,7 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
     if (!isOwn) return {};
     const { outage } = receivers.reception(component);
     const state = receivers.state(component);
-    const slot = state?.slot.pressure;
+    const { pressure: slot, idle } = state?.slot ?? {};
     const isSynchronous = Object.values(configuration.database).some(
       ({ id, log }) => id === component && log.synchronous,
     );
@@ -45,7 +45,7 @@ export function createHostServices(options: HostServicesOptions): OpenedHostServ
       state: state?.slot.syncState ?? ('unknown' as const),
       stalledSeconds: Math.round((state?.stalledMs ?? 0) / 1000),
     };
-    return { ...(outage && { outage }), ...(slot && { slot }), ...(commits && { commits }) };
+    return { ...(outage && { outage }), ...(slot && { slot }), ...(idle && { idle }), ...(commits && { commits }) };
   };
   const service = sharedOnce(
     async (): Promise<HostService> => openHostService(configuration, { host, logger, vault: await vault(), reception }),

@@ -1,5 +1,6 @@
 // The log's receiver as the worker uses it.
 
+export { readIdleSlots } from './idle-slots.ts';
 export { LogMemory } from './log-memory.ts';
 export { latestLoss, type SlotLoss } from './loss-record.ts';
 export { type PreparedSlot, prepareSlot } from './prepare-slot.ts';

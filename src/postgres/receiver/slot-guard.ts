@@ -1,8 +1,10 @@
 // The slot of one receiver: looked at, made again when it is gone, and what was lost with it named, told and written down.
 
+import type { IdleSlot } from '../../domain/idle-slot.ts';
 import { type Lsn, lsnFrom } from '../../domain/lsn.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { LogHole, ReceiverState } from '../types.ts';
+import { readIdleSlots } from './idle-slots.ts';
 import type { Ledger } from './ledger.ts';
 import { keepLoss, slotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
@@ -27,6 +29,7 @@ export class SlotGuard {
   private readonly onDisk: UntoldLoss;
   private isDiskRead = false;
   private readonly growth = new SlotGrowth();
+  private idle: readonly IdleSlot[] | undefined;
 
   constructor(options: ReceiverOptions, emit: (event: ReceiverEvent) => void) {
     this.options = options;
@@ -53,16 +56,20 @@ export class SlotGuard {
       state: facts?.state ?? 'missing',
       ...retained,
       ...(pressure && { pressure }),
+      ...(this.idle && { idle: this.idle }),
       ...syncOf(facts),
     };
     return facts;
   }
 
-  /** The same for the state alone. */
+  /** The same for the state alone, and what the server keeps for others. */
   async watch(): Promise<void> {
-    await this.look().catch(() => {
+    try {
+      this.idle = await readIdleSlots(this.options.source, this.name);
+      await this.look();
+    } catch {
       this.seen = { name: this.name, state: 'unknown' };
-    });
+    }
   }
 
   /** What the slot keeps, where it says where our log goes on; `undefined` for one that was made again by a process that died before it told so. */
