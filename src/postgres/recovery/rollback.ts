@@ -64,12 +64,16 @@ async function undo(journal: Journal, guard: Guard): Promise<void> {
   }
   if (!journal.has('stop production')) return;
   await refuseForeign(head);
-  if (await isBegun(journal)) await stopService(head);
-  await takeBack(
-    journal,
-    async () => guard.check?.(),
-    () => proveOld(head),
-  );
+  // Once: what runs again under production's names is production, which writes and replaces its own files.
+  await journal.step('take back', async () => {
+    if (await isBegun(journal)) await stopService(head);
+    await takeBack(
+      journal,
+      async () => guard.check?.(),
+      () => proveOld(head),
+    );
+    return undefined;
+  });
   if (head.production?.running !== true) return releaseService(head);
   await startService(head);
   await journal.append('stop production', 'undone');

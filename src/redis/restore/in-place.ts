@@ -15,7 +15,7 @@ import { requireServerOf } from './server-place.ts';
 import { type DataLayout, type Staged, type StageOptions, stageData, writeAppendOnly } from './stage.ts';
 import { underLock } from './under-lock.ts';
 
-type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback';
+type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback' | 'put back';
 
 /** How the server of the directory is stopped and started. */
 export interface ServerService {
@@ -193,15 +193,17 @@ async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<v
     await rm(path.join(runDirectory(place), 'new'), { recursive: true, force: true });
     return;
   }
-  await journal.check();
-  await stopped(service, dataDirectory);
-  if (journal.hasBegun('exchange')) {
+  // Once: what runs on it afterwards is production, which makes files of its own.
+  await journal.step('put back', async () => {
+    await journal.check();
+    await stopped(service, dataDirectory);
+    if (!journal.hasBegun('exchange')) return;
     const absent = journal.dataOf('exchange')?.absent as readonly string[] | undefined;
     const exchanged = placeOf(place, staged);
     await undoExchange({ ...exchanged, ...(absent && { absent }) });
     await withWhatItReadsNow(place, exchanged);
-  }
-  await service?.start();
+  });
+  if ((await serversIn(dataDirectory)).length === 0) await service?.start();
 }
 
 /** A server that has turned to append-only files since reads nothing else at its start, and would come back empty and write over its RDB. */

@@ -310,6 +310,26 @@ for (const options of clusters) {
       }
     });
 
+    test('a rollback that ends when production runs again is finished by the next one, whatever production has written since', async () => {
+      const plan = await newRun();
+      await swapIn(plan, guard);
+      const stop = new Error('stopped here');
+      const dying = {
+        ...guard,
+        onEntry: ({ step, state }: { step: string; state: string }) => {
+          if (step === 'stop production' && state === 'undone') throw stop;
+        },
+      };
+      await assert.rejects(rollbackRestore(dataDirectory, plan.run, dying), (error) => error === stop);
+      // It takes another file's place under the same name, as the dump of autoprewarm does every five minutes.
+      await source.server.query("alter system set log_min_duration_statement = '1h'");
+      await rollbackRestore(dataDirectory, plan.run, guard);
+      assert.deepEqual(await notesIn(source), after1);
+      await source.server.query('alter system reset log_min_duration_statement');
+      await abandon(dataDirectory, plan.run, guard);
+      assert.deepEqual(await left(), []);
+    });
+
     test('a tablespace that is not the recovered one is found out before the server is started', async () => {
       const plan = await newRun();
       const stop = new Error('stopped here');

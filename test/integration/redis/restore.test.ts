@@ -143,6 +143,43 @@ for (const [kind, isAppendOnly] of [
   });
 }
 
+test('in place: data that a rollback has put back and could not start is not put back again, whatever the server has made of it since', async (t) => {
+  const { vault, server, snapshot } = await captured(t, 'redis7', ['save 3600 1']);
+  let isStartable = true;
+  const service = {
+    stop: () => server.stop(),
+    start: async () => {
+      if (!isStartable) throw new Error('the unit failed');
+      await server.start();
+    },
+  };
+  const options: RestoreInPlaceOptions = {
+    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
+    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
+    layout: { ...LAYOUT, isAppendOnly: false },
+  };
+  await restoreInPlace(options);
+  isStartable = false;
+  await assert.rejects(rollbackInPlace(options), /the unit failed/);
+  // Started by hand, written to, and given files under names that nothing had when the restore began.
+  await server.start();
+  await server.cli('CONFIG', 'SET', 'appendonly', 'yes');
+  await server.cli('CONFIG', 'REWRITE');
+  await waitFor('the append-only files', async () => {
+    const state = await server.cli('INFO', 'persistence');
+    return /aof_rewrite_in_progress:0/.test(state) && /aof_rewrite_scheduled:0/.test(state);
+  });
+  await server.cli('SET', 'by a client', 'since');
+  const pid = server.pid();
+  isStartable = true;
+  await rollbackInPlace(options);
+  assert.equal(server.pid(), pid);
+  assert.match(await server.cli('GET', 'by a client'), /since/);
+  await server.stop();
+  await server.start();
+  assert.match(await server.cli('GET', 'by a client'), /since/);
+});
+
 test('in place: a server that does not start with it is given its own data back', async (t) => {
   const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
   let starts = 0;
