@@ -1,7 +1,6 @@
 // What an input stands for: the one workflow id it has, and the text by which two runs know that they were asked for the same.
 
 import { createHash } from 'node:crypto';
-import type { ComponentId } from '../../src/domain/component.ts';
 import { workflowIds } from '../../src/domain/ids.ts';
 import type {
   ApplyRetentionInput,
@@ -21,6 +20,7 @@ import type {
   ShipLogInput,
   VerifySnapshotsInput,
 } from '../../src/domain/operations.ts';
+import { asText, named, tableText } from './asked-for.ts';
 
 export interface InputOf {
   readonly backupDatabase: BackupDatabaseInput;
@@ -103,32 +103,52 @@ export function canonical<Name extends keyof InputOf>(operation: Name, input: In
 }
 
 function loadRequest({ snapshot, database, schema, table, into, as, globals, from }: LoadDumpInput): string {
-  const name = as === undefined ? [] : [as.schema, as.table];
-  return JSON.stringify([
-    snapshot,
-    database,
-    schema,
-    table?.schema,
-    table?.table,
-    into,
-    globals === true,
-    from,
-    ...name,
+  return asText([
+    `dump ${snapshot}`,
+    named('database', database),
+    named('schema', schema),
+    table && `table ${tableText(table)}`,
+    named('into', into),
+    as && `as ${tableText(as)}`,
+    globals === true && 'with its roles',
+    named('from', from),
   ]);
 }
 
 function partRequest(input: RestorePartInput): string {
-  const { to, exclusive, timeline, from, database, table, as, replace, into, clone } = input;
-  const what = [database, table?.schema, table?.table, as?.schema, as?.table, replace === true, into];
-  return JSON.stringify([to, exclusive === true, timeline, from, ...what, clone]);
+  const { database, table, as, replace, into, clone } = input;
+  return asText([
+    ...momentOf(input),
+    named('database', database),
+    table && `table ${tableText(table)}`,
+    as && `as ${tableText(as)}`,
+    replace === true && 'its rows replaced',
+    named('into', into),
+    named('recovered in', clone),
+  ]);
 }
 
 function filesRequest({ component, to, paths = [], patterns = [], from, beside }: RestoreFilesInput): string {
-  return JSON.stringify([component, to, paths, patterns, from, beside?.directory]);
+  return asText([
+    component,
+    `to ${to}`,
+    ...paths.map((each) => `path ${each}`),
+    ...patterns.map((each) => `pattern ${each}`),
+    named('from', from),
+    named('beside', beside?.directory),
+  ]);
 }
 
 function redisRequest({ component, to, from, beside, live, pattern }: RestoreRedisInput): string {
-  return JSON.stringify([component, to, from, beside?.directory, beside?.start === true, live === true, pattern]);
+  return asText([
+    component,
+    `to ${to}`,
+    named('from', from),
+    named('beside', beside?.directory),
+    beside?.start === true && 'started',
+    live === true && 'live',
+    named('keys', pattern),
+  ]);
 }
 
 function restoreId({
@@ -142,13 +162,18 @@ function restoreId({
   return workflowIds.restoreBeside(estate, place);
 }
 
-function restoreRequest({ component, to, exclusive, timeline, from, beside, deep }: RestoreDatabaseInput): string {
-  const words: (ComponentId | string)[] = [component, `to ${to}`];
-  if (exclusive === true) words.push('exclusive');
-  if (timeline !== undefined) words.push(`timeline ${timeline}`);
-  if (from !== undefined) words.push(`from ${from}`);
-  if (beside !== undefined) words.push(`beside ${beside.directory}${beside.start ? ' started' : ''}`);
-  if (beside?.standby === true) words.push('as a standby');
-  if (deep === true) words.push('checked in depth');
-  return words.join(', ');
+function restoreRequest(input: RestoreDatabaseInput): string {
+  const { component, beside, deep } = input;
+  return asText([
+    component,
+    ...momentOf(input),
+    named('beside', beside?.directory),
+    beside?.start === true && 'started',
+    beside?.standby === true && 'as a standby',
+    deep === true && 'checked in depth',
+  ]);
+}
+
+function momentOf({ to, exclusive, timeline, from }: RestoreDatabaseInput | RestorePartInput) {
+  return [`to ${to}`, exclusive === true && 'exclusive', named('timeline', timeline), named('from', from)];
 }

@@ -7,10 +7,10 @@ import { canonical, covers, type InputOf } from '../../activities/lib/canonical.
 import type { RunHandle } from '../domain/client.ts';
 import { taskQueues } from '../domain/ids.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { fail } from '../errors/index.ts';
+import { busyWith, isOfSeveralKinds } from './busy-with.ts';
 import type { Connected } from './connection.ts';
 import type { RunBook } from './run-book.ts';
-import { firstRunId, queryStatus } from './run-status.ts';
+import { firstRunId, outline, queryStatus } from './run-status.ts';
 import { startAttributes } from './search-attributes.ts';
 import { requireHostWorker, requireWorker } from './workers-present.ts';
 
@@ -50,16 +50,6 @@ export async function startOperation<Name extends OperationName>(
   }
 }
 
-/** Not joined before they can say what they were asked for, which is their first step. */
-const severalKinds: readonly OperationName[] = [
-  'restoreDatabase',
-  'restoreRedis',
-  'restoreFiles',
-  'restorePart',
-  'loadDump',
-  'verifySnapshots',
-  'applyRetention',
-];
 const LOOKS = 10;
 const LOOK_AGAIN_MS = 500;
 
@@ -85,17 +75,12 @@ async function join(
 ): Promise<RunHandle> {
   const found = await book.require(workflowId);
   const { runId } = found;
-  const isOne = !severalKinds.includes(operation);
-  const status = await whenItTells(() => queryStatus(connected.client, workflowId, runId), isOne ? 1 : LOOKS);
+  // One that may be asked for several things is not joined before it can say for which, which is its first step.
+  const several = isOfSeveralKinds(operation);
+  const status = await whenItTells(() => queryStatus(connected.client, workflowId, runId), several ? LOOKS : 1);
   const running = status?.data?.request;
-  if (running === undefined ? !isOne : !covers(String(running), request)) {
-    fail(
-      'ALREADY_RUNNING',
-      `'${workflowId}' is running and was asked for something else: ${String(running ?? 'it does not say what')}`,
-      {
-        hint: `\`holdfast show ${status?.run ?? workflowId}\`, \`holdfast cancel ${status?.run ?? workflowId}\` to stop and undo it`,
-      },
-    );
+  if (running === undefined ? several : !covers(String(running), request)) {
+    throw busyWith(status ?? outline(found), request);
   }
   return book.note(operation, { workflowId, firstExecutionRunId: firstRunId(found) });
 }

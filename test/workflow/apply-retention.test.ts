@@ -203,9 +203,18 @@ const isBusy = (words: RegExp) => (error: unknown) => {
 test('who asks for more than the run under way was asked for does not join it', async (t) => {
   const { calls, ask, begin, byTheClock, goOn, canonical: handle } = await waitingEstate(t);
   const first = await begin({});
-  await assert.rejects(ask({ beyondMaximum: true }), isBusy(/was asked for something else: retention$/));
+  await assert.rejects(
+    ask({ beyondMaximum: true }),
+    isBusy(
+      /^the retention of the vault is under way and was asked for something else\n.*\nit was asked for: retention\n/,
+    ),
+  );
   const closed = await failureOf(await byTheClock({ beyondMaximum: true }));
   assert.equal(closed.type, 'ALREADY_RUNNING');
+  assert.match(
+    closed.status.error?.message ?? '',
+    /, by me\nit was asked for: retention\nit was not asked for: retention b/,
+  );
   const joined = await ask({ planDigest: 'digest-1' });
   assert.deepEqual([joined.started, joined.runId], [false, first.runId]);
   goOn();
