@@ -48,7 +48,9 @@ export async function findPostgres(major?: number): Promise<PostgresPrograms & {
   const chosen = major ?? Math.max(...majors);
   const programs = postgres[chosen];
   if (programs === undefined) {
-    fail('PROGRAM_MISSING', `PostgreSQL ${chosen} is not set up, only ${majors.join(', ')}`, { hint });
+    fail('PROGRAM_MISSING', `PostgreSQL ${chosen} is not set up, only ${majors.join(', ')}`, {
+      hint: majors.length === 0 ? hint : `for example \`--postgres ${Math.max(...majors)}\``,
+    });
   }
   return { ...programs, major: chosen };
 }

@@ -1,15 +1,14 @@
 // Stops everything that belongs to a sandbox and nothing else, also after an `up` that was killed half-way.
 
-import { realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { holdLock } from '../process/index.ts';
-import { type FoundProcess, findParts } from './find-processes.ts';
-import { isThere } from './is-there.ts';
+import { type FoundProcess, findParts, markedSandboxes } from './find-processes.ts';
 import { postgresStop } from './postgres.ts';
 import { removeSocketsOf } from './seaweed.ts';
 import { stopServer } from './server.ts';
-import { readSandboxOf, SandboxRecord, stateFile } from './state.ts';
+import { readSandbox, readSandboxOf, SandboxRecord } from './state.ts';
 
 export interface DownResult {
   readonly directory: string;
@@ -19,15 +18,10 @@ export interface DownResult {
 /** A server that is starting something while it is being stopped shows up in the next look. */
 const looks = 5;
 
-/**
- * Idempotent. Throws `NOT_FOUND` when `up` was never begun in this very directory: whatever runs in it or below is somebody else's. Throws `LOCKED` while
- * an `up` is at work in it, `TARGET_UNFIT` for one that was moved or copied.
- */
+/** Idempotent. Throws `NOT_FOUND` where there is none, `LOCKED` while an `up` is at work in it, `TARGET_UNFIT` for one that was moved or copied. */
 export async function sandboxDown({ dir }: { readonly dir: string }): Promise<DownResult> {
-  const directory = await realpath(dir).catch(() => noSandbox(dir));
-  const lockFile = path.join(directory, 'sandbox.lock');
-  if (!(await isThere(lockFile)) && !(await isThere(stateFile(directory)))) noSandbox(directory);
-  const lock = await holdLock(lockFile);
+  const directory = await requireSandbox(dir);
+  const lock = await holdLock(path.join(directory, 'sandbox.lock'));
   try {
     return await stopAll(directory);
   } finally {
@@ -35,20 +29,34 @@ export async function sandboxDown({ dir }: { readonly dir: string }): Promise<Do
   }
 }
 
-function noSandbox(directory: string): never {
-  return fail('NOT_FOUND', `there is no sandbox in '${directory}'`, {
-    hint: 'name the directory that `holdfast sandbox up --dir` was given',
+/**
+ * Its real path. A directory in which nothing is may be one whose `up` was killed before it could write anything; any other without a record is
+ * none of a sandbox, whatever servers work below it. Throws `NOT_FOUND`.
+ */
+export async function requireSandbox(dir: string): Promise<string> {
+  const directory = await realpath(dir).catch(() => undefined);
+  if (directory === undefined) return await nothingThere(dir);
+  if ((await readSandbox(directory)) !== undefined) return directory;
+  const others = (await readdir(directory)).filter((name) => name !== 'sandbox.lock');
+  if (others.length === 0) return directory;
+  const marked = await markedSandboxes();
+  return marked.includes(directory) ? directory : await nothingThere(dir, marked);
+}
+
+async function nothingThere(dir: string, running?: readonly string[]): Promise<never> {
+  const known = (running ?? (await markedSandboxes())).map((each) => `'${each}'`);
+  const run = known.length === 0 ? 'none runs here now' : `those that run here now: ${known.join(', ')}`;
+  return fail('NOT_FOUND', `there is no sandbox in '${dir}'`, {
+    hint: `\`--dir\` is the directory that \`holdfast sandbox up\` was given; ${run}`,
   });
 }
 
 /** For a caller that holds the lock of the directory. */
 export async function stopAll(directory: string): Promise<DownResult> {
   const sandbox = await readSandboxOf(directory);
-  // Written down before anything is started: without it nothing here was.
-  if (sandbox === undefined) return { directory, stopped: [] };
   const stopped: { part: string; pid: number }[] = [];
   for (let look = 0; look < looks; look++) {
-    const found = await findParts(directory, sandbox.pids);
+    const found = await findParts(directory, sandbox?.pids ?? {});
     if (found.length === 0) break;
     // The worker first: it would report the others as failed, and start servers again.
     const workers = found.filter(({ part }) => part === 'worker');
@@ -62,7 +70,7 @@ export async function stopAll(directory: string): Promise<DownResult> {
     fail('PROCESS_FAILED', `processes of the sandbox in '${directory}' start again and again: ${names}`);
   }
   for (const part of ['s3-eu', 's3-us']) await removeSocketsOf(path.join(directory, part));
-  await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
+  if (sandbox !== undefined) await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
   return { directory, stopped };
 }
 

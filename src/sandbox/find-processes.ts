@@ -31,26 +31,45 @@ export async function findParts(directory: string, recorded: PartialSandbox['pid
   return found;
 }
 
-async function recognise(pid: number, directory: string): Promise<FoundProcess | undefined> {
-  try {
+/** Directories of all sandboxes of which a server runs. */
+export async function markedSandboxes(): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const marks = await Promise.all(pids.map((pid) => unlessGone(async () => (await marksOf(Number(pid))).directory)));
+  return [...new Set(marks.filter((mark) => mark !== undefined))].toSorted();
+}
+
+function recognise(pid: number, directory: string): Promise<FoundProcess | undefined> {
+  return unlessGone(async () => {
     const identity = await identify(pid);
     if (identity === undefined || pid === process.pid) return undefined;
     const part = (await isPostmasterBelow(pid, directory)) ? 'postgres' : await markedPart(pid, directory);
     return part === undefined ? undefined : { ...identity, part };
+  });
+}
+
+/** Gone in the meantime, or another user's: then it is none of ours. */
+async function unlessGone<Value>(look: () => Promise<Value | undefined>): Promise<Value | undefined> {
+  try {
+    return await look();
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    // Gone in the meantime, or another user's: then it is none of ours.
     if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(code)) return undefined;
     throw error;
   }
 }
 
 async function markedPart(pid: number, directory: string): Promise<string | undefined> {
-  const variables = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
-  if (!variables.includes(`HOLDFAST_SANDBOX=${directory}`)) return undefined;
+  const mark = await marksOf(pid);
+  if (mark.directory !== directory) return undefined;
   // A server process of PostgreSQL has inherited the mark, but is its postmaster's to stop.
-  if (await isPostgres(pid)) return undefined;
-  return variables.find((one) => one.startsWith('HOLDFAST_SANDBOX_PART='))?.split('=')[1];
+  return (await isPostgres(pid)) ? undefined : mark.part;
+}
+
+async function marksOf(pid: number): Promise<{ readonly directory?: string; readonly part?: string }> {
+  const variables = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+  const variable = (name: string) => variables.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1);
+  const [directory, part] = [variable('HOLDFAST_SANDBOX'), variable('HOLDFAST_SANDBOX_PART')];
+  return { ...(directory !== undefined && { directory }), ...(part !== undefined && { part }) };
 }
 
 /** A postmaster works in its data directory, as do its children, which have it as their parent. */
@@ -58,6 +77,9 @@ async function isPostmasterBelow(pid: number, directory: string): Promise<boolea
   if (!(await isPostgres(pid))) return false;
   const workingDirectory = await readlink(`/proc/${pid}/cwd`);
   if (!`${workingDirectory}/`.startsWith(`${directory}/`)) return false;
+  // That of a sandbox which lies in this one's directory is the other's to stop.
+  const { directory: marked = directory } = await marksOf(pid);
+  if (marked !== directory) return false;
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const parent = Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]);
   return !(parent > 0 && (await isPostgres(parent).catch(() => false)));

@@ -1,7 +1,7 @@
 // The sandbox as the command line, the quickstart and the tests use it.
 
 export { type Components, findComponents, findPostgres, type PostgresPrograms } from './components.ts';
-export { type DownResult, sandboxDown } from './down.ts';
+export { type DownResult, requireSandbox, sandboxDown } from './down.ts';
 export { type PortReservation, reservePorts } from './ports.ts';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
 export { type S3Server, type SeaweedOptions, startSeaweed } from './seaweed.ts';

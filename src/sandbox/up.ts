@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fail } from '../errors/index.ts';
 import { holdLock } from '../process/index.ts';
 import { settleAsked } from './asked-again.ts';
+import { findPostgres } from './components.ts';
 import { writeConfiguration } from './configuration.ts';
 import { stopAll } from './down.ts';
 import { logsOf, placeOf } from './part.ts';
@@ -50,6 +51,8 @@ export async function sandboxUp(options: UpOptions): Promise<SandboxUp> {
       await settleAsked(existing, options);
       return await upAgain(existing, options);
     }
+    // Before anything is there that would have to go again.
+    await findPostgres(options.postgres);
     return await startAll(directory, options).catch(async (error: unknown) => {
       await stopAll(directory);
       throw error;

@@ -64,12 +64,14 @@ export const sandboxDownCommand = defineCommand({
   arguments: '',
   takes: ['yes', 'dryRun'],
   summary: 'stop everything that a sandbox started, and nothing else; its files stay',
+  details: 'Refused for a directory that is none of a sandbox, whatever servers work below it.',
   options: [dirOption],
   examples: ['holdfast sandbox down --dir /tmp/sandbox'],
   input: z.object({ args: noArguments, dir: directory }),
   async run({ dir }, context) {
-    const { sandboxDown } = await import('../../sandbox/index.ts');
+    const { requireSandbox, sandboxDown } = await import('../../sandbox/index.ts');
     if (context.options.dryRun) {
+      await requireSandbox(path.resolve(dir));
       return outcome('message', { state: 'completed', dryRun: true, message: `would stop the sandbox in '${dir}'` });
     }
     const down = await sandboxDown({ dir: path.resolve(dir) });
