@@ -27,6 +27,8 @@ export interface CommandDefinition<Input = never> {
   readonly examples: readonly string[];
   /** When it leaves with `exitCodes.found`, to be read after "when"; absent: never. */
   readonly found?: string;
+  /** Options, or `args`, that name what is in a snapshot, where names are bytes; everything else is UTF-8. */
+  readonly bytes?: readonly string[];
   /** Checks `{ args, …options }`; its messages are shown as they are. */
   readonly input: z.ZodType<Input>;
   /** Nothing, when everything was printed on the way. */

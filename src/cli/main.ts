@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { processIo } from './io.ts';
 import { runCli } from './program.ts';
+import { typedWords } from './typed-words.ts';
 
 /** From `src/cli/main.ts`, or `dist/src/cli/main.js` of a build, upwards to the package. */
 async function readVersion(): Promise<string> {
@@ -26,4 +27,4 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 // All is said: what still waits for a server that does not answer must not keep the person waiting too.
-process.exit(await runCli(process.argv.slice(2), processIo(), await readVersion()));
+process.exit(await runCli(await typedWords(process.argv.slice(2)), processIo(), await readVersion()));

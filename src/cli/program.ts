@@ -13,6 +13,7 @@ import { renderJson } from './render/json.ts';
 import { renderText } from './render/text.ts';
 import { errorOutcome, type Outcome } from './result.ts';
 import { checkTaken, globalOptions, sharedOptions } from './shared-options.ts';
+import { requireText } from './typed-words.ts';
 import { addHelpCommand, endOf, withOwnHelp } from './usage.ts';
 
 export const exitCodeLines = [
@@ -102,7 +103,9 @@ function addCommand(
       standalone: standalone === true,
     };
     checkTaken(definition, options);
-    await runCommand(definition, { args: command.args, ...own }, options as GlobalOptions, io, print);
+    const typed = { args: command.args, ...own };
+    requireText({ ...typed, config }, definition);
+    await runCommand(definition, typed, options as GlobalOptions, io, print);
   });
 }
 

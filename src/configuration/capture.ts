@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { ComponentId } from '../domain/component.ts';
 import { momentFromDate } from '../domain/moment.ts';
+import { shownPath } from '../domain/path-text.ts';
 import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import { captureTree, type FilesProgress, straightRoots } from '../files/index.ts';
 import { findProgram, type HeldLock, holdLock } from '../process/index.ts';
@@ -149,7 +150,7 @@ class Capture {
     const expanded = await expandPaths(source.paths);
     const roots = await straightRoots(expanded.roots);
     for (const root of roots.keys())
-      if (isOwn(root)) fail('FILES_ROOT', `'/${root}' cannot be captured: the name is ours`);
+      if (isOwn(root)) fail('FILES_ROOT', `'/${shownPath(root)}' cannot be captured: the name is ours`);
     const ran = await runCommands(source.commands, signal);
     const from = momentFromDate(this.#started);
     const { snapshotId: id, component, host } = request;

@@ -1,5 +1,6 @@
 // What is on the host now and not as the newest snapshot has it: told by names, sizes and times, read only where those do not tell.
 
+import { type NamedPath, namedPath } from '../domain/path-text.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { differingAspects, presentEntries, type ScanRules, Telling, type Told } from '../files/index.ts';
 import type { SnapshotId, TreeEntry, Vault } from '../vault/index.ts';
@@ -10,9 +11,8 @@ import { sha256Of } from './read-as-captured.ts';
 import { readSeen, type SeenEntry, writeSeen } from './seen.ts';
 import type { ConfigurationDetails } from './types.ts';
 
-export interface DriftedName {
-  /** Absolute. */
-  readonly path: string;
+/** The path is absolute. */
+export interface DriftedName extends NamedPath {
   readonly what: 'created' | 'removed' | 'type' | 'content' | 'target' | 'mode' | 'owner' | 'attributes';
 }
 
@@ -88,11 +88,11 @@ class Comparison {
       const then = this.#then.get(now.path);
       this.#then.delete(now.path);
       if (then) await this.#compare(then, now);
-      else this.#names.add({ path: `/${now.path}`, what: 'created' });
+      else this.#names.add({ ...namedPath(`/${now.path}`), what: 'created' });
     }
     for (const path of this.#then.keys()) {
       const isHidden = unseen.some((each) => path === each || path.startsWith(`${each}/`));
-      if (!isHidden) this.#names.add({ path: `/${path}`, what: 'removed' });
+      if (!isHidden) this.#names.add({ ...namedPath(`/${path}`), what: 'removed' });
     }
     const names = this.#names.told;
     return { state: names.count === 0 ? 'none' : 'drifted', since, names, notRead: this.#notRead + unseen.length };
@@ -102,7 +102,7 @@ class Comparison {
     for (const aspect of differingAspects(then, now)) {
       if (aspect === 'time') continue;
       if ((aspect === 'content' || aspect === 'content?') && (await this.#isSame(then, now))) continue;
-      this.#names.add({ path: `/${now.path}`, what: aspect === 'content?' ? 'content' : aspect });
+      this.#names.add({ ...namedPath(`/${now.path}`), what: aspect === 'content?' ? 'content' : aspect });
     }
   }
 

@@ -8,6 +8,7 @@ import type { IdleSlot } from './idle-slot.ts';
 import type { Lsn } from './lsn.ts';
 import type { MirrorReport } from './mirror.ts';
 import type { Moment } from './moment.ts';
+import type { NamedPath } from './path-text.ts';
 import type { SlotPressure } from './slot-pressure.ts';
 import type { JournalPhase } from './standalone.ts';
 import type { ProofLevel, SnapshotKind } from './states.ts';
@@ -261,7 +262,7 @@ export type ConfigurationDrift =
       readonly since: string;
       readonly names: {
         readonly count: number;
-        readonly first: readonly { readonly path: string; readonly what: string }[];
+        readonly first: readonly (NamedPath & { readonly what: string })[];
       };
       /** Files that only reading tells of, beyond what is read for a status. */
       readonly notRead: number;

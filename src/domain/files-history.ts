@@ -3,6 +3,7 @@
 import type { ComponentId } from './component.ts';
 import type { ChosenSnapshot } from './files-restore.ts';
 import type { Moment } from './moment.ts';
+import type { NamedPath } from './path-text.ts';
 
 /** A snapshot as an answer names it. */
 export interface SnapshotMoment {
@@ -13,7 +14,7 @@ export interface SnapshotMoment {
 
 export interface FindFilesRequest {
   readonly component: ComponentId;
-  /** An absolute path, or a pattern in the syntax of `.gitignore`: what it matches is found, with what is below. */
+  /** An absolute path as it was typed, or a pattern in the syntax of `.gitignore`: what it matches is found, with what is below. */
   readonly wanted: string;
 }
 
@@ -43,9 +44,8 @@ export interface PathState {
   readonly sameAs?: string;
 }
 
-export interface FoundPath {
-  /** Absolute (bytes that are no UTF-8 as lone surrogates). */
-  readonly path: string;
+/** The path is absolute. */
+export interface FoundPath extends NamedPath {
   /** Newest snapshot that has it. */
   readonly lastSeen: SnapshotMoment;
   /** The newest snapshot that could be read has it. */
@@ -76,16 +76,15 @@ export interface DiffFilesRequest {
   /** Each the id of a snapshot, a moment, `latest`, or `now`: the disk. */
   readonly one: string;
   readonly other: string;
-  /** Absolute paths, each with what is below it; default everything. */
+  /** Absolute paths as they were typed, each with what is below it; default everything. */
   readonly paths?: readonly string[];
 }
 
 export type DiffKind = 'created' | 'changed' | 'removed';
 
-export interface FileDifference {
+/** The path is absolute. */
+export interface FileDifference extends NamedPath {
   readonly kind: DiffKind;
-  /** Absolute. */
-  readonly path: string;
   readonly type: string;
   /** Of `changed`: `content`, `mode`, `owner`, `time`, `attributes`, `target`, `type`, `links`. */
   readonly aspects: readonly string[];

@@ -4,16 +4,16 @@ import type { ErrorData } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { Named } from './component-report.ts';
 import type { Moment } from './moment.ts';
+import type { NamedPath } from './path-text.ts';
 import type { SpaceSummary } from './plan-summary.ts';
 
 /** `compare`: size and time are the same and the file was touched since, so that only reading it tells. */
 export const changeKinds = ['create', 'replace', 'remove', 'settle', 'compare'] as const;
 export type ChangeKind = (typeof changeKinds)[number];
 
-export interface PlannedChange {
+/** The path is absolute. */
+export interface PlannedChange extends NamedPath {
   readonly kind: ChangeKind;
-  /** Absolute. */
-  readonly path: string;
   readonly type: string;
   /** In what it differs, where it is there: `content`, `mode`, `owner`, `time`, `attributes`, `target`, `type`. */
   readonly aspects: readonly string[];

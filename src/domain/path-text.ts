@@ -32,16 +32,59 @@ export function bytesOfText(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** For people: what cannot be shown as text, and what would move a terminal's cursor, as `\xNN`; a backslash as two. */
+/** For people: what cannot be shown as text, and what a terminal would obey, as `\xNN`; a backslash as two. */
 export function shownPath(text: string): string {
+  return spelled(text, '\\\\');
+}
+
+/** What somebody typed, so that it can be typed again: as it was where a terminal shows it. */
+export function shownTyped(text: string): string {
+  return spelled(text, '\\') === text ? text : shownPath(text);
+}
+
+/** The text that `shownPath` shows so; `undefined` for what it shows of none. Bytes may also be spelled where they need not be. */
+export function textOfShown(shown: string): string | undefined {
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const { 0: spelling, 1: digits, index } of shown.matchAll(SPELLED)) {
+    if (digits === undefined && spelling !== '\\\\') return undefined;
+    const byte = digits === undefined ? BACKSLASH : Number.parseInt(digits, 16);
+    if (byte === 0) return undefined;
+    parts.push(bytesOfText(shown.slice(from, index)), Buffer.of(byte));
+    from = index + spelling.length;
+  }
+  parts.push(bytesOfText(shown.slice(from)));
+  return textOfPath(Buffer.concat(parts));
+}
+
+/** A path as `--json` has it: its text, and where that is another one what people are shown and can type. */
+export interface NamedPath {
+  readonly path: string;
+  readonly shown?: string;
+}
+
+export function namedPath(path: string): NamedPath {
+  const shown = shownPath(path);
+  return shown === path ? { path } : { path, shown };
+}
+
+const BACKSLASH = 0x5c;
+const SPELLED = /\\(?:x([0-9a-f]{2})|\\|)/gi;
+
+function spelled(text: string, backslash: string): string {
   let shown = '';
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (isLoneEscape(text, at, code)) shown += hex(code - ESCAPE);
-    else if (code < 0x20 || code === 0x7f) shown += hex(code);
-    else shown += code === 0x5c ? '\\\\' : text.charAt(at);
+    else if (isObeyed(code)) for (const byte of Buffer.from(text.charAt(at))) shown += hex(byte);
+    else shown += code === BACKSLASH ? backslash : text.charAt(at);
   }
   return shown;
+}
+
+/** Control characters of both sets (ISO 6429). */
+function isObeyed(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
 function hex(byte: number): string {

@@ -3,6 +3,7 @@
 import type { Configuration, HostConfigurationSettings } from '../../config/index.ts';
 import { DIVERGED, type Drift, driftOf, lastPush } from '../configuration/index.ts';
 import type { ComponentStatus, ConfigurationDrift, Finding } from '../domain/component-report.ts';
+import { shownPath } from '../domain/path-text.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import type { SnapshotId, Vault } from '../vault/index.ts';
 import { configurationPlace } from './configuration-source.ts';
@@ -40,7 +41,7 @@ function driftFindings(id: string, drift: ConfigurationDrift | undefined): Findi
     return [{ severity: 'warning', message, hint: `\`holdfast check ${id}\` tells what cannot be looked at` }];
   }
   const { count, first } = drift.names;
-  const shown = first.slice(0, SHOWN).map(({ what, path }) => `${path} (${what})`);
+  const shown = first.slice(0, SHOWN).map(({ what, path }) => `${shownPath(path)} (${what})`);
   const more = count > shown.length ? ` and ${count - shown.length} more` : '';
   const message = `changed since ${drift.since}: ${shown.join(', ')}${more}`;
   return [

@@ -5,6 +5,7 @@ import type { ComponentId } from '../domain/component.ts';
 import type { Named } from '../domain/component-report.ts';
 import type { ChangeCounts, FilesPlan, FilesRestored, WrittenFiles } from '../domain/files-restore.ts';
 import type { RestoreFilesInput } from '../domain/operations.ts';
+import { shownPath } from '../domain/path-text.ts';
 import { bytesText } from '../domain/size.ts';
 import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
@@ -193,7 +194,7 @@ async function inPlace(
 
 function leftSince(root: string, { count, first }: Told<string>): string[] {
   if (count === 0) return [];
-  const shown = first.slice(0, MOST_TOLD).map((below) => `'${root}/${below}'`);
+  const shown = first.slice(0, MOST_TOLD).map((below) => `'${shownPath(`${root}/${below}`)}'`);
   return [`${count} names were written to meanwhile, and are left as they are: ${shown.join(', ')}`];
 }
 
@@ -259,7 +260,10 @@ function inWords({
   count,
   first,
 }: Told<{ readonly path: string; readonly what: string; readonly code: string }>): Named {
-  return { count, first: first.slice(0, MOST_TOLD).map(({ path, what, code }) => `/${path}: ${what} (${code})`) };
+  return {
+    count,
+    first: first.slice(0, MOST_TOLD).map(({ path, what, code }) => `/${shownPath(path)}: ${what} (${code})`),
+  };
 }
 
 function selectionOf({ paths, patterns }: Pick<FilesPlan, 'paths' | 'patterns'>): Selection {

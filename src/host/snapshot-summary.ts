@@ -9,6 +9,7 @@ import type {
   RedisSummary,
   SnapshotSummary,
 } from '../domain/component-report.ts';
+import { shownPath } from '../domain/path-text.ts';
 import type { FilesDetails, Told } from '../files/index.ts';
 import { summarizeFacts } from '../postgres/facts/index.ts';
 import type { LogicalDetails } from '../postgres/logical/index.ts';
@@ -74,10 +75,10 @@ function filesOf({ engine }: SnapshotOnCopies): FilesSummary {
   return {
     ...{ files, directories, others, sizeBytes, unchangedFiles },
     ...(filesBefore !== undefined && { filesBefore }),
-    unseen: named(unseen, ({ path, code }) => `/${path} (${code})`),
-    vanished: named(vanished, (path) => `/${path}`),
-    torn: named(torn, (path) => `/${path}`),
-    leftOut: named(leftOut, ({ path, why }) => `/${path} (${why})`),
+    unseen: named(unseen, ({ path, code }) => `/${shownPath(path)} (${code})`),
+    vanished: named(vanished, (path) => `/${shownPath(path)}`),
+    torn: named(torn, (path) => `/${shownPath(path)}`),
+    leftOut: named(leftOut, ({ path, why }) => `/${shownPath(path)} (${why})`),
     ...(parentUnread !== undefined && { parentUnread }),
   };
 }
@@ -93,8 +94,8 @@ function configurationOf({ engine }: SnapshotOnCopies): ConfigurationSummary {
     missing: named(all(missing), (path) => path),
     unmatched: named(all(unmatched), (path) => path),
     empty: named(all(empty), ({ name }) => name),
-    secrets: named(secrets, ({ place, line, kind }) => `/${place}:${line} (${kind})`),
-    withheld: named(withheld, ({ place, why }) => `/${place} (${why})`),
+    secrets: named(secrets, ({ place, line, kind }) => `/${shownPath(place)}:${line} (${kind})`),
+    withheld: named(withheld, ({ place, why }) => `/${shownPath(place)} (${why})`),
     ...(begunAnew !== undefined && { begunAnew }),
   };
 }

@@ -1,5 +1,6 @@
 // A file laid over an earlier one: which parts of which chunks it is made of, composed without reading any of them.
 
+import { shownPath } from '../domain/path-text.ts';
 import { fail } from '../errors/index.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { NEW_PACK } from './chunk-record.ts';
@@ -87,7 +88,10 @@ export class LaidOver {
     const { path, sizeBytes } = this.#parent.entry;
     const areCounts = Number.isSafeInteger(positionBytes) && Number.isSafeInteger(lengthBytes);
     if (!areCounts || positionBytes < 0 || lengthBytes < 0 || positionBytes + lengthBytes > sizeBytes) {
-      fail('INTERNAL', `'${path}' has ${sizeBytes} bytes, and ${lengthBytes} at ${positionBytes} are wanted`);
+      fail(
+        'INTERNAL',
+        `'${shownPath(path)}' has ${sizeBytes} bytes, and ${lengthBytes} at ${positionBytes} are wanted`,
+      );
     }
     if (positionBytes !== this.sizeBytes) this.#isParent = false;
     for (const [chunk, offset, length] of this.#parent.parts(positionBytes, lengthBytes)) {

@@ -1,5 +1,6 @@
 // A file made of parts of chunks: three numbers for each part, in the order of the file (docs/vault-format.md, section 7).
 
+import { shownPath } from '../domain/path-text.ts';
 import { fail } from '../errors/index.ts';
 import type { TreeEntry } from './types.ts';
 
@@ -45,13 +46,16 @@ export function* piecesOf(
     const piece = pieces ? pieceAt(pieces, number) : { chunk: number, offset: 0, length: lengths[number] as number };
     const chunkLength = lengths[piece.chunk] ?? 0;
     if (piece.offset + piece.length > chunkLength) {
-      fail('OBJECT_DAMAGED', `'${path}' has a piece outside of its chunk, which has ${chunkLength} bytes`);
+      fail('OBJECT_DAMAGED', `'${shownPath(path)}' has a piece outside of its chunk, which has ${chunkLength} bytes`);
     }
     total += piece.length;
     yield piece;
   }
   if (total !== sizeBytes) {
-    fail('OBJECT_DAMAGED', `'${path}' is not what was captured: its chunks have ${total} bytes, it has ${sizeBytes}`);
+    fail(
+      'OBJECT_DAMAGED',
+      `'${shownPath(path)}' is not what was captured: its chunks have ${total} bytes, it has ${sizeBytes}`,
+    );
   }
 }
 

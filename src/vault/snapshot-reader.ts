@@ -1,6 +1,7 @@
 // Reading one snapshot: its tree, and its files verified chunk by chunk and as a whole.
 
 import { createHash, type Hash } from 'node:crypto';
+import { shownPath } from '../domain/path-text.ts';
 import { fail, isHoldfastError, toHoldfastError } from '../errors/index.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import { ChunkSource, type SourcePack, type SourceParts } from './chunk-source.ts';
@@ -96,8 +97,9 @@ class ChunkSnapshotReader implements SnapshotReader {
   }
 
   async *read(entry: TreeEntry): AsyncGenerator<Buffer> {
-    if (entry.type !== 'file' || !entry.chunks) fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
-    const what = `'${entry.path}'`;
+    if (entry.type !== 'file' || !entry.chunks)
+      fail('INTERNAL', `'${shownPath(entry.path)}' is not a file of a snapshot`);
+    const what = `'${shownPath(entry.path)}'`;
     if (entry.pieces) yield* this.#laidOver(what, entry, entry.chunks, entry.pieces);
     else yield* this.#stream(what, entry.chunks, entry.sizeBytes, entry.sha256);
   }

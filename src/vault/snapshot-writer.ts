@@ -1,6 +1,7 @@
 // Writing one snapshot: files in, packs and index objects out to every copy; the commit is in its own file.
 
 import { createHash } from 'node:crypto';
+import { shownPath } from '../domain/path-text.ts';
 import { fail } from '../errors/index.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { ChunkPipeline } from './chunk-pipeline.ts';
@@ -271,7 +272,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     this.#cutter.end();
     const isTooMuch = file.pieceCount > MOST_PIECES;
     if (!isTooMuch && file.sizeBytes !== sizeBytes) {
-      fail('INTERNAL', `the parts of '${entry.path}' have ${file.sizeBytes} bytes, it has ${sizeBytes}`);
+      fail('INTERNAL', `the parts of '${shownPath(entry.path)}' have ${file.sizeBytes} bytes, it has ${sizeBytes}`);
     }
     const kept = file.keptChunks;
     if (isTooMuch || !this.#pipeline.claimAll(kept.map((id) => Buffer.from(id, 'hex')))) {

@@ -1,6 +1,7 @@
 // The tree of a snapshot while it is written: entries in the order they were given, each as soon as its chunks are known.
 
 import { createHash } from 'node:crypto';
+import { shownPath } from '../domain/path-text.ts';
 import { fail } from '../errors/index.ts';
 import type { ChunkPipeline } from './chunk-pipeline.ts';
 import type { GearTable } from './chunker.ts';
@@ -87,7 +88,7 @@ export class TreeWriter {
   /** Throws `INTERNAL` for an entry that a reader would refuse: a snapshot that has it could never be read. */
   async flush(): Promise<void> {
     this.settle();
-    if (this.#refused !== undefined) fail('INTERNAL', `'${this.#refused}' would be no entry of a tree`);
+    if (this.#refused !== undefined) fail('INTERNAL', `'${shownPath(this.#refused)}' would be no entry of a tree`);
     if (this.#lines.length === 0) return this.#pushing;
     const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     this.#lines = [];

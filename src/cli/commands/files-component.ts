@@ -16,7 +16,7 @@ export const onlyPaths = z
 
 export const pathFlag: CommandOption = {
   flags: '--path <PATH...>',
-  description: 'only these, each with what is below it',
+  description: 'only these, each with what is below it; as they are on the host, or as they are printed',
 };
 
 /** Throws `UNKNOWN_COMPONENT`, `USAGE`. */

@@ -23,6 +23,7 @@ export const filesDiff = defineCommand({
     'holdfast files diff 2026-11-22T06:00:00Z latest uploads --path /srv/uploads/2026',
     'holdfast files diff 20261122T060000Z-3f9a1c2b latest --json',
   ],
+  bytes: ['path'],
   input: z.object({
     args: z.array(z.string().min(1)).min(2, { error: "name two of: a snapshot's id, a moment, latest, now" }),
     path: onlyPaths,

@@ -46,6 +46,7 @@ export const filesExport = defineCommand({
     'holdfast files export uploads --to 2026-11-22T06:00:00Z --path /srv/uploads/2026 --output 2026.tar',
     "holdfast files export --to latest --pattern '*.pdf' --output - | tar --zstd -tvf -",
   ],
+  bytes: ['path', 'pattern'],
   input,
   async run(typed, context) {
     const { id: component } = await filesComponent(context, typed.args);

@@ -14,7 +14,7 @@ export const filesFind = defineCommand({
   takes: ['standalone'],
   summary: 'tell in which snapshots a path is, newest first; equal states in a row are one line',
   details: [
-    'PATH is absolute and as it is on the host; with any of * ? [ ] !, or without a slash in front, it is a pattern in the syntax of .gitignore, and what is below a directory that it matches is found, too. At most 100 paths are told.',
+    'PATH is absolute, as it is on the host or as it is printed; with any of * ? [ ] !, or without a slash in front, it is a pattern in the syntax of .gitignore, and what is below a directory that it matches is found, too. At most 100 paths are told.',
     'A path that is in no snapshot is told apart from one that no root of then has, that the rules of then left out, or that could not be read then.',
     COMPONENT_OF_FILES,
   ].join('\n'),
@@ -24,6 +24,7 @@ export const filesFind = defineCommand({
     "holdfast files find '/srv/uploads/2026/**' files/uploads",
   ],
   found: 'no snapshot has it',
+  bytes: ['args'],
   input: z.object({ args: z.array(z.string().min(1, { error: 'name a path or a pattern' })).min(1) }),
   async run({ args }, context) {
     const [wanted = '', ...words] = args;

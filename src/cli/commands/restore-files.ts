@@ -24,7 +24,11 @@ export const filesOptions = {
 };
 
 export const filesFlags: readonly CommandOption[] = [
-  { flags: '--path <PATH...>', description: 'of files and configuration: only these, each with what is below it' },
+  {
+    flags: '--path <PATH...>',
+    description:
+      'of files and configuration: only these, each with what is below it; as they are on the host, or as they are printed',
+  },
   {
     flags: '--pattern <PATTERN...>',
     description:

@@ -128,6 +128,7 @@ export const restore = defineCommand({
     "holdfast restore redis cache --to 2026-11-23T05:59:59Z --key 'session:*'",
     'holdfast restore configuration etc --to latest --path /etc/postgresql',
   ],
+  bytes: ['path', 'pattern'],
   input,
   async run(typed, context) {
     const configuration = await context.configuration();

@@ -1,6 +1,7 @@
 // A configuration as people read it: what its snapshot found and kept from Git, the push, and what differs between two states.
 
 import type { ConfigurationSummary, Named } from '../../domain/component-report.ts';
+import { shownPath } from '../../domain/path-text.ts';
 import type { PushedHistory } from '../../domain/run-data.ts';
 import type { Result } from '../result.ts';
 import { counted, fullTime } from './words.ts';
@@ -43,7 +44,7 @@ export function configurationDiffLines({ diff }: Result, zone: string): string[]
   return [
     head,
     ...open,
-    ...changes.first.map(({ what, path }) => `  ${what.padEnd(8)} ${path}`),
+    ...changes.first.map(({ what, path }) => `  ${what.padEnd(8)} ${shownPath(path)}`),
     ...(changes.count > changes.first.length ? [`  and ${changes.count - changes.first.length} more`] : []),
     '',
     ...text.trimEnd().split('\n'),

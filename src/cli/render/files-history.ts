@@ -10,7 +10,7 @@ import type {
   PathState,
   WhyAbsent,
 } from '../../domain/files-history.ts';
-import { shownPath } from '../../domain/path-text.ts';
+import { shownPath, shownTyped } from '../../domain/path-text.ts';
 import { bytesText, counted, fullTime, localTime, table } from './words.ts';
 
 const absent: Readonly<Record<WhyAbsent, string>> = {
@@ -26,7 +26,7 @@ export function foundLines(found: FilesFound, zone: string): string[] {
   const { looked, unread, paths, hasMore, wanted, component, absent: states = [] } = found;
   const lines = paths.flatMap((path) => pathLines(path, zone));
   if (paths.length === 0) {
-    lines.push(`'${wanted}' is in none of ${counted(looked.snapshots, 'snapshot')} of ${component}`);
+    lines.push(`'${shownTyped(wanted)}' is in none of ${counted(looked.snapshots, 'snapshot')} of ${component}`);
     lines.push(...table(states.map((state) => stateRow(state, zone))));
   }
   if (hasMore) lines.push(`there are more than these ${paths.length} paths: narrow the pattern`);

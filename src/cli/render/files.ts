@@ -1,6 +1,7 @@
 // What giving back files would do, and what it did, as the person who must say yes to it reads it.
 
 import type { ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
+import { shownPath, shownTyped } from '../../domain/path-text.ts';
 import { blockerLines } from './plan.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
@@ -35,7 +36,7 @@ export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'fe
     ...wantedLines(plan),
     mode === 'beside'
       ? `      into ${plan.directory} on ${plan.host}; what is there now is not touched`
-      : `      in ${plan.roots.join(', ')} on ${plan.host}; what was there is kept until you confirm`,
+      : `      in ${plan.roots.map(shownPath).join(', ')} on ${plan.host}; what was there is kept until you confirm`,
   ];
   if (changes) lines.push(...changeLines(changes, list));
   lines.push(`      needs ${bytesText(space.neededBytes)}, ${bytesText(space.availableBytes)} are free`);
@@ -55,7 +56,7 @@ function skewText({ snapshot }: FilesPlan): string {
 }
 
 function wantedLines({ paths = [], patterns = [] }: FilesPlan): string[] {
-  const wanted = [...paths, ...patterns];
+  const wanted = [...paths.map(shownPath), ...patterns.map(shownTyped)];
   return wanted.length === 0 ? [] : [`      only ${wanted.join(', ')}`];
 }
 
@@ -69,7 +70,7 @@ function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list:
     `      ${kinds.map((kind) => `${counts[kind]} ${words[kind]}`).join(', ')}`,
     ...shown.map(({ kind, path, aspects }) => {
       const why = kind === 'replace' || kind === 'settle' ? `  (${aspects.join(', ') || 'what is in it changes'})` : '';
-      return `        ${signs[kind]} ${path}${why}`;
+      return `        ${signs[kind]} ${shownPath(path)}${why}`;
     }),
     ...(more > 0 ? [`        … and ${more} more`] : []),
   ];
@@ -84,7 +85,7 @@ export function filesRestoredLines(restored: FilesRestored, state: string, zone:
   ];
   if (lacking.count > 0) lines.push(`  ${lacking.count} properties could not be given: ${lacking.first.join(', ')}`);
   if (keptAt.length > 0 && state === 'completed') {
-    lines.push(`  what was there is kept in ${keptAt.join(', ')}`);
+    lines.push(`  what was there is kept in ${keptAt.map(shownPath).join(', ')}`);
     lines.push(`next: 'holdfast confirm ${id}' when all is well, 'holdfast rollback ${id}' to go back`);
   }
   return lines;

@@ -2,7 +2,7 @@
 
 import type { ComponentId } from '../../domain/component.ts';
 import { momentFromDate } from '../../domain/moment.ts';
-import { pathOfText } from '../../domain/path-text.ts';
+import { pathOfText, shownPath } from '../../domain/path-text.ts';
 import { fail, HoldfastError } from '../../errors/index.ts';
 import type {
   LocalFile,
@@ -270,7 +270,7 @@ class Capture {
       if (path.startsWith(`${text}/`)) return `${real === '/' ? '' : real}${path.slice(text.length)}`;
       if (text === '') return `/${path}`;
     }
-    return fail('INTERNAL', `'${path}' is below no root`);
+    return fail('INTERNAL', `'${shownPath(path)}' is below no root`);
   }
 
   #noteUnchanged({ sizeBytes }: TreeEntry): void {

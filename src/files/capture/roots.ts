@@ -2,6 +2,7 @@
 
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { Snapshot, TreeEntry } from '../../vault/index.ts';
 import { isWithin } from '../restore/select.ts';
@@ -22,8 +23,8 @@ export function sortedRoots(roots: readonly string[]): readonly string[] {
   for (const [number, text] of texts.entries()) {
     const outer = texts[number - 1];
     if (outer !== undefined && (outer === '' || text === outer || text.startsWith(`${outer}/`))) {
-      fail('FILES_ROOT', `'/${text}' is in '/${outer}': what is there would be captured twice`, {
-        hint: `leave '/${text}' out of the roots`,
+      fail('FILES_ROOT', `'/${shownPath(text)}' is in '/${shownPath(outer)}': what is there would be captured twice`, {
+        hint: `leave '/${shownPath(text)}' out of the roots`,
       });
     }
   }
@@ -53,7 +54,7 @@ export async function requireFilled(
   const before = (engine as unknown as FilesDetails).roots.map((root) => path.resolve(root).slice(1));
   for (const [text, real] of roots) {
     if (!before.includes(text) || !(await isEmpty(real)) || !(await holds(entries(), text))) continue;
-    fail('FILES_ROOT', `the root '/${text}' is empty, and held something in snapshot '${id}'`, {
+    fail('FILES_ROOT', `the root '/${shownPath(text)}' is empty, and held something in snapshot '${id}'`, {
       hint: 'is its disk mounted? Where it is meant to be empty, put a file into it, or leave it out of the roots',
     });
   }

@@ -1,7 +1,7 @@
 // What was given back, looked at once more: every entry of the snapshot beside what is on the disk now.
 
 import { closeSync, constants, openSync } from 'node:fs';
-import { pathOfText } from '../../domain/path-text.ts';
+import { pathOfText, shownPath } from '../../domain/path-text.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
 import { comparableOf, metadataOf, typeOf } from '../in-place/change.ts';
 import { givenAgain, mayBeNotKept } from '../in-place/not-kept.ts';
@@ -71,10 +71,10 @@ class Comparison {
     const wanted = wantedEntries(this.#reader, (entry) => this.#selector.takes(entry));
     for await (const { path, one: entry, other: found } of sideBySide(wanted, foundBelow(this.#directory))) {
       if (entry) entries++;
-      if (!found) (entry?.type === 'device' ? this.#notGiven : this.#differing).add(`/${path} is missing`);
+      if (!found) (entry?.type === 'device' ? this.#notGiven : this.#differing).add(`/${shownPath(path)} is missing`);
       else if (!entry) {
         // Directories on the way to a root are nobody's entries.
-        if (found.type !== 'directory') this.#differing.add(`/${path} is not in the snapshot`);
+        if (found.type !== 'directory') this.#differing.add(`/${shownPath(path)} is not in the snapshot`);
       } else if (!isSameLink(entry, found)) await this.#compare(entry, found);
     }
     return {
@@ -93,7 +93,7 @@ class Comparison {
     if (aspects.length === 0) return;
     const isNotGiven = aspects.every((aspect) => aspect === 'attributes' || aspect === 'owner');
     const list = (await this.#isNotKept(wanted, found)) ? this.#notKept : isNotGiven ? this.#notGiven : this.#differing;
-    list.add(`/${path} differs in ${aspects.join(', ')}`);
+    list.add(`/${shownPath(path)} differs in ${aspects.join(', ')}`);
   }
 
   /** What is other once it was given again was wrong by somebody's doing, and not the file system's. */
@@ -123,7 +123,8 @@ function isSameLink(entry: TreeEntry, found: Found): boolean {
 async function* foundBelow(directory: string): AsyncGenerator<Found> {
   const top = treePath(directory);
   for await (const { found, unseen } of scan({ roots: [directory], rules: everything, seesAll: true })) {
-    for (const { path, code } of unseen) throw Object.assign(new Error(`'/${path}' cannot be looked at`), { code });
+    for (const { path, code } of unseen)
+      throw Object.assign(new Error(`'/${shownPath(path)}' cannot be looked at`), { code });
     for (const each of found) {
       if (each.path !== top && each.path !== `${top}/${UNFINISHED}`)
         yield { ...each, path: each.path.slice(top.length + 1) };

@@ -2,6 +2,7 @@
 
 import type { DiffFilesRequest, DiffKind, DiffSide, FileDifference, FilesDiff } from '../../domain/files-history.ts';
 import { momentFromDate } from '../../domain/moment.ts';
+import { namedPath } from '../../domain/path-text.ts';
 import { parseSnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -12,8 +13,9 @@ import { wholeEntries } from '../compare/whole-links.ts';
 import { coverageOf, momentOf } from '../find/find.ts';
 import { Owners } from '../owners.ts';
 import { chooseSnapshot } from '../plan/choose-snapshot.ts';
+import { meantPaths } from '../restore/meant-paths.ts';
 import type { FilesSource } from '../types.ts';
-import { DiskSide, hashOnDisk, takerOfPaths } from './disk-side.ts';
+import { DiskSide, hashOnDisk, takerOfPaths, thereOnDisk } from './disk-side.ts';
 
 export interface DiffFilesOptions extends DiffFilesRequest {
   readonly vault: Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
@@ -32,14 +34,15 @@ const SNAPSHOT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 
 /** Throws `USAGE`, `MOMENT_INVALID`, `TARGET_UNFIT` for a disk that is not here, `FILES_ROOT`, `CANCELLED` and as `chooseSnapshot` does. */
 export async function diffFiles(options: DiffFilesOptions): Promise<FilesDiff> {
-  const { component, one: asked, other: askedToo, paths } = options;
+  const { component, one: asked, other: askedToo } = options;
   if (asked === NOW && askedToo === NOW) fail('USAGE', 'the disk differs in nothing from itself');
   const one = await openSide(options, asked);
   try {
     const other = await openSide(options, askedToo);
     try {
-      const told = await compare(one, other, options);
-      return { component, one: one.told, other: other.told, ...(paths?.length && { paths }), ...told };
+      const paths = await meantPaths(options.paths ?? [], () => namesOf([one, other], options.paths ?? []));
+      const told = await compare(one, other, takerOfPaths(paths), options.signal);
+      return { component, one: one.told, other: other.told, ...(paths.length > 0 && { paths }), ...told };
     } finally {
       other.close();
     }
@@ -50,10 +53,14 @@ export async function diffFiles(options: DiffFilesOptions): Promise<FilesDiff> {
 
 type Sided = Comparable & { readonly sameAs?: string };
 
+type Takes = ReturnType<typeof takerOfPaths>;
+
 interface Side {
   readonly told: DiffSide;
   readonly isDisk: boolean;
-  entries(): AsyncIterable<Sided>;
+  entries(takes: Takes): AsyncIterable<Sided>;
+  /** All there are, or of the disk those of `paths` that are there. */
+  names(paths: readonly string[]): AsyncIterable<{ readonly path: string }>;
   /** Of the disk: known when its entries were taken. */
   coverage(): Coverage;
   close(): void;
@@ -63,19 +70,20 @@ async function openSide(options: DiffFilesOptions, asked: string): Promise<Side>
   return asked === NOW ? diskSide(options) : await snapshotSide(options, asked);
 }
 
-function diskSide({ disk, host, paths, component }: DiffFilesOptions): Side {
+function diskSide({ disk, host, component }: DiffFilesOptions): Side {
   if ('not' in disk) return fail('TARGET_UNFIT', `the disk of '${component}' cannot be looked at: ${disk.not}`);
-  const side = new DiskSide(disk, takerOfPaths(paths));
+  const side = new DiskSide(disk);
   return {
     told: { asked: NOW, disk: { host, at: momentFromDate(new Date()) } },
     isDisk: true,
-    entries: () => side.entries(),
+    entries: (takes) => side.entries(takes),
+    names: (paths) => thereOnDisk(paths),
     coverage: () => side.coverage,
     close: () => undefined,
   };
 }
 
-async function snapshotSide({ vault, component, timezone, paths }: DiffFilesOptions, asked: string): Promise<Side> {
+async function snapshotSide({ vault, component, timezone }: DiffFilesOptions, asked: string): Promise<Side> {
   const target = parseSnapshotTarget(SNAPSHOT_ID.test(asked) ? `snapshot:${asked}` : asked, timezone);
   const chosen = await chooseSnapshot(vault, component, target);
   const reader: SnapshotReader = await vault.openSnapshot(chosen.id as SnapshotId, chosen.copy);
@@ -87,19 +95,24 @@ async function snapshotSide({ vault, component, timezone, paths }: DiffFilesOpti
   return {
     told: { asked, snapshot: momentOf(reader.snapshot), state: chosen.state },
     isDisk: false,
-    entries: () => wholeEntries(reader, takerOfPaths(paths)),
+    entries: (takes) => wholeEntries(reader, takes),
+    names: () => reader.entries(),
     coverage: () => coverage,
     close: () => reader.close(),
   };
 }
 
-async function compare(one: Side, other: Side, { signal }: DiffFilesOptions) {
+async function* namesOf(sides: readonly Side[], paths: readonly string[]) {
+  for (const side of sides) yield* side.names(paths);
+}
+
+async function compare(one: Side, other: Side, takes: Takes, signal: AbortSignal) {
   const tally = new Tally();
   const owners = new Owners();
   // Numbers of then may be other people's here.
   const asHere = async (entry: Sided, isOther: boolean): Promise<Sided> =>
     isOther ? { ...entry, ...(await owners.here(entry)) } : entry;
-  for await (const { path, one: before, other: after } of sideBySide(one.entries(), other.entries())) {
+  for await (const { path, one: before, other: after } of sideBySide(one.entries(takes), other.entries(takes))) {
     if (signal.aborted) fail('CANCELLED', 'comparing files was cancelled');
     if (before && after) {
       const was = await asHere(before, other.isDisk && !one.isDisk);
@@ -162,11 +175,11 @@ class Tally {
     return { counts: this.#counts, bytes: this.#bytes, first: this.#first, notCompared: this.notCompared };
   }
 
-  #note(kind: DiffKind, { path, type }: Sided, more: Omit<FileDifference, 'kind' | 'path' | 'type'>): void {
+  #note(kind: DiffKind, { path, type }: Sided, more: Omit<FileDifference, 'kind' | 'path' | 'shown' | 'type'>): void {
     this.#counts[kind]++;
     if (this.#first.length >= MOST_DIFFERENCES || this.#text >= MOST_TEXT) return;
     this.#text += path.length;
-    this.#first.push({ kind, path: `/${path}`, type, ...more });
+    this.#first.push({ kind, ...namedPath(`/${path}`), type, ...more });
   }
 }
 

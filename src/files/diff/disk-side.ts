@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pathOfText } from '../../domain/path-text.ts';
+import { isThere } from '../../system/index.ts';
 import { Coverage } from '../compare/coverage.ts';
 import type { Comparable } from '../compare/differences.ts';
 import { comparableOf } from '../in-place/change.ts';
-import { isWithin } from '../restore/select.ts';
+import { isWithin, treePath } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
 import { Telling } from '../told.ts';
@@ -20,17 +21,15 @@ export interface DiskEntry extends Comparable {
 
 export class DiskSide {
   readonly #source: FilesSource;
-  readonly #takes: (path: string) => boolean;
   readonly #unseen = new Telling<string>();
   readonly #names = new Map<string, string>();
 
-  constructor(source: FilesSource, takes: (path: string) => boolean) {
+  constructor(source: FilesSource) {
     this.#source = source;
-    this.#takes = takes;
   }
 
   /** Throws `FILES_ROOT`. */
-  async *entries(): AsyncGenerator<DiskEntry> {
+  async *entries(takes: (path: string) => boolean): AsyncGenerator<DiskEntry> {
     const roots = [...this.#source.roots].sort((a, b) => (comesBefore(a.slice(1), b.slice(1)) ? -1 : 1));
     for await (const { found, unseen, leftOut } of scan({ roots, rules: this.#source.rules })) {
       for (const { path } of unseen) this.#unseen.add(path);
@@ -38,7 +37,7 @@ export class DiskSide {
       for (const { path, why } of leftOut) if (why !== 'socket') this.#unseen.add(path);
       for (const each of found) {
         const sameAs = this.#otherName(each);
-        if (!this.#takes(each.path)) continue;
+        if (!takes(each.path)) continue;
         const entry = this.#describe(each);
         if (entry) yield { ...entry, ...(sameAs !== undefined && { sameAs }) };
       }
@@ -70,6 +69,11 @@ export class DiskSide {
       return undefined;
     }
   }
+}
+
+/** As a tree has them. */
+export async function* thereOnDisk(paths: readonly string[]): AsyncGenerator<{ readonly path: string }> {
+  for (const path of paths) if (await isThere(pathOfText(path))) yield { path: treePath(path) };
 }
 
 /** Lower-case hexadecimal SHA-256; undefined for a file that cannot be read. */

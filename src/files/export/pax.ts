@@ -1,6 +1,6 @@
 // Headers of a tar archive in the pax format (POSIX.1-2017, pax, "pax Interchange Format"), with the records of GNU tar and star for what POSIX has no word for.
 
-import { bytesOfText } from '../../domain/path-text.ts';
+import { bytesOfText, shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
 import { aclText } from './acl-text.ts';
@@ -51,7 +51,7 @@ function sizeOf({ type, sizeBytes }: TreeEntry): number {
 
 function typeOf({ path, type, device }: TreeEntry): string {
   if (type !== 'device') return TYPES[type];
-  if (device === undefined) return fail('OBJECT_DAMAGED', `'${path}' is a device without a number`);
+  if (device === undefined) return fail('OBJECT_DAMAGED', `'${shownPath(path)}' is a device without a number`);
   return device.kind === 'character' ? '3' : '4';
 }
 

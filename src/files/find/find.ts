@@ -6,6 +6,7 @@ import { fail, toHoldfastError } from '../../errors/index.ts';
 import type { Snapshot, SnapshotId, SnapshotOnCopies, TreeEntry, Vault } from '../../vault/index.ts';
 import { Coverage } from '../compare/coverage.ts';
 import { type WholeEntry, withoutChunks } from '../compare/whole-links.ts';
+import { otherReading } from '../restore/meant-paths.ts';
 import { Selector, treePath } from '../restore/select.ts';
 import type { FilesDetails } from '../types.ts';
 import { walkKey } from '../walk-order.ts';
@@ -29,8 +30,7 @@ const PATTERN = /[*?[\]!]/;
 /** Throws `CANCELLED` and what the vault says of the list of snapshots; a snapshot that cannot be read is told. */
 export async function findFiles(options: FindFilesOptions): Promise<FilesFound> {
   const { vault, component, wanted, signal, onProgress } = options;
-  const path = pathOf(wanted);
-  const takes = takerOf(wanted, path);
+  const { path, takes, isMeant } = wantedNames(wanted);
   const snapshots = (await vault.listSnapshots(component)).filter(({ kind }) => kind === 'files');
   const paths = new FirstPaths();
   const unread: FilesFound['unread'][number][] = [];
@@ -50,7 +50,7 @@ export async function findFiles(options: FindFilesOptions): Promise<FilesFound> 
   }
   const [newest] = looked;
   const oldest = looked.at(-1);
-  const found = paths.answer(newest?.moment.id);
+  const found = paths.answer(newest?.moment.id, isMeant);
   const isNowhere = path !== undefined && found.paths.length === 0 && looked.length > 0;
   return {
     ...{ component, wanted, unread },
@@ -73,23 +73,32 @@ export function coverageOf({ engine }: Pick<Snapshot, 'engine'>): Coverage {
   return new Coverage({ roots, rules, unseen: { count: first.length + unnamed, first } });
 }
 
-/** As a tree has it; `undefined` for a pattern. Throws `USAGE`. */
-function pathOf(wanted: string): string | undefined {
-  return wanted.startsWith('/') && !PATTERN.test(wanted) ? treePath(wanted) : undefined;
+interface WantedNames {
+  /** The one that is wanted, as a tree has it; absent of a pattern. */
+  readonly path?: string;
+  readonly takes: (entry: Pick<TreeEntry, 'path' | 'type'>) => boolean;
+  /** Of all that were found. */
+  readonly isMeant: (path: string, isFound: (path: string) => boolean) => boolean;
 }
 
-/** A path by itself, or what a pattern matches. Throws `USAGE`. */
-function takerOf(wanted: string, path: string | undefined): (entry: Pick<TreeEntry, 'path' | 'type'>) => boolean {
-  if (path !== undefined) return (entry) => entry.path === path;
-  const selector = new Selector({ patterns: [wanted] });
-  return (entry) => selector.takes(entry);
+/** A path by itself, or what a pattern matches, which may also be a path as it is. Throws `USAGE`. */
+function wantedNames(wanted: string): WantedNames {
+  const isPattern = !wanted.startsWith('/') || PATTERN.test(wanted);
+  const exact = wanted.startsWith('/') ? treePath(wanted) : undefined;
+  const read = exact === undefined ? undefined : otherReading(exact);
+  const selector = isPattern ? new Selector({ patterns: [wanted] }) : undefined;
+  return {
+    ...(!isPattern && exact !== undefined && { path: exact }),
+    takes: (entry) => entry.path === exact || entry.path === read || selector?.takes(entry) === true,
+    isMeant: (path, isFound) => path !== read || exact === undefined || !isFound(exact),
+  };
 }
 
 /** The first that match, without their chunks; whatever has several names as what it is. */
 async function matching(
   vault: FindFilesOptions['vault'],
   { id, copies }: SnapshotOnCopies,
-  takes: ReturnType<typeof takerOf>,
+  takes: WantedNames['takes'],
   signal: AbortSignal,
 ): Promise<readonly WholeEntry[]> {
   const present = Object.keys(copies).find((copy) => copies[copy] === 'present');
@@ -143,8 +152,13 @@ class FirstPaths {
     for (const [path, history] of this.#histories) history.add(one, seen.get(path));
   }
 
-  answer(newest: string | undefined): { readonly paths: readonly FoundPath[]; readonly hasMore: boolean } {
-    const sorted = [...this.#histories].sort(([a], [b]) => (walkKey(a) < walkKey(b) ? -1 : 1));
+  answer(
+    newest: string | undefined,
+    isMeant: WantedNames['isMeant'],
+  ): { readonly paths: readonly FoundPath[]; readonly hasMore: boolean } {
+    const isFound = (path: string) => this.#histories.has(path);
+    const meant = [...this.#histories].filter(([path]) => isMeant(path, isFound));
+    const sorted = meant.sort(([a], [b]) => (walkKey(a) < walkKey(b) ? -1 : 1));
     const most = Math.max(FEW_STATES, Math.floor(MOST_STATES / Math.max(1, sorted.length)));
     return { paths: sorted.map(([, history]) => history.answer(newest, most)), hasMore: this.#hasMore };
   }

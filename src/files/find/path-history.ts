@@ -1,6 +1,7 @@
 // What one path was from snapshot to snapshot, newest first: a state that stays is one, however many snapshots have it.
 
 import type { FoundPath, PathState, SnapshotMoment, WhyAbsent } from '../../domain/files-history.ts';
+import { namedPath } from '../../domain/path-text.ts';
 import { mtimeNsOf } from '../capture/entry-of.ts';
 import type { Coverage } from '../compare/coverage.ts';
 import { differingAspects } from '../compare/differences.ts';
@@ -54,7 +55,7 @@ export class PathHistory {
     const spans = this.#spans.slice(0, until);
     const lastSeen = (spans.find(({ entry }) => entry) as Span).last;
     return {
-      path: `/${this.#path}`,
+      ...namedPath(`/${this.#path}`),
       lastSeen,
       isInNewest: lastSeen.id === newest,
       states: spans.slice(0, most).map((span) => stateOf(span)),

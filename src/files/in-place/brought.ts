@@ -1,7 +1,7 @@
 // What was staged, looked at before any of it goes in: that all of it is there, and by what each is known afterwards.
 
 import { closeSync, fstatSync, unlinkSync } from 'node:fs';
-import { pathOfText } from '../../domain/path-text.ts';
+import { pathOfText, shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { pathIn, setTimes } from '../../system/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
@@ -82,7 +82,7 @@ export async function* foundIn(place: RunPlace, part: Part): AsyncGenerator<Foun
       if (first)
         fail(
           'TARGET_UNFIT',
-          `'${belowTop(first.path, root.slice(1))}' in '${place.shown}/${part}' cannot be looked at (${first.code})`,
+          `'${shownPath(belowTop(first.path, root.slice(1)))}' in '${place.shown}/${part}' cannot be looked at (${first.code})`,
         );
       for (const each of found) {
         const path = belowTop(each.path, root.slice(1));
@@ -166,7 +166,7 @@ function broughtAs({ path }: TreeEntry, found: Found, isChange: boolean): Brough
 }
 
 function notAsAsked(path: string, what: string): never {
-  fail('TARGET_UNFIT', `'${path}' was not staged as it is wanted: ${what}`, {
+  fail('TARGET_UNFIT', `'${shownPath(path)}' was not staged as it is wanted: ${what}`, {
     hint: 'somebody else writes into the directory of the run; roll it back and start again: nothing was exchanged',
   });
 }

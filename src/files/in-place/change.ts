@@ -66,7 +66,11 @@ export function joined(top: string, below: string): string {
 
 /** By its path, for looking alone. */
 export function placeOf(root: string, below: string): string | Buffer {
-  return pathOfText(below === '' ? root : `${root === '/' ? '' : root}/${below}`);
+  return pathOfText(placeText(root, below));
+}
+
+export function placeText(root: string, below: string): string {
+  return below === '' ? root : `${root === '/' ? '' : root}/${below}`;
 }
 
 export function inodeOf({ device, inode }: Found): string {

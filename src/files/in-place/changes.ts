@@ -1,13 +1,14 @@
 // What has to change in a root for it to be what a snapshot holds: the tree beside what is there, name by name, in walk order.
 
 import { lstat } from 'node:fs/promises';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { TreeEntry } from '../../vault/index.ts';
 import { type Aspect, type Comparable, differingAspects } from '../compare/differences.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
-import { belowTop, type Change, comparableOf, inodeOf, metadataOf, placeOf, typeOf } from './change.ts';
+import { belowTop, type Change, comparableOf, inodeOf, metadataOf, placeOf, placeText, typeOf } from './change.ts';
 import { OpenDirectories, RemovedDirectories } from './directories.ts';
 import { type LinkGroups, linkGroups } from './link-groups.ts';
 import { Mounts } from './mounts.ts';
@@ -128,9 +129,13 @@ class Comparison {
     const { takes, neverCaptured } = this.#options;
     const isOurs = found && !held && takes({ path, type: typeOf(found) }) && !neverCaptured.has(path);
     if (isOurs) return;
-    fail('TARGET_UNFIT', `'/${this.#covering?.path}' gives way to what was there, and '/${path}' in it is left alone`, {
-      hint: 'move the one or the other away, or restore beside; nothing was touched',
-    });
+    fail(
+      'TARGET_UNFIT',
+      `'/${shownPath(this.#covering?.path ?? '')}' gives way to what was there, and '/${shownPath(path)}' in it is left alone`,
+      {
+        hint: 'move the one or the other away, or restore beside; nothing was touched',
+      },
+    );
   }
 
   /** What is held stays, and so do the directories that it is in. */
@@ -168,14 +173,18 @@ class Comparison {
   }
 
   #refuseMount(path: string, point: string): never {
-    const where = placeOf(this.#options.root, point).toString();
-    fail('TARGET_UNFIT', `'/${path}' would change, and it is on another file system, mounted at '${where}'`, {
-      hint: 'restore beside, or what is on each file system by itself; nothing was touched',
-    });
+    const where = placeText(this.#options.root, point);
+    fail(
+      'TARGET_UNFIT',
+      `'/${shownPath(path)}' would change, and it is on another file system, mounted at '${shownPath(where)}'`,
+      {
+        hint: 'restore beside, or what is on each file system by itself; nothing was touched',
+      },
+    );
   }
 
   #refuseHeld(path: string): never {
-    fail('TARGET_UNFIT', `'/${path}' would have to give way, and what is in it is left alone`, {
+    fail('TARGET_UNFIT', `'/${shownPath(path)}' would have to give way, and what is in it is left alone`, {
       hint: 'move it away, or restore beside; nothing was touched',
     });
   }
@@ -250,7 +259,7 @@ class Comparison {
   #requireWay(path: string, found: Found): undefined {
     if (found.type === 'directory') return;
     const what = found.type === 'symlink' ? 'a symbolic link' : `a ${found.type}`;
-    fail('TARGET_UNFIT', `'/${path}' is ${what}, and leads to what is to be given back`, {
+    fail('TARGET_UNFIT', `'/${shownPath(path)}' is ${what}, and leads to what is to be given back`, {
       hint: 'make it a directory, or give it back as well; nothing was touched',
     });
   }
@@ -274,12 +283,16 @@ function requireDirectory(
   if (entry?.type === 'directory' && (!found || found.type === 'directory')) return;
   // Nothing comes by: all that is asked for has been looked at by now.
   if (!entry && leftOut !== undefined) {
-    fail('TARGET_UNFIT', `today's rules leave out all that is to be given back in '/${path}', such as '/${leftOut}'`, {
-      hint: 'restore it beside: `--beside DIR`; nothing was touched',
-    });
+    fail(
+      'TARGET_UNFIT',
+      `today's rules leave out all that is to be given back in '/${shownPath(path)}', such as '/${shownPath(leftOut)}'`,
+      {
+        hint: 'restore it beside: `--beside DIR`; nothing was touched',
+      },
+    );
   }
   const what = entry ? 'is not a directory, now or in the snapshot' : 'is not in the snapshot';
-  fail('TARGET_UNFIT', `'/${path}' ${what}: it cannot be given back in place`, {
+  fail('TARGET_UNFIT', `'/${shownPath(path)}' ${what}: it cannot be given back in place`, {
     hint: 'restore it beside; nothing was touched',
   });
 }

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { syncFileSystemOf } from '../../system/index.ts';
 import { Telling } from '../told.ts';
@@ -160,7 +161,7 @@ function clocksIn({ directory }: RunPlace): readonly string[] {
 async function requireNoMount({ home, run, shown }: RunPlace): Promise<void> {
   const point = (await Mounts.below(home.root)).within(path.relative(home.root, shown));
   if (point === undefined) return;
-  fail('TARGET_UNFIT', `'${path.join(home.root, point)}' is a mount in what the restore '${run}' keeps`, {
+  fail('TARGET_UNFIT', `'${shownPath(path.join(home.root, point))}' is a mount in what the restore '${run}' keeps`, {
     hint: 'what is mounted is not ours to remove: unmount it, then try again',
   });
 }

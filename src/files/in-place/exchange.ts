@@ -1,6 +1,7 @@
 // The exchange of one root: for each change the names, and what they stand for, tell how far it is, so that it goes on from anywhere.
 
 import { rmdirSync } from 'node:fs';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { pathIn } from '../../system/index.ts';
 import type { Change } from './change.ts';
@@ -50,7 +51,7 @@ async function comeIn(trees: Trees, { path, brought }: Change, hooks: ExchangeHo
     // Where a directory on the way is another one by now, it is opened again.
     root.forget(exchanged === 'gone' ? '' : path);
   }
-  fail('TARGET_UNFIT', `'${path}' is made again and again while it is exchanged`, {
+  fail('TARGET_UNFIT', `'${shownPath(path)}' is made again and again while it is exchanged`, {
     hint: 'stop whoever writes there, then go on or roll back',
   });
 }

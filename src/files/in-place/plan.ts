@@ -2,6 +2,7 @@
 
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { shownPath } from '../../domain/path-text.ts';
 import { bytesText } from '../../domain/size.ts';
 import { isThere } from '../../system/index.ts';
 import type { Change } from './change.ts';
@@ -96,7 +97,7 @@ export function warningsOf({ words, changes }: Comparing, sums: Sums, root: stri
 
 /** The first of them. */
 export function namesOf(named: readonly { readonly path: string }[]): string {
-  const shown = named.slice(0, SHOWN_NAMES).map(({ path: each }) => `'/${each}'`);
+  const shown = named.slice(0, SHOWN_NAMES).map(({ path: each }) => `'/${shownPath(each)}'`);
   return `${shown.join(', ')}${named.length > SHOWN_NAMES ? ' ...' : ''}`;
 }
 

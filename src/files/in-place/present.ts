@@ -1,5 +1,6 @@
 // What is in a root today, name by name, and what of it is left alone: by the rules of then and of now, or because it is a mount.
 
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { isWithin } from '../restore/select.ts';
 import type { Found, FoundBatch, LeftOut, Unseen } from '../scan/found.ts';
@@ -108,7 +109,7 @@ function requireSeen({ path, code }: Unseen, onGone: PresentOptions['onGone']): 
     onGone?.(path);
     return;
   }
-  fail('TARGET_UNFIT', `'/${path}' cannot be looked at (${code})`, {
+  fail('TARGET_UNFIT', `'/${shownPath(path)}' cannot be looked at (${code})`, {
     hint: 'what is there is not known: let this user look at it, or leave it out by a rule; nothing was touched',
   });
 }

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { chmodSync, closeSync, constants, fchmodSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { textOfPath } from '../../domain/path-text.ts';
+import { shownPath, textOfPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { lookAt, mountOf, type NameIn, openPlace, pathIn } from '../../system/index.ts';
 import { move } from './moving.ts';
@@ -100,7 +100,7 @@ function makeWritable(name: NameIn): void {
 }
 
 function refuseMount({ shown }: RunPlace, name: string, cause?: unknown): never {
-  fail('TARGET_UNFIT', `'${name}' in '${shown}' is a mount: what is mounted is not ours to remove`, {
+  fail('TARGET_UNFIT', `'${shownPath(name)}' in '${shown}' is a mount: what is mounted is not ours to remove`, {
     hint: 'unmount it, then confirm or roll back again: the rest is removed then',
     cause,
   });

@@ -1,6 +1,7 @@
 // A root made what a snapshot holds of it, in place: list, stage, exchange, each by the journal, so that it goes on from wherever it was cut off.
 
 import { closeSync } from 'node:fs';
+import { shownPath } from '../../domain/path-text.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
 import { syncFileSystemOf } from '../../system/index.ts';
@@ -262,9 +263,13 @@ function requireOpen({ phase, lastAt }: RunJournal, { run, home }: RunPlace): vo
 }
 
 function refuseWhole(below: string, inside: string): never {
-  fail('TARGET_UNFIT', `'${below}' gives way to what was there, and '${inside}' in it, made meanwhile, is left alone`, {
-    hint: 'move the one or the other away and go on, or roll back',
-  });
+  fail(
+    'TARGET_UNFIT',
+    `'${shownPath(below)}' gives way to what was there, and '${shownPath(inside)}' in it, made meanwhile, is left alone`,
+    {
+      hint: 'move the one or the other away and go on, or roll back',
+    },
+  );
 }
 
 async function* asEntries(

@@ -1,6 +1,7 @@
 // The exchange undone, change by change, from wherever it or an earlier undoing has come to; what others have written since is put aside, never lost.
 
 import { mkdirSync } from 'node:fs';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { pathIn } from '../../system/index.ts';
 import type { Change, Identity } from './change.ts';
@@ -40,7 +41,7 @@ export async function takeBack(trees: Trees, change: Change, hooks: UndoHooks): 
     // Where a directory on the way is another one by now, it is opened again.
     trees.root.forget(attempt > 1 ? '' : path);
   }
-  fail('TARGET_UNFIT', `'${path}' is made again and again while it is taken back`, {
+  fail('TARGET_UNFIT', `'${shownPath(path)}' is made again and again while it is taken back`, {
     hint: 'stop whoever writes there, then roll back again',
   });
 }

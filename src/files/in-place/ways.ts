@@ -2,6 +2,7 @@
 
 import { closeSync, constants, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { lookAt, mountOf, type NameIn, openPlace, pathIn } from '../../system/index.ts';
 import { isWithin } from '../restore/select.ts';
@@ -106,10 +107,14 @@ export class Ways {
   }
 
   #refuse(way: string, what: string, cause?: unknown): never {
-    return fail('TARGET_UNFIT', `'${this.#shown}/${way}' ${what}, and the way to what changes leads through it`, {
-      hint: 'somebody put it there; move it away, then go on or roll back',
-      cause,
-    });
+    return fail(
+      'TARGET_UNFIT',
+      `'${this.#shown}/${shownPath(way)}' ${what}, and the way to what changes leads through it`,
+      {
+        hint: 'somebody put it there; move it away, then go on or roll back',
+        cause,
+      },
+    );
   }
 
   #closeOldest(): void {

@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
+import { shownPath } from '../../domain/path-text.ts';
 import type { TreeEntry } from '../../vault/index.ts';
 import type { Aspect } from '../compare/differences.ts';
 import type { Found } from '../scan/found.ts';
@@ -100,14 +101,14 @@ export class Judge {
     const given = brought?.mtimeNs ?? change?.after?.mtimeNs;
     if (found?.type !== 'directory' || given === undefined) return undefined;
     if (this.#options.given.isTimeAsGiven(path, BigInt(given), found.mtimeNs)) return undefined;
-    return (await this.#isUntouched(name, this.#options.doneNs)) ? `/${path} differs in time` : undefined;
+    return (await this.#isUntouched(name, this.#options.doneNs)) ? `/${shownPath(path)} differs in time` : undefined;
   }
 
   /** Of what is there and not in the snapshot; `isInTheirs`: in a directory that others have made or moved here. */
   async surplus(name: Name, isInTheirs: boolean): Promise<Difference> {
     const { found, change, brought, path } = name;
     const { beganNs, fromNs, doneNs } = this.#options;
-    const words = `/${path} is not in the snapshot`;
+    const words = `/${shownPath(path)} is not in the snapshot`;
     const inode = `${found?.inode}`;
     if (isInTheirs) return { words, isOurs: false, isName: true };
     if (brought?.inode === inode) return await this.#since(name, 'is not in the snapshot', doneNs);
@@ -138,11 +139,11 @@ export class Judge {
     }
     // Nobody else can have put it back where it was staged.
     if (this.#isWaiting(below, brought)) {
-      return { words: `/${path} was not brought in`, isOurs: true, isName: true, isCertain: true };
+      return { words: `/${shownPath(path)} was not brought in`, isOurs: true, isName: true, isCertain: true };
     }
     // From the first rename on others may take it away, or give its name to something else.
     if (!found) return await this.#since(name, 'is missing', fromNs);
-    const words = `/${path} is another one`;
+    const words = `/${shownPath(path)} is another one`;
     const isOld = change?.inode === `${found.inode}`;
     if (isOld && (await this.#isUntouched(name, doneNs))) return { words, isOurs: true, isName: true };
     const isSuspect = await this.#isUntouched(name, fromNs);
@@ -162,7 +163,10 @@ export class Judge {
     const told: readonly Aspect[] = isOther ? ['content', ...certain] : certain;
     if (told.length === 0) return undefined;
     const isTimeAlone = isDirectory && told.every((aspect) => aspect === 'time');
-    return { words: `/${name.path} differs in ${told.join(', ')}`, isOurs: !isTimeAlone && (await isOurs(told)) };
+    return {
+      words: `/${shownPath(name.path)} differs in ${told.join(', ')}`,
+      isOurs: !isTimeAlone && (await isOurs(told)),
+    };
   }
 
   /** What came in is read; of the rest what was touched since: it was compared when the changes were listed. */
@@ -194,7 +198,7 @@ export class Judge {
   }
 
   async #since({ path, below }: Pick<Name, 'path' | 'below'>, what: string, ns: bigint): Promise<Difference> {
-    return { words: `/${path} ${what}`, isOurs: await this.#isUntouched({ below }, ns), isName: true };
+    return { words: `/${shownPath(path)} ${what}`, isOurs: await this.#isUntouched({ below }, ns), isName: true };
   }
 
   /** Looked at anew: nobody has changed it since, nor, where it is not there, the directory that is left of the way to it. */

@@ -10,6 +10,7 @@ import {
   type FilesPlan,
   type PlannedChange,
 } from '../../domain/files-restore.ts';
+import { namedPath, shownTyped } from '../../domain/path-text.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -17,6 +18,7 @@ import { namesOf, planInPlace } from '../in-place/plan.ts';
 import type { InPlacePlan } from '../in-place/types.ts';
 import { type GivenBack, pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
+import { meantIn } from '../restore/meant-paths.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
@@ -48,10 +50,11 @@ const MOST_TEXT = 128 * 1024;
 
 /** Reads only. Throws as `chooseSnapshot`, `NOT_FOUND` when nothing in it is wanted. */
 export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
-  const { vault, component, target, from, selection } = options;
+  const { vault, component, target, from } = options;
   const snapshot = await chooseSnapshot(vault, component, target, from);
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
+    const selection = await meantIn(reader, options.selection);
     const wanted = await countWanted(reader, selection);
     const isHere = options.directory === undefined && options.elsewhere === undefined;
     const roots = isHere ? wanted.places : wanted.roots;
@@ -67,7 +70,7 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
       ...(selection.paths?.length && { paths: selection.paths }),
       ...(selection.patterns?.length && { patterns: selection.patterns }),
     };
-    const rest = await placed(options, reader, { ...wanted, roots });
+    const rest = await placed({ ...options, selection }, reader, { ...wanted, roots });
     const plan = { ...head, ...rest, warnings: [...damage, ...rest.warnings] };
     return { ...plan, digest: digestOf(plan) };
   } finally {
@@ -121,7 +124,9 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
     touched.set(root, isFile ? path.posix.dirname(root) : root);
   }
   if (entries.files + entries.others === 0) {
-    const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${each}'`).join(', ');
+    const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])]
+      .map((each) => `'${shownTyped(each)}'`)
+      .join(', ');
     const { id, component } = reader.snapshot;
     fail('NOT_FOUND', `nothing in snapshot '${id}' is ${what}`, {
       hint: component.startsWith('files/')
@@ -186,7 +191,7 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
       for (const { kind, type, aspects, path: below } of planned.changes) {
         const at = below === '' ? root : path.posix.join(root, below);
         text += at.length;
-        if (first.length < MOST_CHANGES && text < MOST_TEXT) first.push({ kind, path: at, type, aspects });
+        if (first.length < MOST_CHANGES && text < MOST_TEXT) first.push({ kind, ...namedPath(at), type, aspects });
       }
     } catch (error) {
       blockers.push(toHoldfastError(error));

@@ -1,7 +1,7 @@
 // What an entry of a pulled tree really is: rsync's `--fake-super` keeps what only root could give in an attribute, so that no set-uid program or device of another host is ever real here.
 
 import { readFileSync } from 'node:fs';
-import { textOfPath } from '../../domain/path-text.ts';
+import { shownPath, textOfPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { getAttribute } from '../../system/index.ts';
 import type { Found, FoundType } from '../scan/found.ts';
@@ -28,7 +28,7 @@ export function uncovered(found: Found, place: string | Buffer): Found {
   const [, octal = '', major = '', minor = '', uid, gid] = FORM.exec(bytes.toString('latin1')) ?? [];
   const mode = Number.parseInt(octal, 8);
   const type = TYPES.get(mode & TYPE_BITS);
-  if (!type) return fail('BACKUP_INVALID', `'/${found.path}' was not kept as rsync keeps it: '${bytes}'`);
+  if (!type) return fail('BACKUP_INVALID', `'/${shownPath(found.path)}' was not kept as rsync keeps it: '${bytes}'`);
   return {
     ...found,
     type,

@@ -1,6 +1,7 @@
 // Which entries of a tree are wanted: paths with all that is below them, patterns, or everything below one directory.
 
 import ignore, { type Ignore } from 'ignore';
+import { shownTyped } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
 
@@ -43,7 +44,7 @@ export function isWithin(path: string, top: string): boolean {
 export function treePath(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
   if (!path.startsWith('/')) {
-    fail('USAGE', `'${path}' is no absolute path`, {
+    fail('USAGE', `'${shownTyped(path)}' is no absolute path`, {
       hint: 'name it as it is on the host, such as /srv/uploads/a.png',
     });
   }

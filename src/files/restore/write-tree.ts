@@ -1,7 +1,7 @@
 // A tree, or what is wanted of it, into a directory that nobody else writes to: files by the vault's threads, then everything else, directories' own times last.
 
 import { chmod, lchown, link, mkdir, open, rm, symlink } from 'node:fs/promises';
-import { pathOfText } from '../../domain/path-text.ts';
+import { pathOfText, shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import { makeNode, setAttributes, setTimes, syncFileSystemOf } from '../../system/index.ts';
 import type { FileToRestore, SnapshotReader, TreeEntry } from '../../vault/index.ts';
@@ -169,7 +169,7 @@ class TreeToDisk {
     else if (type === 'device' && device) {
       const kind = device.kind === 'character' ? CHARACTER : BLOCK;
       return this.#attempt(path, 'device', () => makeNode(place, kind | mode, deviceNumber(device)));
-    } else fail('OBJECT_DAMAGED', `'${path}' is of a type that cannot be made: '${type}'`);
+    } else fail('OBJECT_DAMAGED', `'${shownPath(path)}' is of a type that cannot be made: '${type}'`);
     return true;
   }
 
@@ -206,7 +206,7 @@ class TreeToDisk {
   #place(path: string): string | Buffer {
     const isBelow = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
     if (!isBelow || path.includes('\0')) {
-      fail('OBJECT_DAMAGED', `the snapshot has an entry outside of itself: '${path}'`);
+      fail('OBJECT_DAMAGED', `the snapshot has an entry outside of itself: '${shownPath(path)}'`);
     }
     return pathOfText(`${this.#options.directory}/${this.#below(path)}`);
   }

@@ -1,6 +1,7 @@
 // Files of a snapshot onto the disk: this thread finds and reads what is needed, worker threads open, verify and write it.
 
 import { randomUUID } from 'node:crypto';
+import { shownPath } from '../../domain/path-text.ts';
 import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { CHUNK_ID_BYTES } from '../chunk-id.ts';
 import type { SourceParts } from '../chunk-source.ts';
@@ -334,7 +335,8 @@ async function* batchesOf(
       batch = [];
       bytes = 0;
     }
-    if (entry.type !== 'file' || !entry.chunks) fail('INTERNAL', `'${entry.path}' is not a file of a snapshot`);
+    if (entry.type !== 'file' || !entry.chunks)
+      fail('INTERNAL', `'${shownPath(entry.path)}' is not a file of a snapshot`);
     const file: TargetFile = {
       path: checkPath(path ?? entry.path),
       sizeBytes: entry.sizeBytes,
@@ -358,6 +360,7 @@ function exactly({ mtimeNanos, xattrs, holes }: TreeEntry) {
 /** What a tree says is authentic, and still never leads out of the target. */
 function checkPath(path: string): string {
   const isBelow = path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-  if (!isBelow || path.includes('\0')) fail('OBJECT_DAMAGED', `the snapshot has an entry outside of itself: '${path}'`);
+  if (!isBelow || path.includes('\0'))
+    fail('OBJECT_DAMAGED', `the snapshot has an entry outside of itself: '${shownPath(path)}'`);
   return path;
 }

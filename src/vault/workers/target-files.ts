@@ -14,7 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { bytesOfText, pathOfText } from '../../domain/path-text.ts';
+import { bytesOfText, pathOfText, shownPath } from '../../domain/path-text.ts';
 import { fail } from '../../errors/index.ts';
 import type { TargetFile } from './jobs.ts';
 import { isSettled, settle } from './settle-file.ts';
@@ -171,7 +171,7 @@ export function writeStretch(
   pieces: Iterable<{ readonly at: number; readonly bytes: Buffer }>,
 ): void {
   const found = openIfOwn(placesOf(tree, file).part, constants.O_RDWR | constants.O_NOFOLLOW);
-  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${shownPath(file.path)}' was taken away`);
   try {
     for (const { at, bytes } of pieces) write(found.handle, file, bytes, position + at);
   } finally {
@@ -186,7 +186,7 @@ export class LargeHash {
 
   advance(tree: TargetTree, file: TargetFile, upTo: number): void {
     const found = openIfOwn(placesOf(tree, file).part);
-    if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+    if (!found) fail('TARGET_UNFIT', `the unfinished form of '${shownPath(file.path)}' was taken away`);
     try {
       readInto(found.handle, this.#position, upTo, (bytes) => this.#hash.update(bytes));
       this.#position = Math.max(this.#position, upTo);
@@ -209,7 +209,7 @@ export function finishLarge(tree: TargetTree, file: TargetFile, hash: LargeHash,
     if (hash.digest() !== file.sha256) notAsCaptured(file);
   }
   const found = openIfOwn(places.part, constants.O_RDWR | constants.O_NOFOLLOW);
-  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${file.path}' was taken away`);
+  if (!found) fail('TARGET_UNFIT', `the unfinished form of '${shownPath(file.path)}' was taken away`);
   try {
     if (found.stat.size !== file.sizeBytes) notAsCaptured(file);
     settle(tree, found.handle, file);
@@ -240,7 +240,10 @@ function exists(place: string | Buffer): boolean {
 }
 
 export function notAsCaptured(file: TargetFile): never {
-  return fail('OBJECT_DAMAGED', `'${file.path}' is not what was captured: its chunks are right, the whole is not`);
+  return fail(
+    'OBJECT_DAMAGED',
+    `'${shownPath(file.path)}' is not what was captured: its chunks are right, the whole is not`,
+  );
 }
 
 function publish(tree: TargetTree, file: TargetFile, { part, final }: Places): void {

@@ -1,9 +1,11 @@
 // The launcher keeps compiled code where only its user could have written it: beside the code, or else in the user's own directory, or nowhere.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { chmod, copyFile, mkdir, readdir, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
 import { run } from '../../../src/process/index.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -43,3 +45,24 @@ test('else in the directory of the user, unless others may write there', async (
   await chmod(home, 0o700);
   assert.ok((await answer()).startsWith(home));
 });
+
+test('by another Node, too, a word has the bytes that were typed', async (t) => {
+  const { root } = await packageIn(t);
+  await mkdir(path.join(root, 'node_modules/.bin'), { recursive: true });
+  const pinned = path.join(root, 'node_modules/.bin/node');
+  await writeFile(pinned, `#!/bin/sh\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 });
+  const program = "process.stdout.write((await import('node:fs')).readFileSync('/proc/self/cmdline'));\n";
+  await writeFile(path.join(root, 'dist/src/cli/main.js'), program);
+  const isOld =
+    "process.env.SEEN ?? Object.defineProperty(process, 'versions', { value: { node: '20.1.0' } }); process.env.SEEN = 1";
+  const words = ['plain', `caf\\351 'x'\\n`, '', 'a\\\\b%s'].map((word) => `"$(printf '%b.' ${quoted(word)})"`);
+  const typed = words.map((word, at) => `w${at}=${word}`).join('; ');
+  const script = `${typed}; exec '${process.execPath}' "$@" ${words.map((_, at) => `"\${w${at}%.}"`).join(' ')}`;
+  const args = ['-c', script, 'sh', '--import', `data:text/javascript,${isOld}`, path.join(root, 'bin/holdfast')];
+  const { stdout } = await promisify(execFile)('/bin/sh', args, { encoding: 'latin1' });
+  assert.deepEqual(stdout.split('\0').slice(-5), ['plain', "caf\xe9 'x'\n", '', 'a\\b%s', '']);
+});
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bytesOfText, pathOfText, shownPath, textOfPath } from '../../../src/domain/path-text.ts';
+import {
+  bytesOfText,
+  pathOfText,
+  shownPath,
+  shownTyped,
+  textOfPath,
+  textOfShown,
+} from '../../../src/domain/path-text.ts';
 
 describe('paths as text', () => {
   const names: [string, readonly number[]][] = [
@@ -27,6 +34,7 @@ describe('paths as text', () => {
       const text = textOfPath(Uint8Array.from(bytes));
       assert.deepEqual([...bytesOfText(text)], bytes);
       assert.equal(JSON.parse(JSON.stringify(text)), text);
+      assert.equal(textOfShown(shownPath(text)), text);
       const path = pathOfText(text);
       assert.deepEqual([...(typeof path === 'string' ? Buffer.from(path) : path)], bytes);
     });
@@ -43,6 +51,7 @@ describe('paths as text', () => {
       const text = textOfPath(bytes);
       const hex = Buffer.from(bytes).toString('hex');
       assert.equal(bytesOfText(text).toString('hex'), hex);
+      assert.equal(textOfShown(shownPath(text)), text);
       assert.equal(texts.get(text) ?? hex, hex);
       texts.set(text, hex);
     }
@@ -55,5 +64,17 @@ describe('paths as text', () => {
   it('shows people what a terminal cannot, and nothing that moves its cursor', () => {
     assert.equal(shownPath(textOfPath(Uint8Array.of(0x61, 0xff, 0x0a, 0x1b))), 'a\\xff\\x0a\\x1b');
     assert.equal(shownPath('back\\slash'), 'back\\\\slash');
+    assert.equal(shownPath('a\u009b2J'), 'a\\xc2\\x9b2J');
+  });
+
+  it('reads what people are shown, in upper case too, and nothing else', () => {
+    assert.equal(textOfShown('caf\\xE9\\\\'), 'caf\udce9\\');
+    assert.equal(textOfShown('caf\\xc3\\xa9'), 'café');
+    for (const other of ['a\\b', 'a\\', 'a\\xg0', 'a\\x1', 'a\\x00']) assert.equal(textOfShown(other), undefined);
+  });
+
+  it('shows what was typed so that it can be typed again', () => {
+    for (const typed of ['a\\xff', 'a\\\\b', '*.png']) assert.equal(shownTyped(typed), typed);
+    assert.equal(shownTyped('a\udcff\n\\'), 'a\\xff\\x0a\\\\');
   });
 });

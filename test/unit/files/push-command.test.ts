@@ -28,4 +28,7 @@ test('is one line for a shell, whatever stands in a path', () => {
   assert.ok(odd.includes(`'/srv/it'\\''s here/./srv/a b'`), odd);
   assert.match(odd, /'--rsh=ssh -F none -i "\/etc\/my key" -p 22 /);
   assert.match(odd, / '--rsync-path=sudo rsync' /);
+  const paths = ["/srv/a/caf\udce9'1", '/srv/a/new\nline'];
+  const bytes = pushCommand(remote, { directory: '/srv/back', roots: ['/srv/a'], selection: { paths } });
+  assert.ok(bytes.includes(String.raw` $'/srv/back/./srv/a/caf\351\0471' $'/srv/back/./srv/a/new\012line' `), bytes);
 });
