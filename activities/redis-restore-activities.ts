@@ -20,11 +20,12 @@ export function createRedisRestoreActivities(services: HostServices): Omit<Redis
   const { frame } = services;
   const restoring = restoringOf(services);
   return {
-    planRedis: ({ run, input, keep }) => runActivity(frame, () => freezeRedisPlan(restoring, run, input, keep)),
+    planRedis: ({ run, input, keep }) =>
+      runActivity(frame, ({ signal }) => freezeRedisPlan(restoring, run, input, { keep, signal })),
     recheckRedis: ({ run, input }) =>
-      runActivity(frame, async () => {
+      runActivity(frame, async ({ signal }) => {
         const shown = await storedRedisPlan(restoring, run);
-        const now = await planRedisRestore(restoring, run, input);
+        const now = await planRedisRestore(restoring, run, input, { signal, counts: false });
         if (shown.digest === now.digest) return;
         fail('PLAN_CHANGED', `the plan now has digest '${now.digest}', not '${shown.digest}' as shown`);
       }),

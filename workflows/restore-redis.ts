@@ -1,11 +1,16 @@
 // The way of giving back data of Redis (docs/redis.md): plan, approve, then beside, into the stopped server or into the running one; undone when it fails.
 
+import { patched } from '@temporalio/workflow';
 import type { RedisStep } from '../activities/contract.ts';
 import type { RestoreRedisInput, RunStatus } from '../src/domain/operations.ts';
 import type { RedisPlan, RedisRestored } from '../src/domain/redis-restore.ts';
 import { Approval, requireAsShown } from './lib/approval.ts';
+import { errorData } from './lib/failure.ts';
 import { type Conduct, operate } from './lib/operate.ts';
 import { Progress } from './lib/progress.ts';
+
+/** What was begun before it undoes what was never done. */
+const NOTHING_TO_UNDO = 'a restore that touched nothing is not undone';
 
 type Restoring = Conduct<RestoreRedisInput>;
 
@@ -28,7 +33,12 @@ export async function restoreRedis(input: RestoreRedisInput): Promise<RunStatus>
     const { component, digest: planDigest } = plan;
     const restore: RedisStep = { component, run: progress.run, planDigest };
     saga.before('restore', () => host.undo.undoRedis({ component, run: progress.run }, 'as it was before'));
-    const given = await progress.step('restore', () => host.recover.restoreRedis(restore, wordsOf(plan)));
+    const given = await progress
+      .step('restore', () => host.recover.restoreRedis(restore, wordsOf(plan)))
+      .catch((error: unknown) => {
+        if (hasTouchedNothing(error) && patched(NOTHING_TO_UNDO)) saga.keep();
+        throw error;
+      });
     saga.keep();
     const redisRestored: RedisRestored = {
       ...{ id: progress.run, component, snapshot: plan.snapshot.id, to: plan.snapshot.to },
@@ -38,6 +48,12 @@ export async function restoreRedis(input: RestoreRedisInput): Promise<RunStatus>
     progress.tell({ redisRestored });
     return describe(plan, redisRestored);
   });
+}
+
+/** No key matches, and what was made to find that out is gone: it was refused, not rolled back. */
+function hasTouchedNothing(error: unknown): boolean {
+  const { code, details } = errorData(error);
+  return code === 'NOT_FOUND' && details?.untouched === true;
 }
 
 async function makePlan({ input, progress, host }: Restoring): Promise<RedisPlan> {

@@ -7,13 +7,21 @@ import type { RedisPlan } from '../domain/redis-restore.ts';
 import { describeSnapshotTarget, parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import { chooseRedis, planRedis } from '../redis/index.ts';
+import type { Vault } from '../vault/index.ts';
 import { keepRedisPlan, keptRedisPlan } from './kept-plan.ts';
 import { journalPlaces, type RedisRestoring, redisOn, serverOf } from './redis-places.ts';
+
+interface PlanRequest {
+  readonly signal: AbortSignal;
+  /** Whether keys that match are counted, for a person to see. */
+  readonly counts: boolean;
+}
 
 export async function planRedisRestore(
   services: RedisRestoring,
   run: string,
   input: RestoreRedisInput,
+  { signal, counts }: PlanRequest,
 ): Promise<RedisPlan> {
   const { configuration, host } = services;
   const { component, to, from } = input;
@@ -25,15 +33,16 @@ export async function planRedisRestore(
     ...{ run, component, host, ...picked },
     requested: describeSnapshotTarget(target),
     ...(await serverOf(settings)),
-    target: targetOf(settings, input),
+    target: targetOf(settings, input, counts ? vault : undefined),
+    signal,
     runs: journalPlaces(services, settings).running,
   });
 }
 
-function targetOf(settings: RedisSettings, { beside, live, pattern }: RestoreRedisInput) {
+function targetOf(settings: RedisSettings, { beside, live, pattern }: RestoreRedisInput, vault: Vault | undefined) {
   if (beside !== undefined) return { type: 'beside', ...beside } as const;
   if (live === true) return { type: 'live' } as const;
-  if (pattern !== undefined) return { type: 'keys', pattern } as const;
+  if (pattern !== undefined) return { type: 'keys', pattern, ...(vault && { vault }) } as const;
   const { dataDirectory, files, service } = settings;
   const { rdb: rdbFile, appendDirectory, append: appendFile } = files;
   const names = { rdbFile, appendDirectory, appendFile };
@@ -45,16 +54,17 @@ export async function freezeRedisPlan(
   services: RedisRestoring,
   run: string,
   input: RestoreRedisInput,
-  keep: boolean,
+  { keep, signal }: { readonly keep: boolean; readonly signal: AbortSignal },
 ): Promise<RedisPlan> {
-  if (!keep) return await planRedisRestore(services, run, input);
+  const request = { signal, counts: true };
+  if (!keep) return await planRedisRestore(services, run, input, request);
   const vault = await services.reading();
   const stored = await vault.getRecord(run, 'plan').catch((error: unknown) => {
     if (isHoldfastError(error, 'NOT_FOUND')) return undefined;
     throw error;
   });
   // An earlier attempt has frozen it: planning again could give another.
-  const plan = (stored as RedisPlan | undefined) ?? (await planRedisRestore(services, run, input));
+  const plan = (stored as RedisPlan | undefined) ?? (await planRedisRestore(services, run, input, request));
   if (stored === undefined) {
     await vault.putRecord(run, 'request', input);
     await vault.putRecord(run, 'plan', plan);

@@ -20,6 +20,8 @@ export interface ServerIdentity {
   readonly port: number;
   readonly isAppendOnly: boolean;
   readonly usedMemoryBytes: number;
+  /** Of all databases. */
+  readonly keys: number;
 }
 
 export type Info = ReadonlyMap<string, string>;
@@ -59,7 +61,13 @@ export function identityOf(info: Info, where: string): ServerIdentity {
     port: Number(info.get('tcp_port') ?? 0),
     isAppendOnly: info.get('aof_enabled') === '1',
     usedMemoryBytes: Number(info.get('used_memory') ?? 0),
+    keys: keysIn(info),
   };
+}
+
+function keysIn(info: Info): number {
+  const ofDatabases = [...info].filter(([name]) => /^db\d+$/.test(name));
+  return ofDatabases.reduce((sum, [, value]) => sum + Number(/^keys=(\d+)/.exec(value)?.[1] ?? 0), 0);
 }
 
 /** Throws `REDIS_UNFIT` with what is missing. */

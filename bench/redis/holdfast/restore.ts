@@ -10,6 +10,7 @@ import type { Operation } from './operation.ts';
 
 export const restore: Operation = async ({ configuration, redis, target, report, steps: file }) => {
   const steps = new Steps(file);
+  const { signal } = new AbortController();
   await withVault(configuration, 'restore', async (vault) => {
     steps.done('open');
     const services = { configuration, host: HOST, logger, vault: async () => vault, reading: async () => vault };
@@ -19,12 +20,12 @@ export const restore: Operation = async ({ configuration, redis, target, report,
       ...{ beside: { directory: target, start: true }, approveWithinSeconds: 0 },
       approval: 'never',
     } as const;
-    const plan = await freezeRedisPlan(services, run, input, true);
+    const plan = await freezeRedisPlan(services, run, input, { keep: true, signal });
     const [blocker] = plan.blockers ?? [];
     if (blocker !== undefined) fail('CHECK_FAILED', `the plan is blocked: ${blocker.message}`);
     steps.done('plan');
     const { connection, proof } = await giveRedis(services, plan, {
-      signal: new AbortController().signal,
+      signal,
       onNote: () => steps.done('fetch'),
     });
     steps.done('sync, check, load, compare');

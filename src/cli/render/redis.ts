@@ -1,12 +1,12 @@
 // What giving back data of Redis would do, and what it did, as the person who must say yes to it reads it.
 
 import type { SnapshotSummary } from '../../domain/component-report.ts';
-import type { RedisPlan, RedisRestored } from '../../domain/redis-restore.ts';
+import type { KeyCounts, RedisPlan, RedisRestored } from '../../domain/redis-restore.ts';
 import { blockerLines } from './plan.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
 export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
-  const { snapshot, mode, way, keys, sizeBytes, space } = plan;
+  const { snapshot, mode, way, sizeBytes, space } = plan;
   const head =
     mode === 'beside'
       ? 'beside'
@@ -14,9 +14,10 @@ export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
         ? 'in place, into the stopped server'
         : 'in place, into the running server';
   const lines = [
-    `plan  ${head}, ${counted(keys, 'key')} in ${bytesText(sizeBytes)} from ${snapshot.copy}`,
+    `plan  ${head}, ${holdsText(plan)} in ${bytesText(sizeBytes)} from ${snapshot.copy}`,
     `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(plan)}, written by ${plan.writtenBy}`,
     `      asked for ${plan.requested}: snapshot ${snapshot.id}`,
+    ...logLines(plan),
     ...placeLines(plan),
     `      ${overText(plan)}`,
   ];
@@ -27,26 +28,41 @@ export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
   return lines;
 }
 
+function holdsText({ keys, log }: RedisPlan): string {
+  if (log !== undefined) return keys === undefined ? 'a log' : `${counted(keys, 'key')} and a log`;
+  return keys === undefined ? 'keys that were not counted' : counted(keys, 'key');
+}
+
+function logLines({ log, keys }: RedisPlan): string[] {
+  if (log === undefined) return [];
+  const commands = `${log.isAtMost ? 'at most ' : ''}${counted(log.commands, 'command')} (${bytesText(log.sizeBytes)})`;
+  const follow =
+    keys === undefined ? `the log has ${commands}` : `behind ${counted(keys, 'key')} follow ${commands} of log`;
+  return [`      ${follow}: how many keys that comes to is known when it is loaded`];
+}
+
 function skewText({ snapshot: { skewSeconds } }: RedisPlan): string {
   if (skewSeconds === undefined) return '';
   return `, ${durationMsText(skewSeconds * 1000)} before the moment that was asked for`;
 }
 
-function placeLines({ mode, way, directory, host, start, server, pattern, isAppendOnly }: RedisPlan): string[] {
+function placeLines(plan: RedisPlan): string[] {
+  const { mode, way, directory, host, start, pattern, isAppendOnly } = plan;
   if (mode === 'beside') {
     return [
       `      into ${directory} on ${host}${start ? ', and starts a server there on a socket' : ''}; production is not touched`,
     ];
   }
-  const where = server === undefined ? '' : `${server.where}, version ${server.version}`;
   if (way === 'stopped') {
     const files = isAppendOnly ? ' with append-only files of the same data' : '';
     const place = directory ?? 'its data directory, which the configuration does not name,';
     return [`      in ${place} on ${host}${files}; what was there is kept until you confirm`];
   }
+  const where = serverText(plan);
   if (way === 'keys') {
     return [
       `      only keys that match '${pattern}' and differ, in ${where}; keys that the snapshot does not have stay`,
+      ...matchingLines(plan),
       '      what they were is kept until you confirm',
     ];
   }
@@ -56,10 +72,26 @@ function placeLines({ mode, way, directory, host, start, server, pattern, isAppe
   ];
 }
 
-function overText({ over: { least, most } }: RedisPlan): string {
-  if (most === 0) return 'no key has its time over';
+/** Of a plan of an earlier version that could not ask it there is no name. */
+function serverText({ server }: RedisPlan): string {
+  if (server === undefined) return 'the running server';
+  return server.version === undefined ? server.where : `${server.where}, version ${server.version}`;
+}
+
+function matchingLines({ matching }: RedisPlan): string[] {
+  return matching === undefined ? [] : [`      ${matchingText(matching, 'to be made', 'to be replaced')}`];
+}
+
+function matchingText({ matching, create, replace, surplus }: KeyCounts, made: string, replaced: string): string {
+  return `${matching} match: ${create} ${made}, ${replace} ${replaced}, the others are the same; ${surplus} that the snapshot does not have stay`;
+}
+
+function overText({ keys, log, over: { least, most } }: RedisPlan): string {
+  if (keys === undefined) return 'keys expire when they were to: of how many the time is over is not known';
+  const of = log === undefined ? '' : ' of those before the log';
+  if (most === 0) return `no key${of} has its time over`;
   const count = least === most ? String(least) : `between ${least} and ${most}`;
-  return `keys expire when they were to: the time of ${count} is over, and they do not come back`;
+  return `keys expire when they were to: the time of ${count}${of} is over, and they do not come back`;
 }
 
 export function redisRestoredLines(restored: RedisRestored, state: string, zone: string): string[] {
@@ -73,12 +105,7 @@ export function redisRestoredLines(restored: RedisRestored, state: string, zone:
     `  loaded ${counted(proof.keys, 'key')}${gone}${compared}`,
     `  took ${durationMsText(timingsMs.total)}`,
   ];
-  if (replaced) {
-    const { matching, create, replace, surplus } = replaced;
-    lines.push(
-      `  ${matching} match: ${create} made, ${replace} replaced, the others were the same; ${surplus} that the snapshot does not have stay`,
-    );
-  }
+  if (replaced) lines.push(`  ${matchingText(replaced, 'made', 'replaced')}`);
   if (connection !== undefined) lines.push(`  server at ${connection}`);
   if (keptAt !== undefined && state === 'completed') {
     lines.push(`  what was there is kept in ${keptAt}`);

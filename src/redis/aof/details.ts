@@ -1,6 +1,7 @@
 // What a snapshot of append-only files holds beside the bytes, and which part of it serves a moment.
 
 import { type Moment, momentFromUnixMicros, unixMicros } from '../../domain/moment.ts';
+import type { RedisLog } from '../../domain/redis-restore.ts';
 import type { RdbFacts } from '../rdb/index.ts';
 import type { CapturedServer } from '../types.ts';
 import type { WalkedCommands } from './command-walk.ts';
@@ -86,6 +87,20 @@ function beginOf(sets: readonly CapturedSet[], index: number): number {
 
 function lastSecondsOf({ base, incrementals }: CapturedSet): number {
   return Math.max(base.facts?.createdSeconds ?? 0, ...incrementals.map(({ commands }) => commands?.lastSeconds ?? 0));
+}
+
+/** What follows the base, as the capture has counted it; a base that is no RDB is log itself. */
+export function logOf({ set, untilSeconds = Number.POSITIVE_INFINITY, isBaseAlone }: ChosenPart): RedisLog {
+  const behind = isBaseAlone ? [] : set.incrementals;
+  const counts = [...(set.base.facts === undefined ? [set.base] : []), ...behind].flatMap(({ commands }) =>
+    commands === undefined || (commands.firstSeconds ?? 0) > untilSeconds ? [] : [commands],
+  );
+  const sum = (of: (counted: WalkedCommands) => number) => counts.reduce((all, each) => all + of(each), 0);
+  return {
+    commands: sum(({ commands }) => commands),
+    sizeBytes: sum(({ wholeBytes }) => wholeBytes),
+    ...(counts.some(({ lastSeconds = 0 }) => lastSeconds > untilSeconds) && { isAtMost: true }),
+  };
 }
 
 /** What a restore of the part comes to: the moment itself, or that of the base. `end`: of the snapshot. */

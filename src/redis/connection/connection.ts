@@ -5,7 +5,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { HoldfastError } from '../../errors/index.ts';
 import { parseAddress, type RedisAddress } from './address.ts';
-import { redisError } from './errors.ts';
+import { NO_TLS, NO_WORD, redisError } from './errors.ts';
 import { type Reply, ReplyParser, ServerReply } from './reply.ts';
 
 /** How a server is reached. */
@@ -38,6 +38,7 @@ export class RedisConnection {
   readonly #parser = new ReplyParser();
   readonly #waiting: Waiting[] = [];
   readonly #replyMs: number;
+  #hasAnswered = false;
   #failure: unknown;
   #timer: NodeJS.Timeout | undefined;
 
@@ -140,16 +141,21 @@ export class RedisConnection {
 
   readonly #onData = (bytes: Buffer): void => {
     try {
-      for (const reply of this.#parser.push(bytes)) this.#waiting.shift()?.resolve(reply);
+      for (const reply of this.#parser.push(bytes)) {
+        this.#hasAnswered = true;
+        this.#waiting.shift()?.resolve(reply);
+      }
       this.#watch();
     } catch (error) {
       this.#fail(error);
     }
   };
 
-  readonly #onError = (error: Error): void => this.#fail(error);
+  readonly #onError = (error: NodeJS.ErrnoException): void =>
+    this.#fail(error.code === 'ECONNRESET' && !this.#hasAnswered ? new Error(NO_WORD, { cause: error }) : error);
 
-  readonly #onClose = (): void => this.#fail(new Error('the server closed the connection'));
+  readonly #onClose = (): void =>
+    this.#fail(new Error(this.#hasAnswered ? 'the server closed the connection' : NO_WORD));
 
   #fail(error: unknown): void {
     this.#failure ??= error;
@@ -178,7 +184,10 @@ async function connect({ place }: RedisAddress, caFile: string | undefined, limi
   socket.setKeepAlive(true, 30_000);
   socket.setNoDelay(true);
   return await new Promise((resolve, reject) => {
-    const late = () => socket.destroy(new Error(`no connection within ${limitMs / 1000} s`));
+    const late = () => {
+      const silent = isSecure && !socket.connecting ? NO_TLS : 'no connection';
+      socket.destroy(new Error(`${silent} within ${limitMs / 1000} s`));
+    };
     const timer = setTimeout(late, limitMs);
     const settle = (act: () => void) => {
       clearTimeout(timer);

@@ -3,6 +3,11 @@
 import { HoldfastError, isHoldfastError } from '../../errors/index.ts';
 import { ServerReply } from './reply.ts';
 
+/** Of a server that ends the connection before it has answered anything. */
+export const NO_WORD = 'the server closed the connection without a word';
+/** Of one that reads the beginning of TLS as a command, and waits for its end. */
+export const NO_TLS = 'it took the connection, and no TLS was heard';
+
 /** Any failure of a connection as the error to throw. `doing`: what was tried, as the end of a sentence. */
 export function redisError(error: unknown, where: string, doing: string): HoldfastError {
   if (isHoldfastError(error)) return error;
@@ -10,7 +15,26 @@ export function redisError(error: unknown, where: string, doing: string): Holdfa
   const { message } = error as Error;
   return new HoldfastError('REDIS_UNREACHABLE', `'${where}' cannot be reached to ${doing}: ${message}`, {
     cause: error,
+    ...hintFor(error as NodeJS.ErrnoException, where),
   });
+}
+
+/** What is wrong with a certificate, as Node names it (`tls`, X509 certificate error codes). */
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_(?!ALTNAME)|ALTNAME_INVALID/;
+
+/** Of the two ends one may speak TLS and the other not, or not know whose word counts for a certificate. */
+function hintFor({ code = '', message }: NodeJS.ErrnoException, where: string): { readonly hint?: string } {
+  if (message.startsWith(NO_TLS) || /wrong version number/.test(message)) {
+    return { hint: 'it does not speak TLS at this port: write `redis://` instead of `rediss://` into the url' };
+  }
+  if (/CERTIFICATE_REQUIRED/.test(code)) {
+    return { hint: 'it wants a certificate of us, and we have none: have it say `tls-auth-clients no`' };
+  }
+  if (UNTRUSTED.test(code)) {
+    return { hint: "name the authority that signed its certificate: 'caFile'; the host in the url must stand in it" };
+  }
+  const isPlain = where.startsWith('redis:');
+  return isPlain && message === NO_WORD ? { hint: 'does it speak TLS alone? then write `rediss://` into the url' } : {};
 }
 
 function refusal(reply: ServerReply, where: string, doing: string): HoldfastError {

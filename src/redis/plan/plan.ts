@@ -9,8 +9,8 @@ import type { Moment } from '../../domain/moment.ts';
 import type { RedisPlan } from '../../domain/redis-restore.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import { isThere } from '../../system/index.ts';
-import type { SnapshotOnCopies } from '../../vault/types.ts';
-import { RedisConnection, type RedisSource } from '../connection/index.ts';
+import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
+import { parseAddress, RedisConnection, type RedisSource } from '../connection/index.ts';
 import { identify, requireStandalone, type ServerIdentity } from '../identity.ts';
 import { overBy } from '../rdb/index.ts';
 import { isOwn } from '../restore/beside.ts';
@@ -23,6 +23,7 @@ import { freeFor, keptBytes, noRoom } from '../restore/room.ts';
 import { openRuns } from '../restore/runs-left.ts';
 import { type DataNames, type DataPlace, requireServerOf } from '../restore/server-place.ts';
 import { findTools } from '../tools.ts';
+import { type CountLimits, countMatching } from './matching.ts';
 
 export interface PlanRedisOptions {
   readonly run: string;
@@ -46,9 +47,11 @@ export interface PlanRedisOptions {
         readonly hasService: boolean;
       }
     | { readonly type: 'live' }
-    | { readonly type: 'keys'; readonly pattern: string };
+    /** Without a vault the keys that match are not counted. */
+    | { readonly type: 'keys'; readonly pattern: string; readonly vault?: Vault; readonly limits?: CountLimits };
   /** Directory of this component's runs on this host, for restores into the running server. */
   readonly runs: string;
+  readonly signal: AbortSignal;
 }
 
 type Part = Partial<RedisPlan> & Pick<RedisPlan, 'mode' | 'warnings'> & { readonly problems: readonly HoldfastError[] };
@@ -56,13 +59,14 @@ type Part = Partial<RedisPlan> & Pick<RedisPlan, 'mode' | 'warnings'> & { readon
 /** Reads only. What is in the way is told with all the rest. Throws `NO_SNAPSHOT` for a snapshot of another kind. */
 export async function planRedis(options: PlanRedisOptions): Promise<RedisPlan> {
   const { run, component, host, requested, chosen, snapshot, programs } = options;
-  const details = storedDetails(snapshot);
-  const { facts, server, sizeBytes } = details;
+  const details = storedDetails(snapshot, options.moment);
+  const { facts, server, sizeBytes, log } = details;
   const { problems, warnings, ...part } = await partFor(options, details);
   const tools = await problemsOf(findTools(server, programs === undefined ? {} : { programs }));
   const plan = {
     ...{ run, component, host, requested, snapshot: chosen, sizeBytes },
-    keys: facts.keys,
+    ...(facts.missing === undefined && { keys: facts.keys }),
+    ...(log !== undefined && log.sizeBytes > 0 && { log }),
     writtenBy: `${server.flavour} ${server.version}`,
     over: overBy(facts, Date.now() / 1000),
     ...part,
@@ -82,21 +86,44 @@ async function partFor(options: PlanRedisOptions, details: StoredDetails): Promi
       return await intoStopped(target, options, details);
     case 'live':
       return await intoRunning(options, details, requireLiveFit, (identity) => keptBytes(details, identity));
-    case 'keys': {
-      const { pattern } = target;
-      const part = await intoRunning(options, details, async (connection) => {
-        const identity = await identify(connection);
-        requireStandalone(identity, connection.where);
-        if (identity.role === 'replica') {
-          fail('REDIS_UNFIT', `'${connection.where}' is a replica: what is written there is lost`, {
-            hint: 'give the keys back to the primary: its replicas follow it',
-          });
-        }
-        return identity;
-      });
-      return { ...part, way: 'keys', pattern };
-    }
+    case 'keys':
+      return await byPattern(target, options, details);
   }
+}
+
+async function byPattern(
+  { pattern, vault, limits }: Extract<PlanRedisOptions['target'], { type: 'keys' }>,
+  options: PlanRedisOptions,
+  details: StoredDetails,
+): Promise<Part> {
+  const asked: ServerIdentity[] = [];
+  const into = await intoRunning(options, details, async (connection) => {
+    const identity = await requireTakesKeys(connection);
+    asked.push(identity);
+    return identity;
+  });
+  const part = { ...into, way: 'keys', pattern } as const;
+  const [identity] = asked;
+  if (identity === undefined || vault === undefined || part.problems.length > 0) return part;
+  const { chosen, ...counting } = options;
+  return {
+    ...part,
+    ...(await countMatching(identity, details.sizeBytes, {
+      ...{ ...counting, vault, pattern, from: chosen.copy },
+      ...(limits && { limits }),
+    })),
+  };
+}
+
+async function requireTakesKeys(connection: RedisConnection): Promise<ServerIdentity> {
+  const identity = await identify(connection);
+  requireStandalone(identity, connection.where);
+  if (identity.role === 'replica') {
+    fail('REDIS_UNFIT', `'${connection.where}' is a replica: what is written there is lost`, {
+      hint: 'give the keys back to the primary: its replicas follow it',
+    });
+  }
+  return identity;
 }
 
 async function beside(
@@ -162,7 +189,9 @@ async function intoStopped(
   const warnings = [
     ...(hasService ? [] : ['the configuration has no `service`: the server is not started afterwards']),
     ...(identity === undefined
-      ? ['no server answers: whether it reads an RDB or append-only files is not known, so it is given both']
+      ? [
+          `no server answers: whether it reads an RDB or append-only files is not known, so it is given both (${told.silence})`,
+        ]
       : []),
     ...told.warnings,
   ];
@@ -177,7 +206,8 @@ async function intoRunning(
 ): Promise<Part> {
   const problems = await openProblems(runs, run);
   const free = { neededBytes: details.sizeBytes, availableBytes: await freeFor(runs) };
-  const part = { mode: 'in place', way: 'live', space: free, warnings: [] } as const;
+  const { text: where } = parseAddress(source.url);
+  const part = { mode: 'in place', way: 'live', space: free, server: { where }, warnings: [] } as const;
   let connection: RedisConnection | undefined;
   try {
     connection = await RedisConnection.open(source);
@@ -188,7 +218,7 @@ async function intoRunning(
     return {
       ...part,
       space,
-      server: { where: connection.where, version, runId },
+      server: { where, version, runId },
       problems: [...problems, ...noRoom(runs, space)],
     };
   } catch (error) {
@@ -199,8 +229,9 @@ async function intoRunning(
 }
 
 interface Asked {
-  /** Absent: a server that is stopped says nothing. */
+  /** Absent: a server that is stopped says nothing; then why nothing was heard. */
   readonly identity?: ServerIdentity;
+  readonly silence?: string;
   readonly warnings: readonly string[];
   readonly problems: readonly HoldfastError[];
 }
@@ -216,7 +247,7 @@ async function askServer(source: RedisSource, place: DataPlace): Promise<Asked> 
       return { identity, warnings: [], problems: [toHoldfastError(error)] };
     }
   } catch (error) {
-    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return { warnings: [], problems: [] };
+    if (isHoldfastError(error, 'REDIS_UNREACHABLE')) return { silence: error.message, warnings: [], problems: [] };
     throw error;
   } finally {
     connection?.close();

@@ -3,10 +3,11 @@
 import { stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Moment } from '../../domain/moment.ts';
+import type { RedisLog } from '../../domain/redis-restore.ts';
 import { bytesText } from '../../domain/size.ts';
 import { fail } from '../../errors/index.ts';
 import type { SnapshotOnCopies, TreeEntry, Vault } from '../../vault/types.ts';
-import { type AofDetails, type ChosenPart, choosePart } from '../aof/details.ts';
+import { type AofDetails, type ChosenPart, choosePart, logOf } from '../aof/details.ts';
 import { recoverRdb } from '../aof/recover.ts';
 import type { RdbFacts } from '../rdb/index.ts';
 import type { RedisTools } from '../tools.ts';
@@ -30,19 +31,23 @@ export interface FetchTarget {
   readonly signal: AbortSignal;
 }
 
-/** What any snapshot of Redis says of itself. `facts`: of append-only files those of the newest base, because the commands behind it are not counted. */
+/** What any snapshot of Redis says of itself. `facts`: of append-only files those of the base, because what the commands behind it come to is not known. */
 export interface StoredDetails {
   readonly server: CapturedServer;
   readonly facts: RdbFacts;
+  /** Of append-only files, up to the moment. */
+  readonly log?: RedisLog;
   readonly sizeBytes: number;
 }
 
-/** Throws `NO_SNAPSHOT` for a snapshot of anything else. */
-export function storedDetails(snapshot: SnapshotOnCopies): StoredDetails {
+/** `moment`: as `StoredRdb` has it. Throws `NO_SNAPSHOT` for a snapshot of anything else. */
+export function storedDetails(snapshot: SnapshotOnCopies, moment?: Moment): StoredDetails {
   if (snapshot.kind === RDB) return snapshot.engine as unknown as RdbDetails;
   if (snapshot.kind === AOF) {
     const { server, sizeBytes, sets } = snapshot.engine as unknown as AofDetails;
-    return { server, sizeBytes, facts: sets.at(-1)?.base.facts ?? unknownFacts };
+    const part = choosePart({ sets }, moment);
+    const facts = part?.set.base.facts ?? unknownFacts;
+    return { server, sizeBytes, facts, ...(part && { log: logOf(part) }) };
   }
   return fail(
     'NO_SNAPSHOT',

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
+import type { KeyCounts } from '../../domain/redis-restore.ts';
 import { appendLine, syncDirectory } from '../../system/index.ts';
 import { type RedisConnection, redisError, ServerReply, type Word } from '../connection/index.ts';
 import { IN_FLIGHT_BYTES, type KeyValue, matchingNames, valuesOf } from './matching-keys.ts';
@@ -26,56 +27,61 @@ export interface Wanted {
   readonly expiresAtMs: number;
 }
 
-export interface KeyCounts {
-  matching: number;
-  create: number;
-  replace: number;
-  surplus: number;
-}
-
 const MOST_AT_ONCE = 100;
 
-/** `snapshot`: a throwaway server that has loaded it. */
-export async function writeList(
-  directory: string,
-  pattern: string,
-  { snapshot, target }: { readonly snapshot: RedisConnection; readonly target: RedisConnection },
-): Promise<KeyCounts> {
-  const counts = { matching: 0, create: 0, replace: 0, surplus: 0 };
-  const known = new Set<string>();
+export interface ListedServers {
+  /** A throwaway one that has loaded the snapshot. */
+  readonly snapshot: RedisConnection;
+  readonly target: RedisConnection;
+}
+
+export async function writeList(directory: string, pattern: string, servers: ListedServers): Promise<KeyCounts> {
   const handle = await open(path.join(directory, LIST), 'w', 0o600);
   try {
-    for await (const names of matchingNames(snapshot, pattern)) {
-      await target.call('choose a database', 'SELECT', names.database);
-      for await (const wanted of valuesOf(snapshot, names)) {
-        for (const each of wanted) known.add(nameOf(each));
-        await compare(handle, target, wanted, counts);
-      }
-    }
-    for await (const { database, keys } of matchingNames(target, pattern))
-      counts.surplus += keys.filter((key) => !known.has(nameOf({ database, key }))).length;
+    const counts = await compareMatching(pattern, servers, async (change) => {
+      await handle.appendFile(`${JSON.stringify(change)}\n`);
+    });
     await handle.sync();
+    await syncDirectory(directory);
+    return counts;
   } finally {
     await handle.close();
   }
-  await syncDirectory(directory);
-  return counts;
 }
 
-/** What the server has may be larger than what is wanted: it comes, and goes, a part at a time. */
-async function compare(
-  handle: FileHandle,
-  target: RedisConnection,
-  wanted: readonly KeyValue[],
-  counts: KeyCounts,
-): Promise<void> {
+/** `onChange`: told of each key that is to be made or replaced; nothing is written anywhere. */
+export async function compareMatching(
+  pattern: string,
+  { snapshot, target }: ListedServers,
+  onChange: (change: Change) => Promise<void> = () => Promise.resolve(),
+): Promise<KeyCounts> {
+  const counts = { matching: 0, create: 0, replace: 0, surplus: 0 };
+  const known = new Set<string>();
   const note = async (each: KeyValue, before: KeyValue | undefined) => {
     counts.matching++;
     if (before && isSame(before, each)) return;
     if (before) counts.replace++;
     else counts.create++;
-    await handle.appendFile(`${JSON.stringify(changeOf(each, before))}\n`);
+    await onChange(changeOf(each, before));
   };
+  for await (const names of matchingNames(snapshot, pattern)) {
+    await target.call('choose a database', 'SELECT', names.database);
+    for await (const wanted of valuesOf(snapshot, names)) {
+      for (const each of wanted) known.add(nameOf(each));
+      await compare(target, wanted, note);
+    }
+  }
+  for await (const { database, keys } of matchingNames(target, pattern))
+    counts.surplus += keys.filter((key) => !known.has(nameOf({ database, key }))).length;
+  return counts;
+}
+
+/** What the server has may be larger than what is wanted: it comes, and goes, a part at a time. */
+async function compare(
+  target: RedisConnection,
+  wanted: readonly KeyValue[],
+  note: (each: KeyValue, before: KeyValue | undefined) => Promise<void>,
+): Promise<void> {
   const left = new Map(wanted.map((each) => [nameOf(each), each]));
   const names = { database: wanted[0]?.database ?? 0, keys: wanted.map(({ key }) => key) };
   for await (const there of valuesOf(target, names)) {

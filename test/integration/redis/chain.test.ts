@@ -1,7 +1,7 @@
 // Redis through Temporal on real components: backed up by hand and by schedule, listed, shown, given back every way, ended, and no secret in its history.
 
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
@@ -139,6 +139,34 @@ test('by pattern: only the keys that match, confirmed', async () => {
   const rest = (await content()).filter((line) => !line.includes('made later'));
   assert.deepEqual(rest, before);
 });
+
+test('by pattern: what matches nothing is refused, as is what was not counted before; nobody is asked for a word, and nothing is left', async () => {
+  const [there, confirmed] = [await content(), (await journals()).length];
+  const nothing = { pattern: 'String:*' };
+  const { blockers } = await client.planRedis(asked(nothing));
+  assert.deepEqual(
+    blockers?.map(({ code }) => code),
+    ['NOT_FOUND'],
+  );
+  const refused = async () => {
+    const { state, error } = await ended(await client.startRedisRestore(asked(nothing)));
+    assert.deepEqual([state, error?.code], ['refused', 'NOT_FOUND'], JSON.stringify(error));
+    assert.match(error?.hint ?? '', /--key '\*String:\*' --dry-run/);
+    assert.equal((await journals()).length, confirmed);
+  };
+  await refused();
+  // More than a plan looks at.
+  await server.cli('-n', '9', 'DEBUG', 'POPULATE', '1000001');
+  const { warnings } = await client.planRedis(asked(nothing));
+  assert.match(warnings.join(), /was not counted: the server has \d+ keys/);
+  await refused();
+  await server.cli('-n', '9', 'FLUSHDB');
+  const [component] = await client.components();
+  assert.deepEqual(component?.restores ?? [], []);
+  assert.deepEqual(await content(), there);
+});
+
+const journals = () => readdir(path.join(estate.directory, 'state', 'redis', 'cache'));
 
 test('into the stopped server by its service, and back', async () => {
   const after = await change();

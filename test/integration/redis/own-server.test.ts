@@ -130,6 +130,7 @@ test('a server that has turned to append-only files since the restore has its ow
       warnings: [],
     },
     ...{ source: empty.source, programs: server.programs, runs: await temporaryDirectory(t) },
+    signal: empty.signal,
     target: { type: 'stopped', dataDirectory, names: LAYOUT, hasService: false },
   });
   assert.match(plan.warnings.join(), /no server answers: .*it is given both/);
