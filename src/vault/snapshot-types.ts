@@ -218,6 +218,8 @@ export interface SnapshotWriter {
    * to a file that could not be read is none); undefined leaves the entry out.
    */
   addEntry(entry: BareEntry | (() => BareEntry | undefined)): Promise<void>;
+  /** Resolves when it is known of every entry until here what came of it: all functions were asked. */
+  settle(): Promise<void>;
   readonly statistics: SnapshotStatistics;
   /**
    * The barrier: waits for every pack on every copy that keeps up, confirms them, then asks `ready(copy)` (log is there?), then puts the

@@ -193,6 +193,11 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     });
   }
 
+  async settle(): Promise<void> {
+    this.#requireOpen();
+    await this.#settle();
+  }
+
   async commit(end: CommitEnd): Promise<SnapshotOnCopies> {
     this.#begin('ended');
     try {
@@ -211,8 +216,7 @@ export class PackingSnapshotWriter implements SnapshotWriter {
   }
 
   async #commit(end: CommitEnd): Promise<SnapshotOnCopies> {
-    await this.#cutter.flush();
-    await this.#pipeline.settle();
+    await this.#settle();
     await this.#tree.end();
     await this.#pipeline.finish();
     const { core, request, generation, stored, uploads, holdings } = this.#parts;
@@ -221,6 +225,12 @@ export class PackingSnapshotWriter implements SnapshotWriter {
     const reused = [...this.#usedStored].sort((a, b) => a - b).map((number) => stored[number] as StoredPack);
     const body = { parts: this.#manifestParts(reused), ...this.#tree.result };
     return commitSnapshot(core, { request, generation, uploads, holdings, end, statistics: this.statistics, body });
+  }
+
+  async #settle(): Promise<void> {
+    await this.#cutter.flush();
+    await this.#pipeline.settle();
+    await this.#tree.flush();
   }
 
   /** Its own generation first, then those of longer-lived classes that it found something in. */

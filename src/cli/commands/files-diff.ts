@@ -13,7 +13,7 @@ export const filesDiff = defineCommand({
   takes: ['standalone'],
   summary: 'tell what was created, changed and removed between two snapshots, or a snapshot and the disk',
   details: [
-    'A and B are each the id of a snapshot, a moment (the newest snapshot that was complete by then), latest, or now: the disk, where a file is read only when size and time do not tell.',
+    'A and B are each the id of a snapshot, a moment (the newest snapshot that was complete by then), latest, or now: the disk, where a file is read only when its size does not tell.',
     'At most 500 differences are listed; the counts are of all. What roots, rules or rights keep out of one of the two is told as not compared, never as removed.',
     COMPONENT_OF_FILES,
   ].join('\n'),

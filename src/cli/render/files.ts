@@ -1,6 +1,6 @@
 // What giving back files would do, and what it did, as the person who must say yes to it reads it.
 
-import type { ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
+import type { ChangeCounts, ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
 import { shownPath, shownTyped } from '../../domain/path-text.ts';
 import { blockerLines } from './plan.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
@@ -60,14 +60,30 @@ function wantedLines({ paths = [], patterns = [] }: FilesPlan): string[] {
   return wanted.length === 0 ? [] : [`      only ${wanted.join(', ')}`];
 }
 
-function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list: 'all' | 'few'): string[] {
+/** What was done, and what was compared: in place that is also what was right before. */
+function doneText({ files, others, bytes, changes, compared }: FilesRestored): string {
+  const { entries, differing } = compared;
+  if (changes === undefined) {
+    const given = `${counted(files, 'file')} of ${bytesText(bytes)} and ${others} directories, links and others`;
+    const all = entries === files + others ? `all of these ${entries}` : `${entries} of these`;
+    return `${given}; compared ${all}, ${differing.count} differ`;
+  }
+  const changed = changedText(changes) || 'nothing changed';
+  return `${changed}, ${bytesText(bytes)} written; compared ${counted(entries, 'name')}: all that were asked for, changed or not; ${differing.count} differ`;
+}
+
+function changedText(counts: ChangeCounts): string {
   const kinds = (Object.keys(counts) as ChangeKind[]).filter((kind) => counts[kind] > 0);
-  const total = kinds.reduce((sum, kind) => sum + counts[kind], 0);
+  return kinds.map((kind) => `${counts[kind]} ${words[kind]}`).join(', ');
+}
+
+function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list: 'all' | 'few'): string[] {
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   if (total === 0) return ['      nothing differs from what is there'];
   const shown = list === 'all' ? first : first.slice(0, FEW);
   const more = total - shown.length;
   return [
-    `      ${kinds.map((kind) => `${counts[kind]} ${words[kind]}`).join(', ')}`,
+    `      ${changedText(counts)}`,
     ...shown.map(({ kind, path, aspects }) => {
       const why = kind === 'replace' || kind === 'settle' ? `  (${aspects.join(', ') || 'what is in it changes'})` : '';
       return `        ${signs[kind]} ${shownPath(path)}${why}`;
@@ -77,10 +93,10 @@ function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list:
 }
 
 export function filesRestoredLines(restored: FilesRestored, state: string, zone: string): string[] {
-  const { id, directory, files, others, bytes, keptAt = [], lacking, compared, timingsMs } = restored;
+  const { id, directory, keptAt = [], lacking, timingsMs } = restored;
   const lines = [
     `  gives back ${restored.snapshot} of ${fullTime(restored.to, zone)}${directory === undefined ? '' : ` in ${directory}`}`,
-    `  ${counted(files, 'file')} of ${bytesText(bytes)}, ${others} others; compared ${counted(compared.entries, 'entry', 'entries')}, ${compared.differing.count} differ`,
+    `  ${doneText(restored)}`,
     `  took ${durationMsText(timingsMs.total)}: restore ${durationMsText(timingsMs.restore)}, compare ${durationMsText(timingsMs.compare)}`,
   ];
   if (lacking.count > 0) lines.push(`  ${lacking.count} properties could not be given: ${lacking.first.join(', ')}`);

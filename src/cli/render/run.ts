@@ -126,7 +126,7 @@ function filesLines(files: SnapshotSummary['files']): string[] {
   const { files: count, directories, others, sizeBytes, unchangedFiles } = files;
   const rest = others === 0 ? '' : `, ${counted(others, 'link or other', 'links and others')}`;
   return [
-    `  ${counted(count, 'file')} of ${bytesText(sizeBytes)} in ${counted(directories, 'directory', 'directories')}${rest}; ${unchangedFiles} unchanged`,
+    `  ${counted(count, 'file')} of ${bytesText(sizeBytes)} in ${counted(directories, 'directory', 'directories')}${rest}; ${counted(unchangedFiles, 'file')} taken over unread`,
   ];
 }
 

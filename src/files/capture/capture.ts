@@ -157,6 +157,7 @@ class Capture {
       const { pace } = this.#options;
       const paced = pace && { pace };
       await this.#writer.addLocalFiles(this.#filesToRead(), (result) => this.#noteRead(result), paced);
+      await this.#writer.settle();
     } finally {
       await this.#known?.close();
     }

@@ -125,15 +125,21 @@ async function compare(one: Side, other: Side, takes: Takes, signal: AbortSignal
   return { ...tally.told, warnings: warningsOf(one, other) };
 }
 
-/** `content?` is settled by reading; a file that cannot be read stays in doubt, which is told as content. */
+/** Beside the disk content of one size is read, whatever its time; a file that cannot be read stays in doubt, which is told as content. */
 async function aspectsOf(was: Sided, is: Sided, isDisk: boolean, signal: AbortSignal): Promise<string[]> {
   const aspects: string[] = [];
   for (const aspect of differingAspects(was, is)) {
-    if (aspect !== 'content?') aspects.push(aspect);
-    else if (isDisk && (await hashOnDisk(is.path, signal)) !== (was.sha256 ?? is.sha256)) aspects.push('content');
+    const isContent = aspect === 'content' || aspect === 'content?';
+    if (!isContent) aspects.push(aspect);
+    else if (!isDisk || !(await isSameOnDisk(was, is, signal))) aspects.push('content');
   }
   if (was.sameAs !== is.sameAs && !aspects.includes('type')) aspects.push('links');
   return aspects;
+}
+
+async function isSameOnDisk(was: Sided, is: Sided, signal: AbortSignal): Promise<boolean> {
+  if (was.sizeBytes !== is.sizeBytes) return false;
+  return (await hashOnDisk(is.path, signal)) === (was.sha256 ?? is.sha256);
 }
 
 function warningsOf(one: Side, other: Side): string[] {

@@ -92,7 +92,6 @@ export class ComparisonWalk {
     const { path, entry, found } = name;
     const { takes, neverCaptured } = this.#comparing.changes;
     const isWanted = entry !== undefined && takes(entry);
-    if (isWanted) this.#entries++;
     const isDirectory = found?.type === 'directory';
     // What was taken away, and is not there.
     if (!entry && !found) return;
@@ -108,6 +107,7 @@ export class ComparisonWalk {
     const isExchanged = this.#judge.isExchanged(name, this.#directories.ctimeNs);
     const isOnTheWay = !isWanted && !name.brought && isDirectory;
     if (!isOnTheWay && !this.#isLeftAlone(name)) {
+      this.#entries++;
       const isTheirs = isExchanged ?? this.#directories.isInTheirs;
       this.#note(name, this.#asTheirs(name, await this.#judge.entry(name), isTheirs));
     }

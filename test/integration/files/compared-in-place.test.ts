@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterNow, type Reading } from '../../../src/files/in-place/file-system-clock.ts';
-import { compareInPlace, rollbackInPlace } from '../../../src/files/index.ts';
+import { compareInPlace, confirmInPlace, rollbackInPlace } from '../../../src/files/index.ts';
 import { removeAttribute, setAttribute, setTimes } from '../../../src/system/index.ts';
 import type { SnapshotId, SnapshotReader } from '../../../src/vault/index.ts';
 import { everything, InPlaceTrees, namesIn, onceStaged, writeNames } from '../../support/in-place.ts';
@@ -38,6 +38,25 @@ describe('what a comparison after a restore of files in place tells apart', () =
     await chmod(join(root, 'settled'), 0o604);
     return { root, id };
   };
+  it('counts what it has compared: all that was asked for, changed or not, and the directories that were made on the way', async () => {
+    const root = await trees.root('counted');
+    await writeNames(root, ['way/deep/wanted/one', 'way/deep/wanted/two', 'way/other', 'same'], 'then');
+    const id = await trees.capture(root);
+    const compare = async (run: string, path: string) => {
+      const selection = { paths: [join(root, path)] };
+      const { counts } = await trees.restore(id, root, run, { selection });
+      const { entries, wrong } = await trees.compare(id, root, run, { selection });
+      assert.deepEqual(wrong.count, 0);
+      await confirmInPlace({ root, run });
+      return [counts.create.entries, counts.replace.entries, entries];
+    };
+    await rm(join(root, 'way'), { recursive: true });
+    // Two directories on the way, the one that was asked for, and what is in it.
+    assert.deepEqual(await compare('one', 'way/deep/wanted'), [5, 0, 5]);
+    await writeFile(join(root, 'way/deep/wanted/one'), 'now');
+    assert.deepEqual(await compare('two', 'way/deep/wanted'), [0, 1, 3]);
+  });
+
   const restored = async (name: string, guard = {}): Promise<{ root: string; id: SnapshotId }> => {
     const made = await changed(name);
     await trees.restore(made.id, made.root, RUN, { guard });

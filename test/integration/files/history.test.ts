@@ -177,6 +177,19 @@ describe('the past of files', () => {
     assert.equal(compared.notCompared, 1);
   });
 
+  it('differs in its time, and not in its content, where somebody has given it another time', async () => {
+    await utimes(at('in/kept'), 1, 1);
+    await utimes(at('in/deep/b'), 2, 2);
+    const touched = (compared: FilesDiff) => told(compared).filter((line) => /kept|deep\/b/.test(line));
+    const expected = ['changed in/deep/b time', 'changed in/kept time'];
+    assert.deepEqual(touched(await diff('latest', 'now')), expected);
+    assert.deepEqual(touched(await diff('now', 'latest')), expected);
+    await writeFile(at('in/kept'), 'tpek');
+    assert.ok(told(await diff('latest', 'now')).includes('changed in/kept content time'));
+    await writeFile(at('in/kept'), 'kept');
+    await capture();
+  });
+
   it('differs from the disk where only reading tells, and in nothing where nothing differs', async () => {
     assert.deepEqual(told(await diff('latest', 'now')), []);
     const same = await diff('latest', 'now', { exclude: ['*.tmp'] });
