@@ -42,7 +42,8 @@ function suggestComponents(typed: string, all: readonly ComponentSettings[]): st
     all.map(({ name }) => name),
   );
   const near = closest(typed.replace(' ', '/'), ids) ?? (nearName && all.find(({ name }) => name === nearName)?.id);
-  const found = byName.length > 0 ? byName : (near ?? closest(typed, componentKinds) ?? []);
+  const otherKinds = componentKinds.filter((kind) => kind !== typed);
+  const found = byName.length > 0 ? byName : (near ?? closest(typed, otherKinds) ?? []);
   const words = [found].flat().map((each) => `'${each}'`);
   const configured = `configured: ${ids.join(', ')}`;
   return words.length === 0 ? configured : `did you mean ${words.join(' or ')}? ${configured}`;

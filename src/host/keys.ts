@@ -95,6 +95,12 @@ export class HostKeys {
     return this.#report(change, isNew ? 'added' : 'unchanged', message, [], file);
   }
 
+  /** Nobody is asked about a slot that there is none of. One that was removed before may be left on a copy that was away. Throws `NOT_FOUND`. */
+  async requireSlot(name: string): Promise<void> {
+    const { slots } = await this.#vault.slots.list(this.#sources);
+    if (!slots.some(({ slot }) => slot === name)) throw noSlot(name, 'NOT_FOUND');
+  }
+
   /** Throws `NOT_FOUND`, `KEY_LAST`. */
   async remove(name: string): Promise<KeyChangeReport> {
     const others = this.#sources.filter((source) => source.name !== name);

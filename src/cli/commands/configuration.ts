@@ -33,7 +33,7 @@ export const configurationDiff = defineCommand({
     const [from = 'latest', to = NOW, ...more] = rest;
     if (more.length > 0) fail('USAGE', `expected at most two states, got '${rest.join(' ')}'`, { hint: STATES });
     if (from === NOW) fail('USAGE', "'now' can only be what a snapshot is compared with: name it second");
-    for (const each of [from, to]) if (each !== NOW) parseSnapshotTarget(each, configuration.timezone);
+    for (const each of [from, to]) if (each !== NOW) requireState(each, settings, configuration);
     const request = { component: settings.id, from, to };
     const { value: diff, temporal } = await answerFrom(
       context,
@@ -45,6 +45,19 @@ export const configurationDiff = defineCommand({
     return outcome('configuration diff', { state: 'completed', temporal, diff });
   },
 });
+
+/** The first word may have been meant for a name. Throws `MOMENT_INVALID`. */
+function requireState(text: string, { id }: HostConfigurationSettings, { timezone, configuration }: Configuration) {
+  try {
+    parseSnapshotTarget(text, timezone);
+  } catch (error) {
+    if (/^\d{4}-/.test(text)) throw error;
+    const ids = Object.values(configuration).map((each) => each.id);
+    fail('MOMENT_INVALID', `'${text}' is neither a configuration (${ids.join(', ')}) nor a snapshot of ${id}`, {
+      hint: `${STATES}; \`holdfast list ${id}\` shows those that there are`,
+    });
+  }
+}
 
 interface Named {
   readonly settings: HostConfigurationSettings;
@@ -59,7 +72,11 @@ function readComponent({ configuration }: Configuration, args: readonly string[]
   if (found !== undefined) return { settings: found, rest };
   const [only, ...others] = all;
   if (only !== undefined && others.length === 0) return { settings: only, rest: args };
-  const ids = all.map(({ id }) => id).join(', ') || 'none';
+  if (only === undefined) {
+    const hint = "a section 'configuration' of the file makes one: docs/configuration-snapshots.md";
+    return fail('UNKNOWN_COMPONENT', "no component of the kind 'configuration' is configured", { hint });
+  }
+  const ids = all.map(({ id }) => id).join(', ');
   if (args.length === 0) return fail('USAGE', 'expected the name of a configuration', { hint: `configured: ${ids}` });
   return fail('UNKNOWN_COMPONENT', `no configuration '${first}' is configured`, { hint: `configured: ${ids}` });
 }

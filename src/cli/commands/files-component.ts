@@ -23,7 +23,7 @@ export const pathFlag: CommandOption = {
 export async function filesComponent(context: Context, words: readonly string[]): Promise<FilesSettings> {
   const configuration = await context.configuration();
   const [first, ...more] = words;
-  const isName = first !== undefined && more.length === 0 && Object.hasOwn(configuration.files, first);
+  const isName = first !== undefined && more.length === 0 && !first.includes('/') && first !== 'files';
   const named = first === undefined ? ['files'] : isName ? ['files', first] : words;
   const settings = findComponent(configuration, named);
   if (settings.kind === 'files') return settings;

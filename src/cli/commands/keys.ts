@@ -49,6 +49,7 @@ export const keysRemove = defineCommand({
   input: z.object({ args: oneKey }),
   run: ({ args: [name = ''] }, context) =>
     change(context, 'remove', name, async (keys) => {
+      await keys.requireSlot(name);
       await confirmByTyping(context, `this takes key slot '${name}' out of the vault. type its name: `, [name]);
       return keys.remove(name);
     }),

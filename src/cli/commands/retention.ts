@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type Configuration, isAnyLocked, keepsAll, retentionHost } from '../../../config/index.ts';
 import { besideUnlocked, unlockedError } from '../../domain/held-words.ts';
-import { parseMoment } from '../../domain/moment.ts';
+import { type Moment, momentFromDate, parseMoment, shortMoment } from '../../domain/moment.ts';
 import type { RetentionPlan } from '../../domain/retention-report.ts';
 import { exitCodes, fail, fromErrorData, type HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { AppliedRetention, HostRetention } from '../../host/retention.ts';
@@ -99,7 +99,7 @@ export const retentionHold = defineCommand({
       args.length === 1 && SNAPSHOT.test(first)
         ? { snapshot: first }
         : { component: findComponent(configuration, args).id };
-    const until = text === undefined ? {} : { until: parseMoment(text, configuration.timezone) };
+    const until = text === undefined ? {} : { until: readUntil(text, configuration.timezone) };
     const what = 'snapshot' in target ? `snapshot ${target.snapshot}` : `everything of ${target.component}`;
     if (context.options.dryRun) {
       return outcome('message', { state: 'completed', dryRun: true, message: `would hold ${what}` });
@@ -112,6 +112,15 @@ export const retentionHold = defineCommand({
     });
   },
 });
+
+/** Throws `MOMENT_INVALID`, also for a moment at which nothing would be held any more. */
+function readUntil(text: string, timezone: string): Moment {
+  const until = parseMoment(text, timezone);
+  if (until > momentFromDate(new Date())) return until;
+  return fail('MOMENT_INVALID', `'--until': ${shortMoment(until)} is over, and the hold would end before it begins`, {
+    hint: 'name a moment that is to come, or leave `--until` out: then `holdfast retention release` ends it',
+  });
+}
 
 export const retentionRelease = defineCommand({
   path: 'retention release',

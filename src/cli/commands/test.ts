@@ -2,18 +2,19 @@
 
 import { z } from 'zod';
 import { anyHost } from '../../../config/index.ts';
-import { parseDuration } from '../../domain/duration.ts';
 import { type ComponentIntegrity, integrityLevels } from '../../domain/integrity.ts';
 import { requireProven } from '../../domain/integrity-end.ts';
 import type { VerificationScope } from '../../domain/operations.ts';
-import { parseSize } from '../../domain/size.ts';
 import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { followOrDetach } from '../follow.ts';
 import { findComponent } from '../naming.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { checkCopy } from './copies.ts';
-import { anyComponent, COMPONENT_HELP } from './typed.ts';
+import { anyComponent, COMPONENT_HELP, durationOption, sizeOption } from './typed.ts';
+
+const daysExpected = { error: 'expected a number of days from 1 to 3650, such as 30' };
+const withinOption = z.coerce.number(daysExpected).int(daysExpected).positive(daysExpected).max(3650, daysExpected);
 
 export const testIntegrity = defineCommand({
   path: 'test integrity',
@@ -45,9 +46,9 @@ export const testIntegrity = defineCommand({
     args: anyComponent,
     level: z.enum(integrityLevels, { error: `expected one of ${integrityLevels.join(', ')}` }).default('hashed'),
     copy: z.string().optional(),
-    within: z.coerce.number({ error: 'expected a number of days' }).int().positive().max(3650).optional(),
-    budget: z.string().optional(),
-    time: z.string().optional(),
+    within: withinOption.optional(),
+    budget: sizeOption.optional(),
+    time: durationOption.optional(),
   }),
   async run({ args, level, copy, within, budget, time }, context) {
     const configuration = await context.configuration();
@@ -58,8 +59,8 @@ export const testIntegrity = defineCommand({
       ...(component && { component: component.id }),
       ...(copy !== undefined && { copy }),
       ...(within !== undefined && { withinDays: within }),
-      ...(budget !== undefined && { budgetBytes: parseSize(budget) }),
-      ...(time !== undefined && { timeSeconds: parseDuration(time) }),
+      ...(budget !== undefined && { budgetBytes: budget }),
+      ...(time !== undefined && { timeSeconds: time }),
     };
     if (context.options.dryRun) {
       const what = `${component?.id ?? 'all components'} on ${copy ?? 'every copy'}`;

@@ -2,6 +2,7 @@
 
 import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
+import { nothingWanted } from '../restore/nothing-wanted.ts';
 import { type Selection, Selector, wantedEntries } from '../restore/select.ts';
 import { BLOCK_BYTES, headersOf, paddingOf, RECORD_BYTES } from './pax.ts';
 
@@ -53,11 +54,7 @@ async function* pieces({ reader, selection, archived, signal }: ArchiveOptions):
       archived.bytes += entry.sizeBytes;
     } else archived.others++;
   }
-  if (total === 0) {
-    fail('NOT_FOUND', `nothing in snapshot '${reader.snapshot.id}' is wanted`, {
-      hint: '`holdfast files find` tells in which snapshots a path is',
-    });
-  }
+  if (total === 0) throw nothingWanted(reader.snapshot, selection);
   // Two blocks of zeros end an archive, and it fills its last record.
   const end = total + 2 * BLOCK_BYTES;
   yield Buffer.alloc(Math.ceil(end / RECORD_BYTES) * RECORD_BYTES - total);

@@ -154,7 +154,11 @@ async function openNew(partial: string): Promise<FileHandle> {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const hint = 'name a file in a directory that is there and that this user may write to';
-    return fail('TARGET_UNFIT', `'${partial}' cannot be made: ${code ?? message}`, { hint, cause });
+    const why =
+      code === 'ENOENT'
+        ? `there is no directory '${path.dirname(partial)}'`
+        : `'${partial}' cannot be made: ${code ?? message}`;
+    return fail('TARGET_UNFIT', why, { hint, cause });
   }
 }
 

@@ -1,7 +1,7 @@
 // Wrong use of the command line: every refusal says what was wrong, and its hint fits what was typed.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { allCommands } from '../../../src/cli/commands/index.ts';
@@ -188,6 +188,99 @@ test('a component that is none suggests those that are near, also by their name 
       [words, 'UNKNOWN_COMPONENT', `${suggestion}configured: database/main, database/ledger`],
     );
   }
+});
+
+describe('one wrong value', async () => {
+  const many = path.join(directory, 'many.yaml');
+  const etc = 'configuration: { etc: { host: db1, paths: [/etc/hosts] } }';
+  const files = 'files: { uploads: { host: db1, roots: [/srv/uploads] } }';
+  await writeFile(many, `${(await readFile(file, 'utf8')).replaceAll('acme', 'many')}\n${etc}\n${files}\n`);
+  await mkdir(path.join(directory, 'no-sandbox'));
+  await writeFile(path.join(directory, 'no-sandbox', 'precious'), 'of somebody');
+  const usage = (command: string) => `see \`holdfast ${command} --help\``;
+  const hold = ['retention', 'hold', 'database/main', '--reason', 'x', '--until'];
+  const down =
+    /^`--dir` is the directory that `holdfast sandbox up` was given; (none runs here now|those that run here)/;
+
+  const rows: readonly (readonly [readonly string[], string, string | RegExp])[] = [
+    [
+      ['test', 'integrity', '--budget', '5'],
+      "--budget: expected a size such as 500MiB, 20GiB or 2TiB, got '5'",
+      usage('test integrity'),
+    ],
+    [
+      ['test', 'integrity', '--time', '5'],
+      "--time: expected a duration such as 30s, 15min, 6h or 90d, got '5'",
+      usage('test integrity'),
+    ],
+    [
+      ['test', 'integrity', '--within', '0'],
+      '--within: expected a number of days from 1 to 3650, such as 30',
+      usage('test integrity'),
+    ],
+    [
+      ['monitor', '--interval', '5'],
+      "--interval: expected a duration such as 30s, 15min, 6h or 90d, got '5'",
+      usage('monitor'),
+    ],
+    [
+      ['restore', 'database/main', '--to', 'latest', '--from', 'lokal'],
+      "'--from': no copy 'lokal' is configured",
+      "did you mean 'local'?",
+    ],
+    [[...hold, 'nope'], "expected a moment in ISO 8601, got 'nope'", /^write it as ISO 8601, for example 2/],
+    [
+      [...hold, '2020-01-01T00:00:00Z'],
+      "'--until': 2020-01-01T00:00:00Z is over, and the hold would end before it begins",
+      /or leave `--until` out/,
+    ],
+    [
+      ['history', 'redis'],
+      "no component of the kind 'redis' is configured",
+      'configured: database/main, database/ledger, files/uploads, configuration/etc',
+    ],
+    [
+      ['files', 'find', '/srv/x', 'uplaods'],
+      "no component 'files/uplaods' is configured",
+      /^did you mean 'files\/uploads'\?/,
+    ],
+    [
+      ['configuration', 'diff', 'nope'],
+      "'nope' is neither a configuration (configuration/etc) nor a snapshot of configuration/etc",
+      /^a snapshot is `latest`, `snapshot:ID`, or a moment: .*; `holdfast list configuration\/etc` shows those/,
+    ],
+    [
+      ['configuration', 'diff', 'etc', '2026-13-01T00:00:00Z'],
+      "'2026-13-01T00:00:00Z' names a date or time that does not exist",
+      /^write it as ISO 8601/,
+    ],
+    [['sandbox', 'down', '--dir', '/nosuch'], "there is no sandbox in '/nosuch'", down],
+    [['sandbox', 'down', '--dir', '/nosuch', '--dry-run'], "there is no sandbox in '/nosuch'", down],
+    [
+      ['sandbox', 'down', '--dir', path.join(directory, 'no-sandbox')],
+      `there is no sandbox in '${path.join(directory, 'no-sandbox')}'`,
+      down,
+    ],
+  ];
+
+  for (const [args, message, hint] of rows) {
+    test(`is named, with what mends it: ${args.join(' ').replace(directory, 'DIR')}`, async () => {
+      const error = await refusal('-c', many, ...args);
+      assert.equal(error.message, message);
+      if (typeof hint === 'string') assert.equal(error.hint, hint);
+      else assert.match(error.hint, hint);
+    });
+  }
+
+  test('of a directory that is none of a sandbox leaves nothing there', async () => {
+    assert.deepEqual(await readdir(path.join(directory, 'no-sandbox')), ['precious']);
+  });
+
+  test('is not sent to make a configuration that there is none of', async () => {
+    const error = await refusal('configuration', 'diff', 'nope');
+    assert.equal(error.message, "no component of the kind 'configuration' is configured");
+    assert.match(error.hint, /docs\/configuration-snapshots\.md$/);
+  });
 });
 
 test('a configuration that is wrong is not sent to the command that has just read it', async () => {
