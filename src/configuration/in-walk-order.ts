@@ -1,15 +1,17 @@
 // A snapshot of configuration read as snapshots of files are: what is below no root stands in its place among the others, though it was written last.
 
 import { comesBefore } from '../files/index.ts';
-import type { SnapshotId, SnapshotReader, TreeEntry, Vault } from '../vault/index.ts';
+import type { ChoosingVault, SnapshotId, SnapshotReader, TreeEntry, Vault } from '../vault/index.ts';
 import { isBelowRoot } from './own-entries.ts';
 import type { ConfigurationDetails } from './types.ts';
 
-export type SnapshotSource = Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
+export type SnapshotSource = ChoosingVault & Pick<Vault, 'openSnapshot'>;
 
 export function readingInWalkOrder(vault: SnapshotSource): SnapshotSource {
   return {
     listSnapshots: (component) => vault.listSnapshots(component),
+    conditions: () => vault.conditions(),
+    verifyCopy: (component, id, copy) => vault.verifyCopy(component, id, copy),
     openSnapshot: async (id: SnapshotId, from?: string) => inWalkOrder(await vault.openSnapshot(id, from)),
   };
 }

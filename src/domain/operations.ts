@@ -52,7 +52,7 @@ export interface LoadDumpInput extends OperationInput {
   readonly as?: TableName;
   /** Also makes the roles of the dump that the server lacks. */
   readonly globals?: boolean;
-  /** Preferred copy. */
+  /** The copy that it is read from: refused where it cannot serve. Absent: the nearest that can. */
   readonly from?: string;
   /** Digest of the plan a person saw; a plan that differs is refused (`PLAN_CHANGED`). */
   readonly planDigest?: string;

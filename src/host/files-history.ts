@@ -81,7 +81,7 @@ async function exportFilesOf({ vault, configuration }: Here, request: ExportRequ
   const { component, output, signal, onProgress } = request;
   const { id } = filesComponent(configuration, component);
   const target = parseSnapshotTarget(request.to, configuration.timezone);
-  const chosen = await chooseSnapshot(vault, id, target, request.from);
+  const chosen = await chooseSnapshot(vault, id, target, { from: request.from, before: '--to ' });
   request.onChosen?.(chosen);
   const reader = await vault.openSnapshot(chosen.id as SnapshotId, chosen.copy);
   try {

@@ -19,6 +19,6 @@ export {
   SHORTEST_GRACE_SECONDS,
   type VaultRetention,
 } from './retention/index.ts';
-export { servingCopy } from './serving-copy.ts';
+export { type ChoosingVault, copyAway, insteadOf, servingCopy } from './serving-copy.ts';
 export type * from './types.ts';
 export { standingProofs } from './verify/proofs.ts';

@@ -53,6 +53,21 @@ test('the log goes on, and what was written meanwhile is recoverable from the ot
   assert.equal(exit, 0);
 });
 
+test('a restore from the copy that is down is refused with why, and the others are named; no other is taken for it', async () => {
+  await estate.query('grant pg_read_all_data to holdfast');
+  await estate.done('backup', 'database/main', '--kind', 'logical');
+  for (const target of [['latest'], ['latest', '--table', 'public.meanwhile', '--as', 'then'], ['dump:latest']]) {
+    const args = ['restore', 'database/main', '--from', 'us', '--dry-run', '--to', ...target];
+    const { exit, json } = await estate.holdfast(args);
+    assert.deepEqual([json.error?.code, exit], ['NO_SNAPSHOT', 3], `${target.join(' ')}: ${JSON.stringify(json)}`);
+    assert.match(json.error.message, /^copy 'us' is away: /);
+    assert.match(json.error.hint, /^`--from local` or `--from eu` can serve; without `--from` /);
+  }
+  const looked = await estate.holdfast(['test', 'integrity', 'database/main', '--level', 'listed', '--copy', 'us']);
+  assert.equal(looked.exit, 4, looked.stdout);
+  assert.equal(looked.json.integrity[0].state, 'not checked');
+});
+
 test('when it is back, the copy catches up by itself: snapshot, log and window are there', async () => {
   await powerOn();
   const component = await waitFor(

@@ -39,7 +39,7 @@ export const filesExport = defineCommand({
     },
     pathFlag,
     { flags: '--pattern <PATTERN...>', description: 'only what matches, in the syntax of .gitignore' },
-    { flags: '--from <COPY>', description: 'prefer this copy' },
+    { flags: '--from <COPY>', description: 'read from this copy: refused where it cannot serve' },
   ],
   examples: [
     'holdfast files export --to latest --output /mnt/usb/uploads.tar.zst',

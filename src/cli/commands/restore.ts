@@ -106,7 +106,10 @@ export const restore = defineCommand({
       flags: '--timeline <N>',
       description: 'follow this timeline of the log; needed only when several have the target',
     },
-    { flags: '--from <COPY>', description: 'prefer this copy (else the nearest complete one)' },
+    {
+      flags: '--from <COPY>',
+      description: 'read from this copy: refused where it cannot serve (else the nearest complete one is taken)',
+    },
     ...loadFlags,
     ...partFlags,
     ...filesFlags,

@@ -5,7 +5,7 @@ import { momentFromDate } from '../../domain/moment.ts';
 import { namedPath } from '../../domain/path-text.ts';
 import { parseSnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
+import type { ChoosingVault, SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
 import type { Coverage } from '../compare/coverage.ts';
 import { type Comparable, differingAspects } from '../compare/differences.ts';
 import { sideBySide } from '../compare/side-by-side.ts';
@@ -18,7 +18,7 @@ import type { FilesSource } from '../types.ts';
 import { DiskSide, hashOnDisk, takerOfPaths, thereOnDisk } from './disk-side.ts';
 
 export interface DiffFilesOptions extends DiffFilesRequest {
-  readonly vault: Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
+  readonly vault: ChoosingVault & Pick<Vault, 'openSnapshot'>;
   readonly host: string;
   readonly timezone: string;
   /** The disk, where it can be looked at; else the reason why not. */

@@ -5,14 +5,21 @@ import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
 import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import { type SnapshotOnCopies, servingCopy, type Vault } from '../../vault/index.ts';
+import { type ChoosingVault, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 
-/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, `OBJECT_MISSING` when no copy that answers has it. */
+export interface Choice {
+  /** The copy that was asked for: no other is taken. */
+  readonly from?: string | undefined;
+  /** What is typed before a target, where it is the value of an option. */
+  readonly before?: '' | '--to ';
+}
+
+/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, and as `servingCopy` does. */
 export async function chooseSnapshot(
-  vault: Pick<Vault, 'listSnapshots'>,
+  vault: ChoosingVault,
   component: ComponentId,
   target: SnapshotTarget,
-  from?: string,
+  { from, before = '' }: Choice = {},
 ): Promise<ChosenSnapshot> {
   const snapshots = await vault.listSnapshots(component);
   if (snapshots.length === 0) {
@@ -20,14 +27,14 @@ export async function chooseSnapshot(
       hint: `take one: \`holdfast backup ${component}\``,
     });
   }
-  const found = pick(snapshots, target);
-  const copy = servingCopy(found, from);
+  const found = pick(snapshots, target, before);
+  const copy = await servingCopy(vault, found, from);
   const { id, from: begun, to, state } = found;
   const skew = target.type === 'time' ? { skewSeconds: Math.round(secondsBetween(to, target.moment)) } : {};
   return { id, from: begun, to, state, copy, ...skew };
 }
 
-function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget): SnapshotOnCopies {
+function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget, before: string): SnapshotOnCopies {
   const [newest] = snapshots as [SnapshotOnCopies];
   if (target.type === 'latest') return newest;
   if (target.type === 'snapshot') {
@@ -37,12 +44,12 @@ function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget): S
     return found ?? fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, { hint });
   }
   const found = snapshots.find(({ to }) => to <= target.moment);
-  return found ?? outside(snapshots, target.moment);
+  return found ?? outside(snapshots, target.moment, before);
 }
 
-function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never {
+function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment, before: string): never {
   const oldest = snapshots.at(-1) as SnapshotOnCopies;
-  return fail('TARGET_OUTSIDE', `no snapshot was complete at ${moment}`, {
-    hint: `the oldest is ${oldest.id}, complete at ${shortMoment(oldest.to)}: \`--to ${oldest.to}\``,
+  return fail('TARGET_OUTSIDE', `no snapshot was complete at ${shortMoment(moment)}`, {
+    hint: `the oldest is ${oldest.id}: \`${before}${shortMoment(oldest.to)}\` or any later moment`,
   });
 }

@@ -10,15 +10,16 @@ import {
   type FilesPlan,
   type PlannedChange,
 } from '../../domain/files-restore.ts';
-import { namedPath, shownTyped } from '../../domain/path-text.ts';
+import { namedPath } from '../../domain/path-text.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
-import { fail, HoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
+import { HoldfastError, toHoldfastError } from '../../errors/index.ts';
+import type { ChoosingVault, SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
 import { namesOf, planInPlace } from '../in-place/plan.ts';
 import type { InPlacePlan } from '../in-place/types.ts';
 import { type GivenBack, pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
 import { meantIn } from '../restore/meant-paths.ts';
+import { nothingWanted } from '../restore/nothing-wanted.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
@@ -27,12 +28,12 @@ import { chooseSnapshot } from './choose-snapshot.ts';
 import { Room } from './room.ts';
 
 export interface PlanFilesOptions {
-  readonly vault: Pick<Vault, 'listSnapshots' | 'openSnapshot'>;
+  readonly vault: ChoosingVault & Pick<Vault, 'openSnapshot'>;
   readonly run: string;
   readonly component: ComponentId;
   readonly host: string;
   readonly target: SnapshotTarget;
-  /** Preferred copy. */
+  /** The copy that was asked for: no other is taken. */
   readonly from?: string;
   readonly selection: Selection;
   /** Absent: in place. */
@@ -51,7 +52,7 @@ const MOST_TEXT = 128 * 1024;
 /** Reads only. Throws as `chooseSnapshot`, `NOT_FOUND` when nothing in it is wanted. */
 export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
   const { vault, component, target, from } = options;
-  const snapshot = await chooseSnapshot(vault, component, target, from);
+  const snapshot = await chooseSnapshot(vault, component, target, { from, before: '--to ' });
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
     const selection = await meantIn(reader, options.selection);
@@ -123,17 +124,7 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
     const isFile = type !== 'directory' && treePath(root) === at;
     touched.set(root, isFile ? path.posix.dirname(root) : root);
   }
-  if (entries.files + entries.others === 0) {
-    const what = [...(selection.paths ?? []), ...(selection.patterns ?? [])]
-      .map((each) => `'${shownTyped(each)}'`)
-      .join(', ');
-    const { id, component } = reader.snapshot;
-    fail('NOT_FOUND', `nothing in snapshot '${id}' is ${what}`, {
-      hint: component.startsWith('files/')
-        ? `\`holdfast files find PATH ${component}\` tells in which snapshots a path is`
-        : 'restore the whole snapshot with `--beside DIR` to see what is in it',
-    });
-  }
+  if (entries.files + entries.others === 0) throw nothingWanted(reader.snapshot, selection);
   const places = [...new Set(touched.values())];
   return { roots: roots.filter((root) => touched.has(root)), places, entries, sparseBytes };
 }

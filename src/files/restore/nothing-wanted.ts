@@ -1,6 +1,6 @@
 // That nothing in a snapshot is what was asked for, and how to find where it is.
 
-import { shownPath } from '../../domain/path-text.ts';
+import { shownTyped } from '../../domain/path-text.ts';
 import { HoldfastError } from '../../errors/index.ts';
 import type { Snapshot } from '../../vault/index.ts';
 import type { Selection } from './select.ts';
@@ -10,7 +10,7 @@ export function nothingWanted(
   { id, component }: Pick<Snapshot, 'id' | 'component'>,
   selection: Selection,
 ): HoldfastError {
-  const wanted = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${shownPath(each)}'`);
+  const wanted = [...(selection.paths ?? []), ...(selection.patterns ?? [])].map((each) => `'${shownTyped(each)}'`);
   const what = wanted.length === 0 ? 'there is nothing in it' : `nothing in it is ${wanted.join(', ')}`;
   return new HoldfastError('NOT_FOUND', `snapshot '${id}' of ${component}: ${what}`, {
     hint: hintFor(component, wanted),

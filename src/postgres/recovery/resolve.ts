@@ -5,6 +5,7 @@ import { compareLsn, type Lsn, lsnFrom, lsnValue, segmentName } from '../../doma
 import type { Moment } from '../../domain/moment.ts';
 import { isOnPath } from '../../domain/timeline.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
+import { copyAway, insteadOf } from '../../vault/index.ts';
 import type { SnapshotOnCopies, Vault } from '../../vault/types.ts';
 import type { PhysicalDetails, PlannedSegment, RequestedTarget, ResolvedTarget } from '../types.ts';
 import { type Branch, makeBranch, momentBefore, physicalDetails, timelineAt } from './branch.ts';
@@ -87,12 +88,25 @@ async function resolveOnCopy(
 ): Promise<Resolution> {
   const here = snapshots.filter(({ copies }) => copies[copy] === 'present');
   const first = here[0];
-  if (first === undefined) fail('NO_SNAPSHOT', `copy '${copy}' has no clean base backup of '${request.component}'`);
+  if (first === undefined) throw await withoutBase(request, snapshots, copy);
   const { systemId, segmentSizeBytes } = physicalDetails(first);
   const log = request.vault.log(request.component, systemId, copy);
   const archive = await readLogArchive(log, systemId, segmentSizeBytes, request.headers);
   const { branch, found } = await chooseBranch(request, archive, here);
   return freeze(branch, found);
+}
+
+/** A copy that is away may have one: only one that answers lacks it. */
+async function withoutBase(
+  { vault, component }: ResolveRequest,
+  snapshots: readonly SnapshotOnCopies[],
+  copy: string,
+): Promise<HoldfastError> {
+  const having = vault.copies.filter(({ name }) => snapshots.some(({ copies }) => copies[name] === 'present'));
+  const others = having.map(({ name }) => name);
+  if (snapshots[0]?.copies[copy] === 'away') return copyAway(vault, copy, others);
+  const message = `copy '${copy}' has no clean base backup of '${component}'`;
+  return new HoldfastError('NO_SNAPSHOT', message, { hint: insteadOf(others) });
 }
 
 interface OnBranch {

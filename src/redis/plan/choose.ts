@@ -5,7 +5,7 @@ import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
 import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import { type SnapshotOnCopies, servingCopy, type Vault } from '../../vault/index.ts';
+import { type ChoosingVault, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 import { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from '../aof/details.ts';
 import { AOF } from '../types.ts';
 
@@ -18,9 +18,9 @@ export interface ChosenRedis {
   readonly warnings: readonly string[];
 }
 
-/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, `OBJECT_MISSING` when no copy that answers has it. */
+/** `from`: the copy that was asked for, no other is taken. Throws `NO_SNAPSHOT`, `NOT_FOUND`, `TARGET_OUTSIDE` with the nearest there are, and as `servingCopy` does. */
 export async function chooseRedis(
-  vault: Pick<Vault, 'listSnapshots'>,
+  vault: ChoosingVault,
   component: ComponentId,
   target: SnapshotTarget,
   from?: string,
@@ -32,19 +32,27 @@ export async function chooseRedis(
       hint: `take one: \`holdfast backup ${component}\``,
     });
   }
-  if (target.type === 'latest') return whole(newest, from);
-  if (target.type === 'time') return ofMoment(snapshots, target.moment, from);
+  if (target.type === 'latest') return await whole(vault, newest, from);
+  if (target.type === 'time') return await ofMoment(vault, snapshots, target.moment, from);
   const found = snapshots.find(({ id }) => id === target.id);
-  if (found !== undefined) return whole(found, from);
-  return fail('NOT_FOUND', `there is no snapshot '${target.id}'`, { hint: '`holdfast list` shows them' });
+  if (found !== undefined) return await whole(vault, found, from);
+  return fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, {
+    hint: `\`holdfast list ${component}\` shows them`,
+  });
 }
 
-function whole(snapshot: SnapshotOnCopies, from: string | undefined): ChosenRedis {
+async function whole(vault: ChoosingVault, snapshot: SnapshotOnCopies, from: string | undefined): Promise<ChosenRedis> {
   const { id, from: begun, to, state } = snapshot;
-  return { snapshot, chosen: { id, from: begun, to, state, copy: servingCopy(snapshot, from) }, warnings: [] };
+  const copy = await servingCopy(vault, snapshot, from);
+  return { snapshot, chosen: { id, from: begun, to, state, copy }, warnings: [] };
 }
 
-function ofMoment(snapshots: readonly SnapshotOnCopies[], moment: Moment, from: string | undefined): ChosenRedis {
+async function ofMoment(
+  vault: ChoosingVault,
+  snapshots: readonly SnapshotOnCopies[],
+  moment: Moment,
+  from: string | undefined,
+): Promise<ChosenRedis> {
   const all = snapshots.flatMap((snapshot) => {
     const reached = reachedIn(snapshot, moment);
     return reached === undefined ? [] : [{ snapshot, reached }];
@@ -55,7 +63,7 @@ function ofMoment(snapshots: readonly SnapshotOnCopies[], moment: Moment, from: 
   );
   if (best === undefined) outside(snapshots, moment);
   const { snapshot, reached } = best;
-  const made = whole(snapshot, from);
+  const made = await whole(vault, snapshot, from);
   const isPart = snapshot.kind === AOF && snapshot.to > moment;
   return {
     snapshot,
@@ -92,7 +100,7 @@ function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never 
     kind === AOF ? (windowFrom(engine as unknown as AofDetails) ?? to) : to,
   );
   const oldest = begins.sort()[0] as Moment;
-  return fail('TARGET_OUTSIDE', `nothing of ${moment} was captured`, {
-    hint: `the oldest moment is ${shortMoment(oldest)}: \`--to ${oldest}\``,
+  return fail('TARGET_OUTSIDE', `nothing of ${shortMoment(moment)} was captured`, {
+    hint: `\`--to ${shortMoment(oldest)}\` is the oldest moment`,
   });
 }

@@ -6,6 +6,7 @@ import type { ProductionRoom } from '../../../domain/part.ts';
 import { bytesText } from '../../../domain/size.ts';
 import { type ErrorData, fail, HoldfastError } from '../../../errors/index.ts';
 import { inOwnDirectory } from '../../../process/index.ts';
+import { servingCopy } from '../../../vault/index.ts';
 import type { SnapshotOnCopies } from '../../../vault/types.ts';
 import { findTools, type PostgresTools } from '../../tools.ts';
 import { isTableData } from '../archive-toc.ts';
@@ -26,10 +27,11 @@ import { inTheWay, lookAtServer, schemasOf, type TargetServer } from './target-d
 /** Most that a plan names of each list; the rest is counted. */
 const MOST_NAMED = 20;
 
-/** Throws `NO_SNAPSHOT`, `NOT_FOUND`, `USAGE`, `TOOL_VERSION`; what else is in the way is told in the plan. */
+/** Throws `NO_SNAPSHOT`, also where the copy that was asked for cannot serve, `NOT_FOUND`, `USAGE`, `TOOL_VERSION`; what else is in the way is told in the plan. */
 export async function planLoad(request: LoadRequest, context: LoadContext): Promise<LoadPlan> {
   const { vault, target, signal } = context;
   const snapshot = await chooseSnapshot(vault, request);
+  if (request.from !== undefined) await servingCopy(vault, snapshot, request.from);
   const database = chooseDatabase(snapshot, request.database);
   const server = await lookAtServer(target);
   const tools = await toolsFor(server, snapshot);
