@@ -11,6 +11,7 @@ import { fail, isHoldfastError } from '../src/errors/index.ts';
 import { guarded } from '../src/host/restore-guard.ts';
 import { confirmWords, rollbackWords } from '../src/host/restore-words.ts';
 import { readRunRecords, recordsOf } from '../src/host/run-records.ts';
+import { forgetStandby, isStandby, requirePlanOf, stopDatabaseBeside } from '../src/host/stop-beside.ts';
 import {
   abandon,
   awaitTarget,
@@ -20,7 +21,6 @@ import {
   finishBeside,
   finishStandby,
   type Guard,
-  isThrowaway,
   journalState,
   planRestore,
   prepareProduction,
@@ -29,10 +29,8 @@ import {
   provePlanUnchanged,
   proveRecovery,
   readPlan,
-  releaseStandby,
   reserveStandby,
   rollbackRestore,
-  stopLeft,
 } from '../src/postgres/recovery/index.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
 import type { PostgresActivities, RestoreEnd, RestoreRequest, RunOnHost } from './contract.ts';
@@ -155,18 +153,7 @@ function createUndoActivities(services: HostServices): Pick<PostgresActivities, 
         if (plan !== undefined) await forgetStandby(services, plan);
       }),
     stopRecovered: (request) =>
-      runActivity(frame, async () => {
-        const plan = await loadPlan(services, request);
-        const { dataDirectory } = plan.place;
-        const isFinished = (await journalState(dataDirectory, request.run))?.phase === 'finished';
-        const { run } = request;
-        const stopped = await stopLeft(plan, isFinished);
-        await forgetStandby(services, plan);
-        if (!isThrowaway(plan)) return { run, ...stopped };
-        const place = { dataDirectory, run, owner: run, undo: true };
-        await guarded(services, place, (guard) => abandon(dataDirectory, run, guard, plan));
-        return { run, ...stopped, removed: true };
-      }),
+      runActivity(frame, async () => await stopDatabaseBeside(services, await loadPlan(services, request))),
     undoSwap: (request) =>
       runActivity(frame, async () => {
         await back(services, request, request.run);
@@ -198,13 +185,6 @@ export async function confirmDatabase(services: HostServices, request: RunOnHost
   const place = { dataDirectory, run, owner: `confirm of ${run}`, undo: false };
   const confirmed = await guarded(services, place, (guard) => confirmRestore(dataDirectory, run, guard));
   return { dataDirectory, message: confirmWords(run, confirmed) };
-}
-
-const isStandby = ({ place }: RestorePlan) => place.mode === 'beside' && place.standby === true;
-
-/** A slot that nobody reads from fills the primary's disk. */
-async function forgetStandby(services: HostServices, plan: RestorePlan): Promise<void> {
-  if (isStandby(plan)) await releaseStandby(plan, await sourceOf(services, plan.component));
 }
 
 /** Whoever lost the right to its step leaves it as if it were cancelled; the guard tells why. */
@@ -290,13 +270,11 @@ async function planWithEngine(
 
 /** Beside the data first: a step must be possible while the stores stumble. Throws `PLAN_CHANGED`, `NOT_FOUND`. */
 async function loadPlan(services: HostServices, request: RunOnHost & { planDigest?: string }): Promise<RestorePlan> {
-  const { run, workDirectory, planDigest, component } = request;
+  const { run, workDirectory, planDigest } = request;
   const beside =
     workDirectory === undefined ? undefined : await readPlan({ plan: path.join(workDirectory, 'plan.json') });
   const plan = beside ?? ((await (await services.vault('restore')).getRecord(run, 'plan')) as RestorePlan);
-  if (plan.run !== run || plan.component !== component || plan.host !== services.host) {
-    fail('PLAN_CHANGED', `the plan that was found is for ${plan.run} of ${plan.component} on '${plan.host}'`);
-  }
+  requirePlanOf(plan, request, services.host);
   if (planDigest !== undefined && plan.digest !== planDigest) {
     fail('PLAN_CHANGED', `the plan of ${run} has digest '${plan.digest}', not '${planDigest}'`);
   }

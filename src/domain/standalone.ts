@@ -2,6 +2,7 @@
 
 import type { ComponentId } from './component.ts';
 import type { RunStatus } from './operations.ts';
+import type { StoppedServer } from './run-data.ts';
 
 /** Where a restore in place is, by its journal. */
 export type JournalPhase =
@@ -39,5 +40,7 @@ export interface StandaloneRestores {
   resume(run: string): Promise<RunStatus>;
   rollback(run: string): Promise<RunStatus>;
   confirm(run: string): Promise<RunStatus>;
+  /** Ends the server that a restore left beside, by its plan: it has no journal that says so. */
+  stop(restore: { readonly run: string; readonly component: ComponentId }): Promise<StoppedServer>;
   close(): Promise<void>;
 }

@@ -4,12 +4,12 @@ import path from 'node:path';
 import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { isInPlace } from '../domain/restore-runs.ts';
+import { hasServer, isInPlace } from '../domain/restore-runs.ts';
 import type { RunData } from '../domain/run-data.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { type Phase, type RunInPlace, runsInPlace } from '../files/index.ts';
 import { isLockHeld } from '../process/index.ts';
-import { type LeftRun, openRuns } from '../redis/index.ts';
+import { isMarked, type LeftRun, openRuns, runningBeside } from '../redis/index.ts';
 import { openRestores, type RestoresLeft, STILL_MS } from './open-restores.ts';
 import type { RunRecords } from './run-records.ts';
 import { type TreesSettings, treesOf } from './trees.ts';
@@ -105,7 +105,24 @@ async function openOfRedis(settings: RedisSettings, records: RunRecords, asked: 
       notKnown.push({ of: 'data', what: `the journals in '${place}'`, error: toHoldfastError(error) });
     }
   }
+  for (const status of records.runs.filter(hasServer)) {
+    try {
+      found.push(...(await servingOf(status)));
+    } catch (error) {
+      notKnown.push({ of: 'server', what: `whether the server of ${status.run} runs`, error: toHoldfastError(error) });
+    }
+  }
+  for (const { record, error } of records.unread.filter((each) => /^restore-/.test(each.record?.run ?? 'restore-')))
+    notKnown.push({ of: 'server', what: record ? `the record of ${record.run}` : 'the records of runs', error });
   return { found, notKnown };
+}
+
+/** A server that a restore has started beside, as long as the directory is that of the restore and the server works in it. */
+async function servingOf({ run, data, endedAt, startedAt }: RunStatus): Promise<OpenRestore[]> {
+  const dataDirectory = (data as RunData | undefined)?.redisPlan?.directory;
+  if (dataDirectory === undefined || !(await isMarked(dataDirectory, run))) return [];
+  if ((await runningBeside(dataDirectory)) === undefined) return [];
+  return [{ run, state: 'serving', dataDirectory, since: endedAt ?? startedAt }];
 }
 
 function openRedisRun({ run, phase, directory, at }: LeftRun, now: Date): OpenRestore[] {

@@ -6,6 +6,7 @@ import { type ComponentSettings, type Configuration, componentsOf } from '../../
 import type { ComponentId } from '../domain/component.ts';
 import { workflowIds } from '../domain/ids.ts';
 import type { RunStatus } from '../domain/operations.ts';
+import type { StoppedServer } from '../domain/run-data.ts';
 import type { StandaloneRestore, StandaloneRestores } from '../domain/standalone.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Vault } from '../vault/types.ts';
@@ -14,6 +15,7 @@ import { standaloneDatabase } from './standalone-database.ts';
 import { standaloneConfiguration, standaloneFiles } from './standalone-files.ts';
 import type { JournaledKind, StandaloneServices } from './standalone-kind.ts';
 import { standaloneRedis } from './standalone-redis.ts';
+import { type OfRestore, stopBesideOf } from './stop-beside.ts';
 import { thisHost } from './this-host.ts';
 
 export interface StandaloneOptions {
@@ -111,6 +113,10 @@ class Standalone implements StandaloneRestores {
     const { resume, operation } = kindOf(own.settings);
     const workflowId = workflowIds.restoreInPlace(this.#configuration.name, own.settings.id);
     return await this.#do(own, { operation, run, workflowId, owner: run }, resume);
+  }
+
+  stop(restore: OfRestore): Promise<StoppedServer> {
+    return stopBesideOf(this.#services, restore);
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ export { type PlanRedisOptions, planRedis } from './plan/plan.ts';
 export { overBy, type RdbFacts } from './rdb/index.ts';
 export {
   isMarked,
+  markedRun,
   type RestoreBesideOptions,
   type RestoredBeside,
   restoreBeside,
@@ -20,6 +21,7 @@ export {
   stopBeside,
   undoBeside,
 } from './restore/beside.ts';
+export { SERVER } from './restore/directory-in-use.ts';
 export { storedDetails } from './restore/fetch.ts';
 export {
   confirmInPlace,

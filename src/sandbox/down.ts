@@ -12,7 +12,14 @@ import { readSandbox, readSandboxOf, SandboxRecord } from './state.ts';
 
 export interface DownResult {
   readonly directory: string;
-  readonly stopped: readonly { readonly part: string; readonly pid: number }[];
+  readonly stopped: readonly StoppedPart[];
+}
+
+interface StoppedPart {
+  readonly part: string;
+  readonly pid: number;
+  /** Of a server that a restore had left in the directory of the sandbox. */
+  readonly dataDirectory?: string;
 }
 
 /** A server that is starting something while it is being stopped shows up in the next look. */
@@ -54,7 +61,7 @@ async function nothingThere(dir: string, running?: readonly string[]): Promise<n
 /** For a caller that holds the lock of the directory. */
 export async function stopAll(directory: string): Promise<DownResult> {
   const sandbox = await readSandboxOf(directory);
-  const stopped: { part: string; pid: number }[] = [];
+  const stopped: StoppedPart[] = [];
   for (let look = 0; look < looks; look++) {
     const found = await findParts(directory, sandbox?.pids ?? {});
     if (found.length === 0) break;
@@ -62,7 +69,7 @@ export async function stopAll(directory: string): Promise<DownResult> {
     const workers = found.filter(({ part }) => part === 'worker');
     const next = workers.length > 0 ? workers : found;
     await Promise.all(next.map(stopPart));
-    stopped.push(...next.map(({ part, pid }) => ({ part, pid })));
+    stopped.push(...next.map((one) => stoppedPart(one, sandbox?.postgres?.dataDirectory)));
   }
   const left = await findParts(directory, {});
   if (left.length > 0) {
@@ -72,6 +79,10 @@ export async function stopAll(directory: string): Promise<DownResult> {
   for (const part of ['s3-eu', 's3-us']) await removeSocketsOf(path.join(directory, part));
   if (sandbox !== undefined) await new SandboxRecord(sandbox).update({ state: 'stopped', pids: {} });
   return { directory, stopped };
+}
+
+function stoppedPart({ part, pid, dataDirectory }: FoundProcess, own: string | undefined): StoppedPart {
+  return { part, pid, ...(dataDirectory !== undefined && dataDirectory !== own && { dataDirectory }) };
 }
 
 async function stopPart(one: FoundProcess): Promise<void> {

@@ -1,7 +1,8 @@
 // Finds every process of a sandbox by looking at the processes there are, so that a crash between start and record hides none.
 
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { identify, isAlive, type ProcessIdentity } from '../process/index.ts';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { identify, isAlive, type ProcessIdentity, worksIn } from '../process/index.ts';
+import { markedRun, SERVER } from '../redis/index.ts';
 import type { PartialSandbox } from './state.ts';
 
 /** Variables that every server of a sandbox gets, and that its own children do not (they end with it). */
@@ -10,11 +11,13 @@ export function sandboxMark(directory: string, part: string): Record<string, str
 }
 
 export interface FoundProcess extends ProcessIdentity {
-  /** `temporal`, `s3-eu`, …; `postgres` for every database server below the directory, whoever started it. */
+  /** `temporal`, `s3-eu`, …; `postgres` for every database server below the directory, whoever started it; `redis` for one that a restore left there. */
   readonly part: string;
+  /** Of `postgres` and `redis`: where it works. */
+  readonly dataDirectory?: string;
 }
 
-/** Servers that carry the sandbox's mark, and database servers that work below its directory, such as a recovered one. */
+/** Servers that carry the sandbox's mark, database servers that work below its directory, such as a recovered one, and servers of Redis that restores have left there. */
 export async function findSandboxProcesses(directory: string): Promise<FoundProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map((pid) => recognise(Number(pid), directory)));
@@ -42,7 +45,12 @@ function recognise(pid: number, directory: string): Promise<FoundProcess | undef
   return unlessGone(async () => {
     const identity = await identify(pid);
     if (identity === undefined || pid === process.pid) return undefined;
-    const part = (await isPostmasterBelow(pid, directory)) ? 'postgres' : await markedPart(pid, directory);
+    const dataDirectory = await workingBelow(pid, directory);
+    if (dataDirectory !== undefined && (await isPostmaster(pid)))
+      return { ...identity, part: 'postgres', dataDirectory };
+    if (dataDirectory !== undefined && (await isRestoredRedis(pid, dataDirectory)))
+      return { ...identity, part: 'redis', dataDirectory };
+    const part = await markedPart(pid, directory);
     return part === undefined ? undefined : { ...identity, part };
   });
 }
@@ -72,19 +80,34 @@ async function marksOf(pid: number): Promise<{ readonly directory?: string; read
   return { ...(directory !== undefined && { directory }), ...(part !== undefined && { part }) };
 }
 
-/** A postmaster works in its data directory, as do its children, which have it as their parent. */
-async function isPostmasterBelow(pid: number, directory: string): Promise<boolean> {
-  if (!(await isPostgres(pid))) return false;
+/** Where it works, when that is the directory or below it. */
+async function workingBelow(pid: number, directory: string): Promise<string | undefined> {
   const workingDirectory = await readlink(`/proc/${pid}/cwd`);
-  if (!`${workingDirectory}/`.startsWith(`${directory}/`)) return false;
+  if (!`${workingDirectory}/`.startsWith(`${directory}/`)) return undefined;
   // That of a sandbox which lies in this one's directory is the other's to stop.
   const { directory: marked = directory } = await marksOf(pid);
-  if (marked !== directory) return false;
+  return marked === directory ? workingDirectory : undefined;
+}
+
+/** A server of the user to whom the restore has given the directory, which bears its mark: whoever has a server of his own there has made it himself. */
+async function isRestoredRedis(pid: number, dataDirectory: string): Promise<boolean> {
+  if (!SERVER.test(await nameOf(pid)) || (await worksIn(pid, dataDirectory)) !== true) return false;
+  if ((await markedRun(dataDirectory)) === undefined) return false;
+  return (await stat(`/proc/${pid}`)).uid === (await stat(dataDirectory)).uid;
+}
+
+/** A postmaster works in its data directory, as do its children, which have it as their parent. */
+async function isPostmaster(pid: number): Promise<boolean> {
+  if (!(await isPostgres(pid))) return false;
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const parent = Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]);
   return !(parent > 0 && (await isPostgres(parent).catch(() => false)));
 }
 
 async function isPostgres(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres';
+  return (await nameOf(pid)) === 'postgres';
+}
+
+async function nameOf(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
 }

@@ -57,7 +57,7 @@ const own: Readonly<Record<string, readonly string[]>> = {
   domain: ['errors'],
   config: ['domain', 'errors'],
   workflows: ['domain', 'errors'],
-  sandbox: ['temporal', 'postgres', 'vault', 'stores', 'process', ...ground],
+  sandbox: ['temporal', 'postgres', 'redis', 'vault', 'stores', 'process', ...ground],
   // Beside the arrows: the command line starts sandboxes, and the worker is made of workflows and activities.
   cli: ['sandbox', ...order.slice(1), ...ground],
   temporal: ['workflows', ...order.slice(2), ...ground],

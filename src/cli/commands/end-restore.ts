@@ -5,7 +5,7 @@ import type { HoldfastClient, RunHandle } from '../../domain/client.ts';
 import type { RunReferenceInput, RunStatus } from '../../domain/operations.ts';
 import { isBeside, isInPlace } from '../../domain/restore-runs.ts';
 import type { StandaloneRestore, StandaloneRestores } from '../../domain/standalone.ts';
-import { fail, HoldfastError, isHoldfastError } from '../../errors/index.ts';
+import { fail } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
@@ -13,6 +13,7 @@ import { findRun, subjectOf } from '../find-run.ts';
 import { followOrDetach } from '../follow.ts';
 import { operationInput } from '../inputs.ts';
 import { readRunName } from '../naming.ts';
+import { orAlone } from '../or-alone.ts';
 import { type Outcome, outcome } from '../result.ts';
 import { runOutcome } from '../run-result.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
@@ -107,14 +108,7 @@ async function endRestore(
   start: (client: HoldfastClient, input: RunReferenceInput) => Promise<RunHandle>,
 ): Promise<Outcome> {
   if (context.options.standalone) return await endAlone(context, words, end);
-  try {
-    return await endThroughTemporal(context, words, end.does, start);
-  } catch (error) {
-    if (!isHoldfastError(error, 'TEMPORAL_UNREACHABLE', 'NO_WORKER')) throw error;
-    const hint = `${error.hint}; or, on the host of the data, with '--standalone': by the journal, without Temporal`;
-    const details = error.details === undefined ? {} : { details: error.details };
-    throw new HoldfastError(error.code, error.message, { hint, cause: error, ...details });
-  }
+  return await endThroughTemporal(context, words, end.does, start).catch(orAlone);
 }
 
 async function endThroughTemporal(

@@ -1,9 +1,13 @@
 // `sandbox`: real components on this machine to try things with, and their end.
 
 import path from 'node:path';
+import type { Logger } from 'pino';
 import { z } from 'zod';
-import { exitCodes } from '../../errors/index.ts';
-import type { SandboxUp } from '../../sandbox/index.ts';
+import { type Configuration, loadConfiguration } from '../../../config/index.ts';
+import { exitCodes, toHoldfastError } from '../../errors/index.ts';
+import type { ServerLeft } from '../../host/servers-left.ts';
+import type { DownResult, SandboxUp } from '../../sandbox/index.ts';
+import { isThere } from '../../system/index.ts';
 import { defineCommand } from '../define.ts';
 import { outcome } from '../result.ts';
 import { noArguments } from './typed.ts';
@@ -64,7 +68,8 @@ export const sandboxDownCommand = defineCommand({
   arguments: '',
   takes: ['yes', 'dryRun'],
   summary: 'stop everything that a sandbox started, and nothing else; its files stay',
-  details: 'Refused for a directory that is none of a sandbox, whatever servers work below it.',
+  details:
+    'Refused for a directory that is none of a sandbox, whatever servers work below it. Servers that restores have left below its directory end with it; one that was left elsewhere goes on, and is named with the command that ends it without Temporal.',
   options: [dirOption],
   examples: ['holdfast sandbox down --dir /tmp/sandbox'],
   input: z.object({ args: noArguments, dir: directory }),
@@ -74,9 +79,54 @@ export const sandboxDownCommand = defineCommand({
       await requireSandbox(path.resolve(dir));
       return outcome('message', { state: 'completed', dryRun: true, message: `would stop the sandbox in '${dir}'` });
     }
-    const down = await sandboxDown({ dir: path.resolve(dir) });
-    const names = down.stopped.map(({ part }) => part).join(', ');
-    const message = down.stopped.length === 0 ? 'nothing was running' : `stopped ${names}`;
-    return outcome('message', { state: 'completed', message, sandbox: down });
+    // Asked as long as its stores answer.
+    const left = await leftElsewhere(path.resolve(dir), context.logger);
+    const down = { ...(await sandboxDown({ dir: path.resolve(dir) })), ...left };
+    return outcome('message', { state: 'completed', message: downWords(down), sandbox: down });
   },
 });
+
+interface LeftElsewhere {
+  readonly left: readonly (ServerLeft & { readonly stop: string })[];
+  readonly notKnown: readonly string[];
+}
+
+/** Servers of its restores outside of its directory: its own are found by their processes. */
+async function leftElsewhere(dir: string, logger: Logger): Promise<LeftElsewhere> {
+  const { readSandbox } = await import('../../sandbox/index.ts');
+  const { serversLeft } = await import('../../host/servers-left.ts');
+  try {
+    const { directory, configuration: file, state } = (await readSandbox(dir)) ?? {};
+    if (file === undefined || directory === undefined || !(await isThere(file))) return { left: [], notKnown: [] };
+    const { configuration } = await loadConfiguration(file);
+    // Once it is down, its regions would be waited for in vain.
+    const asked = state === 'stopped' ? withoutBuckets(configuration) : configuration;
+    const { servers, notKnown } = await serversLeft(asked, { logger });
+    const left = servers
+      .filter(({ dataDirectory }) => !`${dataDirectory}/`.startsWith(`${directory}/`))
+      .map((server) => ({ ...server, stop: `holdfast -c ${file} stop ${server.run} --standalone` }));
+    return { left, notKnown };
+  } catch (error) {
+    return { left: [], notKnown: [toHoldfastError(error).message] };
+  }
+}
+
+function withoutBuckets(configuration: Configuration): Configuration {
+  const { vault } = configuration;
+  const copies = Object.fromEntries(Object.entries(vault.copies).filter(([, { s3 }]) => s3 === undefined));
+  return { ...configuration, vault: { ...vault, copies } };
+}
+
+function downWords({ stopped, left, notKnown }: DownResult & LeftElsewhere): string {
+  const names = stopped.map(({ part, dataDirectory }) =>
+    dataDirectory === undefined ? part : `${part} in ${dataDirectory}`,
+  );
+  return [
+    names.length === 0 ? 'nothing was running' : `stopped ${names.join(', ')}`,
+    ...left.map(
+      ({ run, component, dataDirectory, stop }) =>
+        `the server that ${run} of ${component} left in ${dataDirectory} goes on: \`${stop}\` ends it`,
+    ),
+    ...notKnown.map((what) => `whether a restore has left a server elsewhere is not known: ${what}`),
+  ].join('; ');
+}

@@ -4,32 +4,31 @@ import { z } from 'zod';
 import type { HoldfastClient } from '../../domain/client.ts';
 import type { RunStatus } from '../../domain/operations.ts';
 import { hasServer, isBeside, isPart } from '../../domain/restore-runs.ts';
+import type { StoppedServer } from '../../domain/run-data.ts';
 import { fail, HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { Context } from '../context.ts';
 import { defineCommand } from '../define.ts';
 import { findRun, subjectOf } from '../find-run.ts';
 import { operationInput } from '../inputs.ts';
+import { orAlone } from '../or-alone.ts';
 import { outcome } from '../result.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
 
 export const stop = defineCommand({
   path: 'stop',
   arguments: '<run...>',
-  takes: ['yes', 'dryRun'],
+  takes: ['yes', 'dryRun', 'standalone'],
   summary: 'end the server that a restore beside left running',
-  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id. Of a restore of one table or database that was ended in the middle the directory goes, too.`,
-  examples: ['holdfast stop restore-3f9a1c2b'],
+  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id. Of a restore of one table or database that was ended in the middle the directory goes, too. With --standalone it is ended by this process, on the host where it runs, with no Temporal server; whether a run is still open cannot be known then.`,
+  examples: ['holdfast stop restore-3f9a1c2b', 'holdfast stop restore-3f9a1c2b --standalone'],
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
-    const configuration = await context.configuration();
-    const client = await context.client();
-    const status = await findServer(context, client, args);
+    const status = await findServer(context, args).catch(orAlone);
     if (context.options.dryRun) {
       const message = `would stop the server of ${status.run}`;
       return outcome('message', { state: 'completed', dryRun: true, message });
     }
-    const input = operationInput(configuration, subjectOf(configuration, status), context.by);
-    const server = await client.stopServer({ ...input, run: status.run });
+    const server = await stopIt(context, status).catch(orAlone);
     const what = server.stopped ? 'stopped' : 'was not running any more';
     const left = server.removed ? 'its directory was removed' : `its data is in ${server.dataDirectory}`;
     const message = `the server of ${status.run} ${what}; ${left}`;
@@ -39,8 +38,20 @@ export const stop = defineCommand({
 
 type OfServer = Pick<RunStatus, 'run' | 'component'>;
 
+async function stopIt(context: Context, status: OfServer): Promise<StoppedServer> {
+  const configuration = await context.configuration();
+  const { id: component, ...subject } = subjectOf(configuration, status);
+  if (context.options.standalone) return await (await context.restores()).stop({ run: status.run, component });
+  const input = operationInput(configuration, { id: component, ...subject }, context.by);
+  return await (await context.client()).stopServer({ ...input, run: status.run });
+}
+
+/** What answers about components: Temporal's client, or this host. */
+type Asked = Pick<HoldfastClient, 'components'>;
+
 /** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that cannot have left a server; both name the servers that run. */
-async function findServer(context: Context, client: HoldfastClient, args: readonly string[]): Promise<OfServer> {
+async function findServer(context: Context, args: readonly string[]): Promise<OfServer> {
+  const client: Asked = context.options.standalone ? await context.host() : await context.client();
   const status = await findBeside(context, args).catch(async (error: unknown) => {
     if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
     const left = error.code === 'NOT_FOUND' ? await leftBy(client, args) : undefined;
@@ -62,7 +73,7 @@ async function findBeside(context: Context, args: readonly string[]): Promise<Ru
 }
 
 /** A run that was ended from outside keeps no result: once Temporal has forgotten it, only its host still knows of it. */
-async function leftBy(client: HoldfastClient, [name]: readonly string[]): Promise<OfServer | undefined> {
+async function leftBy(client: Asked, [name]: readonly string[]): Promise<OfServer | undefined> {
   const components = await client.components().catch(() => []);
   const owner = components.find(({ restores = [] }) =>
     restores.some(({ run, state }) => run === name && (state === 'left' || state === 'serving')),
@@ -71,7 +82,7 @@ async function leftBy(client: HoldfastClient, [name]: readonly string[]): Promis
 }
 
 /** Unknown is not none; that this cannot be told must not hide what it was to be a hint for. */
-async function serversInWords(client: HoldfastClient): Promise<string> {
+async function serversInWords(client: Asked): Promise<string> {
   try {
     const components = await client.components();
     const unknown = components.filter(({ restores, restoresUnknown }) => !restores || restoresUnknown);

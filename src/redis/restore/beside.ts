@@ -128,6 +128,11 @@ export async function isMarked(directory: string, run: string): Promise<boolean>
   return await isThere(path.join(directory, markOf(run)));
 }
 
+/** Whose restore has made the directory; undefined: nobody's. */
+export async function markedRun(directory: string): Promise<string | undefined> {
+  return (await readdir(directory)).map((name) => /^\.holdfast-(restore-[0-9a-f]{8})$/.exec(name)?.[1]).find(Boolean);
+}
+
 /** Empty, or of an earlier attempt of the same run. */
 export function isOwn(names: readonly string[], run: string): boolean {
   if (names.length === 0) return true;
