@@ -12,8 +12,6 @@ import { startSharedServers } from './test/shared-servers.mjs';
 
 /** Nothing that ends takes this long; what hangs must not hang the whole run. A full sweep is run by hand. */
 const testTimeoutMs = process.env.HOLDFAST_SWEEP === 'full' ? 4 * 3_600_000 : 20 * 60_000;
-/** One more than there are cores, because tests wait for servers and for time to pass more than they compute; but each brings servers of its own. */
-const concurrency = Math.min(4, os.availableParallelism() + 1);
 const checks = {
   'type check': ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'],
   biome: ['node_modules/@biomejs/biome/bin/biome', 'check', '.'],
@@ -36,10 +34,7 @@ async function runChecks(node) {
 /** @returns {Promise<{ ok: boolean, passed: number, failed: number, skipped: string[], empty: string[], failures: { file: string, name: string, error: string }[], failedFiles: string[] }>} */
 async function runTests(node, files, env, runDirectory) {
   const summaryFile = path.join(runDirectory, 'summary.json');
-  const args = ['--test', `--test-concurrency=${concurrency}`, `--test-timeout=${testTimeoutMs}`];
-  args.push('--test-reporter=spec', '--test-reporter-destination=stdout');
-  args.push('--test-reporter=./scripts/test/summary-reporter.mjs', `--test-reporter-destination=${summaryFile}`);
-  const child = spawn(node, [...args, ...files], {
+  const child = spawn(node, ['scripts/test/run-files.mjs', summaryFile, String(testTimeoutMs), ...files], {
     cwd: repositoryRoot,
     env: { ...process.env, ...env, HOLDFAST_TEST_RUN: runDirectory },
     stdio: 'inherit',

@@ -1,4 +1,4 @@
-// A reporter for node:test that counts what ran, and names the tests that take long while they run.
+// A reporter for node:test that counts what ran in all files, and names the tests that take long while they run.
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { endHungFile } from './end-hung-file.mjs';
@@ -33,15 +33,16 @@ export default async function* summaryReporter(events) {
       if (isFile(data)) tally.empty.push(file);
       else if (data.skip !== undefined || data.todo !== undefined) tally.skipped.push(`${file}: ${data.name}`);
     }
+    // One of each file.
     if (type === 'test:summary' && data.file === undefined) {
       const { passed, failed, cancelled } = data.counts;
-      tally.passed = passed - tally.empty.length;
-      tally.failed = failed + cancelled;
+      tally.passed += passed;
       // A suite whose own hook failed has no failed test in it.
-      if (!data.success && tally.failed === 0) tally.failed = 1;
+      tally.failed += data.success ? 0 : Math.max(1, failed + cancelled);
     }
   }
   clearInterval(reminder);
+  tally.passed -= tally.empty.length;
   yield JSON.stringify({ ...tally, failedFiles: [...failedFiles] });
 }
 
