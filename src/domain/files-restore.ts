@@ -29,7 +29,7 @@ export interface ChosenSnapshot {
   readonly state: 'clean' | 'damaged';
   /** It is read from this copy first. */
   readonly copy: string;
-  /** Seconds from its end to the moment that was asked for; absent where none was. */
+  /** Seconds from its end to the moment that was asked for, negative where it was complete after that; absent where none was. */
   readonly skewSeconds?: number;
 }
 

@@ -41,6 +41,11 @@ export function shortMoment(moment: Moment): string {
   return moment.replace(/\.?0+Z$/, 'Z');
 }
 
+/** The second that it lies in, as it is shown to people. */
+export function wholeSecond(moment: Moment): Moment {
+  return moment.replace(/\.\d+Z$/, '.000000Z') as Moment;
+}
+
 export function secondsBetween(earlier: Moment, later: Moment): number {
   return Number(unixMicros(later) - unixMicros(earlier)) / 1e6;
 }

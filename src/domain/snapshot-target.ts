@@ -1,7 +1,7 @@
 // What may follow `--to` where there is no log: a moment, the latest snapshot, or one by its id.
 
 import { fail } from '../errors/index.ts';
-import { type Moment, parseMoment } from './moment.ts';
+import { type Moment, parseMoment, wholeSecond } from './moment.ts';
 
 export type SnapshotTarget =
   | { readonly type: 'latest' }
@@ -25,4 +25,13 @@ export function parseSnapshotTarget(text: string, zone: string): SnapshotTarget 
 export function describeSnapshotTarget(target: SnapshotTarget): string {
   if (target.type === 'time') return `time ${target.moment}`;
   return target.type === 'snapshot' ? `snapshot ${target.id}` : target.type;
+}
+
+/** Where nothing was complete by the moment: the window of what can be restored begins with the oldest of `snapshots`, the last of them, and is shown in whole seconds. */
+export function oldestBegunBy<Each extends { readonly from: Moment }>(
+  snapshots: readonly Each[],
+  moment: Moment,
+): Each | undefined {
+  const oldest = snapshots.at(-1);
+  return oldest && wholeSecond(oldest.from) <= moment ? oldest : undefined;
 }

@@ -37,6 +37,11 @@ export function parseTarget(text: string, zone: string): Target {
   if (kind === 'xid') return { type: 'xid', xid: parseXid(value) };
   if (kind === 'name') return { type: 'name', name: parseName(value) };
   if (/^\d{4}-/.test(trimmed)) return { type: 'time', moment: parseMoment(trimmed, zone) };
+  if (kind === 'snapshot') {
+    return fail('MOMENT_INVALID', `a database is recovered to a moment, not to a snapshot: '${text}'`, {
+      hint: `\`holdfast list\` shows whose snapshot it is, and of when: write that moment, or for a dump dump:${value}`,
+    });
+  }
   return fail('MOMENT_INVALID', `expected a target to recover to, got '${text}'`, { hint: nearestForm(trimmed, kind) });
 }
 

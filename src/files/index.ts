@@ -35,7 +35,6 @@ export { capturePulled } from './pull/capture-pulled.ts';
 export { kindOf, requireAttributes } from './pull/pull.ts';
 export { pushCommand } from './pull/push-command.ts';
 export { type BesideOptions, besideState, finishBeside, restoreBeside, undoBeside } from './restore/beside.ts';
-export { meantIn } from './restore/meant-paths.ts';
 export { type Selection, treePath } from './restore/select.ts';
 export { type WriteTreeOptions, type WrittenTree, writeTree } from './restore/write-tree.ts';
 export { type RemoteHost, requireAccess, requireRsync } from './rsync/remote.ts';

@@ -17,15 +17,7 @@ import type {
 import type { ChosenSnapshot } from '../domain/files-restore.ts';
 import { parseSnapshotTarget } from '../domain/snapshot-target.ts';
 import { fail } from '../errors/index.ts';
-import {
-  chooseSnapshot,
-  diffFiles,
-  exportToFile,
-  exportToStream,
-  findFiles,
-  meantIn,
-  type Selection,
-} from '../files/index.ts';
+import { chooseSnapshot, diffFiles, exportToFile, exportToStream, findFiles, type Selection } from '../files/index.ts';
 import type { SnapshotId, Vault } from '../vault/index.ts';
 import { openConfiguredVault } from './open-vault.ts';
 
@@ -78,14 +70,13 @@ export interface ExportRequest {
 
 /** Throws as `chooseSnapshot`, `exportToFile` and `exportToStream` do. */
 async function exportFilesOf({ vault, configuration }: Here, request: ExportRequest): Promise<FilesExported> {
-  const { component, output, signal, onProgress } = request;
+  const { component, output, selection, signal, onProgress } = request;
   const { id } = filesComponent(configuration, component);
   const target = parseSnapshotTarget(request.to, configuration.timezone);
   const chosen = await chooseSnapshot(vault, id, target, { from: request.from, before: '--to ' });
   request.onChosen?.(chosen);
   const reader = await vault.openSnapshot(chosen.id as SnapshotId, chosen.copy);
   try {
-    const selection = await meantIn(reader, request.selection);
     const options = { reader, selection, signal, ...(onProgress && { onProgress }) };
     const isFile = typeof output === 'string';
     const done = isFile ? await exportToFile(output, options) : await exportToStream(output, options);

@@ -22,3 +22,4 @@ export {
 export { type ChoosingVault, copyAway, insteadOf, servingCopy } from './serving-copy.ts';
 export type * from './types.ts';
 export { standingProofs } from './verify/proofs.ts';
+export { noSnapshotOf } from './whose-snapshot.ts';

@@ -3,7 +3,7 @@
 import type { ChangeCounts, ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
 import { shownPath, shownTyped } from '../../domain/path-text.ts';
 import { blockerLines } from './plan.ts';
-import { bytesText, counted, durationMsText, fullTime } from './words.ts';
+import { bytesText, counted, durationMsText, fullTime, skewText } from './words.ts';
 
 const words: Readonly<Record<ChangeKind, string>> = {
   create: 'created',
@@ -31,7 +31,7 @@ export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'fe
       : `${bytesText(changes.bytes)} to write`;
   const lines = [
     `plan  ${mode}, ${size} from ${snapshot.copy}`,
-    `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(plan)}`,
+    `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(snapshot.skewSeconds)}`,
     `      asked for ${plan.requested}: snapshot ${snapshot.id}, captured from ${fullTime(snapshot.from, zone)} on`,
     ...wantedLines(plan),
     mode === 'beside'
@@ -46,13 +46,6 @@ export function renderFilesPlan(plan: FilesPlan, zone: string, list: 'all' | 'fe
   lines.push(...blockerLines(plan.blockers));
   lines.push(`      digest ${plan.digest}`);
   return lines;
-}
-
-function skewText({ snapshot }: FilesPlan): string {
-  const { skewSeconds } = snapshot;
-  return skewSeconds === undefined
-    ? ''
-    : `, ${durationMsText(skewSeconds * 1000)} before the moment that was asked for`;
 }
 
 function wantedLines({ paths = [], patterns = [] }: FilesPlan): string[] {

@@ -3,7 +3,7 @@
 import type { SnapshotSummary } from '../../domain/component-report.ts';
 import type { KeyCounts, RedisPlan, RedisRestored } from '../../domain/redis-restore.ts';
 import { blockerLines } from './plan.ts';
-import { bytesText, counted, durationMsText, fullTime } from './words.ts';
+import { bytesText, counted, durationMsText, fullTime, skewText } from './words.ts';
 
 export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
   const { snapshot, mode, way, sizeBytes, space } = plan;
@@ -15,7 +15,7 @@ export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
         : 'in place, into the running server';
   const lines = [
     `plan  ${head}, ${holdsText(plan)} in ${bytesText(sizeBytes)} from ${snapshot.copy}`,
-    `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(plan)}, written by ${plan.writtenBy}`,
+    `      gives back ${plan.component} as of ${fullTime(snapshot.to, zone)}${skewText(snapshot.skewSeconds)}, written by ${plan.writtenBy}`,
     `      asked for ${plan.requested}: snapshot ${snapshot.id}`,
     ...logLines(plan),
     ...placeLines(plan),
@@ -39,11 +39,6 @@ function logLines({ log, keys }: RedisPlan): string[] {
   const follow =
     keys === undefined ? `the log has ${commands}` : `behind ${counted(keys, 'key')} follow ${commands} of log`;
   return [`      ${follow}: how many keys that comes to is known when it is loaded`];
-}
-
-function skewText({ snapshot: { skewSeconds } }: RedisPlan): string {
-  if (skewSeconds === undefined) return '';
-  return `, ${durationMsText(skewSeconds * 1000)} before the moment that was asked for`;
 }
 
 function placeLines(plan: RedisPlan): string[] {

@@ -47,6 +47,13 @@ export function durationMsText(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : describeSeconds(ms / 1000);
 }
 
+/** How far what is given back is from the moment that was asked for. */
+export function skewText(skewSeconds: number | undefined): string {
+  if (skewSeconds === undefined) return '';
+  const side = skewSeconds < 0 ? 'after' : 'before';
+  return `, ${durationMsText(Math.abs(skewSeconds) * 1000)} ${side} the moment that was asked for`;
+}
+
 /** Columns as wide as their widest cell; nothing behind the last. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];

@@ -1,8 +1,10 @@
 // In what two states of a tree differ: two snapshots, or one and the disk, side by side in walk order.
 
+import type { ComponentId } from '../../domain/component.ts';
 import type { DiffFilesRequest, DiffKind, DiffSide, FileDifference, FilesDiff } from '../../domain/files-history.ts';
 import { momentFromDate } from '../../domain/moment.ts';
-import { namedPath } from '../../domain/path-text.ts';
+import { namedPath, shownTyped } from '../../domain/path-text.ts';
+import { shellWord } from '../../domain/shell-word.ts';
 import { parseSnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
 import type { ChoosingVault, SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -40,7 +42,7 @@ export async function diffFiles(options: DiffFilesOptions): Promise<FilesDiff> {
   try {
     const other = await openSide(options, askedToo);
     try {
-      const paths = await meantPaths(options.paths ?? [], () => namesOf([one, other], options.paths ?? []));
+      const paths = options.paths?.length ? await pathsOf([one, other], options.paths, component) : [];
       const told = await compare(one, other, takerOfPaths(paths), options.signal);
       return { component, one: one.told, other: other.told, ...(paths.length > 0 && { paths }), ...told };
     } finally {
@@ -100,6 +102,21 @@ async function snapshotSide({ vault, component, timezone }: DiffFilesOptions, as
     coverage: () => coverage,
     close: () => reader.close(),
   };
+}
+
+/** Throws `NOT_FOUND` for one that is on neither side. */
+async function pathsOf(
+  sides: readonly Side[],
+  typed: readonly string[],
+  component: ComponentId,
+): Promise<readonly string[]> {
+  const { paths, missing } = await meantPaths(typed, namesOf(sides, typed));
+  const [first] = missing;
+  if (first === undefined) return paths;
+  const [one, other] = sides.map(({ told }) => told.snapshot?.id ?? 'the disk');
+  return fail('NOT_FOUND', `neither ${one} nor ${other} has '${shownTyped(first)}'`, {
+    hint: `\`holdfast files find ${shellWord(shownTyped(first))} ${component}\` tells in which snapshots it is`,
+  });
 }
 
 async function* namesOf(sides: readonly Side[], paths: readonly string[]) {

@@ -7,6 +7,7 @@ import { isThere } from '../../system/index.ts';
 import { Coverage } from '../compare/coverage.ts';
 import type { Comparable } from '../compare/differences.ts';
 import { comparableOf } from '../in-place/change.ts';
+import { otherReading } from '../restore/meant-paths.ts';
 import { isWithin, treePath } from '../restore/select.ts';
 import type { Found } from '../scan/found.ts';
 import { scan } from '../scan/scan.ts';
@@ -73,7 +74,8 @@ export class DiskSide {
 
 /** As a tree has them. */
 export async function* thereOnDisk(paths: readonly string[]): AsyncGenerator<{ readonly path: string }> {
-  for (const path of paths) if (await isThere(pathOfText(path))) yield { path: treePath(path) };
+  for (const path of paths.flatMap((each) => [each, otherReading(each) ?? []].flat()))
+    if (await isThere(pathOfText(path))) yield { path: treePath(path) };
 }
 
 /** Lower-case hexadecimal SHA-256; undefined for a file that cannot be read. */

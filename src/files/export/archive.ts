@@ -2,7 +2,7 @@
 
 import { fail } from '../../errors/index.ts';
 import type { SnapshotReader, TreeEntry } from '../../vault/index.ts';
-import { nothingWanted } from '../restore/nothing-wanted.ts';
+import { meantIn, noneOf } from '../restore/meant-paths.ts';
 import { type Selection, Selector, wantedEntries } from '../restore/select.ts';
 import { BLOCK_BYTES, headersOf, paddingOf, RECORD_BYTES } from './pax.ts';
 
@@ -39,7 +39,8 @@ export async function* archive(options: ArchiveOptions): AsyncGenerator<Buffer> 
   if (gatheredBytes > 0) yield Buffer.concat(gathered);
 }
 
-async function* pieces({ reader, selection, archived, signal }: ArchiveOptions): AsyncGenerator<Buffer> {
+async function* pieces({ reader, selection: asked, archived, signal }: ArchiveOptions): AsyncGenerator<Buffer> {
+  const { selection } = await meantIn(reader, asked);
   const selector = new Selector(selection);
   let total = 0;
   for await (const entry of wantedEntries(reader, (each) => selector.takes(each))) {
@@ -54,7 +55,9 @@ async function* pieces({ reader, selection, archived, signal }: ArchiveOptions):
       archived.bytes += entry.sizeBytes;
     } else archived.others++;
   }
-  if (total === 0) throw nothingWanted(reader.snapshot, selection);
+  if (total === 0) {
+    noneOf(reader.snapshot, [...(selection.paths ?? []), ...(selection.patterns ?? [])]);
+  }
   // Two blocks of zeros end an archive, and it fills its last record.
   const end = total + 2 * BLOCK_BYTES;
   yield Buffer.alloc(Math.ceil(end / RECORD_BYTES) * RECORD_BYTES - total);

@@ -3,9 +3,9 @@
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
-import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { oldestBegunBy, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import { type ChoosingVault, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
+import { type ChoosingVault, noSnapshotOf, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 
 export interface Choice {
   /** The copy that was asked for: no other is taken. */
@@ -22,6 +22,9 @@ export async function chooseSnapshot(
   { from, before = '' }: Choice = {},
 ): Promise<ChosenSnapshot> {
   const snapshots = await vault.listSnapshots(component);
+  if (target.type === 'snapshot' && !snapshots.some(({ id }) => id === target.id)) {
+    await noSnapshotOf(vault, component, target.id);
+  }
   if (snapshots.length === 0) {
     fail('NO_SNAPSHOT', `there is no snapshot of '${component}'`, {
       hint: `take one: \`holdfast backup ${component}\``,
@@ -30,21 +33,16 @@ export async function chooseSnapshot(
   const found = pick(snapshots, target, before);
   const copy = await servingCopy(vault, found, from);
   const { id, from: begun, to, state } = found;
-  const skew = target.type === 'time' ? { skewSeconds: Math.round(secondsBetween(to, target.moment)) } : {};
+  const skew = target.type === 'time' ? { skewSeconds: Math.floor(secondsBetween(to, target.moment)) } : {};
   return { id, from: begun, to, state, copy, ...skew };
 }
 
 function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget, before: string): SnapshotOnCopies {
   const [newest] = snapshots as [SnapshotOnCopies];
   if (target.type === 'latest') return newest;
-  if (target.type === 'snapshot') {
-    const found = snapshots.find(({ id }) => id === target.id);
-    const { component } = newest;
-    const hint = `\`holdfast list ${component}\` shows them`;
-    return found ?? fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, { hint });
-  }
+  if (target.type === 'snapshot') return snapshots.find(({ id }) => id === target.id) as SnapshotOnCopies;
   const found = snapshots.find(({ to }) => to <= target.moment);
-  return found ?? outside(snapshots, target.moment, before);
+  return found ?? oldestBegunBy(snapshots, target.moment) ?? outside(snapshots, target.moment, before);
 }
 
 function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment, before: string): never {

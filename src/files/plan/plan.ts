@@ -6,11 +6,13 @@ import type { ComponentId } from '../../domain/component.ts';
 import {
   type ChangeCounts,
   type ChangeKind,
+  type ChosenSnapshot,
   changeKinds,
   type FilesPlan,
   type PlannedChange,
 } from '../../domain/files-restore.ts';
-import { namedPath } from '../../domain/path-text.ts';
+import { shortMoment } from '../../domain/moment.ts';
+import { namedPath, shownTyped } from '../../domain/path-text.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { ChoosingVault, SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -18,8 +20,7 @@ import { namesOf, planInPlace } from '../in-place/plan.ts';
 import type { InPlacePlan } from '../in-place/types.ts';
 import { type GivenBack, pushCommand } from '../pull/push-command.ts';
 import { besideState } from '../restore/beside.ts';
-import { meantIn } from '../restore/meant-paths.ts';
-import { nothingWanted } from '../restore/nothing-wanted.ts';
+import { meantIn, noneOf } from '../restore/meant-paths.ts';
 import { isWithin, type Selection, Selector, treePath, wantedEntries } from '../restore/select.ts';
 import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
@@ -55,7 +56,7 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
   const snapshot = await chooseSnapshot(vault, component, target, { from, before: '--to ' });
   const reader = await vault.openSnapshot(snapshot.id as SnapshotId, snapshot.copy);
   try {
-    const selection = await meantIn(reader, options.selection);
+    const { selection, unmatched } = await meantIn(reader, options.selection);
     const wanted = await countWanted(reader, selection);
     const isHere = options.directory === undefined && options.elsewhere === undefined;
     const roots = isHere ? wanted.places : wanted.roots;
@@ -72,11 +73,24 @@ export async function planFiles(options: PlanFilesOptions): Promise<FilesPlan> {
       ...(selection.patterns?.length && { patterns: selection.patterns }),
     };
     const rest = await placed({ ...options, selection }, reader, { ...wanted, roots });
-    const plan = { ...head, ...rest, warnings: [...damage, ...rest.warnings] };
+    const warnings = [...lateWords(snapshot, target), ...damage, ...unmatchedWords(unmatched), ...rest.warnings];
+    const plan = { ...head, ...rest, warnings };
     return { ...plan, digest: digestOf(plan) };
   } finally {
     reader.close();
   }
+}
+
+/** Of the oldest snapshot, when nothing was complete by the moment. */
+function lateWords({ from, to }: ChosenSnapshot, target: SnapshotTarget): string[] {
+  if (target.type !== 'time' || to <= target.moment) return [];
+  return [
+    `no snapshot was complete by then: this one, the oldest, was begun at ${shortMoment(from)} and complete at ${shortMoment(to)}, and may hold what was written until that`,
+  ];
+}
+
+function unmatchedWords(patterns: readonly string[]): string[] {
+  return patterns.map((pattern) => `nothing in the snapshot matches '${shownTyped(pattern)}'`);
 }
 
 async function placed(options: PlanFilesOptions, reader: SnapshotReader, wanted: Wanted): Promise<Placed> {
@@ -124,7 +138,9 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
     const isFile = type !== 'directory' && treePath(root) === at;
     touched.set(root, isFile ? path.posix.dirname(root) : root);
   }
-  if (entries.files + entries.others === 0) throw nothingWanted(reader.snapshot, selection);
+  if (entries.files + entries.others === 0) {
+    noneOf(reader.snapshot, [...(selection.paths ?? []), ...(selection.patterns ?? [])]);
+  }
   const places = [...new Set(touched.values())];
   return { roots: roots.filter((root) => touched.has(root)), places, entries, sparseBytes };
 }

@@ -1,6 +1,6 @@
 // The command that brings a tree back to the host that it was pulled from: a person looks at what it would do before it does it.
 
-import { bytesOfText, shownTyped } from '../../domain/path-text.ts';
+import { shellWord } from '../../domain/shell-word.ts';
 import type { Selection } from '../restore/select.ts';
 import { type RemoteHost, sshWords } from '../rsync/remote.ts';
 
@@ -30,17 +30,5 @@ export function pushCommand(remote: RemoteHost, { directory, roots, selection }:
     ...sources.map((source) => `${directory}/.${source}`),
     `${ssh}:/`,
   ];
-  return words.map((word) => quoted(word)).join(' ');
-}
-
-function quoted(word: string): string {
-  if (/^[A-Za-z0-9_/.:@=,+-]+$/.test(word)) return word;
-  if (shownTyped(word) !== word) return `$'${[...bytesOfText(word)].map((byte) => inDollarQuotes(byte)).join('')}'`;
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-/** What is no text, or a terminal would obey, as its octal digits (POSIX 2024, 2.2.4). */
-function inDollarQuotes(byte: number): string {
-  const letter = String.fromCharCode(byte);
-  return /[ -~]/.test(letter) && !"'\\".includes(letter) ? letter : `\\${byte.toString(8).padStart(3, '0')}`;
+  return words.map((word) => shellWord(word)).join(' ');
 }

@@ -3,9 +3,9 @@
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
-import type { SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { oldestBegunBy, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
-import { type ChoosingVault, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
+import { type ChoosingVault, noSnapshotOf, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 import { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from '../aof/details.ts';
 import { AOF } from '../types.ts';
 
@@ -26,6 +26,9 @@ export async function chooseRedis(
   from?: string,
 ): Promise<ChosenRedis> {
   const snapshots = await vault.listSnapshots(component);
+  const named = target.type === 'snapshot' ? snapshots.find(({ id }) => id === target.id) : undefined;
+  if (target.type === 'snapshot')
+    return await whole(vault, named ?? (await noSnapshotOf(vault, component, target.id)), from);
   const [newest] = snapshots;
   if (newest === undefined) {
     fail('NO_SNAPSHOT', `there is no snapshot of '${component}'`, {
@@ -33,12 +36,7 @@ export async function chooseRedis(
     });
   }
   if (target.type === 'latest') return await whole(vault, newest, from);
-  if (target.type === 'time') return await ofMoment(vault, snapshots, target.moment, from);
-  const found = snapshots.find(({ id }) => id === target.id);
-  if (found !== undefined) return await whole(vault, found, from);
-  return fail('NOT_FOUND', `${component} has no snapshot '${target.id}'`, {
-    hint: `\`holdfast list ${component}\` shows them`,
-  });
+  return await ofMoment(vault, snapshots, target.moment, from);
 }
 
 async function whole(vault: ChoosingVault, snapshot: SnapshotOnCopies, from: string | undefined): Promise<ChosenRedis> {
@@ -61,7 +59,7 @@ async function ofMoment(
     (found, each) => (found === undefined || each.reached > found.reached ? each : found),
     undefined,
   );
-  if (best === undefined) outside(snapshots, moment);
+  if (best === undefined) return await begunBy(vault, snapshots, moment, from);
   const { snapshot, reached } = best;
   const made = await whole(vault, snapshot, from);
   const isPart = snapshot.kind === AOF && snapshot.to > moment;
@@ -70,6 +68,24 @@ async function ofMoment(
     chosen: { ...made.chosen, to: reached, skewSeconds: Math.floor(secondsBetween(reached, moment)) },
     ...(isPart && { moment }),
     warnings: warningsOf(snapshots, snapshot, moment),
+  };
+}
+
+/** Throws `TARGET_OUTSIDE`, and as `servingCopy` does. */
+async function begunBy(
+  vault: ChoosingVault,
+  snapshots: readonly SnapshotOnCopies[],
+  moment: Moment,
+  from: string | undefined,
+): Promise<ChosenRedis> {
+  const oldest = oldestBegunBy(snapshots, moment);
+  if (oldest === undefined || oldest.kind === AOF) return outside(snapshots, moment);
+  const { snapshot, chosen } = await whole(vault, oldest, from);
+  const late = `nothing was complete by then: the oldest snapshot was begun at ${shortMoment(oldest.from)} and complete at ${shortMoment(oldest.to)}, and may hold what was written until that`;
+  return {
+    snapshot,
+    chosen: { ...chosen, skewSeconds: Math.floor(secondsBetween(oldest.to, moment)) },
+    warnings: [late],
   };
 }
 

@@ -101,6 +101,13 @@ describe('a target', () => {
     assert.deepEqual(parseTarget(' immediate ', 'UTC'), { type: 'immediate' });
   });
 
+  test('is no snapshot, and the hint tells what to write instead', () => {
+    assert.throws(() => parseTarget('snapshot:20261123T061407Z-3f9a1c2b', 'UTC'), {
+      code: 'MOMENT_INVALID',
+      hint: /^`holdfast list` shows .* dump:20261123T061407Z-3f9a1c2b$/,
+    });
+  });
+
   test('is refused when it could mean something else', () => {
     for (const text of [
       '13am',

@@ -3,7 +3,8 @@
 import type { ComponentId } from '../../../domain/component.ts';
 import type { TableName } from '../../../domain/part.ts';
 import { fail } from '../../../errors/index.ts';
-import type { SnapshotOnCopies, Vault } from '../../../vault/types.ts';
+import type { SnapshotId, SnapshotOnCopies, Vault } from '../../../vault/types.ts';
+import { noSnapshotOf } from '../../../vault/whose-snapshot.ts';
 import type { Source } from '../../types.ts';
 import type { DumpedDatabase, LogicalDetails } from '../types.ts';
 import type { Wanted } from './select-entries.ts';
@@ -45,9 +46,17 @@ export async function chooseSnapshot(vault: Vault, { component, snapshot }: Load
   const dumps = (await vault.listSnapshots(component)).filter(({ kind }) => kind === 'logical');
   const found = snapshot === 'latest' ? dumps[0] : dumps.find(({ id }) => id === snapshot);
   if (found !== undefined) return found;
-  if (dumps.length > 0) return fail('NOT_FOUND', `'${component}' has no dump '${snapshot}'`);
+  if (snapshot !== 'latest') return await noDump(vault, component, snapshot);
   return fail('NO_SNAPSHOT', `'${component}' has no dump`, {
     hint: `take one with \`holdfast backup ${component} --kind logical\``,
+  });
+}
+
+async function noDump(vault: Vault, component: ComponentId, id: string): Promise<never> {
+  const own = await vault.findSnapshot(component, id as SnapshotId);
+  if (own === undefined) return await noSnapshotOf(vault, component, id);
+  return fail('NOT_FOUND', `'${id}' of '${component}' is a base backup, not a dump`, {
+    hint: `\`holdfast list ${component}\` shows which are dumps; a base backup is recovered to a moment, such as \`--to ${own.to}\``,
   });
 }
 
