@@ -1,5 +1,6 @@
 // What the command line asks of the rest, as types: the client of the workflows, and what one host answers by itself.
 
+import type { HoldfastError } from '../errors/index.ts';
 import type { ComponentId } from './component.ts';
 import type { ComponentStatus, SnapshotSummary } from './component-report.ts';
 import type { ConfigurationDiffReport, ConfigurationDiffRequest } from './configuration-diff.ts';
@@ -106,8 +107,11 @@ export interface HoldfastClient {
 
   /** Runs that are open, of one component or all; newest first. */
   running(component?: ComponentId): Promise<readonly RunStatus[]>;
-  /** Open and closed runs Temporal still remembers, joined with the records in the vault; newest first. */
-  history(component?: ComponentId): Promise<readonly RunStatus[]>;
+  /**
+   * Open and closed runs Temporal still remembers, joined with the records in the vault; newest first. `onUnkept`: told why nobody could say what the
+   * vault keeps; then runs are missing that Temporal has forgotten, or that were ended without it.
+   */
+  history(component?: ComponentId, onUnkept?: (error: HoldfastError) => void): Promise<readonly RunStatus[]>;
 
   // Answers that only a host with keys can give: small workflows that run the `HostService` method of the same name there.
   snapshots(component?: ComponentId): Promise<readonly SnapshotSummary[]>;

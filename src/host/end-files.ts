@@ -1,6 +1,7 @@
 // The ends of a restore of files in place, by the journals in its roots; a stumbling store must not keep anybody from going back.
 
 import type { ComponentId } from '../domain/component.ts';
+import { requireWayBack } from '../domain/end-refused.ts';
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import {
   beginRollback,
@@ -43,6 +44,11 @@ export async function rollbackFiles(
   owner = `rollback of ${run}`,
 ): Promise<EndedFiles> {
   const roots = await requireRoots(services, component, run);
+  const phases = [...(await phasesIn(roots.begun, run)).values()];
+  if (roots.missing.length === 0 && phases.every(isAccepted)) {
+    const isOver = phases.every((phase) => phase === 'confirmed');
+    requireWayBack({ run, component, phase: isOver ? 'confirmed' : 'confirming' });
+  }
   return await rollbackAll(services, roots, run, owner);
 }
 
@@ -60,7 +66,7 @@ export async function confirmFiles(services: FilesRestoring, component: Componen
   for (const [root, phase] of phases) if (!isDone(phase)) undone.push(`'${root}' is ${phase ?? 'not known'}`);
   if (missing.length === 0 && [...phases.values()].every((phase) => phase === 'rolled back')) {
     fail('JOURNAL_STATE', `'${run}' is rolled back in ${begun.join(', ')}: there is nothing to confirm`, {
-      hint: 'what was there before it is in place; another restore gives the snapshot back',
+      hint: `what was there before is in place, and needs no word; \`holdfast list ${component}\` shows what another restore can give`,
     });
   }
   if (undone.length > 0) {

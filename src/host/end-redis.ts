@@ -1,6 +1,7 @@
 // The ends of a restore of Redis, by the journal of its run: a stumbling store must not keep anybody from going back.
 
 import type { ComponentId } from '../domain/component.ts';
+import { requireConfirmable, requireWayBack } from '../domain/end-refused.ts';
 import type { StoppedServer } from '../domain/run-data.ts';
 import { fail, isHoldfastError } from '../errors/index.ts';
 import {
@@ -28,7 +29,8 @@ export async function rollbackRedis(
   owner = `rollback of ${run}`,
 ): Promise<string> {
   const settings = redisOn(services, component);
-  const { way, directory } = await touchedBy(services, settings, run);
+  const { way, directory, state } = await touchedBy(services, settings, run);
+  if (state !== undefined) requireWayBack({ run, component, ...state });
   await leased(services, { dataDirectory: directory, run, owner, undo: true }, async ({ check }) => {
     const signal = toTheEnd();
     if (way === 'stopped') {
@@ -46,7 +48,8 @@ export async function confirmRedis(
   run: string,
 ): Promise<{ readonly directory: string; readonly warnings: readonly string[] }> {
   const settings = redisOn(services, component);
-  const { way, directory } = await touchedBy(services, settings, run);
+  const { way, directory, state } = await touchedBy(services, settings, run);
+  if (state !== undefined) requireConfirmable({ run, component, ...state });
   const place = { dataDirectory: directory, run, owner: `confirm of ${run}`, undo: false };
   const warnings = await leased(services, place, async ({ check }) => {
     const signal = toTheEnd();

@@ -10,14 +10,17 @@ import {
 } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { RedisWay } from '../domain/redis-restore.ts';
+import type { JournalPhase } from '../domain/standalone.ts';
 import { fail } from '../errors/index.ts';
 import { run as runProgram, tryRun } from '../process/index.ts';
 import {
   type AppendOnlyPlace,
+  allRuns,
   type CaptureServer,
   type InPlace,
   isListOfKeys,
   type LivePlace,
+  type RunPhase,
   type ServerService,
   untilAnswers,
 } from '../redis/index.ts';
@@ -68,21 +71,35 @@ export function journalPlaces(here: Here, settings: Pick<RedisSettings, 'name' |
   return { running, ...(dataDirectory === undefined ? {} : { stopped: path.join(dataDirectory, HOLDFAST) }) };
 }
 
+export interface Touched {
+  readonly way: RedisWay;
+  readonly directory: string;
+  /** Absent: nothing was written into its journal yet. */
+  readonly state?: { readonly phase: JournalPhase; readonly at: string };
+}
+
 /** What a run has touched, by its journal alone. Throws `NOT_FOUND` where there is none. */
-export async function touchedBy(
-  here: Here,
-  settings: RedisSettings,
-  run: string,
-): Promise<{ way: RedisWay; directory: string }> {
+export async function touchedBy(here: Here, settings: RedisSettings, run: string): Promise<Touched> {
   const { stopped, running } = journalPlaces(here, settings);
   if (stopped !== undefined && settings.dataDirectory !== undefined && (await isThere(path.join(stopped, run)))) {
-    return { way: 'stopped', directory: settings.dataDirectory };
+    return { way: 'stopped', directory: settings.dataDirectory, ...(await stateIn(stopped, run)) };
   }
   const directory = path.join(running, run);
   if (!(await isThere(directory))) {
     fail('NOT_FOUND', `'${run}' has touched nothing of '${settings.id}'`, { hint: 'see `holdfast history`' });
   }
-  return { way: (await isListOfKeys(directory)) ? 'keys' : 'live', directory };
+  return { way: (await isListOfKeys(directory)) ? 'keys' : 'live', directory, ...(await stateIn(running, run)) };
+}
+
+async function stateIn(place: string, run: string): Promise<Pick<Touched, 'state'>> {
+  const found = (await allRuns(place)).find((each) => each.run === run);
+  return found === undefined ? {} : { state: { phase: journalPhase(found.phase), at: found.at } };
+}
+
+/** As the journals of all kinds of components are told. */
+export function journalPhase(phase: RunPhase): JournalPhase {
+  if (phase === 'exchanging') return 'swapping';
+  return phase === 'exchanged' ? 'swapped' : phase;
 }
 
 export type Check = (() => Promise<void>) | undefined;

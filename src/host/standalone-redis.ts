@@ -2,10 +2,10 @@
 
 import type { RedisSettings } from '../../config/index.ts';
 import { fail } from '../errors/index.ts';
-import { allRuns, type RunPhase } from '../redis/index.ts';
+import { allRuns } from '../redis/index.ts';
 import { confirmRedis, confirmRedisWords, rollbackRedis, rollbackRedisWords } from './end-redis.ts';
 import { loadRedisPlan } from './plan-redis.ts';
-import { journalPlaces } from './redis-places.ts';
+import { journalPhase, journalPlaces } from './redis-places.ts';
 import { giveRedis } from './restore-redis.ts';
 import type { Found, JournaledKind, StandaloneServices } from './standalone-kind.ts';
 
@@ -18,7 +18,7 @@ export const standaloneRedis: JournaledKind<RedisSettings> = {
       .map(
         ({ run, phase, directory, at }): Found => ({
           ...{ run, component: settings.id, dataDirectory: directory, lastStep: phase, at },
-          phase: phaseOf(phase),
+          phase: journalPhase(phase),
         }),
       )
       .sort((a, b) => (a.at < b.at ? -1 : 1));
@@ -42,8 +42,3 @@ export const standaloneRedis: JournaledKind<RedisSettings> = {
     };
   },
 };
-
-function phaseOf(phase: RunPhase): Found['phase'] {
-  if (phase === 'exchanging') return 'swapping';
-  return phase === 'exchanged' ? 'swapped' : phase;
-}

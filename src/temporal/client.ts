@@ -7,7 +7,7 @@ import type { HoldfastClient, RunHandle } from '../domain/client.ts';
 import type { ComponentId } from '../domain/component.ts';
 import type { ComponentStatus, SnapshotSummary } from '../domain/component-report.ts';
 import type { RunReferenceInput, RunStatus } from '../domain/operations.ts';
-import { fail } from '../errors/index.ts';
+import { fail, type HoldfastError, toHoldfastError } from '../errors/index.ts';
 import { askHosts, type Questioner } from './ask-hosts.ts';
 import { calling, connectTemporal } from './connection.ts';
 import { decide } from './decide.ts';
@@ -96,10 +96,10 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
     registerSearchAttributes: wrap((options) => registerSearchAttributes(connection, namespace, options)),
 
     running: wrap((component) => book.running(component)),
-    history: wrap((component) =>
+    history: wrap((component?: ComponentId, onUnkept?: (error: HoldfastError) => void) =>
       tellHistory(
         () => book.history(component),
-        () => recorded(questions, component),
+        () => recorded(questions, component, onUnkept),
       ),
     ),
     snapshots: wrap((component) => describeFrom<readonly SnapshotSummary[]>(questions, 'snapshots', component)),
@@ -124,9 +124,16 @@ export async function connectClient(configuration: Configuration): Promise<Holdf
   };
 }
 
-/** What the vault keeps, for runs that Temporal has forgotten; nobody who could tell is no reason to hide what Temporal knows. */
-async function recorded(questions: Questioner, component: ComponentId | undefined): Promise<Runs> {
-  return await describeFrom<Runs>(questions, 'history', component).catch(() => []);
+/** What the vault keeps, for runs that Temporal has forgotten; nobody who could tell is no reason to hide what Temporal knows, and `onUnkept` is told. */
+async function recorded(
+  questions: Questioner,
+  component: ComponentId | undefined,
+  onUnkept: (error: HoldfastError) => void = () => undefined,
+): Promise<Runs> {
+  return await describeFrom<Runs>(questions, 'history', component).catch((error: unknown) => {
+    onUnkept(toHoldfastError(error));
+    return [];
+  });
 }
 
 /** The record of a run that Temporal saw end from outside, when somebody answers for the vault. */

@@ -48,6 +48,15 @@ test('servers that restores beside have started are told by status, each with it
   assert.deepEqual(told.sort(), runs.map((run) => [run, 'serving']).sort());
 });
 
+test('a history without what the vault keeps says that it is not whole, and where the rest is', async () => {
+  assert.equal((await estate.heard('history')).json.warnings, undefined);
+  await estate.killWorker();
+  const { exit, json } = await estate.holdfast(['history']);
+  assert.equal(exit, 0);
+  assert.match(json.warnings.join(), /this list is not whole: .*`holdfast history --standalone`/);
+  await estate.startWorker();
+});
+
 test('down ends those below its directory and nobody else there, and names the others once, each with a command that ends it without Temporal', async () => {
   const own = path.join(directory, 'own');
   await mkdir(own);

@@ -172,9 +172,6 @@ async function findJournal(
     name.type === 'id'
       ? `no journal beside the data of this host is of '${name.id}'`
       : `no restore in place of '${name.component}' is ${phases.join(', ')}`;
-  const hint =
-    known === ''
-      ? 'none is here: type it on the host of the data; `holdfast history --standalone` lists the runs that have ended'
-      : `journals here: ${known}`;
-  return fail('NOT_FOUND', message, { hint });
+  const hint = known === '' ? 'none is here: type it on the host of the data' : `journals here: ${known}`;
+  return fail('NOT_FOUND', message, { hint: `${hint}; \`holdfast history --standalone\` lists the runs that have ended` });
 }

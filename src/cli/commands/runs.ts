@@ -46,17 +46,21 @@ export const history = defineCommand({
   async run({ args }, context) {
     const configuration = await context.configuration();
     const component = args.length === 0 ? undefined : findComponent(configuration, args).id;
+    const missing: string[] = [];
     const { value, temporal } = await answerFrom(
       context,
-      (client) => client.history(component),
+      (client) => client.history(component, ({ message }) => missing.push(unkept(message))),
       (host) => host.history(component),
       // The vault alone knows no run that is under way.
       { mayAskBoth: false },
     );
     const runs = value.map((status) => runSummary(status));
-    return outcome('runs', { state: 'completed', temporal, runs, ...unknownOpen(temporal) });
+    return outcome('runs', { state: 'completed', temporal, runs, ...unknownOpen(temporal, missing) });
   },
 });
+
+const unkept = (why: string) =>
+  `this list is not whole: runs that Temporal has forgotten, and those that were ended with '--standalone', are missing, because ${why}; \`holdfast history --standalone\`, on a host with the keys, lists them`;
 
 export const cancel = defineCommand({
   path: 'cancel',

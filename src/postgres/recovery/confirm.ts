@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { requireConfirmable } from '../../domain/end-refused.ts';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
 import { exists, renameDurably } from './durable-files.ts';
@@ -23,6 +24,7 @@ export async function confirmRestore(dataDirectory: string, run: string, given: 
   return underLock(paths, given, async (guard) => {
     const journal = await Journal.open(paths, guard);
     const { head, phase } = journal;
+    requireConfirmable({ run, component: head.component, phase, at: journal.lastAt });
     if (!['swapped', 'confirming', 'confirmed'].includes(phase)) {
       fail('JOURNAL_STATE', `run '${run}' is ${phase}: only a finished swap can be confirmed`);
     }

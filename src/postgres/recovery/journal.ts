@@ -119,6 +119,11 @@ export class Journal {
     return new Journal(first, paths, guard, entries);
   }
 
+  /** When its last line was written. */
+  get lastAt(): string {
+    return this.entries.at(-1)?.at ?? '';
+  }
+
   is(step: string, state: JournalEntry['state']): boolean {
     return this.entries.findLast((entry) => entry.step === step)?.state === state;
   }

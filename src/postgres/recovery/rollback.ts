@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { requireWayBack } from '../../domain/end-refused.ts';
 import { fail } from '../../errors/index.ts';
 import { readControlData } from './control-data.ts';
 import { exists, readIfThere } from './durable-files.ts';
@@ -32,13 +33,12 @@ export async function rollbackRestore(dataDirectory: string, run: string, given:
   return underLock(paths, given, async (guard) => {
     const journal = await Journal.open(paths, guard);
     const { head, phase } = journal;
-    if (phase === 'confirming' || phase === 'confirmed') {
-      fail('JOURNAL_STATE', `run '${run}' is ${phase}: the old data is not kept any more`, {
-        hint: 'restore again, to a moment before',
+    requireWayBack({ run, component: head.component, phase, at: journal.lastAt });
+    if (phase === 'finished') {
+      fail('JOURNAL_STATE', `run '${run}' restored beside production: there is nothing to roll back`, {
+        hint: `\`holdfast stop ${run}\` ends the server that it left; its directory is yours to remove`,
       });
     }
-    if (phase === 'finished')
-      fail('JOURNAL_STATE', `run '${run}' restored beside production: there is nothing to roll back`);
     if (phase !== 'rolled back' && phase !== 'abandoned') {
       await guard.check?.();
       if (!journal.is('rollback', 'begin')) await journal.append('rollback', 'begin');

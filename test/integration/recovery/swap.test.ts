@@ -147,7 +147,10 @@ describe('a restore in place', () => {
     assert.deepEqual(await notes(), after1);
     assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'rolled back');
     assert.ok(undone.setAsideAt && (await exists(undone.setAsideAt)));
-    await assert.rejects(confirmRestore(dataDirectory, plan.run, guard), { code: 'JOURNAL_STATE' });
+    await assert.rejects(confirmRestore(dataDirectory, plan.run, guard), {
+      ...{ code: 'JOURNAL_STATE', message: /is rolled back since \S+: there is nothing to confirm/ },
+      hint: new RegExp(`\`holdfast list ${plan.component}\``),
+    });
     await abandon(dataDirectory, plan.run, guard);
     assert.equal(await exists(plan.workDirectory), false);
   });
@@ -350,7 +353,10 @@ describe('a restore in place', () => {
     assert.equal(await exists(`${confirmed.removed}.removing`), false);
     assert.deepEqual(await notes(), before1);
     await confirmRestore(dataDirectory, plan.run, guard);
-    await assert.rejects(rollbackRestore(dataDirectory, plan.run, guard), { code: 'JOURNAL_STATE' });
+    await assert.rejects(rollbackRestore(dataDirectory, plan.run, guard), {
+      ...{ code: 'JOURNAL_STATE', message: /is confirmed since \S+: what was there before is gone/ },
+      hint: new RegExp(`\`holdfast list ${plan.component}\``),
+    });
     assert.equal((await journalState(dataDirectory, plan.run))?.phase, 'confirmed');
   });
 });

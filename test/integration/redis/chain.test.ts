@@ -40,6 +40,18 @@ async function content(url = server.url): Promise<string[]> {
   }
 }
 
+/** The other word, after the first has been said. */
+async function refused(what: 'rollback' | 'confirm', restore: string, message: RegExp): Promise<void> {
+  const start = what === 'rollback' ? client.startRollback : client.startConfirm;
+  const { state, error } = await ended(await start({ ...estate.input, run: restore }));
+  assert.deepEqual([state, error?.code], ['refused', 'JOURNAL_STATE']);
+  assert.match(error?.message ?? '', new RegExp(`'${restore}' ${message.source}`));
+  assert.match(error?.hint ?? '', /needs no word; `holdfast list redis\/cache` shows/);
+}
+
+const rolledBack = /is rolled back since \S+: there is nothing to confirm/;
+const confirmed = /is confirmed since \S+: what was there before is gone/;
+
 let before: string[];
 
 async function change(): Promise<string[]> {
@@ -129,12 +141,16 @@ test('live: by the plan that was shown, waited for a word, rolled back', async (
   assert.deepEqual([other.state, other.error?.code], ['refused', 'TARGET_UNFIT']);
   await end('rollback', restored.run);
   assert.deepEqual(await content(), after);
+  await refused('confirm', restored.run, rolledBack);
+  await end('rollback', restored.run);
 });
 
 test('by pattern: only the keys that match, confirmed', async () => {
   const restored = await complete({ pattern: 'string:*' });
   assert.equal(restored.replaced?.replace, 1);
   assert.equal(await server.cli('GET', 'made later'), '1\n');
+  await end('confirm', restored.run);
+  await refused('rollback', restored.run, confirmed);
   await end('confirm', restored.run);
   const rest = (await content()).filter((line) => !line.includes('made later'));
   assert.deepEqual(rest, before);
@@ -183,6 +199,7 @@ test('into the stopped server by its service, and back', async () => {
   const phases = (await alone.list('redis/cache')).map(({ phase }) => phase);
   assert.deepEqual(phases.sort(), ['confirmed', 'rolled back', 'swapped']);
   assert.equal((await alone.rollback(restored.run)).state, 'completed');
+  await assert.rejects(alone.confirm(restored.run), { code: 'JOURNAL_STATE', message: rolledBack });
   await alone.close();
   assert.deepEqual(await content(), after);
 });
