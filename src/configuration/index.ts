@@ -9,7 +9,7 @@ export {
 export { type ConfigurationDiff, type DiffOptions, diffConfiguration } from './diff.ts';
 export { type Drift, type DriftedName, type DriftOptions, driftOf } from './drift.ts';
 export { readingInWalkOrder, type SnapshotSource } from './in-walk-order.ts';
-export { existingPaths, isPattern } from './paths.ts';
+export { existingPaths, isPattern, pathsNow } from './paths.ts';
 export { type Place, placeOf } from './place.ts';
 export { type Places, placesOf } from './places.ts';
 export { askRemote, DIVERGED, lastPush, type PushOutcome } from './repository/push.ts';

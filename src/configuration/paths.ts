@@ -21,6 +21,17 @@ export function isPattern(text: string): boolean {
 
 /** Throws `FILES_ROOT` when nothing of it is there, or something cannot be looked at. */
 export async function expandPaths(paths: readonly string[]): Promise<ExpandedPaths> {
+  const expanded = await pathsNow(paths);
+  if (expanded.roots.length === 0) {
+    fail('FILES_ROOT', `none of the paths is there: ${paths.map((each) => `'${each}'`).join(', ')}`, {
+      hint: 'is their disk mounted? Paths that are not wanted any more belong out of the configuration',
+    });
+  }
+  return expanded;
+}
+
+/** There may be nothing of it. Throws `FILES_ROOT` when something cannot be looked at. */
+export async function pathsNow(paths: readonly string[]): Promise<ExpandedPaths> {
   const found = new Set<string>();
   const missing: string[] = [];
   const unmatched: string[] = [];
@@ -28,11 +39,6 @@ export async function expandPaths(paths: readonly string[]): Promise<ExpandedPat
     const matches = await existingPaths(each);
     if (matches.length === 0) (isPattern(each) ? unmatched : missing).push(each);
     for (const match of matches) found.add(await straight(path.resolve(match)));
-  }
-  if (found.size === 0) {
-    fail('FILES_ROOT', `none of the paths is there: ${paths.map((each) => `'${each}'`).join(', ')}`, {
-      hint: 'is their disk mounted? Paths that are not wanted any more belong out of the configuration',
-    });
   }
   return { roots: outermost([...found]), missing, unmatched };
 }

@@ -56,6 +56,8 @@ export interface FilesPlan {
     readonly bytes: number;
     readonly first: readonly PlannedChange[];
   };
+  /** In place: what the component stands for today and the snapshot has nothing of, as people are shown it: it stays. */
+  readonly kept?: Named;
   readonly space: SpaceSummary;
   readonly warnings: readonly string[];
   /** What must be out of the way before this can be done; absent when nothing is. */
@@ -79,6 +81,8 @@ export interface FilesRestored {
   readonly changes?: ChangeCounts;
   /** In place: where what was there is kept until `confirm`. */
   readonly keptAt?: readonly string[];
+  /** In place: what came after the snapshot and stays, as in the plan. */
+  readonly kept?: Named;
   /** Properties that this user or file system did not allow. */
   readonly lacking: Named;
   /** In place: what was left as it is, and what else was met, a sentence each. */
@@ -96,5 +100,5 @@ export interface FilesRestored {
 /** What is known when everything is written; the workflow adds id, snapshot and times. */
 export type WrittenFiles = Pick<
   FilesRestored,
-  'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'lacking' | 'warnings'
+  'files' | 'others' | 'bytes' | 'changes' | 'keptAt' | 'kept' | 'lacking' | 'warnings'
 >;

@@ -30,6 +30,7 @@ export type {
 export { type MirrorOptions, mirrorFiles, mirrorMemory, mirrorReport } from './mirror/mirror.ts';
 export { type MirrorTarget, readMark } from './mirror/target.ts';
 export { chooseSnapshot } from './plan/choose-snapshot.ts';
+export { type LaterRoots, laterRoots } from './plan/later-roots.ts';
 export { type PlanFilesOptions, planFiles } from './plan/plan.ts';
 export { capturePulled } from './pull/capture-pulled.ts';
 export { kindOf, requireAttributes } from './pull/pull.ts';

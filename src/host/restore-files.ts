@@ -13,6 +13,7 @@ import {
   compareBeside,
   compareInPlace,
   finishBeside,
+  laterRoots,
   planFiles,
   restoreBeside,
   restoreInPlace,
@@ -43,9 +44,9 @@ export async function planFilesRestore(
 ): Promise<FilesPlan> {
   const { configuration, host } = services;
   const { component, to, from, paths, patterns, beside } = input;
-  const { rules, snapshotsOf, pull } = treesOn(services, component);
+  const { rules, rootsNow, snapshotsOf, pull } = treesOn(services, component);
   return await planFiles({
-    ...{ vault: snapshotsOf(await services.reading()), run, component, host, rules, signal },
+    ...{ vault: snapshotsOf(await services.reading()), run, component, host, rules, rootsNow, signal },
     ...(pull && { elsewhere: pull }),
     target: parseSnapshotTarget(to, configuration.timezone),
     selection: { ...(paths && { paths }), ...(patterns && { patterns }) },
@@ -165,7 +166,7 @@ async function inPlace(
   { signal, onNote }: Watching,
 ): Promise<WrittenFiles> {
   const { run, component } = frozen;
-  const { rules } = treesOn(services, component);
+  const { rules, rootsNow } = treesOn(services, component);
   const changes: Record<keyof ChangeCounts, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
   const keptAt: string[] = [];
   const warnings: string[] = [];
@@ -188,8 +189,14 @@ async function inPlace(
     lacking.count += words.count;
     lacking.first.push(...words.first);
   }
+  const later = await laterRoots(reader.snapshot, rootsNow, selectionOf(frozen));
+  warnings.push(...later.warnings);
   const files = changes.create + changes.replace;
-  return { files, others: changes.settle, bytes, changes, keptAt, lacking, ...(warnings.length > 0 && { warnings }) };
+  return {
+    ...{ files, others: changes.settle, bytes, changes, keptAt, lacking },
+    ...(later.kept && { kept: later.kept }),
+    ...(warnings.length > 0 && { warnings }),
+  };
 }
 
 function leftSince(root: string, { count, first }: Told<string>): string[] {

@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { pino } from 'pino';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
-import type { FilesPlan } from '../../src/domain/files-restore.ts';
+import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
 import type { PushedHistory } from '../../src/domain/run-data.ts';
 import { vaultOptions } from '../../src/host/open-vault.ts';
 import { openStandaloneRestores } from '../../src/host/standalone.ts';
@@ -155,11 +155,18 @@ test('a path that is one file comes back in place beside names that nobody captu
   assert.deepEqual(plan.blockers, undefined);
   const listed = plan.changes?.first.map(({ kind, path: of }) => `${kind} ${path.relative(directory, of)}`).sort();
   assert.deepEqual(listed, ['create single/app.conf', 'replace conf.d/a.conf']);
+  const stays = { count: 1, first: [at('conf.d/b.conf')] };
+  const words = `1 name came after the snapshot, and stays as it is: '${at('conf.d/b.conf')}'`;
+  assert.deepEqual([plan.kept, plan.warnings.filter((each) => each.includes('came after'))], [stays, [words]]);
+  const others = await client.planFiles({ ...asked, paths: [at('single/app.conf')] });
+  assert.equal(others.kept, undefined);
   const status = await approved(await client.startFilesRestore(asked));
   assert.equal(status.state, 'completed', JSON.stringify(status, undefined, 1));
   assert.equal(await readFile(at('single/app.conf'), 'utf8'), 'threads = 4\n');
   assert.equal(await readFile(at('conf.d/a.conf'), 'utf8'), 'a = 1\n');
   assert.equal(await readFile(at('conf.d/b.conf'), 'utf8'), 'b came later\n');
+  assert.deepEqual((status.data?.filesRestored as FilesRestored | undefined)?.kept, stays);
+  assert.ok(((status.data?.warnings ?? []) as string[]).includes(words));
   assert.deepEqual(
     (await client.components())[0]?.restores?.map(({ run: of, state }) => [of, state]),
     [[status.run, 'unconfirmed']],
@@ -201,6 +208,9 @@ test('without Temporal: one is undone and one accepted, by the journals beside t
 
 test('all of it comes back in place, and is confirmed', async () => {
   const asked = { ...restoring, to: `snapshot:${first.id}` };
+  assert.deepEqual((await client.planFiles(asked)).kept, { count: 1, first: [at('conf.d/b.conf')] });
+  const beside = { ...asked, beside: { directory: at('look') } };
+  assert.equal((await client.planFiles(beside)).kept, undefined);
   await appendFile(at('etc/hosts'), 'changed\n');
   await writeFile(at('etc/left.bak'), 'left out by the rules\n');
   const status = await approved(await client.startFilesRestore(asked));

@@ -26,6 +26,7 @@ import type { RemoteHost } from '../rsync/remote.ts';
 import type { ScanRules } from '../scan/rules.ts';
 import type { FilesDetails } from '../types.ts';
 import { chooseSnapshot } from './choose-snapshot.ts';
+import { laterRoots } from './later-roots.ts';
 import { Room } from './room.ts';
 
 export interface PlanFilesOptions {
@@ -41,6 +42,8 @@ export interface PlanFilesOptions {
   readonly directory?: string;
   /** Rules of now; in place only. */
   readonly rules: ScanRules;
+  /** Roots of today that are there; in place only. */
+  readonly rootsNow: () => Promise<readonly string[]>;
   /** The roots are another host's: nothing can be given back there in place. */
   readonly elsewhere?: RemoteHost;
   readonly signal: AbortSignal;
@@ -146,7 +149,7 @@ async function countWanted(reader: SnapshotReader, selection: Selection): Promis
 }
 
 type Placed = Pick<FilesPlan, 'mode' | 'space' | 'warnings'> &
-  Partial<Pick<FilesPlan, 'directory' | 'changes' | 'blockers'>>;
+  Partial<Pick<FilesPlan, 'directory' | 'changes' | 'kept' | 'blockers'>>;
 
 async function beside(run: string, directory: string, { entries, sparseBytes }: Wanted): Promise<Placed> {
   const blockers: HoldfastError[] = [];
@@ -176,7 +179,7 @@ async function beside(run: string, directory: string, { entries, sparseBytes }: 
 }
 
 async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots: readonly string[]): Promise<Placed> {
-  const { selection, rules, signal, run } = options;
+  const { selection, rules, signal, run, rootsNow } = options;
   const counts: Record<ChangeKind, number> = { create: 0, replace: 0, remove: 0, settle: 0, compare: 0 };
   const first: PlannedChange[] = [];
   const blockers: HoldfastError[] = [];
@@ -204,9 +207,11 @@ async function inPlace(options: PlanFilesOptions, reader: SnapshotReader, roots:
       blockers.push(toHoldfastError(error));
     }
   }
+  const later = await laterRoots(reader.snapshot, rootsNow, selection);
   return {
     ...{ mode: 'in place', changes: { counts, bytes, first }, space: room.space },
-    warnings: [...removalWarnings(counts, roots), ...warnings],
+    ...(later.kept && { kept: later.kept }),
+    warnings: [...removalWarnings(counts, roots), ...later.warnings, ...warnings],
     ...blocked([...blockers, ...nothingToDo(all, selection), ...room.blockers]),
   };
 }

@@ -50,6 +50,7 @@ describe('what is asked for of files', () => {
   const plan = (selection: Selection, target: SnapshotTarget, beside: boolean) =>
     planFiles({
       ...{ vault: test.vault, run: 'run', component, host: 'here', rules: everything, signal, target, selection },
+      rootsNow: () => Promise.resolve([]),
       ...(beside && { directory: join(base, 'beside') }),
     });
   const targets = (): readonly SnapshotTarget[] => [

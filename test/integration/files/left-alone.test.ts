@@ -251,7 +251,8 @@ describe('a restore of files in place, where something is left alone', () => {
     const blockersOf = async (name: string) => {
       const request = { vault: trees.test.vault, run: 'run', component: 'files/uploads' as ComponentId, host: 'here' };
       const wanted = { target: { type: 'snapshot', id }, selection: { paths: [join(root, name)] } } as const;
-      return (await planFiles({ ...request, ...wanted, rules, signal: trees.signal })).blockers;
+      const rootsNow = () => Promise.resolve([]);
+      return (await planFiles({ ...request, ...wanted, rules, rootsNow, signal: trees.signal })).blockers;
     };
     assert.match(JSON.stringify(await blockersOf('videos/a.mp4')), /leave out all.*--beside DIR/);
     assert.equal(await blockersOf('text'), undefined);

@@ -26,7 +26,15 @@ it('counts no holes, and tells the room of every file system that a root is on',
     request: { component, class: 'files', host: 'here', snapshotId: snapshotId(1) },
     signal,
   });
-  const options = { vault: test.vault, run: 'run', component, host: 'here', rules: everything, signal } as const;
+  const options = {
+    vault: test.vault,
+    run: 'run',
+    component,
+    host: 'here',
+    rules: everything,
+    signal,
+    rootsNow: async () => [],
+  } as const;
   const asked = { ...options, target: { type: 'latest' }, selection: {} } as const;
 
   const beside = await planFiles({ ...asked, directory: join(tmpdir(), 'holdfast-plan-not-there') });
