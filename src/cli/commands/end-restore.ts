@@ -173,5 +173,7 @@ async function findJournal(
       ? `no journal beside the data of this host is of '${name.id}'`
       : `no restore in place of '${name.component}' is ${phases.join(', ')}`;
   const hint = known === '' ? 'none is here: type it on the host of the data' : `journals here: ${known}`;
-  return fail('NOT_FOUND', message, { hint: `${hint}; \`holdfast history --standalone\` lists the runs that have ended` });
+  return fail('NOT_FOUND', message, {
+    hint: `${hint}; \`holdfast history --standalone\` lists the runs that have ended`,
+  });
 }
