@@ -149,6 +149,18 @@ for (const major of [15, 18]) {
       for (const { hint } of poor.blockers ?? []) await estate.query(hint.replace('run: ', ''));
       const able = await estate.look({ database: 'bank', way: 'replace', table: accounts }, 'loader');
       assert.equal(able.blockers, undefined);
+      const [mighty] = await estate.query(
+        "select quote_ident(tableowner) as owner from pg_tables where tablename = 'numbered'",
+      );
+      const ofSuper = await estate.look(
+        { database: 'bank', way: 'replace', table: { schema: 'ledger', table: 'numbered' } },
+        'loader',
+      );
+      assert.match(
+        ofSuper.blockers?.[0]?.hint ?? '',
+        /^run: GRANT "(.+)" TO loader; that is a superuser, so afterwards run: REVOKE "\1" FROM loader;$/,
+        String(mighty?.owner),
+      );
     });
 
     await t.test('another cluster or timeline under the address is found before anything is written', async () => {

@@ -1,5 +1,6 @@
 // What is in the way of bringing a table back: names that are taken, rights that are missing, with the statement that gives each, and tables that have no rows to give.
 
+import pg from 'pg';
 import { closest } from '../../../domain/closest.ts';
 import type { ProductionRoom, TableName } from '../../../domain/part.ts';
 import { type ErrorCode, type ErrorData, HoldfastError, toHoldfastError } from '../../../errors/index.ts';
@@ -25,6 +26,7 @@ interface Rights extends Record<string, unknown> {
   readonly hasSchema: boolean;
   readonly mayMakeTables: boolean;
   readonly owns: boolean;
+  readonly ownerIsSuper: boolean;
   readonly mayReplicate: boolean;
 }
 
@@ -33,6 +35,7 @@ const rightsSql = `select quote_ident(current_user) as role, quote_ident(current
   exists (select from pg_namespace where nspname = $1) as "hasSchema",
   coalesce((select has_schema_privilege(oid, 'create') from pg_namespace where nspname = $1), false) as "mayMakeTables",
   coalesce((select pg_has_role(oid, 'usage') from pg_roles where rolname = $2), false) as owns,
+  coalesce((select rolsuper from pg_roles where rolname = $2), false) as "ownerIsSuper",
   has_parameter_privilege('session_replication_role', 'set') as "mayReplicate" from pg_roles where rolname = current_user`;
 
 export async function blockersOf(
@@ -86,7 +89,7 @@ async function blockersOfReplace(
   plain: PlainConnection,
   table: TableName,
   today: TableFacts | undefined,
-  { role, owns, isSuper, seesAll, mayReplicate }: Rights,
+  { role, owns, ownerIsSuper, isSuper, seesAll, mayReplicate }: Rights,
 ): Promise<ErrorData[]> {
   const name = plainName(table);
   if (today === undefined) {
@@ -104,13 +107,10 @@ async function blockersOfReplace(
   if (unfit !== undefined) return [unfit];
   const blockers: ErrorData[] = [];
   if (!isSuper && !owns) {
-    blockers.push(
-      blocker(
-        'DATABASE_PRIVILEGE',
-        `the role ${role} does not own '${name}'`,
-        `run: GRANT "${today.owner}" TO ${role};`,
-      ),
-    );
+    const owner = pg.escapeIdentifier(today.owner);
+    const afterwards = ownerIsSuper ? `; that is a superuser, so afterwards run: REVOKE ${owner} FROM ${role};` : ';';
+    const hint = `run: GRANT ${owner} TO ${role}${afterwards}`;
+    blockers.push(blocker('DATABASE_PRIVILEGE', `the role ${role} does not own '${name}'`, hint));
   }
   if (!isSuper && !mayReplicate && needsReplica(today)) {
     const statement = `GRANT SET ON PARAMETER session_replication_role TO ${role};`;
