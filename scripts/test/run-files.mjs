@@ -33,6 +33,8 @@ const summary = summaryReporter(events).next();
 const printed = spec();
 printed.pipe(process.stdout);
 const took = [];
+/** One of each file that came to its end. */
+let ended = 0;
 let isGood = true;
 
 await inLanes(files, runFile, { least, most, hasRoom, signal: aborted.signal });
@@ -40,7 +42,7 @@ events.end();
 printed.end();
 await writeFile(summaryFile, (await summary).value);
 if (files.length > least) printLongest();
-process.exitCode = isGood && !aborted.signal.aborted ? 0 : 1;
+process.exitCode = isGood && ended === files.length && !aborted.signal.aborted ? 0 : 1;
 
 /** A name that is no pattern is that of a file, which must be there. */
 function named(pattern) {
@@ -56,7 +58,11 @@ async function runFile(file) {
     events.write(event);
     // What the runner tells of a run as a whole is told of all files at the end.
     const isOfRun = event.data.file === undefined;
-    if (event.type === 'test:summary' && isOfRun) isGood &&= event.data.success;
+    if (event.type === 'test:fail') isGood = false;
+    if (event.type === 'test:summary' && isOfRun) {
+      ended += 1;
+      isGood &&= event.data.success;
+    }
     if (!isOfRun && event.type !== 'test:summary') own.push(event);
   }
   const seconds = (performance.now() - startedAt) / 1000;

@@ -7,14 +7,17 @@ import type { AnyCommand } from './define.ts';
 
 const REPLACED = '\ufffd';
 
-/** `words` as Node has them, the last of `process.argv`; each as the text of its bytes where the system tells those. */
+/** `words` as Node has them, the last of `process.argv`; each as the text of its bytes. Throws `USAGE` where one is no UTF-8 and the system does not tell its bytes. */
 export async function typedWords(words: readonly string[]): Promise<readonly string[]> {
   if (!words.some((word) => word.includes(REPLACED))) return words;
-  const all = await readFile('/proc/self/cmdline').catch(() => undefined);
-  if (all === undefined) return words;
+  const all = await readFile('/proc/self/cmdline').catch(() => Buffer.alloc(0));
   const typed = splitAtNul(all).slice(-words.length);
   const isSame = typed.length === words.length && typed.every((bytes, at) => bytes.toString() === words[at]);
-  return isSame ? typed.map((bytes) => textOfPath(bytes)) : words;
+  if (isSame) return typed.map((bytes) => textOfPath(bytes));
+  // What Node made of them may be the name of another file.
+  return fail('USAGE', 'an argument is not UTF-8, and this system does not tell its bytes', {
+    hint: 'type the name as it is printed, such as `caf\\xe9`',
+  });
 }
 
 /** What is no UTF-8 would become another name where it is given to the system. Throws `USAGE`. */

@@ -43,7 +43,7 @@ export class SlotGuard {
   }
 
   get state(): ReceiverState['slot'] {
-    return this.seen;
+    return this.idle === undefined ? this.seen : { ...this.seen, idle: this.idle };
   }
 
   async look(): Promise<SlotFacts | undefined> {
@@ -56,7 +56,6 @@ export class SlotGuard {
       state: facts?.state ?? 'missing',
       ...retained,
       ...(pressure && { pressure }),
-      ...(this.idle && { idle: this.idle }),
       ...syncOf(facts),
     };
     return facts;
@@ -64,12 +63,11 @@ export class SlotGuard {
 
   /** The same for the state alone, and what the server keeps for others. */
   async watch(): Promise<void> {
-    try {
-      this.idle = await readIdleSlots(this.options.source, this.name);
-      await this.look();
-    } catch {
+    await this.look().catch(() => {
       this.seen = { name: this.name, state: 'unknown' };
-    }
+    });
+    // Asked by itself: what cannot be told of others must not hide what ours costs.
+    this.idle = await readIdleSlots(this.options.source, this.name).catch(() => undefined);
   }
 
   /** What the slot keeps, where it says where our log goes on; `undefined` for one that was made again by a process that died before it told so. */

@@ -64,6 +64,8 @@ async function undo(journal: Journal, guard: Guard): Promise<void> {
   }
   if (!journal.has('stop production')) return;
   await refuseForeign(head);
+  // What a rollback of an earlier version wrote last, which has no line of the next step.
+  if (journal.is('stop production', 'undone')) return;
   // Once: what runs again under production's names is production, which writes and replaces its own files.
   await journal.step('take back', async () => {
     if (await isBegun(journal)) await stopService(head);

@@ -116,6 +116,11 @@ describe('files', () => {
     hook: "test.after(() => { throw new Error('at the end'); }); test('before it', () => {});",
     slow: "test('never ends', () => new Promise((resolve) => setTimeout(resolve, 600_000)));",
     empty: '',
+    killed: "test('is killed', () => { process.kill(process.pid, 'SIGKILL'); return new Promise(() => {}); });",
+    broken: "throw new Error('while it is loaded');",
+    left: "test('leaves', () => { process.exit(0); }); test('is never begun', () => {});",
+    leftLater:
+      "test('is good', () => {}); test('leaves', () => { process.exit(0); }); test('is never begun', () => {});",
   };
 
   const play = async (
@@ -148,6 +153,16 @@ describe('files', () => {
       'hook.test.mjs',
     ]);
   });
+
+  for (const name of ['killed', 'broken', 'left', 'leftLater'] as const) {
+    test(`that end before their tests do are no success: ${name}`, async (t) => {
+      const { summary, args } = await play(t, [name, 'good']);
+      const { exitCode, stdout } = await tryRun(process.execPath, args, { env, cwd: root });
+      const told = JSON.parse(await readFile(summary, 'utf8'));
+      assert.equal(told.passed, 3, stdout);
+      assert.ok(exitCode === 1 || told.empty.length > 0, `${exitCode} ${stdout}`);
+    });
+  }
 
   test('that are told to end end, and are no success', async (t) => {
     const { args } = await play(t, ['slow']);
