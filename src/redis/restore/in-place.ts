@@ -14,6 +14,7 @@ import { requireLoaded, requireTaken } from './loaded-data.ts';
 import { requireServerOf } from './server-place.ts';
 import { type DataLayout, type Staged, type StageOptions, stageData, writeAppendOnly } from './stage.ts';
 import { underLock } from './under-lock.ts';
+import { untilAnswers } from './until-answers.ts';
 
 type Step = 'stage' | 'stop' | 'exchange' | 'start' | 'confirm' | 'rollback' | 'put back';
 
@@ -187,7 +188,7 @@ async function stopped(service: ServerService | undefined, dataDirectory: string
 
 async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<void> {
   const staged = journal.dataOf('stage') as unknown as Staged | undefined;
-  const { service, dataDirectory } = place;
+  const { service, dataDirectory, source } = place;
   if (staged === undefined || !journal.hasBegun('stop')) {
     // A whole copy of the data that nobody ever saw.
     await rm(path.join(runDirectory(place), 'new'), { recursive: true, force: true });
@@ -204,6 +205,8 @@ async function putBack(place: InPlace, journal: RestoreJournal<Step>): Promise<v
     await withWhatItReadsNow(place, exchanged);
   });
   if ((await serversIn(dataDirectory)).length === 0) await service?.start();
+  // One that an attempt before this one has started, or its manager, may load its data yet, or end while it does.
+  else if (service !== undefined) await untilAnswers(source);
 }
 
 /** A server that has turned to append-only files since reads nothing else at its start, and would come back empty and write over its RDB. */

@@ -180,6 +180,34 @@ test('in place: data that a rollback has put back and could not start is not put
   assert.match(await server.cli('GET', 'by a client'), /since/);
 });
 
+test('in place: the next attempt of a rollback ends no sooner than a server that runs by then has loaded its data', async (t) => {
+  const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
+  let isStartable = true;
+  const service = {
+    stop: () => server.stop(),
+    start: async () => {
+      if (!isStartable) throw new Error('the unit failed');
+      await server.start();
+    },
+  };
+  const options: RestoreInPlaceOptions = {
+    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
+    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
+    layout: { ...LAYOUT, isAppendOnly: false },
+  };
+  await restoreInPlace(options);
+  isStartable = false;
+  await assert.rejects(rollbackInPlace(options), /the unit failed/);
+  await appendFile(server.configuration, 'key-load-delay 100000\nloading-process-events-interval-bytes 1024\n');
+  const started = server.start();
+  await waitFor('it to read its data', async () =>
+    /loading:1/.test(await server.cli('INFO', 'persistence').catch(() => '')),
+  );
+  await rollbackInPlace(options);
+  assert.deepEqual(await contentAt(server.url), after);
+  await started;
+});
+
 test('in place: a server that does not start with it is given its own data back', async (t) => {
   const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
   let starts = 0;
