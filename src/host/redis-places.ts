@@ -15,12 +15,12 @@ import { fail } from '../errors/index.ts';
 import { run as runProgram, tryRun } from '../process/index.ts';
 import {
   type AppendOnlyPlace,
-  allRuns,
   type CaptureServer,
   type InPlace,
   isListOfKeys,
   type LivePlace,
   type RunPhase,
+  runIn,
   type ServerService,
   untilAnswers,
 } from '../redis/index.ts';
@@ -92,7 +92,7 @@ export async function touchedBy(here: Here, settings: RedisSettings, run: string
 }
 
 async function stateIn(place: string, run: string): Promise<Pick<Touched, 'state'>> {
-  const found = (await allRuns(place)).find((each) => each.run === run);
+  const found = await runIn(place, run);
   return found === undefined ? {} : { state: { phase: journalPhase(found.phase), at: found.at } };
 }
 

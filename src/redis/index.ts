@@ -42,7 +42,7 @@ export {
   restoreKeys,
   rollbackKeys,
 } from './restore/pattern.ts';
-export { allRuns, isListOfKeys, type LeftRun, openRuns, type RunPhase } from './restore/runs-left.ts';
+export { allRuns, isListOfKeys, type LeftRun, openRuns, type RunPhase, runIn } from './restore/runs-left.ts';
 export type { DataLayout } from './restore/stage.ts';
 export { untilAnswers } from './restore/until-answers.ts';
 export { requireSynchronising } from './sync/index.ts';

@@ -36,14 +36,20 @@ export async function allRuns(directory: string): Promise<LeftRun[]> {
   if (!(await isThere(directory))) return [];
   const left: LeftRun[] = [];
   for (const run of (await readdir(directory)).sort()) {
-    const place = path.join(directory, run);
-    const journal = path.join(place, JOURNAL);
-    if (!(await isThere(journal))) continue;
-    const phase = phaseOf(await RestoreJournal.open<string>(journal));
-    const { mtime } = await stat(journal);
-    left.push({ run, phase, directory: place, at: mtime.toISOString() });
+    const found = await runIn(directory, run);
+    if (found !== undefined) left.push(found);
   }
   return left;
+}
+
+/** Undefined where it has no journal. That of another run, which may be damaged, is not looked at. */
+export async function runIn(directory: string, run: string): Promise<LeftRun | undefined> {
+  const place = path.join(directory, run);
+  const journal = path.join(place, JOURNAL);
+  if (!(await isThere(journal))) return undefined;
+  const phase = phaseOf(await RestoreJournal.open<string>(journal));
+  const { mtime } = await stat(journal);
+  return { run, phase, directory: place, at: mtime.toISOString() };
 }
 
 /** By pattern: what is replaced is on a list. */
