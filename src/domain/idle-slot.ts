@@ -32,6 +32,6 @@ export function idleSlotWords({ slot, kind, retainedBytes }: IdleSlot): string {
 export function idleSlotHint({ slot }: IdleSlot): string {
   const run = runOfStandbySlot(slot);
   if (run !== undefined)
-    return `\`holdfast stop ${run}\` ends what is left of its standby and drops it; or start that standby again`;
+    return `\`holdfast stop ${run}\` ends what is left of its standby and drops it; or start that standby again; of one that was promoted it is only dropped: SELECT pg_drop_replication_slot('${slot}');`;
   return `start what read it again, or drop it: SELECT pg_drop_replication_slot('${slot}');`;
 }

@@ -8,9 +8,10 @@ import type { RestorePlan } from '../types.ts';
 import { openWhenReady } from './await-server.ts';
 import { readControlData } from './control-data.ts';
 import { exists, ifAbsent, linkTo, ownerFor, readIfThere, renameDurably, writeDurably } from './durable-files.ts';
+import { requireLeft, runsAsLeft } from './left-server.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
-import { asideSettings, enterQuarantine, quarantinePort, quote } from './quarantine.ts';
+import { asideSettings, enterQuarantine, quarantinePort, quarantineSettings, quote } from './quarantine.ts';
 import { readPromoted, stopRecovered } from './recovered-place.ts';
 import type { RecoveredServer } from './recovered-session.ts';
 import { startServer, stopServer } from './recovery-server.ts';
@@ -54,6 +55,7 @@ max_logical_replication_workers = '0'
 shared_preload_libraries = ${quote(execution.preloadLibraries.join(','))}
 `;
 
+/** Idempotent. Ours go last: as long as they are there, the directory has not got its own back. */
 export async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): Promise<void> {
   const owner = await ownerFor(plan.execution.runAs);
   const settings = await asideSettings(paths);
@@ -64,6 +66,7 @@ export async function leaveQuarantine(plan: RestorePlan, paths: RestorePaths): P
   if (!settings.has('postgresql.auto.conf')) {
     await writeDurably(path.join(paths.data, 'postgresql.auto.conf'), harmless(plan), 0o600, owner);
   }
+  await rm(quarantineSettings(paths), { force: true });
 }
 
 export async function moveIntoPlace(plan: RestorePlan, paths: RestorePaths, dataDirectory: string): Promise<void> {
@@ -87,7 +90,7 @@ async function startBeside(plan: RestorePlan, paths: RestorePaths, dataDirectory
   const { binDirectory, runAs, roles } = plan.execution;
   if ((await findPostmaster(dataDirectory)) === undefined) {
     await enterQuarantine(plan, { ...paths, data: dataDirectory });
-    const configFile = path.join(paths.quarantine, 'postgresql.conf');
+    const configFile = quarantineSettings(paths);
     const user = runAs === undefined ? {} : { runAs };
     await startServer({ binDirectory, dataDirectory, configFile, logFile: paths.log, ...user });
   }
@@ -114,24 +117,27 @@ export async function takeBackBeside(plan: Pick<RestorePlan, 'run' | 'place' | '
   if (!(await exists(paths.data))) await renameDurably(dataDirectory, paths.data);
 }
 
-/** Stops a server that a restore beside left running, and gives the directory its own settings back. Idempotent. */
+/** Stops a server that a restore beside left running, and gives the directory its own settings back, once: later ones are its user's. Idempotent. */
 export async function stopBeside(plan: RestorePlan): Promise<void> {
   const { binDirectory, runAs } = plan.execution;
   const { dataDirectory } = plan.place;
   if (!(await exists(dataDirectory))) return;
   await stopServer({ binDirectory, dataDirectory, ...(runAs === undefined ? {} : { runAs }) });
-  await leaveQuarantine(plan, { ...pathsOf(plan), data: dataDirectory });
+  const paths = pathsOf(plan);
+  if (await exists(quarantineSettings(paths))) await leaveQuarantine(plan, { ...paths, data: dataDirectory });
 }
 
 /**
  * Stops what a restore has left running, wherever it is in its way, and tells on which directory; `isFinished`: by its journal. Idempotent. A server on
- * the directory's final name is ours before the journal says so when its socket is in our work directory.
+ * the directory's final name is ours before the journal says so when it runs with our settings. Throws `DATABASE_IDENTITY` for one that somebody has
+ * made production of.
  */
 export async function stopLeft(plan: RestorePlan, isFinished: boolean): Promise<Omit<StoppedServer, 'run'>> {
   const { mode, dataDirectory } = plan.place;
-  const { data, socket } = pathsOf(plan);
+  const { data } = pathsOf(plan);
   const named = mode === 'beside' ? await findPostmaster(dataDirectory) : undefined;
-  if (isFinished || named?.socketDirectory === socket) {
+  if (isFinished || (named !== undefined && (await runsAsLeft(plan, named)))) {
+    await requireLeft(plan, named);
     await stopBeside(plan);
     return { dataDirectory, stopped: named !== undefined };
   }

@@ -9,6 +9,8 @@ export interface Postmaster {
   readonly identity: ProcessIdentity;
   readonly port: number;
   readonly socketDirectory: string | undefined;
+  /** Of its first listener on a network: empty where there is none, absent until it is known. */
+  readonly listenAddress?: string;
   /** `starting`, `stopping`, `standby`, `ready`; the last line of the file (PostgreSQL, `pidfile.h`). */
   readonly status: string;
 }
@@ -20,7 +22,7 @@ export interface Postmaster {
 export async function findPostmaster(dataDirectory: string): Promise<Postmaster | undefined> {
   const text = await readIfThere(path.join(dataDirectory, 'postmaster.pid'));
   if (text === undefined) return undefined;
-  const [pid, , , port, socketDirectory, , , status] = text.split('\n');
+  const [pid, , , port, socketDirectory, listenAddress, , status] = text.split('\n');
   const number = Number(pid);
   if (!Number.isInteger(number) || number <= 0) return undefined;
   const identity = await identify(number);
@@ -32,5 +34,8 @@ export async function findPostmaster(dataDirectory: string): Promise<Postmaster 
     });
   }
   if (!isOurs) return undefined;
-  return { identity, port: Number(port), socketDirectory: socketDirectory || undefined, status: (status ?? '').trim() };
+  return {
+    ...{ identity, port: Number(port), socketDirectory: socketDirectory || undefined, status: (status ?? '').trim() },
+    ...(listenAddress !== undefined && { listenAddress: listenAddress.trim() }),
+  };
 }

@@ -20,6 +20,9 @@ import { restoreCommand } from './restore-command.ts';
 /** Port in the name of the private socket; nothing listens on a network. */
 export const quarantinePort = 5432;
 
+/** What the server is started with; only there while the directory has not got its own settings back. */
+export const quarantineSettings = ({ quarantine }: RestorePaths) => path.join(quarantine, 'postgresql.conf');
+
 /**
  * Read by the server after our own file, so what the source's `ALTER SYSTEM` wrote is put aside before the first start. The
  * others would only be read by mistake, but nobody should have to trust that.
@@ -86,7 +89,7 @@ async function writeConfiguration(
   owner: Owner | undefined,
 ): Promise<void> {
   const lines = Object.entries(given).map(([name, value]) => `${name} = ${quote(value)}`);
-  await writeDurably(path.join(paths.quarantine, 'postgresql.conf'), `${lines.join('\n')}\n`, 0o600, owner);
+  await writeDurably(quarantineSettings(paths), `${lines.join('\n')}\n`, 0o600, owner);
 }
 
 function settings(plan: RestorePlan, paths: RestorePaths): Record<string, string | number> {

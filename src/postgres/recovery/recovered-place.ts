@@ -10,7 +10,7 @@ import { exists, ownerFor, readIfThere, writeDurably } from './durable-files.ts'
 import { isFetched } from './fetch.ts';
 import type { RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
-import { enterQuarantine, quarantinePort } from './quarantine.ts';
+import { enterQuarantine, quarantinePort, quarantineSettings } from './quarantine.ts';
 import { openSession, type RecoveredServer, type RecoveredSession } from './recovered-session.ts';
 import { startServer, stopServer } from './recovery-server.ts';
 import { pathsOf } from './work-directory.ts';
@@ -57,7 +57,7 @@ export async function wasPromoted(paths: RestorePaths): Promise<boolean> {
 
 function serverPlace(plan: RestorePlan, paths: RestorePaths) {
   const { binDirectory, runAs } = plan.execution;
-  const configFile = path.join(paths.quarantine, 'postgresql.conf');
+  const configFile = quarantineSettings(paths);
   return {
     binDirectory,
     dataDirectory: paths.data,

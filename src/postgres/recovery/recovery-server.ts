@@ -28,6 +28,11 @@ export async function isolation(): Promise<'network namespace' | 'none'> {
 /** In the log of a server, in front of everything that this start of it has to say. */
 export const startLine = '--- started by holdfast ---';
 
+/** All that it is started with: by them it is known again. */
+export function serverArguments({ dataDirectory, configFile }: Pick<ServerPlace, 'dataDirectory' | 'configFile'>) {
+  return ['-D', dataDirectory, '-c', `config_file=${configFile}`];
+}
+
 /** Starts the server unless it runs already. Returns without waiting for it to be ready. Throws `PROCESS_TIMEOUT`. */
 export async function startServer(place: ServerPlace): Promise<Postmaster | undefined> {
   const running = await findPostmaster(place.dataDirectory);
@@ -35,7 +40,7 @@ export async function startServer(place: ServerPlace): Promise<Postmaster | unde
   await untilLeft(place.dataDirectory);
   const server = path.join(place.binDirectory, 'postgres');
   await access(server);
-  const args = ['-D', place.dataDirectory, '-c', `config_file=${place.configFile}`];
+  const args = serverArguments(place);
   const user = place.runAs === undefined ? undefined : await findUser(place.runAs);
   const options = { outlive: true, logFile: place.logFile, cwd: '/' };
   // Whoever looks for the reason of its end may be another process, and the log has the words of earlier starts.

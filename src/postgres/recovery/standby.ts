@@ -21,7 +21,7 @@ import {
 } from './finish-beside.ts';
 import { markerFile, type RestorePaths } from './paths.ts';
 import { findPostmaster } from './postmaster.ts';
-import { enterFollowing, quarantinePort } from './quarantine.ts';
+import { enterFollowing, quarantinePort, quarantineSettings } from './quarantine.ts';
 import { isFilled, stopRecovered } from './recovered-place.ts';
 import type { RecoveredServer, RecoveredSession } from './recovered-session.ts';
 import { startServer, until } from './recovery-server.ts';
@@ -116,7 +116,7 @@ async function startFollowing(plan: RestorePlan, paths: RestorePaths, source: So
   const { conninfo, passwords } = primaryConnection(source.url, passfile, slot);
   if (passwords !== undefined) await writeDurably(passfile, passwords, 0o600, await ownerFor(runAs));
   await enterFollowing(plan, paths, { conninfo, slot, floors: await floorsOf(source) });
-  const configFile = path.join(paths.quarantine, 'postgresql.conf');
+  const configFile = quarantineSettings(paths);
   const user = runAs === undefined ? {} : { runAs };
   const place = { binDirectory, dataDirectory: paths.data, configFile, logFile: paths.log, network: true, ...user };
   await startServer(place);

@@ -1,7 +1,7 @@
 // A streaming replica built from the vault: it goes on where the vault's log ends, and is believed only when what is written on the primary arrives.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exists } from '../../../src/postgres/recovery/durable-files.ts';
@@ -23,11 +23,13 @@ import { inspectPrimary } from '../../../src/postgres/recovery/inspect-primary.t
 import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import { recoveredServer } from '../../../src/postgres/recovery/recovered-place.ts';
 import { openSession } from '../../../src/postgres/recovery/recovered-session.ts';
+import { stopServer } from '../../../src/postgres/recovery/recovery-server.ts';
 import type { Resolution } from '../../../src/postgres/recovery/resolve.ts';
 import type { RestorePlan, Source } from '../../../src/postgres/types.ts';
+import { start } from '../../../src/process/index.ts';
 import { configurationFor, databaseFor, guard, logger } from '../../support/recovery-run.ts';
 import { component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
-import { giveToServer } from '../../support/scratch-postgres.ts';
+import { giveToServer, serverUser } from '../../support/scratch-postgres.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -55,6 +57,8 @@ for (const major of [15, 18]) {
       primary.server.query(
         "select slot_name::text as name, active::text from pg_replication_slots where slot_type = 'physical'",
       );
+    const dropsSlot = () =>
+      new RegExp(`pg_ctl -D ${directory} stop\`; .*pg_drop_replication_slot\\('${plan.execution.standbySlot}'\\)`);
     const onStandby = async (sql: string) => {
       const session = await openSession(recoveredServer(plan));
       return await session.query<Record<string, string>>(sql).finally(() => session.close());
@@ -146,6 +150,27 @@ for (const major of [15, 18]) {
       await releaseStandby(plan, source);
     });
 
+    test('a directory that somebody has started with settings of his own is not stopped', async () => {
+      const own = path.join(directory, 'own.conf');
+      const text = `port = 5433\nlisten_addresses = ''\nunix_socket_directories = '${directory}'\n`;
+      await writeFile(own, text);
+      await giveToServer(own);
+      const hand = await start(primary.server.bin('postgres'), ['-D', directory, '-c', `config_file=${own}`], {
+        ...{ ...serverUser, cwd: directory, logFile: path.join(primary.server.directory, 'hand.log') },
+      });
+      hooks.context.after(() => hand.stop({ signal: 'SIGQUIT' }).then(() => undefined));
+      await waitFor('a server', async () => (await findPostmaster(directory))?.status === 'ready');
+      await writeFile(path.join(directory, 'postgresql.auto.conf'), "work_mem = '5MB'\n");
+      await assert.rejects(stopLeft(plan, true), {
+        ...{ code: 'DATABASE_IDENTITY', hint: dropsSlot() },
+        message: new RegExp(`process ${hand.pid}\\) runs with other settings than those that ${plan.run} left`),
+      });
+      assert.equal((await findPostmaster(directory))?.identity.pid, hand.pid);
+      await hand.stop({ signal: 'SIGINT' });
+      assert.deepEqual(await stopLeft(plan, true), { dataDirectory: directory, stopped: false });
+      assert.equal(await readFile(path.join(directory, 'postgresql.auto.conf'), 'utf8'), "work_mem = '5MB'\n");
+    });
+
     test('one that nothing reaches is not believed', async () => {
       directory = path.join(primary.server.directory, 'deaf');
       plan = await planRestore(request({ run: 'restore-00000002' }));
@@ -159,8 +184,19 @@ for (const major of [15, 18]) {
       await reserveStandby(plan, source);
       await finishStandby(plan, source, guard);
       assert.equal((await onStandby('select n from apart')).length, 3);
-      await stopLeft(plan, true);
-      await releaseStandby(plan, source);
+    });
+
+    test('one that was promoted is not stopped: it is production now, and neither it, its settings nor its slot is touched', async () => {
+      const settings = path.join(directory, 'postgresql.auto.conf');
+      const before = await readFile(settings, 'utf8');
+      await onStandby('select pg_promote()');
+      const refused = { code: 'DATABASE_IDENTITY', message: /'\S+deaf' was promoted/, hint: dropsSlot() };
+      await assert.rejects(stopLeft(plan, true), refused);
+      assert.deepEqual(await onStandby('select pg_is_in_recovery()::text as it'), [{ it: 'false' }]);
+      await stopServer({ binDirectory: plan.execution.binDirectory, dataDirectory: directory, ...serverUser });
+      await assert.rejects(stopLeft(plan, true), refused, 'nor is it given other settings while it is down');
+      assert.equal(await readFile(settings, 'utf8'), before);
+      assert.deepEqual(await slots(), [{ name: plan.execution.standbySlot, active: 'false' }]);
     });
   });
 }

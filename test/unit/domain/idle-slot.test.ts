@@ -36,7 +36,9 @@ describe('a slot that nobody reads', () => {
 
   it('of a standby that a run has made is ended by its run', () => {
     const slot = standbySlotName('acme-eu', 'main', 'restore-0a1b2c3d');
-    assert.match(judgeIdleSlot({ ...idle, slot }, ours)?.hint ?? '', /^`holdfast stop restore-0a1b2c3d` /);
+    const hint = judgeIdleSlot({ ...idle, slot }, ours)?.hint ?? '';
+    assert.match(hint, /^`holdfast stop restore-0a1b2c3d` /);
+    assert.ok(hint.endsWith(`promoted it is only dropped: SELECT pg_drop_replication_slot('${slot}');`), hint);
     for (const other of [
       'standby_2',
       'standby_acme_main',
