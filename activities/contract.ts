@@ -217,7 +217,7 @@ export interface PostgresActivities {
   /** Checks that the stored plan can still be carried out as it is. Throws `PLAN_CHANGED`. */
   recheckPlan(request: RestoreRequest): Promise<void>;
   prepareRestore(request: RestoreRequest): Promise<void>;
-  fetchBaseBackup(request: RestoreRequest): Promise<PartialTimings>;
+  fetchBaseBackup(request: RestoreRequest): Promise<PartialTimings & { readonly warnings?: readonly string[] }>;
   replayLog(request: RestoreRequest): Promise<PartialTimings>;
   proveRecovery(request: RestoreRequest): Promise<void>;
   promoteRecovered(request: RestoreRequest): Promise<PartialTimings>;

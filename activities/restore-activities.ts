@@ -33,6 +33,7 @@ import {
   rollbackRestore,
 } from '../src/postgres/recovery/index.ts';
 import type { RestorePlan } from '../src/postgres/types.ts';
+import { elsewhereWords } from '../src/vault/index.ts';
 import type { PostgresActivities, RestoreEnd, RestoreRequest, RunOnHost } from './contract.ts';
 import { type Running, runActivity } from './lib/activity-runner.ts';
 import { databaseOf, type HostServices, sourceOf } from './lib/host-services.ts';
@@ -86,7 +87,10 @@ export function createRestoreActivities(services: HostServices): Pick<PostgresAc
         const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }) =>
           report({ note: `${bytesText(bytes)} of ${bytesText(totalBytes)} fetched` });
         const vault = await services.vault('restore');
-        return { fetchMs: await timed(() => fetchBase(plan, vault, guard, { signal, onProgress })) };
+        const startedAt = performance.now();
+        const { elsewhere = [] } = await fetchBase(plan, vault, guard, { signal, onProgress });
+        const warnings = elsewhereWords(elsewhere);
+        return { fetchMs: Math.round(performance.now() - startedAt), ...(warnings.length > 0 && { warnings }) };
       }),
     replayLog: (request) =>
       step(request, async ({ plan, running: { signal, report, logger } }) => {

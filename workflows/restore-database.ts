@@ -87,13 +87,15 @@ function finishWords({ start, standbySlot }: PlanSummary): string {
 }
 
 function tellResult({ progress }: Restoring, plan: PlanSummary, facts: RestoreFacts, built: Built): void {
-  const { checks, ...timings } = built;
+  const { checks, warnings: met = [], ...timings } = built;
+  const warnings = [...met, ...(facts.warnings ?? [])];
   const restore: RestoreResult = {
     ...facts,
     id: progress.run,
     component: plan.component,
     target: plan.target.requested,
     ...(checks === undefined ? {} : { checks }),
+    ...(warnings.length === 0 ? {} : { warnings }),
     timingsMs: {
       fetch: timings.fetchMs ?? 0,
       replay: timings.replayMs ?? 0,

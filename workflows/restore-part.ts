@@ -39,7 +39,8 @@ export async function restorePart(input: RestorePartInput): Promise<RunStatus> {
       told.push(...(warnings ?? []));
       if (told.length > 0) progress.tell({ warnings: told });
     };
-    await buildRecovered(conduct, restore, { prepare });
+    const { warnings: met = [] } = await buildRecovered(conduct, restore, { prepare });
+    told.push(...met);
     const extracted = await progress.step('extract', () =>
       host.recover.extractPart(step, `take ${plan.what} out of the recovered server`),
     );

@@ -11,7 +11,7 @@ export function readingInWalkOrder(vault: SnapshotSource): SnapshotSource {
   return {
     listSnapshots: (component) => vault.listSnapshots(component),
     conditions: () => vault.conditions(),
-    verifyCopy: (component, id, copy) => vault.verifyCopy(component, id, copy),
+    requireCopy: (component, id, copy) => vault.requireCopy(component, id, copy),
     openSnapshot: async (id: SnapshotId, from?: string) => inWalkOrder(await vault.openSnapshot(id, from)),
   };
 }
@@ -26,6 +26,9 @@ export function inWalkOrder(reader: SnapshotReader): SnapshotReader {
     entryBatches: batches,
     read: (entry) => reader.read(entry),
     restoreFiles: (files, options) => reader.restoreFiles(files, options),
+    get elsewhere() {
+      return reader.elsewhere;
+    },
     close: () => reader.close(),
   };
 }

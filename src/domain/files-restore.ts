@@ -85,7 +85,7 @@ export interface FilesRestored {
   readonly kept?: Named;
   /** Properties that this user or file system did not allow. */
   readonly lacking: Named;
-  /** In place: what was left as it is, and what else was met, a sentence each. */
+  /** What was read from another copy than the plan's, in place also what was left as it is, and what else was met; a sentence each. */
   readonly warnings?: readonly string[];
   /** Read again afterwards, entry by entry, against the snapshot. */
   readonly compared: {

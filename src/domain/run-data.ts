@@ -74,7 +74,7 @@ export interface RestoreResult {
   readonly connection?: string;
   /** What the recovered server was asked before anybody used it; all are well. */
   readonly checks?: readonly RecoveryCheck[];
-  /** What a person has to mend, with the statement that does. */
+  /** What was read from another copy than the plan's, and what a person has to mend, with the statement that does. */
   readonly warnings?: readonly string[];
   readonly timingsMs: {
     readonly fetch: number;

@@ -20,7 +20,7 @@ import {
   type Selection,
   type Told,
 } from '../files/index.ts';
-import type { SnapshotId, SnapshotReader, Vault } from '../vault/index.ts';
+import { elsewhereWords, type SnapshotId, type SnapshotReader, type Vault } from '../vault/index.ts';
 import { placeIn, placeOf, ZOMBIE_LEAVES_MS } from './end-files.ts';
 import { type GuardServices, leased } from './restore-guard.ts';
 import { treesOn } from './trees.ts';
@@ -120,11 +120,14 @@ export async function writeFiles(
   frozen: FilesPlan,
   watching: Watching,
 ): Promise<WrittenFiles> {
-  return await withReader(services, frozen, (reader) =>
-    frozen.directory === undefined
-      ? inPlace(services, frozen, reader, watching)
-      : beside(services, frozen, reader, frozen.directory, watching),
-  );
+  return await withReader(services, frozen, async (reader) => {
+    const written =
+      frozen.directory === undefined
+        ? await inPlace(services, frozen, reader, watching)
+        : await beside(services, frozen, reader, frozen.directory, watching);
+    const warnings = [...(written.warnings ?? []), ...elsewhereWords(reader.elsewhere)];
+    return { ...written, ...(warnings.length > 0 && { warnings }) };
+  });
 }
 
 /** Every entry once more. Beside, a difference throws `RECOVERY_MISMATCH`; in place one that nobody else can have made `CHECK_FAILED`. */

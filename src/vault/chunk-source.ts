@@ -7,6 +7,7 @@ import type { ChunkRecord } from './chunk-record.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
 import { TAG_BYTES } from './crypto.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { Generation } from './generation.ts';
 import { packKeyOf } from './layout.ts';
 import { chunkOf, HEAD_BYTES, openFrame, packKey } from './pack.ts';
@@ -41,6 +42,7 @@ export interface SourceParts {
   readonly packs: readonly SourcePack[];
   /** In order of preference. */
   readonly copies: readonly Copy[];
+  readonly elsewhere: Elsewhere;
 }
 
 export class ChunkSource {

@@ -1,5 +1,6 @@
 // The vault as engines, activities and commands import it.
 
+export { elsewhereWords } from './elsewhere.ts';
 export { generateKeyFile } from './key-file.ts';
 export { KeyFileRotation } from './key-file-rotation.ts';
 export type { KeySource } from './key-sources.ts';

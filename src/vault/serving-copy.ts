@@ -4,7 +4,7 @@ import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { SnapshotOnCopies, Vault } from './types.ts';
 
 /** What choosing a snapshot, and the copy that it is read from, asks of a vault. */
-export type ChoosingVault = Pick<Vault, 'listSnapshots' | 'conditions' | 'verifyCopy'>;
+export type ChoosingVault = Pick<Vault, 'listSnapshots' | 'conditions' | 'requireCopy'>;
 
 /**
  * Throws `OBJECT_MISSING` when no copy that answers has it; `NO_SNAPSHOT` when the one that was asked for is away, has it not, or cannot give it:
@@ -21,14 +21,21 @@ export async function servingCopy(
     const hint = `away: ${away.join(', ') || 'none'}`;
     return present[0] ?? fail('OBJECT_MISSING', `no copy that answers has snapshot '${id}'`, { hint });
   }
-  if (present.includes(asked)) return asked;
   if (copies[asked] === 'away') throw await copyAway(vault, asked, present);
-  const wrong = await vault.verifyCopy(component, id, asked).then(() => undefined, toHoldfastError);
+  // That it is present says only that its manifest was read once, perhaps long ago.
+  const wrongOn = (copy: string) => vault.requireCopy(component, id, copy).then(() => undefined, toHoldfastError);
+  const wrong = await wrongOn(asked);
   if (wrong === undefined) return asked;
+  const whole: string[] = [];
+  for (const copy of present) if (copy !== asked && (await wrongOn(copy)) === undefined) whole.push(copy);
   const lacks = wrong.code === 'OBJECT_MISSING' ? 'does not have it whole' : 'cannot give it';
   const message = `snapshot '${id}' was asked for from copy '${asked}', which ${lacks}: ${wrong.message}`;
-  throw new HoldfastError('NO_SNAPSHOT', message, { hint: insteadOf(present), cause: wrong });
+  const hint = whole.length === 0 && present.length > 0 ? PIECE_BY_PIECE : insteadOf(whole);
+  throw new HoldfastError('NO_SNAPSHOT', message, { hint, cause: wrong });
 }
+
+const PIECE_BY_PIECE =
+  'no copy that answers has all of it: without `--from` Holdfast takes each piece from one that has it';
 
 /** `NO_SNAPSHOT`, with why the copy is away. `others`: those that can serve. */
 export async function copyAway(

@@ -7,6 +7,7 @@ import { ChunkIndex } from './chunk-index.ts';
 import { ChunkSource, type SourcePack, type SourceParts } from './chunk-source.ts';
 import type { Copy } from './copies.ts';
 import type { VaultCore } from './core.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { openGeneration } from './generation.ts';
 import { type IndexedPack, openIndex } from './index-object.ts';
 import { packKeyOf } from './layout.ts';
@@ -19,6 +20,7 @@ import { restoreFiles } from './restore/restore-files.ts';
 import { parseTreeEntry } from './tree-entry.ts';
 import type {
   FileToRestore,
+  FromElsewhere,
   RestoredFiles,
   RestoreFilesOptions,
   Snapshot,
@@ -45,7 +47,8 @@ export async function openReader(
 /** Where every chunk of a snapshot lies, and who may be asked for it, in order of preference. */
 export async function openParts(core: VaultCore, manifest: Manifest, copies: readonly Copy[]): Promise<SourceParts> {
   const packs = await sourcePacks(core, manifest, copies);
-  return { core, index: await readChunkIndex(core, manifest, packs, copies), packs, copies };
+  const index = await readChunkIndex(core, manifest, packs, copies);
+  return { core, index, packs, copies, elsewhere: new Elsewhere(copies) };
 }
 
 /** Closing it closes `parts.index`. */
@@ -72,6 +75,10 @@ class ChunkSnapshotReader implements SnapshotReader {
     options: RestoreFilesOptions,
   ): Promise<RestoredFiles> {
     return restoreFiles(this.#parts, this.snapshot.id, files, options);
+  }
+
+  get elsewhere(): readonly FromElsewhere[] {
+    return this.#parts.elsewhere.told;
   }
 
   close(): void {

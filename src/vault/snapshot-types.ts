@@ -259,8 +259,20 @@ export interface SnapshotReader {
     files: Iterable<FileToRestore> | AsyncIterable<FileToRestore>,
     options: RestoreFilesOptions,
   ): Promise<RestoredFiles>;
+  /** What `restoreFiles` had to take from another copy than the preferred one, since this was opened. */
+  readonly elsewhere: readonly FromElsewhere[];
   /** Lets go of what it keeps on disk and in memory. */
   close(): void;
+}
+
+export interface FromElsewhere {
+  /** The one that gave them. */
+  readonly copy: string;
+  /** As they are stored. */
+  readonly bytes: number;
+  readonly preferred: string;
+  /** What the preferred copy said first. */
+  readonly why: string;
 }
 
 export interface FileToRestore {

@@ -82,6 +82,8 @@ export interface Vault {
    * cannot be asked.
    */
   verifyCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void>;
+  /** The same by its manifest, data keys and listings alone, anew each time: no pack is read. Throws as `verifyCopy` does. */
+  requireCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void>;
 
   log(component: ComponentId, systemId: string, copy: string): LogCopy;
   /** System ids that have log under this component, over the copies that answer. */

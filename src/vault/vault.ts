@@ -42,7 +42,7 @@ import type {
 import { listLooks, listProofs, putProof, standingProofs } from './verify/proofs.ts';
 import { repair } from './verify/repair.ts';
 import { verify } from './verify/verify.ts';
-import { verifyCopy } from './verify-copy.ts';
+import { requireCopy, verifyCopy } from './verify-copy.ts';
 
 export class OpenedVault implements Vault {
   readonly core: VaultCore;
@@ -109,6 +109,10 @@ export class OpenedVault implements Vault {
 
   verifyCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void> {
     return verifyCopy(this.core, component, id, copy);
+  }
+
+  async requireCopy(component: ComponentId, id: SnapshotId, copy: string): Promise<void> {
+    await requireCopy(this.core, component, id, copy);
   }
 
   log(component: ComponentId, systemId: string, copy: string): LogCopy {

@@ -6,7 +6,7 @@ import type { Conduct } from './operate.ts';
 
 export const buildingSteps = ['prepare', 'fetch', 'recover', 'prove', 'promote', 'check'] as const;
 
-export type Built = Timings & Pick<RestoreResult, 'checks'>;
+export type Built = Timings & Pick<RestoreResult, 'checks' | 'warnings'>;
 
 export interface BuildOptions {
   /** Left in recovery: promoted, it would be a primary of its own. */

@@ -3,7 +3,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../errors/index.ts';
-import type { FileToRestore, SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
+import type { FileToRestore, FromElsewhere, SnapshotReader, TreeEntry, Vault } from '../../vault/types.ts';
 import type { RestorePlan } from '../types.ts';
 import {
   exists,
@@ -26,6 +26,8 @@ export interface FetchProgress {
   /** Of the bytes, those that were right on the disk already. */
   readonly keptBytes: number;
   readonly totalBytes: number;
+  /** Known at the end, of the attempt that came to it. */
+  readonly elsewhere?: readonly FromElsewhere[];
 }
 
 export interface FetchOptions {
@@ -43,11 +45,13 @@ const none = { files: 0, bytes: 0, keptBytes: 0 };
  */
 export async function fetchBase(plan: RestorePlan, vault: Vault, options: FetchOptions = {}): Promise<FetchProgress> {
   const paths = pathsOf(plan);
-  const done = await readIfThere(path.join(paths.work, 'fetched.json'));
-  if (done !== undefined) return JSON.parse(done) as FetchProgress;
+  const before = await readIfThere(path.join(paths.work, 'fetched.json'));
+  if (before !== undefined) return JSON.parse(before) as FetchProgress;
   const reader = await vault.openSnapshot(plan.base.snapshot, plan.base.copy);
   const fetch = new Fetch(plan, paths, reader, options, await ownerFor(plan.execution.runAs));
-  const progress = await fetch.run().finally(() => reader.close());
+  const done = await fetch.run().finally(() => reader.close());
+  const { elsewhere } = reader;
+  const progress = { ...done, ...(elsewhere.length > 0 && { elsewhere }) };
   await writeDurably(path.join(paths.work, 'fetched.json'), `${JSON.stringify(progress)}\n`);
   return progress;
 }

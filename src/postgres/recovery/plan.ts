@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Configuration, DatabaseSettings } from '../../../config/types.ts';
 import { slotName, standbySlotName } from '../../domain/ids.ts';
 import { fail, type HoldfastError } from '../../errors/index.ts';
+import { servingCopy } from '../../vault/index.ts';
 import type { Vault } from '../../vault/types.ts';
 import { findTools } from '../tools.ts';
 import type { PhysicalDetails, Place, RequestedTarget, RestoreExecution, RestorePlan } from '../types.ts';
@@ -81,6 +82,7 @@ export async function planRestore(request: PlanRequest): Promise<RestorePlan> {
       headers: request.headers,
     }),
   });
+  if (request.fromCopy !== undefined) await servingCopy(vault, resolution.snapshot, request.fromCopy);
   const { details } = resolution;
   const { execution, left } = await executionFor(request, place, runAs, details);
   await inspectLocale(details);

@@ -104,8 +104,12 @@ async function withoutBase(
 ): Promise<HoldfastError> {
   const having = vault.copies.filter(({ name }) => snapshots.some(({ copies }) => copies[name] === 'present'));
   const others = having.map(({ name }) => name);
-  if (snapshots[0]?.copies[copy] === 'away') return copyAway(vault, copy, others);
-  const message = `copy '${copy}' has no clean base backup of '${component}'`;
+  const newest = snapshots[0] as SnapshotOnCopies;
+  if (newest.copies[copy] === 'away') return copyAway(vault, copy, others);
+  const wrong = await vault.requireCopy(component, newest.id, copy).then(() => undefined, toHoldfastError);
+  // One that it shows and cannot give is not one that it lacks.
+  const why = wrong === undefined || wrong.code === 'OBJECT_MISSING' ? '' : ` that can be read: ${wrong.message}`;
+  const message = `copy '${copy}' has no clean base backup of '${component}'${why}`;
   return new HoldfastError('NO_SNAPSHOT', message, { hint: insteadOf(others) });
 }
 

@@ -1,9 +1,10 @@
 // Where the bytes of a pack can be had: the copies in order, those that failed last, then older versions that a store still has.
 
 import { type HoldfastError, isHoldfastError, toHoldfastError } from '../../errors/index.ts';
-import type { SourcePack } from '../chunk-source.ts';
+import type { SourcePack, SourceParts } from '../chunk-source.ts';
 import type { Copy } from '../copies.ts';
 import type { VaultCore } from '../core.ts';
+import type { Elsewhere } from '../elsewhere.ts';
 import { packKeyOf } from '../layout.ts';
 
 /** One place to read a pack from. */
@@ -18,6 +19,7 @@ export interface Source {
 export class PackSources {
   readonly #core: VaultCore;
   readonly #packs: readonly SourcePack[];
+  readonly #elsewhere: Elsewhere;
   readonly #signal: AbortSignal | undefined;
   readonly #current: readonly Source[];
   readonly #older = new Map<number, Promise<readonly Source[]>>();
@@ -26,10 +28,10 @@ export class PackSources {
   /** Copies that did not answer: each of their refusals takes as long as its retries, so they are asked last. */
   readonly #silent = new Set<Copy>();
 
-  /** `copies`: in order of preference. */
-  constructor(core: VaultCore, packs: readonly SourcePack[], copies: readonly Copy[], signal: AbortSignal | undefined) {
+  constructor({ core, packs, copies, elsewhere }: Omit<SourceParts, 'index'>, signal: AbortSignal | undefined) {
     this.#core = core;
     this.#packs = packs;
+    this.#elsewhere = elsewhere;
     this.#signal = signal;
     this.#current = copies.map((copy) => ({ copy, name: copy.description.name }));
   }
@@ -53,6 +55,7 @@ export class PackSources {
     const error = toHoldfastError(cause);
     const place = `${source.name} ${pack}`;
     this.#faults.set(place, (this.#faults.get(place) ?? 0) + 1);
+    this.#elsewhere.refused(source.copy, error);
     if (!isHoldfastError(error, 'OBJECT_MISSING', 'OBJECT_DAMAGED', 'VAULT_FORMAT')) this.#silent.add(source.copy);
     this.#core.logger.warn(
       { copy: source.name, key: this.keyOf(pack), code: error.code },

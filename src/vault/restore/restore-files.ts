@@ -80,11 +80,7 @@ class RestoreRun {
     this.#sync = sync;
     this.#root = { directory: options.directory, session: randomUUID(), mark: snapshot.slice(-MARK_LENGTH) };
     this.#threads = new JobThreads(options.threads);
-    this.#fetcher = new FrameFetcher(
-      parts.packs,
-      new PackSources(parts.core, parts.packs, parts.copies, signal),
-      signal,
-    );
+    this.#fetcher = new FrameFetcher(parts.packs, new PackSources(parts, signal), signal);
     const budget = BUDGET_BYTES + this.#threads.count * BUDGET_A_THREAD_BYTES;
     this.#budget = new ByteBudget(Math.min(LARGEST_BUDGET_BYTES, budget));
   }
@@ -255,11 +251,17 @@ class RestoreRun {
       } as const;
       try {
         const { damaged } = await this.#threads.run<'place'>(job, { transfer: ranges });
-        if (damaged.length === 0) return;
+        if (damaged.length === 0) return this.#noteSources(plan, fetched);
         this.#blame(plan, fetched, damaged);
       } catch (cause) {
         if (!(cause instanceof ThreadGone)) throw cause;
       }
+    }
+  }
+
+  #noteSources({ frames }: PlacePlan, { sources }: FetchedFrames): void {
+    for (const [number, { place }] of frames.entries()) {
+      this.#parts.elsewhere.gave((sources[number] as Source).copy, place.storedLength);
     }
   }
 

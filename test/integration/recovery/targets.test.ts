@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
@@ -238,6 +238,34 @@ describe('targets', () => {
     await writeFile(path.join(root, own), before);
     const { resolved } = await resolveTarget({ vault: source.vault, component, target, copies: ['far'] });
     assert.equal(resolved.lastTransaction?.time, time);
+  });
+
+  test('a copy that was asked for is refused where it has not got all of the base, whatever was read of it before', async () => {
+    const target = { type: 'latest' } as const;
+    const { base } = await restores.plan({ target, fromCopy: 'far' });
+    assert.equal(base.copy, 'far');
+    const root = source.holder.path('far');
+    const names = await readdir(root, { recursive: true });
+    const nameOf = (which: RegExp) =>
+      names.find((each) => which.test(each)) ?? assert.fail(`no ${which}: ${names.join()}`);
+    const pack = path.join(root, nameOf(/packs\/..\/[0-9a-f]{64}$/));
+    const manifest = path.join(root, nameOf(new RegExp(`snapshots/.*${base.snapshot}$`)));
+    const refused = (words: string) =>
+      assert.rejects(restores.plan({ target, fromCopy: 'far' }), (error) => {
+        assert.ok(isHoldfastError(error, 'NO_SNAPSHOT'), String(error));
+        assert.ok(error.message.includes(`from copy 'far', which ${words}: `), error.message);
+        assert.match(error.hint ?? '', /^`--from local` can serve/);
+        return true;
+      });
+    await rename(pack, `${pack}.away`);
+    await refused('does not have it whole');
+    await rename(`${pack}.away`, pack);
+    const bytes = await readFile(manifest);
+    await rename(manifest, `${manifest}.away`);
+    await writeFile(manifest, bytes.fill(7, 20));
+    await refused('cannot give it');
+    await rename(`${manifest}.away`, manifest);
+    await restores.plan({ target, fromCopy: 'far' });
   });
 });
 

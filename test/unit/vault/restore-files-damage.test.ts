@@ -8,6 +8,7 @@ import type { Store } from '../../../src/stores/store.ts';
 import { codecs } from '../../../src/vault/codec.ts';
 import { TAG_BYTES } from '../../../src/vault/crypto.ts';
 import { openGeneration } from '../../../src/vault/generation.ts';
+import { elsewhereWords } from '../../../src/vault/index.ts';
 import { decryptFrame, HEAD_BYTES, PackBuilder, packKey, readPackIndex } from '../../../src/vault/pack.ts';
 import { eachChunkOf, framesOf } from '../../../src/vault/pack-index.ts';
 import type { OpenedVault } from '../../../src/vault/vault.ts';
@@ -96,8 +97,22 @@ describe('restoring files from copies with damage', () => {
       await reader.restoreFiles(filesOf(reader), { directory });
       await assertRestored(directory);
       assert.ok(eu.readBytes > 0);
+      const [from, ...others] = reader.elsewhere;
+      assert.deepEqual([from?.copy, from?.preferred, others], ['eu', 'local', []]);
+      assert.ok(from && from.bytes > 0 && from.bytes <= eu.readBytes, JSON.stringify(from));
+      assert.match(
+        elsewhereWords(reader.elsewhere).join(),
+        /^\S+ \S+ were read from copy 'eu', because 'local' did not give them: .*packs/,
+      );
     });
   }
+
+  it('tells of no other copy where the preferred one gave everything', async () => {
+    await using test = await vaultWith({ copies: ['local', 'eu'], policy: { copies: 2, offsite: 1 } });
+    const reader = await test.vault.openSnapshot(snapshotId(1), 'eu');
+    await reader.restoreFiles(filesOf(reader), { directory: await target() });
+    assert.deepEqual(reader.elsewhere, []);
+  });
 
   it('takes from the other copy what a program with the right key has written wrongly here, of small and large files', async () => {
     await using test = await vaultWith({ copies: ['local', 'eu'], policy: { copies: 2, offsite: 1 } });

@@ -1,7 +1,7 @@
 // The copy that a snapshot is read from: one that is asked for is meant, whatever another one could give.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import type { ComponentId } from '../../../src/domain/component.ts';
@@ -45,6 +45,19 @@ async function manifestOn(test: TestVault, copy: string, component: ComponentId)
   const own = names.filter((name) => name.startsWith(`${component}/snapshots/`) && name.includes(snapshotId(1)));
   assert.equal(own.length, 1, own.join());
   return path.join(test.path(copy), own[0] ?? '');
+}
+
+async function packOn(test: TestVault, copy: string): Promise<string> {
+  const names = await readdir(test.path(copy), { recursive: true });
+  const [first] = names.filter((name) => /packs\/..\/[0-9a-f]{64}$/.test(name));
+  return path.join(test.path(copy), first ?? assert.fail(`no pack in ${names.join()}`));
+}
+
+/** Objects are never written to: another one takes its place, as large. */
+async function overwrite(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  await rm(file);
+  await writeFile(file, bytes.fill(7, 20));
 }
 
 describe('the copy that is asked for', () => {
@@ -97,11 +110,45 @@ describe('the copy that is asked for', () => {
   it('is refused where it shows the snapshot and cannot give it: that is not the same as to lack it', async () => {
     const here = await estate('files/uploads');
     await using _ = here.test;
-    const manifest = await manifestOn(here.test, 'us', here.component);
-    const bytes = await readFile(manifest);
-    await rm(manifest);
-    await writeFile(manifest, bytes.fill(7, 20));
+    await overwrite(await manifestOn(here.test, 'us', here.component));
     const { message } = await refusal(from(await found(here), 'us'));
+    assert.match(message, /from copy 'us', which cannot give it: /);
+  });
+
+  const lost = {
+    'a pack that it does not list': (file: string) => rm(file),
+    'a pack that it lists with another size': (file: string) => truncate(file, 100),
+  };
+  for (const [what, harm] of Object.entries(lost)) {
+    it(`is refused where it has not got all of it: ${what}`, async () => {
+      const here = await estate('files/uploads');
+      await using _ = here.test;
+      await harm(await packOn(here.test, 'us'));
+      const { message, hint } = await refusal(from(await found(here), 'us'));
+      assert.match(
+        message,
+        /from copy 'us', which does not have it whole: 'us' lacks '[0-9a-f]{64}' which the snapshot needs$/,
+      );
+      assert.match(hint, /^`--from local` or `--from eu` can serve/);
+      await harm(await packOn(here.test, 'eu'));
+      assert.match((await refusal(from(await found(here), 'us'))).hint, /^`--from local` can serve/);
+      await harm(await packOn(here.test, 'local'));
+      assert.match(
+        (await refusal(from(await found(here), 'us'))).hint,
+        /^no copy that answers has all of it: without /,
+      );
+      assert.equal(await from(await found(here)), 'local');
+    });
+  }
+
+  it('is refused for a manifest that cannot be read any more, though this process has read it before', async () => {
+    const here = await estate('files/uploads');
+    await using _ = here.test;
+    const warm = await found(here);
+    await overwrite(await manifestOn(here.test, 'us', here.component));
+    const [snapshot] = await warm.vault.listSnapshots(here.component);
+    assert.equal(snapshot?.copies.us, 'present');
+    const { message } = await refusal(from({ ...warm, snapshot }, 'us'));
     assert.match(message, /from copy 'us', which cannot give it: /);
   });
 
