@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import path from 'node:path';
 import { type Configuration, stateDirectoryOf } from '../../config/index.ts';
 import type { RedisPlan } from '../domain/redis-restore.ts';
-import { allRuns, isMarked } from '../redis/index.ts';
+import { isMarked, removeLeftCounts, runIn } from '../redis/index.ts';
 import { isThere, syncDirectory } from '../system/index.ts';
 import { journalPlaces } from './redis-places.ts';
 
@@ -18,7 +18,7 @@ const KEPT_MS = 7 * 24 * 60 * 60_000;
 /** Where nothing says that it has begun or ended, it may wait for an approval, or its data directory may not be mounted. */
 const UNKNOWN_MS = 90 * 24 * 60 * 60_000;
 
-/** The same plan again is fine. Those of restores that have long ended go with it. */
+/** The same plan again is fine. Those of restores that have long ended go with it, and what plans that were killed have left. */
 export async function keepRedisPlan(here: Here, plan: RedisPlan): Promise<void> {
   const file = fileOf(here, plan.run);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -31,6 +31,8 @@ export async function keepRedisPlan(here: Here, plan: RedisPlan): Promise<void> 
   }
   await rename(`${file}.part`, file);
   await removeEnded(here, path.dirname(file));
+  // What keeps us from it now may be over by the next time.
+  await removeLeftCounts(journalPlaces(here, { name: nameOf(plan) }).running).catch(() => undefined);
   await syncDirectory(path.dirname(file));
 }
 
@@ -61,20 +63,21 @@ async function removeEnded(here: Here, directory: string): Promise<void> {
 
 /** One that was refused before anything was touched has no journal, and one beside has none at all. */
 async function goesAt(here: Here, plan: RedisPlan, plannedAtMs: number): Promise<number> {
-  const { component, run, mode, way, directory = '' } = plan;
+  const { run, mode, way, directory = '' } = plan;
   const unknown = plannedAtMs + UNKNOWN_MS;
   if (mode === 'beside') return (await isMarked(directory, run)) ? Number.POSITIVE_INFINITY : unknown;
   if (way === 'stopped' && !(await isThere(directory))) return Number.POSITIVE_INFINITY;
-  const settings = { name: component.slice('redis/'.length), ...(way === 'stopped' && { dataDirectory: directory }) };
+  const settings = { name: nameOf(plan), ...(way === 'stopped' && { dataDirectory: directory }) };
   const { running, stopped = running } = journalPlaces(here, settings);
-  const runs = await allRuns(stopped);
-  const found = runs.find((each) => each.run === run);
+  const found = await runIn(stopped, run);
   if (found === undefined) return unknown;
   // The end is the last line of its journal.
   return found.phase === 'confirmed' || found.phase === 'rolled back'
     ? Date.parse(found.at) + KEPT_MS
     : Number.POSITIVE_INFINITY;
 }
+
+const nameOf = ({ component }: RedisPlan) => component.slice('redis/'.length);
 
 function fileOf({ configuration, host }: Here, run: string): string {
   return path.join(stateDirectoryOf(configuration, host), 'redis-plans', `${path.basename(run)}.json`);

@@ -9,6 +9,7 @@ export { type CaptureRdbOptions, captureRdb } from './capture/capture-rdb.ts';
 export { parseAddress, RedisConnection } from './connection/index.ts';
 export { identify, requireStandalone, type ServerIdentity } from './identity.ts';
 export { type ChosenRedis, chooseRedis } from './plan/choose.ts';
+export { removeLeftCounts } from './plan/counting-place.ts';
 export { type PlanRedisOptions, planRedis } from './plan/plan.ts';
 export { overBy, type RdbFacts } from './rdb/index.ts';
 export {

@@ -108,7 +108,7 @@ async function byPattern(
   const { chosen, ...counting } = options;
   return {
     ...part,
-    ...(await countMatching(identity, details.sizeBytes, {
+    ...(await countMatching(identity, details, {
       ...{ ...counting, vault, pattern, from: chosen.copy },
       ...(limits && { limits }),
     })),

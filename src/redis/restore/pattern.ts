@@ -1,7 +1,6 @@
 // Keys that match a pattern, as a snapshot has them, into a running server: what they were is written down first, and put back by a rollback.
 
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Moment } from '../../domain/moment.ts';
 import type { KeyCounts } from '../../domain/redis-restore.ts';
@@ -35,20 +34,13 @@ export interface KeysPlan extends KeyCounts {
   readonly proof: Comparison;
 }
 
-type CountKeysOptions = Omit<RestoreKeysOptions, 'directory' | 'check' | 'limits'>;
+export type CountKeysOptions = Omit<RestoreKeysOptions, 'directory' | 'check' | 'limits'>;
 
-/**
- * Finds what would be changed, and leaves nothing on the disk; what of it a killed process leaves in the system's temporary directory, the system removes. Throws as `restoreKeys`.
- */
-export async function countKeys(options: CountKeysOptions): Promise<KeyCounts> {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'holdfast-redis-plan-'));
-  try {
-    const { counts } = await withBoth(options, directory, (servers) => compareMatching(options.pattern, servers));
-    if (counts.matching === 0) noneMatches(options);
-    return counts;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+/** Finds what would be changed. `place`: exists, and takes the RDB; nothing else is written. Throws as `restoreKeys`. */
+export async function countKeys(options: CountKeysOptions, place: string): Promise<KeyCounts> {
+  const { counts } = await withBoth(options, place, (servers) => compareMatching(options.pattern, servers));
+  if (counts.matching === 0) noneMatches(options);
+  return counts;
 }
 
 /** May be called again after it was killed; then the list is made, and nothing written to the server. */

@@ -150,11 +150,16 @@ export async function lastLines(logFile: string): Promise<string> {
 
 /** Throws `NO_SPACE` when data of this size does not fit into the memory that is free. */
 export async function requireMemory(neededBytes: number): Promise<void> {
-  const text = await readFile('/proc/meminfo', 'utf8');
-  const availableBytes = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+  const availableBytes = await availableMemoryBytes();
   if (neededBytes <= availableBytes) return;
   fail('NO_SPACE', `the data takes ${bytesText(neededBytes)} of memory, ${bytesText(availableBytes)} are available`, {
     hint: 'restore beside without starting it, or on a host with more memory',
     details: { neededBytes, availableBytes },
   });
+}
+
+/** Of this host, as the kernel estimates it (proc(5)). */
+export async function availableMemoryBytes(): Promise<number> {
+  const text = await readFile('/proc/meminfo', 'utf8');
+  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
 }

@@ -1,15 +1,17 @@
 // What a plan says of keys, of the ones that match, and of a running server that does not let itself be asked.
 
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { renderRedisPlan } from '../../../src/cli/render/redis.ts';
 import { momentFromDate } from '../../../src/domain/moment.ts';
 import type { RedisPlan } from '../../../src/domain/redis-restore.ts';
+import { run } from '../../../src/process/index.ts';
 import { RedisConnection } from '../../../src/redis/connection/index.ts';
 import { captureAof, type PlanRedisOptions, planRedis, restoreKeys } from '../../../src/redis/index.ts';
+import { storedDetails } from '../../../src/redis/restore/fetch.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { makeAuthority } from '../../support/certificates.ts';
 import { CACHE, redisSetting } from '../../support/redis-capture.ts';
@@ -39,9 +41,9 @@ async function planned(
 }
 
 /** What plans have left in the system's temporary directory, which this test has for itself from here on. */
-async function ownTemporary(t: TestContext): Promise<() => Promise<string[]>> {
+async function ownTemporary(t: TestContext, place?: string): Promise<() => Promise<string[]>> {
   const { TMPDIR: before = os.tmpdir() } = process.env;
-  const own = await temporaryDirectory(t);
+  const own = place ?? (await temporaryDirectory(t));
   process.env.TMPDIR = own;
   t.after(() => {
     process.env.TMPDIR = before;
@@ -88,6 +90,11 @@ test('of append-only files the plan tells the keys of the base that serves the m
   const early = await planned(t, server, rewritten, { moment });
   assert.deepEqual([early.plan.keys, early.plan.log?.isAtMost], [0, true]);
   assert.match(early.text, /behind 0 keys follow at most 6 commands/);
+  const target = { type: 'keys', pattern: '*', vault } as const;
+  assert.equal((await planned(t, server, rewritten, { target })).plan.matching?.matching, 5);
+  const { plan: behind } = await planned(t, server, snapshot, { target });
+  assert.deepEqual([behind.matching, behind.blockers], [undefined, undefined]);
+  assert.match(behind.warnings.join(), /not counted: how much memory it takes with its log is not known;/);
 });
 
 test('of append-only files without an RDB in front no number of keys is told', async (t) => {
@@ -107,6 +114,9 @@ test('of append-only files without an RDB in front no number of keys is told', a
   assert.match(text, /, a log in .*\n/);
   assert.match(text, /the log has 2 commands/);
   assert.doesNotMatch(text, /0 keys|no key/);
+  const { plan: unknown } = await planned(t, server, snapshot, { target: { type: 'keys', pattern: '*', vault } });
+  assert.deepEqual([unknown.matching, unknown.blockers], [undefined, undefined]);
+  assert.match(unknown.warnings.join(), /not counted: how much memory it takes is not known;/);
 });
 
 test('by pattern the plan counts what the restore then does, touches nothing, and says why where it does not count', async (t) => {
@@ -116,15 +126,16 @@ test('by pattern the plan counts what the restore then does, touches nothing, an
   const pattern = 'string:*';
   const target = { type: 'keys', pattern, vault } as const;
   const place = { directory: path.join(await temporaryDirectory(t), 'run'), source: { url: server.url }, signal };
-  const left = await ownTemporary(t);
-  const { plan, text } = await planned(t, server, snapshot, { target });
+  const [runs, left] = [await temporaryDirectory(t), await ownTemporary(t)];
+  const { plan, text } = await planned(t, server, snapshot, { target, runs });
   assert.deepEqual([plan.blockers, plan.matching?.surplus], [undefined, 1]);
   assert.match(text, /\d+ match: \d+ to be made, 1 to be replaced, the others are the same; 1 that the snapshot/);
   assert.deepEqual(await contentAt(server.url), changed);
-  assert.deepEqual(await left(), []);
+  assert.deepEqual([await left(), await readdir(path.join(runs, '.counting'))], [[], []]);
   for (const [limits, why] of [
     [{ sizeBytes: 10 }, /the snapshot has more than 10 B/],
     [{ keys: 1 }, /the server has \d+ keys, more than 1;/],
+    [{ memoryBytes: 1 }, /it takes .*B of memory, more than the 1 B that a plan may take here;/],
     [{ withinMs: 0 }, /it took longer than 0 s/],
   ] as const) {
     const { plan: without } = await planned(t, server, snapshot, { target: { ...target, limits } });
@@ -137,6 +148,49 @@ test('by pattern the plan counts what the restore then does, touches nothing, an
   assert.equal(proof.hasCompared, true);
   assert.deepEqual(done, plan.matching);
   assert.notDeepEqual(after, changed);
+});
+
+test('what keeps a plan from counting is told, and keeps nobody from restoring; what a killed plan has left goes with the next one', async (t) => {
+  const { vault, server, snapshot, take } = await captured(t, 'redis7');
+  const newer = await testRedis(t, { kind: 'redis8' });
+  await newer.cli('SET', 'key', 'value');
+  const late = await take(newer, 2);
+  const { server: by } = storedDetails(late);
+  const target = { type: 'keys', pattern: '*', vault } as const;
+  const [runs, small] = [await temporaryDirectory(t), await temporaryDirectory(t)];
+  const isNotCounted = async (more: Partial<PlanRedisOptions>, of: SnapshotOnCopies, why: RegExp) => {
+    const { plan } = await planned(t, server, of, { target, ...more });
+    assert.deepEqual([plan.matching, plan.blockers], [undefined, undefined]);
+    assert.match(plan.warnings.join(), why);
+  };
+  // It says that it is older than it is, so that only loading it tells.
+  const claimed = { ...late, engine: { ...late.engine, server: { ...by, version: '7.0.0' } } } as SnapshotOnCopies;
+  await isNotCounted({}, claimed, /was not counted: .*(does not load|RDB|version)/);
+
+  const counting = path.join(runs, '.counting');
+  await writeFile(counting, 'of somebody else');
+  await isNotCounted({ runs }, snapshot, /was not counted: ENOTDIR/);
+  await rm(counting);
+  const hours = (count: number) => new Date(Date.now() - count * 3_600_000);
+  for (const [name, at] of [
+    ['restore-00000001', hours(0)],
+    ['plan-00000001', hours(2)],
+    ['plan-00000002', hours(0)],
+  ] as const) {
+    await mkdir(path.join(counting, name), { recursive: true });
+    await writeFile(path.join(counting, name, 'dump.rdb'), 'of a plan that was killed');
+    await utimes(path.join(counting, name), at, at);
+  }
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small]);
+  try {
+    await ownTemporary(t, small);
+    const { plan } = await planned(t, server, snapshot, { target, runs });
+    assert.deepEqual([plan.blockers, plan.matching !== undefined], [undefined, true]);
+  } finally {
+    await run('umount', [small]);
+  }
+  // One that is young may be counting.
+  assert.deepEqual(await readdir(counting), ['plan-00000002']);
 });
 
 test('a pattern that nothing matches is not found, with one to try: by the plan, and by a restore whose plan did not count, which leaves nothing behind', async (t) => {

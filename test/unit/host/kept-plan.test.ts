@@ -50,11 +50,16 @@ test('plans of restores that have long ended are removed with the next one, and 
     { run: 'left-beside', mode: 'beside', directory: beside },
     { run: 'undone-beside', mode: 'beside', directory: beside },
   ];
+  // Of a dry run that was killed while it counted.
+  const counting = path.join(state, 'redis/cache/.counting');
+  await mkdir(path.join(counting, 'plan-00000001'), { recursive: true });
   const plan = (part: Partial<RedisPlan>) => ({ component: 'redis/cache', host: 'db1', ...part }) as RedisPlan;
   const place = path.join(state, 'redis-plans');
   for (const part of plans) await keepRedisPlan(here, plan(part));
   const DAY_MS = 24 * 60 * 60_000;
   const [old, older] = [8, 91].map((days) => new Date(Date.now() - days * DAY_MS)) as [Date, Date];
+  assert.deepEqual(await readdir(counting), ['plan-00000001']);
+  await utimes(path.join(counting, 'plan-00000001'), old, old);
   const names = await readdir(place);
   for (const name of names) await utimes(path.join(place, name), old, old);
   await writeFile(path.join(place, 'damaged.json'), '{');
@@ -65,6 +70,7 @@ test('plans of restores that have long ended are removed with the next one, and 
   };
   // Planned long ago and ended just now; what has not begun may wait for somebody to approve of it.
   assert.deepEqual(await next(), [...plans.map(({ run = '' }) => run), 'damaged', 'young'].sort());
+  assert.deepEqual(await readdir(counting), []);
   for (const run of ['confirmed', 'rolled-back'] as const) {
     await utimes(path.join(journals[run], 'journal.jsonl'), old, old);
   }
