@@ -31,6 +31,8 @@ export interface Throwaway {
 const FEWEST_DATABASES = 16;
 const POLL_MS = 50;
 const LOG_LINES = 8;
+/** Where memory runs out, the kernel ends it before production. */
+const ENDED_FIRST = 'oom-score-adj absolute\noom-score-adj-values 1000 1000 1000\n';
 
 /** Runs `work` with a server that has loaded everything, and ends it. Throws `NO_SPACE` for memory, `RECOVERY_FAILED` when it does not load. */
 export async function withThrowaway<T>(
@@ -43,7 +45,7 @@ export async function withThrowaway<T>(
   const socket = path.join(place, 's');
   const logFile = path.join(place, 'log');
   const file = path.join(place, 'redis.conf');
-  await writeFile(file, harmlessConfiguration({ ...options, socket }), { mode: 0o600 });
+  await writeFile(file, harmlessConfiguration({ ...options, socket }) + ENDED_FIRST, { mode: 0o600 });
   const child = await start(options.tools.server, [file], { logFile, signal: options.signal, cwd: place });
   try {
     const url = `unix://${socket}`;

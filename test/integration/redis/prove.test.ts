@@ -1,10 +1,11 @@
 // The proof beside the check of the file: nobody uses a server before both are content, what the check finds comes first, and what fails does not stay.
 
 import assert from 'node:assert/strict';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { proveRdb, type RdbDetails, restoreBeside, runningBeside } from '../../../src/redis/index.ts';
+import { identify, proveRdb, type RdbDetails, restoreBeside, runningBeside } from '../../../src/redis/index.ts';
+import { withThrowaway } from '../../../src/redis/throwaway/server.ts';
 import { findTools, type RedisTools } from '../../../src/redis/tools.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { redisSetting } from '../../support/redis-capture.ts';
@@ -51,6 +52,15 @@ test('a server that has loaded a file that then fails its check is not used', as
   assert.equal(isUsed, false);
   assert.equal((await prove(await lateCheck(t, tools, content))).keys, 2);
   assert.equal(isUsed, true);
+});
+
+test('where memory runs out, a throwaway server is what the kernel ends first', async (t) => {
+  const { tools } = await captured(t);
+  const directory = await temporaryDirectory(t);
+  await withThrowaway({ tools, directory, signal }, async ({ connection }) => {
+    const { processId } = await identify(connection);
+    assert.equal(await readFile(`/proc/${processId}/oom_score_adj`, 'utf8'), '1000\n');
+  });
 });
 
 test('a server that was to stay beside and has not loaded what was captured is ended', async (t) => {
