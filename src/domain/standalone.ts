@@ -42,5 +42,7 @@ export interface StandaloneRestores {
   confirm(run: string): Promise<RunStatus>;
   /** Ends the server that a restore left beside, by its plan: it has no journal that says so. */
   stop(restore: { readonly run: string; readonly component: ComponentId }): Promise<StoppedServer>;
+  /** What this host knows by itself of a database's server that a restore has left, while no store answers. */
+  left(run: string): Promise<{ readonly run: string; readonly component: ComponentId } | undefined>;
   close(): Promise<void>;
 }

@@ -144,7 +144,7 @@ function isOpen({ phase }: JournalState): boolean {
 }
 
 /** Nobody is at it: whoever is holds the lock, or has just written. */
-async function isLeft(dataDirectory: string, { run, lastStep }: JournalState, now: Date): Promise<boolean> {
+export async function isLeft(dataDirectory: string, { run, lastStep }: JournalState, now: Date): Promise<boolean> {
   if (now.getTime() - Date.parse(lastStep.at) < STILL_MS) return false;
   return !(await isLockHeld(restorePaths(dataDirectory, run).lock));
 }

@@ -11,6 +11,7 @@ import type { StandaloneRestore, StandaloneRestores } from '../domain/standalone
 import { fail, HoldfastError, toHoldfastError } from '../errors/index.ts';
 import type { Vault } from '../vault/types.ts';
 import { openConfiguredVault } from './open-vault.ts';
+import { leftOnHost } from './plan-on-host.ts';
 import { standaloneDatabase } from './standalone-database.ts';
 import { standaloneConfiguration, standaloneFiles } from './standalone-files.ts';
 import type { JournaledKind, StandaloneServices } from './standalone-kind.ts';
@@ -116,7 +117,13 @@ class Standalone implements StandaloneRestores {
   }
 
   stop(restore: OfRestore): Promise<StoppedServer> {
-    return stopBesideOf(this.#services, restore);
+    return stopBesideOf(this.#services, restore).catch((error: unknown) => {
+      throw withNext(error, restore.run);
+    });
+  }
+
+  left(run: string): Promise<OfRestore | undefined> {
+    return leftOnHost(this.#services, run);
   }
 
   async close(): Promise<void> {

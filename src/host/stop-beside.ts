@@ -4,18 +4,29 @@ import { type Configuration, componentOf, resolveSecret } from '../../config/ind
 import type { ComponentId } from '../domain/component.ts';
 import type { StoppedServer } from '../domain/run-data.ts';
 import { fail } from '../errors/index.ts';
-import { abandon, isThrowaway, journalState, releaseStandby, stopLeft } from '../postgres/recovery/index.ts';
+import {
+  abandon,
+  type Guard,
+  isThrowaway,
+  journalState,
+  releaseStandby,
+  stopLeft,
+} from '../postgres/recovery/index.ts';
 import type { RestorePlan } from '../postgres/types.ts';
 import { stopRedis } from './end-redis.ts';
+import { planOnHost } from './plan-on-host.ts';
 import type { RedisRestoring } from './redis-places.ts';
-import { type GuardServices, guarded } from './restore-guard.ts';
+import { type GuardServices, guarded, guardedByPerson } from './restore-guard.ts';
 
 export interface OfRestore {
   readonly run: string;
   readonly component: ComponentId;
 }
 
-/** By what is kept of its plan, on this host or in the vault. Throws `PLAN_CHANGED`, `NOT_FOUND`, `USAGE` for a component of another host. */
+/**
+ * For a person without Temporal: by what is kept of its plan, on this host or else in the vault. Throws `PLAN_CHANGED`, `NOT_FOUND`, `USAGE` for a
+ * component of another host, `LOCKED` while a worker is at a step of it.
+ */
 export async function stopBesideOf(services: RedisRestoring, request: OfRestore): Promise<StoppedServer> {
   const { run, component } = request;
   const { kind, host } = componentOf(services.configuration, component);
@@ -25,9 +36,12 @@ export async function stopBesideOf(services: RedisRestoring, request: OfRestore)
     });
   }
   if (kind === 'redis') return await stopRedis(services, component, run);
-  const plan = (await (await services.reading()).getRecord(run, 'plan')) as RestorePlan;
+  const plan =
+    (await planOnHost(services, run)) ?? ((await (await services.reading()).getRecord(run, 'plan')) as RestorePlan);
   requirePlanOf(plan, request, services.host);
-  return await stopDatabaseBeside(services, plan);
+  const place = { dataDirectory: plan.place.dataDirectory, run, owner: `stop of ${run}`, undo: true };
+  // What the journal says counts once nobody can be at a step.
+  return await guardedByPerson(services, place, (guard) => endServer(services, plan, (remove) => remove(guard)));
 }
 
 /** Throws `PLAN_CHANGED`. */
@@ -38,16 +52,26 @@ export function requirePlanOf(plan: RestorePlan, { run, component }: OfRestore, 
 
 type Services = GuardServices & { readonly configuration: Configuration };
 
-/** Of one that was only there for a while the directory goes, too. */
+/** For the run's own worker, whose earlier attempt is fenced. */
 export async function stopDatabaseBeside(services: Services, plan: RestorePlan): Promise<StoppedServer> {
+  const { run, place } = plan;
+  const own = { dataDirectory: place.dataDirectory, run, owner: run, undo: true };
+  return await endServer(services, plan, (remove) => guarded(services, own, remove));
+}
+
+/** Of one that was only there for a while the directory goes, too. */
+async function endServer(
+  services: Services,
+  plan: RestorePlan,
+  holding: (remove: (guard: Guard) => Promise<void>) => Promise<void>,
+): Promise<StoppedServer> {
   const { run } = plan;
   const { dataDirectory } = plan.place;
   const isFinished = (await journalState(dataDirectory, run))?.phase === 'finished';
   const stopped = await stopLeft(plan, isFinished);
   await forgetStandby(services, plan);
   if (!isThrowaway(plan)) return { run, ...stopped };
-  const place = { dataDirectory, run, owner: run, undo: true };
-  await guarded(services, place, (guard) => abandon(dataDirectory, run, guard, plan));
+  await holding((guard) => abandon(dataDirectory, run, guard, plan));
   return { run, ...stopped, removed: true };
 }
 

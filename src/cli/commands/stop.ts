@@ -19,7 +19,7 @@ export const stop = defineCommand({
   arguments: '<run...>',
   takes: ['yes', 'dryRun', 'standalone'],
   summary: 'end the server that a restore beside left running',
-  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id. Of a restore of one table or database that was ended in the middle the directory goes, too. With --standalone it is ended by this process, on the host where it runs, with no Temporal server; whether a run is still open cannot be known then.`,
+  details: `${RUN_HELP} Its directory stays. A component stands for its latest restore beside that ended well; one that was ended in the middle is named by its id. Of a restore of one table or database that was ended in the middle the directory goes, too. With --standalone it is ended by this process, on the host where it runs, with no Temporal server, and that of a database, named by its run, also while no store answers; whether a run is still open cannot be known then, and a step that a worker is at is not disturbed.`,
   examples: ['holdfast stop restore-3f9a1c2b', 'holdfast stop restore-3f9a1c2b --standalone'],
   input: z.object({ args: oneRun }),
   async run({ args }, context) {
@@ -51,9 +51,9 @@ type Asked = Pick<HoldfastClient, 'components'>;
 
 /** Throws `NOT_FOUND`, and `JOURNAL_STATE` for a run that cannot have left a server; both name the servers that run. */
 async function findServer(context: Context, args: readonly string[]): Promise<OfServer> {
-  const client: Asked = context.options.standalone ? await context.host() : await context.client();
   const status = await findBeside(context, args).catch(async (error: unknown) => {
-    if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) throw error;
+    if (!isHoldfastError(error, 'NOT_FOUND', 'JOURNAL_STATE')) return await leftHere(context, args, error);
+    const client: Asked = context.options.standalone ? await context.host() : await context.client();
     const left = error.code === 'NOT_FOUND' ? await leftBy(client, args) : undefined;
     if (left !== undefined) return left;
     throw new HoldfastError(error.code, error.message, { hint: await serversInWords(client), cause: error });
@@ -70,6 +70,12 @@ async function findBeside(context: Context, args: readonly string[]): Promise<Ru
   const { value: status } = await findRun(context, await context.configuration(), args, hasServer, what);
   if (isBeside(status) || isPart(status)) return status;
   return fail('JOURNAL_STATE', `'${status.run}' is not known to be a restore beside, which alone leaves a server`);
+}
+
+/** While no store answers, the host itself knows of a server that runs on it. Throws `error` where it does not. */
+async function leftHere(context: Context, [name]: readonly string[], error: unknown): Promise<OfServer> {
+  if (!context.options.standalone || name === undefined) throw error;
+  return (await (await context.restores()).left(name)) ?? Promise.reject(error);
 }
 
 /** A run that was ended from outside keeps no result: once Temporal has forgotten it, only its host still knows of it. */
