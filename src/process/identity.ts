@@ -10,13 +10,15 @@ const killWaitMs = 30_000;
 
 interface Stat {
   readonly state: string;
+  /** Of its process group. */
+  readonly group: number;
   readonly startTicks: string;
 }
 
 /** The program's name, in parentheses, may itself hold spaces and parentheses (proc(5)). */
 export function statIn(text: string): Stat {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTicks: fields[19] ?? '' };
+  return { state: fields[0] ?? '', group: Number(fields[2]), startTicks: fields[19] ?? '' };
 }
 
 /** `undefined` only when the kernel says that there is no such process. */
@@ -66,7 +68,9 @@ export async function stopByPid(
   { signal = 'SIGTERM', graceMs = 10_000, group = false }: StopOptions = {},
 ): Promise<'stopped' | 'absent'> {
   if (!(await isAlive(identity.pid, identity.startTime))) return 'absent';
-  const target = group ? -identity.pid : identity.pid;
+  // A group that it does not lead is somebody else's, and one of its own number is not there.
+  const leads = group && (await readStat(identity.pid))?.group === identity.pid;
+  const target = leads ? -identity.pid : identity.pid;
   sendSignal(target, signal);
   if (!(await waitForEnd(identity, graceMs))) {
     sendSignal(target, 'SIGKILL');

@@ -146,3 +146,14 @@ test('a zombie is not alive', async () => {
   assert.equal(await identify(zombie), undefined);
   await child.stop();
 });
+
+test('stopByPid ends one that leads no group, and nobody else of the group that it is in', async (t) => {
+  const lines = path.join(await temporaryDirectory(t), 'pid');
+  const leader = await start('sh', ['-c', `sleep 600 & echo $! > ${lines}; wait; exec sleep 600`]);
+  t.after(() => leader.stop({ signal: 'SIGKILL' }).then(() => undefined));
+  await waitFor('its child', async () => (await readFile(lines, 'utf8').catch(() => '')).endsWith('\n'));
+  const child = await identify(Number(await readFile(lines, 'utf8')));
+  assert.ok(child);
+  assert.equal(await stopByPid(child, { group: true }), 'stopped');
+  assert.ok(await isAlive(leader.identity.pid, leader.identity.startTime));
+});
