@@ -1,9 +1,11 @@
 // Finds every process of a sandbox by looking at the processes there are, so that a crash between start and record hides none.
 
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { identify, isAlive, type ProcessIdentity, worksIn } from '../process/index.ts';
 import { markedRun, SERVER } from '../redis/index.ts';
-import type { PartialSandbox } from './state.ts';
+import { isThere } from './is-there.ts';
+import { type PartialSandbox, stateFile } from './state.ts';
 
 /** Variables that every server of a sandbox gets, and that its own children do not (they end with it). */
 export function sandboxMark(directory: string, part: string): Record<string, string> {
@@ -80,13 +82,24 @@ async function marksOf(pid: number): Promise<{ readonly directory?: string; read
   return { ...(directory !== undefined && { directory }), ...(part !== undefined && { part }) };
 }
 
-/** Where it works, when that is the directory or below it. */
+/** Where it works, when that is the directory or below it; what belongs to a sandbox which lies in this one's directory is the other's to stop. */
 async function workingBelow(pid: number, directory: string): Promise<string | undefined> {
   const workingDirectory = await readlink(`/proc/${pid}/cwd`);
   if (!`${workingDirectory}/`.startsWith(`${directory}/`)) return undefined;
-  // That of a sandbox which lies in this one's directory is the other's to stop.
-  const { directory: marked = directory } = await marksOf(pid);
-  return marked === directory ? workingDirectory : undefined;
+  const { directory: marked } = await marksOf(pid);
+  if ((marked ?? directory) !== directory) return undefined;
+  // The name of a directory that was removed leads nowhere: then only the mark tells.
+  if (!(await isThere(workingDirectory))) return marked === undefined ? undefined : workingDirectory;
+  // In a mount namespace of its own the same name is another place.
+  if ((await worksIn(pid, workingDirectory)) !== true) return undefined;
+  return (await isNested(workingDirectory, directory)) ? undefined : workingDirectory;
+}
+
+/** Whoever started it there: it may bear no mark, as when a person starts it again. */
+async function isNested(workingDirectory: string, directory: string): Promise<boolean> {
+  for (let place = workingDirectory; place !== directory; place = path.dirname(place))
+    if (await isThere(stateFile(place))) return true;
+  return false;
 }
 
 /** A server of the user to whom the restore has given the directory, which bears its mark: whoever has a server of his own there has made it himself. */

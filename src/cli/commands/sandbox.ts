@@ -1,9 +1,12 @@
 // `sandbox`: real components on this machine to try things with, and their end.
 
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type Configuration, loadConfiguration } from '../../../config/index.ts';
+import { shellWord } from '../../domain/shell-word.ts';
 import { exitCodes, toHoldfastError } from '../../errors/index.ts';
 import type { ServerLeft } from '../../host/servers-left.ts';
 import type { DownResult, SandboxUp } from '../../sandbox/index.ts';
@@ -69,7 +72,7 @@ export const sandboxDownCommand = defineCommand({
   takes: ['yes', 'dryRun'],
   summary: 'stop everything that a sandbox started, and nothing else; its files stay',
   details:
-    'Refused for a directory that is none of a sandbox, whatever servers work below it. Servers that restores have left below its directory end with it; one that was left elsewhere goes on, and is named with the command that ends it without Temporal.',
+    'Refused for a directory that is none of a sandbox, whatever servers work below it. Servers that restores have left below its directory end with it, those of another sandbox that lies in it do not; one that was left elsewhere goes on, and is named with the command that ends it without Temporal. Its stores are asked for that for 20 s at most.',
   options: [dirOption],
   examples: ['holdfast sandbox down --dir /tmp/sandbox'],
   input: z.object({ args: noArguments, dir: directory }),
@@ -91,8 +94,21 @@ interface LeftElsewhere {
   readonly notKnown: readonly string[];
 }
 
+/** A store that hangs must not keep anybody from taking a sandbox down; local ones answer at once, on a busy machine within seconds. */
+const ASKED_MS = 20_000;
+
 /** Servers of its restores outside of its directory: its own are found by their processes. */
 async function leftElsewhere(dir: string, logger: Logger): Promise<LeftElsewhere> {
+  const tooLate = new AbortController();
+  const late = sleep(ASKED_MS, undefined, { signal: tooLate.signal }).then(() => ({
+    left: [],
+    notKnown: [`its stores gave no answer within ${ASKED_MS / 1000} s`],
+  }));
+  late.catch(() => undefined);
+  return await Promise.race([lookElsewhere(dir, logger), late]).finally(() => tooLate.abort());
+}
+
+async function lookElsewhere(dir: string, logger: Logger): Promise<LeftElsewhere> {
   const { readSandbox } = await import('../../sandbox/index.ts');
   const { serversLeft } = await import('../../host/servers-left.ts');
   try {
@@ -102,14 +118,19 @@ async function leftElsewhere(dir: string, logger: Logger): Promise<LeftElsewhere
     // Once it is down, its regions would be waited for in vain.
     const asked = state === 'stopped' ? withoutBuckets(configuration) : configuration;
     const { servers, notKnown } = await serversLeft(asked, { logger });
+    const root = await realOf(directory);
+    const places = await Promise.all(servers.map(({ dataDirectory }) => realOf(dataDirectory)));
     const left = servers
-      .filter(({ dataDirectory }) => !`${dataDirectory}/`.startsWith(`${directory}/`))
-      .map((server) => ({ ...server, stop: `holdfast -c ${file} stop ${server.run} --standalone` }));
+      .filter((_, index) => !`${places[index]}/`.startsWith(`${root}/`))
+      .map((server) => ({ ...server, stop: `holdfast -c ${shellWord(file)} stop ${server.run} --standalone` }));
     return { left, notKnown };
   } catch (error) {
     return { left: [], notKnown: [toHoldfastError(error).message] };
   }
 }
+
+/** As processes are seen to work in it: a link may lead there. */
+const realOf = (place: string) => realpath(place).catch(() => place);
 
 function withoutBuckets(configuration: Configuration): Configuration {
   const { vault } = configuration;
