@@ -15,9 +15,9 @@ import { wholeEntries } from '../compare/whole-links.ts';
 import { coverageOf, momentOf } from '../find/find.ts';
 import { Owners } from '../owners.ts';
 import { chooseSnapshot } from '../plan/choose-snapshot.ts';
-import { meantPaths } from '../restore/meant-paths.ts';
-import type { FilesSource } from '../types.ts';
-import { DiskSide, hashOnDisk, takerOfPaths, thereOnDisk } from './disk-side.ts';
+import { meantPaths, otherReading } from '../restore/meant-paths.ts';
+import type { FilesDetails, FilesSource } from '../types.ts';
+import { DiskSide, hashOnDisk, isOnWayOf, takerOfPaths, thereOnDisk } from './disk-side.ts';
 
 export interface DiffFilesOptions extends DiffFilesRequest {
   readonly vault: ChoosingVault & Pick<Vault, 'openSnapshot'>;
@@ -60,6 +60,8 @@ type Takes = ReturnType<typeof takerOfPaths>;
 interface Side {
   readonly told: DiffSide;
   readonly isDisk: boolean;
+  /** Absolute. */
+  readonly roots: readonly string[];
   entries(takes: Takes): AsyncIterable<Sided>;
   /** All there are, or of the disk those of `paths` that are there. */
   names(paths: readonly string[]): AsyncIterable<{ readonly path: string }>;
@@ -78,8 +80,9 @@ function diskSide({ disk, host, component }: DiffFilesOptions): Side {
   return {
     told: { asked: NOW, disk: { host, at: momentFromDate(new Date()) } },
     isDisk: true,
+    roots: disk.roots,
     entries: (takes) => side.entries(takes),
-    names: (paths) => thereOnDisk(paths),
+    names: (paths) => thereOnDisk(paths, disk.roots),
     coverage: () => side.coverage,
     close: () => undefined,
   };
@@ -97,6 +100,7 @@ async function snapshotSide({ vault, component, timezone }: DiffFilesOptions, as
   return {
     told: { asked, snapshot: momentOf(reader.snapshot), state: chosen.state },
     isDisk: false,
+    roots: (reader.snapshot.engine as unknown as FilesDetails).roots,
     entries: (takes) => wholeEntries(reader, takes),
     names: () => reader.entries(),
     coverage: () => coverage,
@@ -114,6 +118,13 @@ async function pathsOf(
   const [first] = missing;
   if (first === undefined) return paths;
   const [one, other] = sides.map(({ told }) => told.snapshot?.id ?? 'the disk');
+  const roots = [...new Set(sides.flatMap((side) => side.roots))];
+  const readings = [first, otherReading(first) ?? first];
+  if (!readings.some((path) => isOnWayOf(path, roots))) {
+    const named = roots.map((root) => `'${shownTyped(root)}'`).join(', ');
+    const hint = `name a path in one of its roots: ${named}`;
+    fail('NOT_FOUND', `'${shownTyped(first)}' is in no root of ${component}, of ${one} or of ${other}`, { hint });
+  }
   return fail('NOT_FOUND', `neither ${one} nor ${other} has '${shownTyped(first)}'`, {
     hint: `\`holdfast files find ${shellWord(shownTyped(first))} ${component}\` tells in which snapshots it is`,
   });

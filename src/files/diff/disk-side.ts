@@ -72,10 +72,19 @@ export class DiskSide {
   }
 }
 
-/** As a tree has them. */
-export async function* thereOnDisk(paths: readonly string[]): AsyncGenerator<{ readonly path: string }> {
+/** As a tree has them. What shares no way with a root is never looked at, whatever is there. */
+export async function* thereOnDisk(
+  paths: readonly string[],
+  roots: readonly string[],
+): AsyncGenerator<{ readonly path: string }> {
   for (const path of paths.flatMap((each) => [each, otherReading(each) ?? []].flat()))
-    if (await isThere(pathOfText(path))) yield { path: treePath(path) };
+    if (isOnWayOf(path, roots) && (await isThere(pathOfText(path)))) yield { path: treePath(path) };
+}
+
+/** In a root, or above one. */
+export function isOnWayOf(path: string, roots: readonly string[]): boolean {
+  const wanted = treePath(path);
+  return roots.map((root) => treePath(root)).some((root) => isWithin(wanted, root) || isWithin(root, wanted));
 }
 
 /** Lower-case hexadecimal SHA-256; undefined for a file that cannot be read. */

@@ -108,6 +108,27 @@ describe('what is asked for of files', () => {
     });
   });
 
+  it('is in no root of a comparison, though it is there on the disk: the roots are named', async () => {
+    const sides = {
+      vault: test.vault,
+      component,
+      one: 'latest',
+      other: 'now',
+      host: 'here',
+      timezone: 'UTC',
+      signal,
+    } as const;
+    const disk = { roots: [join(base, 'source')], rules: everything };
+    await writeFile(join(base, 'beside.txt'), 'there');
+    await assert.rejects(diffFiles({ ...sides, disk, paths: [join(base, 'beside.txt')] }), {
+      code: 'NOT_FOUND',
+      message: `'${join(base, 'beside.txt')}' is in no root of ${component}, of ${taken.id} or of the disk`,
+      hint: `name a path in one of its roots: '${join(base, 'source')}'`,
+    });
+    const { counts } = await diffFiles({ ...sides, disk, paths: [base] });
+    assert.deepEqual(counts, { created: 0, changed: 0, removed: 0, same: 4 });
+  });
+
   it('may be the beginning of what can be restored, as it is shown: the oldest snapshot', async () => {
     for (const moment of [taken.from, wholeSecond(taken.from)]) {
       const { snapshot, warnings } = await plan({}, { type: 'time', moment }, true);
