@@ -1,7 +1,7 @@
 // What may follow `--to` where there is no log: a moment, the latest snapshot, or one by its id.
 
 import { fail } from '../errors/index.ts';
-import { type Moment, parseMoment, wholeSecond } from './moment.ts';
+import { type Moment, parseMoment, shortMoment, wholeSecond } from './moment.ts';
 
 export type SnapshotTarget =
   | { readonly type: 'latest' }
@@ -27,11 +27,24 @@ export function describeSnapshotTarget(target: SnapshotTarget): string {
   return target.type === 'snapshot' ? `snapshot ${target.id}` : target.type;
 }
 
-/** Where nothing was complete by the moment: the window of what can be restored begins with the oldest of `snapshots`, the last of them, and is shown in whole seconds. */
-export function oldestBegunBy<Each extends { readonly from: Moment }>(
+/**
+ * Where nothing was complete by the moment: the window of what can be restored begins with the oldest of `snapshots`, the last of them, and is shown
+ * in whole seconds. Whoever types that beginning means the oldest; whoever types another moment means that moment, and the oldest may hold what was
+ * written after it.
+ */
+export function oldestBegunAt<Each extends { readonly from: Moment }>(
   snapshots: readonly Each[],
   moment: Moment,
 ): Each | undefined {
   const oldest = snapshots.at(-1);
-  return oldest && wholeSecond(oldest.from) <= moment ? oldest : undefined;
+  return oldest && [oldest.from, wholeSecond(oldest.from)].includes(moment) ? oldest : undefined;
+}
+
+/** A hint, for a moment at which nothing was complete: the oldest is had by its name or beginning, and by any moment from its end. `before`: what is typed before a target. */
+export function oldestHint(
+  { id, from, to }: { readonly id: string; readonly from: Moment; readonly to: Moment },
+  before: '' | '--to ',
+): string {
+  const [name, begun] = [`${before}snapshot:${id}`, `${before}${shortMoment(wholeSecond(from))}`];
+  return `the oldest is complete from \`${before}${shortMoment(to)}\` on; \`${name}\` or its beginning, \`${begun}\`, gives it back with what was written until then`;
 }

@@ -3,7 +3,7 @@
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
-import { oldestBegunBy, type SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { oldestBegunAt, oldestHint, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
 import { type ChoosingVault, noSnapshotOf, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 
@@ -37,17 +37,17 @@ export async function chooseSnapshot(
   return { id, from: begun, to, state, copy, ...skew };
 }
 
-function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget, before: string): SnapshotOnCopies {
+function pick(snapshots: readonly SnapshotOnCopies[], target: SnapshotTarget, before: '' | '--to '): SnapshotOnCopies {
   const [newest] = snapshots as [SnapshotOnCopies];
   if (target.type === 'latest') return newest;
   if (target.type === 'snapshot') return snapshots.find(({ id }) => id === target.id) as SnapshotOnCopies;
   const found = snapshots.find(({ to }) => to <= target.moment);
-  return found ?? oldestBegunBy(snapshots, target.moment) ?? outside(snapshots, target.moment, before);
+  return found ?? oldestBegunAt(snapshots, target.moment) ?? outside(snapshots, target.moment, before);
 }
 
-function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment, before: string): never {
+function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment, before: '' | '--to '): never {
   const oldest = snapshots.at(-1) as SnapshotOnCopies;
   return fail('TARGET_OUTSIDE', `no snapshot was complete at ${shortMoment(moment)}`, {
-    hint: `the oldest is ${oldest.id}: \`${before}${shortMoment(oldest.to)}\` or any later moment`,
+    hint: oldestHint(oldest, before),
   });
 }

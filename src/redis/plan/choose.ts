@@ -3,7 +3,7 @@
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import { type Moment, secondsBetween, shortMoment } from '../../domain/moment.ts';
-import { oldestBegunBy, type SnapshotTarget } from '../../domain/snapshot-target.ts';
+import { oldestBegunAt, oldestHint, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { fail } from '../../errors/index.ts';
 import { type ChoosingVault, noSnapshotOf, type SnapshotOnCopies, servingCopy } from '../../vault/index.ts';
 import { type AofDetails, choosePart, hasTimes, momentOf, windowFrom } from '../aof/details.ts';
@@ -59,7 +59,7 @@ async function ofMoment(
     (found, each) => (found === undefined || each.reached > found.reached ? each : found),
     undefined,
   );
-  if (best === undefined) return await begunBy(vault, snapshots, moment, from);
+  if (best === undefined) return await begunAt(vault, snapshots, moment, from);
   const { snapshot, reached } = best;
   const made = await whole(vault, snapshot, from);
   const isPart = snapshot.kind === AOF && snapshot.to > moment;
@@ -72,13 +72,13 @@ async function ofMoment(
 }
 
 /** Throws `TARGET_OUTSIDE`, and as `servingCopy` does. */
-async function begunBy(
+async function begunAt(
   vault: ChoosingVault,
   snapshots: readonly SnapshotOnCopies[],
   moment: Moment,
   from: string | undefined,
 ): Promise<ChosenRedis> {
-  const oldest = oldestBegunBy(snapshots, moment);
+  const oldest = oldestBegunAt(snapshots, moment);
   if (oldest === undefined || oldest.kind === AOF) return outside(snapshots, moment);
   const { snapshot, chosen } = await whole(vault, oldest, from);
   const late = `nothing was complete by then: the oldest snapshot was begun at ${shortMoment(oldest.from)} and complete at ${shortMoment(oldest.to)}, and may hold what was written until that`;
@@ -112,6 +112,10 @@ function warningsOf(
 }
 
 function outside(snapshots: readonly SnapshotOnCopies[], moment: Moment): never {
+  const last = snapshots.at(-1) as SnapshotOnCopies;
+  if (last.kind !== AOF && last.from <= moment) {
+    fail('TARGET_OUTSIDE', `nothing was complete at ${shortMoment(moment)}`, { hint: oldestHint(last, '--to ') });
+  }
   const begins = snapshots.map(({ kind, to, engine }) =>
     kind === AOF ? (windowFrom(engine as unknown as AofDetails) ?? to) : to,
   );

@@ -5,7 +5,15 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Moment, momentFromDate, parseMoment, wholeSecond } from '../../../src/domain/moment.ts';
+import {
+  type Moment,
+  momentFromDate,
+  momentFromUnixMicros,
+  parseMoment,
+  shortMoment,
+  unixMicros,
+  wholeSecond,
+} from '../../../src/domain/moment.ts';
 import type { SnapshotTarget } from '../../../src/domain/snapshot-target.ts';
 import {
   captureFiles,
@@ -136,6 +144,13 @@ describe('what is asked for of files', () => {
       assert.ok((snapshot.skewSeconds ?? 0) < 0);
       assert.match(warnings[0] ?? '', /^no snapshot was complete by then: this one, the oldest, was begun at /);
     }
+    const between = momentFromUnixMicros(unixMicros(taken.from) + 1n);
+    assert.ok(between < taken.to);
+    const begun = shortMoment(wholeSecond(taken.from));
+    await assert.rejects(plan({}, { type: 'time', moment: between }, true), {
+      code: 'TARGET_OUTSIDE',
+      hint: `the oldest is complete from \`--to ${shortMoment(taken.to)}\` on; \`--to snapshot:${taken.id}\` or its beginning, \`--to ${begun}\`, gives it back with what was written until then`,
+    });
     const before = parseMoment('2020-01-01T00:00:00Z', 'UTC') as Moment;
     await assert.rejects(plan({}, { type: 'time', moment: before }, true), { code: 'TARGET_OUTSIDE' });
     const { warnings } = await plan({}, { type: 'time', moment: taken.to }, true);

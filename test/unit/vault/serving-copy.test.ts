@@ -173,6 +173,19 @@ it('a moment before everything is told with what is typed there: after an option
       () => assert.fail('it was not refused'),
       (error: unknown) => (isHoldfastError(error, 'TARGET_OUTSIDE') ? error.hint : assert.fail(String(error))),
     );
-  assert.match(await hintOf('--to '), /^the oldest is .*: `--to 2026-11-23T06:15:00Z` or any later moment$/);
-  assert.match(await hintOf(''), /^the oldest is .*: `2026-11-23T06:15:00Z` or any later moment$/);
+  assert.match(await hintOf('--to '), /^the oldest is complete from `--to 2026-11-23T06:15:00Z` on; `--to snapshot:/);
+  assert.match(await hintOf(''), /^the oldest is complete from `2026-11-23T06:15:00Z` on; `snapshot:/);
+});
+
+it('a moment within the oldest capture of Redis is refused: only its beginning, as it is shown, means it', async () => {
+  const here = await estate('redis/cache');
+  await using _ = here.test;
+  const at = (moment: string) => chooseRedis(here.test.vault, 'redis/cache', { type: 'time', moment } as never);
+  assert.equal((await at('2026-11-23T06:14:07.000000Z')).snapshot.id, snapshotId(1));
+  const error = await at('2026-11-23T06:14:07.000001Z').then(
+    () => assert.fail('it was not refused'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(isHoldfastError(error, 'TARGET_OUTSIDE'), String(error));
+  assert.match(error.hint ?? '', /`--to snapshot:\S+` or its beginning, `--to 2026-11-23T06:14:07Z`, gives it back/);
 });
