@@ -122,13 +122,15 @@ export function hasFarFewer({ files, filesBefore = 0 }: Pick<FilesSummary, 'file
   return files * 2 < filesBefore;
 }
 
+export function fewerFiles(files: number, filesBefore = 0): string {
+  return `only ${files} files, where the snapshot before had ${filesBefore}: is all of it there?`;
+}
+
 /** What a snapshot of files lacks, or has from no single moment; and mounts that were left out. */
 export function filesWarnings(files: FilesSummary | undefined): readonly string[] {
   if (files === undefined) return [];
   const { filesBefore, parentUnread } = files;
-  const fewer = hasFarFewer(files)
-    ? [`only ${files.files} files, where the snapshot before had ${filesBefore}: is all of it there?`]
-    : [];
+  const fewer = hasFarFewer(files) ? [fewerFiles(files.files, filesBefore)] : [];
   const told: readonly (readonly [string, Named])[] = [
     ['could not be read and are not in the snapshot', files.unseen],
     ['changed again and again while they were read, and are of no single moment', files.torn],

@@ -5,6 +5,8 @@ import type { Finding } from '../domain/component-report.ts';
 import { momentFromDate, shortMoment, unixMicros } from '../domain/moment.ts';
 import type { PointResult } from '../domain/run-data.ts';
 import { parseSchedule, previousOccurrenceMs, schedulePeriodSeconds } from '../domain/schedule.ts';
+import { fewerFiles, hasFarFewer } from '../domain/snapshot-words.ts';
+import type { FilesDetails } from '../files/index.ts';
 import type { PhysicalDetails } from '../postgres/types.ts';
 import type { SnapshotOnCopies } from '../vault/index.ts';
 import type { ComponentFacts } from './component-status.ts';
@@ -53,6 +55,7 @@ export function snapshotFindings(facts: ComponentFacts): Finding[] {
       late(`the newest snapshot ${latest.id} ${lacks(latest)}`, `see \`holdfast show ${run}/${settings.id}\``),
     );
   }
+  if (latest !== undefined) findings.push(...farFewer(latest, snapshots));
   const own: Readonly<Record<string, Promised>> = promises[settings.kind];
   for (const [name, spec] of Object.entries(settings.backup)) {
     const promise = own[name];
@@ -61,6 +64,18 @@ export function snapshotFindings(facts: ComponentFacts): Finding[] {
     findings.push(...lateness(facts, promise, spec));
   }
   return findings;
+}
+
+/** Whoever lost the files may be who asks for the status. Until the next snapshot: what is gone then is what there is. */
+function farFewer({ id, component, engine }: SnapshotOnCopies, snapshots: readonly SnapshotOnCopies[]): Finding[] {
+  const { files, filesBefore = 0 } = (engine ?? {}) as Partial<FilesDetails>;
+  if (files === undefined || !hasFarFewer({ files, filesBefore })) return [];
+  const before = snapshots[snapshots.findIndex((each) => each.id === id) + 1];
+  const diff = component.startsWith('files/')
+    ? `holdfast files diff ${before?.id} ${id} ${component}`
+    : `holdfast configuration diff ${before?.id} ${id}`;
+  const hint = before ? `\`${diff}\` tells what is gone` : `\`holdfast list ${component}\` shows the snapshots`;
+  return [{ severity: 'warning', message: `snapshot ${id} has ${fewerFiles(files, filesBefore)}`, hint }];
 }
 
 function lacks(snapshot: SnapshotOnCopies): string {

@@ -21,7 +21,7 @@ const planOption = {
   description: 'digest of the plan that was seen (from `show`); without it the plan is shown and asked about',
 };
 const input = z.object({ args: oneRun, plan: z.string().optional() });
-const details = `${RUN_HELP} The answer is bound to the plan: one that changed since it was seen is not approved. There is no --yes for this question. Who approves is recorded as claimed; Temporal does not prove it.`;
+const details = `${RUN_HELP} The answer is bound to the plan: one of which what was decided has changed since it was seen is not approved. Of files that is the snapshot, the paths and the way, not what the disk happens to be: what it does there by then is counted in the result. There is no --yes for this question. Who approves is recorded as claimed; Temporal does not prove it.`;
 
 export const approve = defineCommand({
   path: 'approve',

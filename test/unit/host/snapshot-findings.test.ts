@@ -51,3 +51,41 @@ describe('what is late of the snapshots', () => {
     assert.deepEqual(messages([base], { full: 'daily 02:00' }), []);
   });
 });
+
+describe('a newest snapshot of files with far fewer of them than the one before', () => {
+  const told = (component: string, files: number) => {
+    const id = '20261125T020000Z-00000002';
+    const newest = {
+      id,
+      component,
+      kind: 'files',
+      state: 'clean',
+      from: base.from,
+      engine: { files, filesBefore: 3558 },
+    };
+    const facts = {
+      ...{ configuration: { timezone: 'UTC' }, settings: { id: component, kind: component.split('/')[0], backup: {} } },
+      ...{ now: new Date('2026-11-25T03:00:00Z'), snapshots: [newest, { ...newest, id: '20261124T020000Z-00000001' }] },
+    };
+    return snapshotFindings(facts as unknown as ComponentFacts);
+  };
+
+  it('is told by the status, with what tells what is gone', () => {
+    assert.deepEqual(told('files/statements', 558), [
+      {
+        severity: 'warning',
+        message:
+          'snapshot 20261125T020000Z-00000002 has only 558 files, where the snapshot before had 3558: is all of it there?',
+        hint: '`holdfast files diff 20261124T020000Z-00000001 20261125T020000Z-00000002 files/statements` tells what is gone',
+      },
+    ]);
+    assert.equal(
+      told('configuration/etc', 558)[0]?.hint,
+      '`holdfast configuration diff 20261124T020000Z-00000001 20261125T020000Z-00000002` tells what is gone',
+    );
+  });
+
+  it('is not told of half of them and more', () => {
+    assert.deepEqual(told('files/statements', 1779), []);
+  });
+});
