@@ -12,7 +12,7 @@ import {
   type PlannedChange,
 } from '../../domain/files-restore.ts';
 import { shortMoment } from '../../domain/moment.ts';
-import { namedPath, shownTyped } from '../../domain/path-text.ts';
+import { namedPath, shownPath, shownTyped } from '../../domain/path-text.ts';
 import { describeSnapshotTarget, type SnapshotTarget } from '../../domain/snapshot-target.ts';
 import { HoldfastError, toHoldfastError } from '../../errors/index.ts';
 import type { ChoosingVault, SnapshotId, SnapshotReader, Vault } from '../../vault/index.ts';
@@ -104,9 +104,18 @@ async function placed(options: PlanFilesOptions, reader: SnapshotReader, wanted:
       ? notThere(elsewhere, { directory: 'DIR', roots, selection })
       : await inPlace(options, reader, roots);
   const plan = await beside(run, directory, wanted);
-  if (!elsewhere) return plan;
+  if (!elsewhere) return { ...plan, warnings: [...plan.warnings, ...insideWords(directory, reader)] };
   const push = `to bring it back to ${elsewhere.ssh}, look, then do it without --dry-run: ${pushCommand(elsewhere, { directory, roots, selection })}`;
   return { ...plan, warnings: [...plan.warnings, push] };
+}
+
+function insideWords(directory: string, { snapshot }: SnapshotReader): string[] {
+  const { roots } = snapshot.engine as unknown as FilesDetails;
+  const root = roots.find((each) => isWithin(treePath(directory), treePath(each)));
+  if (root === undefined) return [];
+  return [
+    `'${shownTyped(directory)}' lies in '${shownPath(root)}', which is protected: the next snapshot has what is given back there too, and a restore in place takes it away`,
+  ];
 }
 
 function notThere(remote: RemoteHost, given: GivenBack): Placed {

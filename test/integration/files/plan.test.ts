@@ -1,4 +1,4 @@
-// What a plan says of the room that it takes: file system by file system, and without the holes of files.
+// What a plan says of the room that it takes: file system by file system, and without the holes of files; and of a place in what is captured.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
@@ -40,6 +40,11 @@ it('counts no holes, and tells the room of every file system that a root is on',
   const beside = await planFiles({ ...asked, directory: join(tmpdir(), 'holdfast-plan-not-there') });
   assert.equal(beside.entries.bytes, HOLES_BYTES + 10_000);
   assert.equal(beside.space.neededBytes, 10_000);
+  assert.deepEqual(beside.warnings, []);
+  // What is given back in a root is captured with it.
+  const [root = ''] = roots;
+  const within = await planFiles({ ...asked, directory: join(root, 'found') });
+  assert.match(within.warnings.join(), new RegExp(`^'${root}/found' lies in '${root}', which is protected: the next `));
 
   for (const root of roots) await rm(join(root, 'file'));
   const inPlace = await planFiles(asked);
