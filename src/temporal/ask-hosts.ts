@@ -4,7 +4,7 @@ import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@t
 import type { Configuration } from '../../config/index.ts';
 import { taskQueues } from '../domain/ids.ts';
 import { type Asker, messages } from '../domain/operations.ts';
-import { fail } from '../errors/index.ts';
+import { fail, HoldfastError } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import { fromApplicationFailure } from './run-status.ts';
 import { requireHostWorker, requireWorker } from './workers-present.ts';
@@ -65,13 +65,25 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
     return (await handle.result()) as T;
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    if (error.cause instanceof ApplicationFailure) throw fromApplicationFailure(error.cause);
+    if (error.cause instanceof ApplicationFailure) throw notKnownThere(fromApplicationFailure(error.cause), host);
     return fail('NO_WORKER', `host '${host}' did not answer in time`, {
       details: queue || { queue: taskQueues.ship(estate, host) },
     });
   } finally {
     stop();
   }
+}
+
+/** Who asks has found the component in the configuration that was read here. */
+function notKnownThere(error: HoldfastError, host: string): HoldfastError {
+  if (error.code !== 'UNKNOWN_COMPONENT') return error;
+  return new HoldfastError(
+    'CONFIG_MISMATCH',
+    `the worker of host '${host}' has another configuration: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** Until it is stopped; whoever leaves before there is an answer says so, and whoever cannot say it any more is missed. */

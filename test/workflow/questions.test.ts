@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { Configuration } from '../../config/index.ts';
 import { taskQueues } from '../../src/domain/ids.ts';
@@ -147,6 +148,27 @@ test('a worker of a version that does not know the queue is named at once, and a
   } finally {
     stop.abort();
     await ended;
+  }
+});
+
+test('a worker that does not know the component which was found here has another configuration', async () => {
+  const unknown = script({
+    findFiles: async () => {
+      const message = "no component 'files/uploads' is configured";
+      throw ApplicationFailure.create({ type: 'UNKNOWN_COMPONENT', message, nonRetryable: true });
+    },
+  });
+  const estate = await startEstate(shared, unknown.activities);
+  try {
+    const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 60 });
+    await assert.rejects(askHosts(questions, 'findFiles', 'db1', request), (error: HoldfastError) => {
+      assert.equal(error.code, 'CONFIG_MISMATCH');
+      assert.match(error.message, /^the worker of host 'db1' has another configuration: no component 'files\/uploads'/);
+      assert.match(error.hint, /^restart the worker/);
+      return true;
+    });
+  } finally {
+    await estate.stop();
   }
 });
 
