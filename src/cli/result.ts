@@ -12,6 +12,7 @@ import type { StepStatus } from '../domain/operations.ts';
 import type { PartPlan, PartResult } from '../domain/part.ts';
 import type { PlanSummary } from '../domain/plan-summary.ts';
 import type { RedisPlan, RedisRestored } from '../domain/redis-restore.ts';
+import type { EndedBy } from '../domain/restore-runs.ts';
 import type {
   HeldLocks,
   HoldSummary,
@@ -38,6 +39,8 @@ export interface RunSummary {
   readonly startedAt?: string;
   readonly endedAt?: string;
   readonly by?: string;
+  /** Of a restore in place, in a list of runs. */
+  readonly endedBy?: EndedBy;
 }
 
 export interface Result {
@@ -48,6 +51,10 @@ export interface Result {
   /** In words, what was done. */
   readonly message?: string;
   readonly run?: RunSummary;
+  /** Of a restore in place that another run has ended since. */
+  readonly endedBy?: EndedBy;
+  /** Of a restore beside: whether the server that it left runs now; absent when that is not known. */
+  readonly isServing?: boolean;
   readonly steps?: readonly StepStatus[];
   readonly plan?: PlanSummary;
   readonly snapshot?: SnapshotSummary;

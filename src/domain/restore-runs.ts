@@ -21,6 +21,25 @@ export function isInPlace(status: RunStatus): boolean {
   return isRestore(status) && mode !== 'beside' && (isSwapped || status.state === 'stuck');
 }
 
+/** What ends a restore in place, by a person's word. */
+export const isEnd = ({ operation, state }: RunStatus) =>
+  (operation === 'confirmRestore' || operation === 'rollbackRestore') && state === 'completed';
+
+/** The run that ended a restore in place, and when (ISO 8601, UTC). */
+export interface EndedBy {
+  readonly run: string;
+  readonly operation: 'confirmRestore' | 'rollbackRestore';
+  readonly at: string;
+}
+
+/** Of `runs`, the one that ended the restore `run`; undefined where none of them did, which says nothing of others. */
+export function endOf(run: string, runs: readonly RunStatus[]): EndedBy | undefined {
+  const end = runs.find((each) => isEnd(each) && each.data?.restoreRun === run);
+  if (end === undefined) return undefined;
+  const { operation, endedAt, startedAt } = end;
+  return { run: end.run, operation: operation as EndedBy['operation'], at: endedAt ?? startedAt };
+}
+
 /** Replaces nothing, however it ended. */
 export const isBeside = (status: RunStatus) => isRestore(status) && modeOf(status) === 'beside';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { ComponentSettings, RedisSettings } from '../../config/index.ts';
 import type { OpenRestore } from '../domain/component-report.ts';
 import type { RunStatus } from '../domain/operations.ts';
-import { hasServer, isInPlace } from '../domain/restore-runs.ts';
+import { hasServer, isEnd, isInPlace } from '../domain/restore-runs.ts';
 import type { RunData } from '../domain/run-data.ts';
 import { toHoldfastError } from '../errors/index.ts';
 import { type Phase, type RunInPlace, runsInPlace } from '../files/index.ts';
@@ -83,10 +83,6 @@ function unendedRestores(
   return runs
     .filter((each) => isInPlace(each) && !ended.has(each.run))
     .map(({ run, data }) => ({ run, roots: (data as RunData | undefined)?.filesPlan?.roots ?? [] }));
-}
-
-function isEnd({ operation, state }: RunStatus): boolean {
-  return (operation === 'confirmRestore' || operation === 'rollbackRestore') && state === 'completed';
 }
 
 /** Journals are in the data directory, and in the state directory of restores into the running server. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { before, test } from 'node:test';
 import { pino } from 'pino';
 import type { FilesSettings } from '../../config/index.ts';
+import type { Result } from '../../src/cli/result.ts';
 import type { RunHandle } from '../../src/domain/client.ts';
 import type { SnapshotSummary } from '../../src/domain/component-report.ts';
 import type { FilesPlan, FilesRestored } from '../../src/domain/files-restore.ts';
@@ -147,6 +148,7 @@ test('in place, by a plan that somebody approves: changed, gone and new names; b
   assert.equal(back.state, 'completed', JSON.stringify(back, undefined, 1));
   assert.deepEqual(await differences(changed, at('uploads')), []);
   assert.deepEqual((await client.components())[0]?.restores, []);
+  await assertToldAsRolledBack(status.run, back.run);
   await assertToldUntilCleared(status.run);
 });
 
@@ -189,6 +191,21 @@ async function assertComparisonFails(plan: FilesPlan): Promise<void> {
   } finally {
     await chmod(at('uploads', 'plain', 'nothing'), mode & 0o7777);
     await vault.close();
+  }
+}
+
+/** Also by the vault alone: nothing that is over is said to be next. */
+async function assertToldAsRolledBack(restore: string, rollback: string): Promise<void> {
+  for (const how of [[], ['--standalone']]) {
+    const typed = (...words: string[]) => typeHoldfast(['-c', at('holdfast.yaml'), ...words, ...how]);
+    const { text } = await typed('show', restore);
+    assert.match(text, new RegExp(`rolled back .* by ${rollback}: what was there before is back`));
+    assert.doesNotMatch(text, /next:|is kept in/);
+    const shown = (await typed('show', restore, '--json')).json as Result;
+    assert.deepEqual([shown.endedBy?.run, shown.endedBy?.operation], [rollback, 'rollbackRestore']);
+    const listed = (await typed('history', 'files/uploads', '--json')).json as Result;
+    assert.deepEqual(listed.runs?.find(({ id }) => id === restore)?.endedBy, shown.endedBy);
+    assert.doesNotMatch((await typed('history', 'files/uploads')).text, /kept until/);
   }
 }
 

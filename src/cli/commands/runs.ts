@@ -1,11 +1,13 @@
 // `show`, `history` and `cancel`: looking at runs, and asking one to end.
 
 import { z } from 'zod';
+import { endOf } from '../../domain/restore-runs.ts';
 import { exitCodes } from '../../errors/index.ts';
 import { defineCommand } from '../define.ts';
 import { type Answer, answerFrom, openRunsUnknown } from '../estate-answers.ts';
 import { findRun } from '../find-run.ts';
 import { findComponent } from '../naming.ts';
+import { restoreSince } from '../restore-since.ts';
 import { outcome } from '../result.ts';
 import { runOutcome, runSummary } from '../run-result.ts';
 import { anyComponent, COMPONENT_HELP, oneRun, RUN_HELP } from './typed.ts';
@@ -31,7 +33,8 @@ export const show = defineCommand({
         ? await (await context.client()).handle(status.run).catch(() => undefined)
         : undefined;
     const { result, view } = runOutcome(status, handle);
-    return outcome(view, { ...result, temporal, ...unknownOpen(temporal, result.warnings) });
+    const since = await restoreSince(context, configuration, status);
+    return outcome(view, { ...result, ...since, temporal, ...unknownOpen(temporal, result.warnings) });
   },
 });
 
@@ -54,7 +57,10 @@ export const history = defineCommand({
       // The vault alone knows no run that is under way.
       { mayAskBoth: false },
     );
-    const runs = value.map((status) => runSummary(status));
+    const runs = value.map((status) => {
+      const endedBy = endOf(status.run, value);
+      return { ...runSummary(status), ...(endedBy && { endedBy }) };
+    });
     return outcome('runs', { state: 'completed', temporal, runs, ...unknownOpen(temporal, missing) });
   },
 });

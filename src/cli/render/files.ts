@@ -2,7 +2,9 @@
 
 import type { ChangeCounts, ChangeKind, FilesPlan, FilesRestored } from '../../domain/files-restore.ts';
 import { shownPath, shownTyped } from '../../domain/path-text.ts';
+import type { Result } from '../result.ts';
 import { blockerLines } from './plan.ts';
+import { leftLines } from './restore-end.ts';
 import { bytesText, counted, durationMsText, fullTime, skewText } from './words.ts';
 
 const words: Readonly<Record<ChangeKind, string>> = {
@@ -85,7 +87,7 @@ function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list:
   ];
 }
 
-export function filesRestoredLines(restored: FilesRestored, state: string, zone: string): string[] {
+export function filesRestoredLines(restored: FilesRestored, result: Result, zone: string): string[] {
   const { id, directory, keptAt = [], lacking, timingsMs } = restored;
   const lines = [
     `  gives back ${restored.snapshot} of ${fullTime(restored.to, zone)}${directory === undefined ? '' : ` in ${directory}`}`,
@@ -93,9 +95,6 @@ export function filesRestoredLines(restored: FilesRestored, state: string, zone:
     `  took ${durationMsText(timingsMs.total)}: restore ${durationMsText(timingsMs.restore)}, compare ${durationMsText(timingsMs.compare)}`,
   ];
   if (lacking.count > 0) lines.push(`  ${lacking.count} properties could not be given: ${lacking.first.join(', ')}`);
-  if (keptAt.length > 0 && state === 'completed') {
-    lines.push(`  what was there is kept in ${keptAt.map(shownPath).join(', ')}`);
-    lines.push(`next: 'holdfast confirm ${id}' when all is well, 'holdfast rollback ${id}' to go back`);
-  }
-  return lines;
+  const kept = keptAt.length === 0 ? undefined : `what was there is kept in ${keptAt.map(shownPath).join(', ')}`;
+  return [...lines, ...leftLines(id, { kept }, result)];
 }

@@ -2,7 +2,9 @@
 
 import type { SnapshotSummary } from '../../domain/component-report.ts';
 import type { KeyCounts, RedisPlan, RedisRestored } from '../../domain/redis-restore.ts';
+import type { Result } from '../result.ts';
 import { blockerLines } from './plan.ts';
+import { leftLines } from './restore-end.ts';
 import { bytesText, counted, durationMsText, fullTime, skewText } from './words.ts';
 
 export function renderRedisPlan(plan: RedisPlan, zone: string): string[] {
@@ -89,7 +91,7 @@ function overText({ keys, log, over: { least, most } }: RedisPlan): string {
   return `keys expire when they were to: the time of ${count}${of} is over, and they do not come back`;
 }
 
-export function redisRestoredLines(restored: RedisRestored, state: string, zone: string): string[] {
+export function redisRestoredLines(restored: RedisRestored, result: Result, zone: string): string[] {
   const { id, directory, connection, proof, replaced, keptAt, timingsMs } = restored;
   const gone = proof.expired === 0 ? '' : `, ${proof.expired} had their time over`;
   const compared = proof.hasCompared
@@ -101,12 +103,10 @@ export function redisRestoredLines(restored: RedisRestored, state: string, zone:
     `  took ${durationMsText(timingsMs.total)}`,
   ];
   if (replaced) lines.push(`  ${matchingText(replaced, 'made', 'replaced')}`);
-  if (connection !== undefined) lines.push(`  server at ${connection}`);
-  if (keptAt !== undefined && state === 'completed') {
-    lines.push(`  what was there is kept in ${keptAt}`);
-    lines.push(`next: 'holdfast confirm ${id}' when all is well, 'holdfast rollback ${id}' to go back`);
-  } else if (connection !== undefined) lines.push(`next: 'holdfast stop ${id}' ends this server`);
-  return lines;
+  const server = connection === undefined ? undefined : `server at ${connection}`;
+  if (keptAt === undefined) return [...lines, ...leftLines(id, { server }, result)];
+  if (server !== undefined) lines.push(`  ${server}`);
+  return [...lines, ...leftLines(id, { kept: `what was there is kept in ${keptAt}` }, result)];
 }
 
 export function redisLines(redis: SnapshotSummary['redis']): string[] {

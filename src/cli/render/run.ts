@@ -14,6 +14,7 @@ import { loadLines, renderLoadPlan } from './load.ts';
 import { partLines, renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
 import { redisLines, redisRestoredLines, renderRedisPlan } from './redis.ts';
+import { leftLines, sinceLines } from './restore-end.ts';
 import { heldLines, markLines, sweepLines } from './retention.ts';
 import { bytesText, counted, durationMsText, fullTime } from './words.ts';
 
@@ -43,8 +44,8 @@ export function renderRun(result: Result, zone: string, followed = false): strin
     lines.push(...renderFilesPlan(filesPlan, zone));
   if (redisPlan && redisRestored === undefined && result.state !== 'completed')
     lines.push(...renderRedisPlan(redisPlan, zone));
-  if (redisRestored) lines.push(...redisRestoredLines(redisRestored, result.state, zone));
-  if (filesRestored) lines.push(...filesRestoredLines(filesRestored, result.state, zone));
+  if (redisRestored) lines.push(...redisRestoredLines(redisRestored, result, zone));
+  if (filesRestored) lines.push(...filesRestoredLines(filesRestored, result, zone));
   if (loadPlan && load === undefined && result.state !== 'completed') lines.push(...renderLoadPlan(loadPlan, zone));
   if (partPlan && part === undefined && result.state !== 'completed') lines.push(...renderPartPlan(partPlan, zone));
   if (part) lines.push(...partLines(part, zone));
@@ -53,6 +54,7 @@ export function renderRun(result: Result, zone: string, followed = false): strin
   if (result.push) lines.push(pushLine(result.push));
   if (point) lines.push(...pointLines(point, zone));
   if (restore) lines.push(...restoreLines(restore, result, zone));
+  lines.push(...sinceLines(result, zone));
   if (progress && progress.objects + progress.remaining > 0)
     lines.push(`  ${bytesText(progress.bytes)} in ${progress.objects} objects copied, ${progress.remaining} to go`);
   lines.push(...heldLines(result), ...sweepLines(result), ...markLines(result), ...integrityLines(result));
@@ -147,14 +149,13 @@ function restoreLines(restore: RestoreResult, result: Result, zone: string): str
       `${ms.swap === undefined ? '' : `, swap ${durationMsText(ms.swap)}`}`,
   ];
   lines.push(...(restore.checks ?? []).map(checkLine));
-  if (restore.connection) lines.push(`  connect with ${restore.connection}`);
-  if (restore.oldDataDirectory && result.state === 'completed') {
-    lines.push(`  old data kept in ${restore.oldDataDirectory}`);
-    lines.push(`next: 'holdfast confirm ${restore.id}' when all is well, 'holdfast rollback ${restore.id}' to go back`);
-  } else if (restore.connection && result.plan?.mode !== 'in place') {
-    lines.push(`next: 'holdfast stop ${restore.id}' ends this server`);
-  }
-  return lines;
+  const { oldDataDirectory, connection } = restore;
+  const kept = oldDataDirectory && `old data kept in ${oldDataDirectory}`;
+  const server = connection && `connect with ${connection}`;
+  if (kept === undefined && result.plan?.mode !== 'in place')
+    return [...lines, ...leftLines(restore.id, { server }, result)];
+  if (server !== undefined) lines.push(`  ${server}`);
+  return [...lines, ...leftLines(restore.id, { kept }, result)];
 }
 
 export function windowLine(window: WindowSummary, zone: string): string {

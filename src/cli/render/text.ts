@@ -17,6 +17,7 @@ import { renderLoadPlan } from './load.ts';
 import { renderPartPlan } from './part.ts';
 import { renderPlan } from './plan.ts';
 import { renderRedisPlan } from './redis.ts';
+import { endedByText } from './restore-end.ts';
 import { retentionLines } from './retention.ts';
 import { renderRun } from './run.ts';
 import { renderStatus } from './status.ts';
@@ -151,7 +152,7 @@ function runLines(result: Result, zone: string): string[] {
     run.state ?? '',
     run.startedAt === undefined ? '' : secondsText(run.startedAt, zone),
     run.by ?? '',
-    run.message ?? '',
+    run.endedBy === undefined ? (run.message ?? '') : endedByText(run.endedBy, zone),
   ]);
   return table([['run', 'operation', 'component', 'state', `started (${zone})`, 'by', ''], ...rows]);
 }
