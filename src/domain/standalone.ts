@@ -25,6 +25,8 @@ export interface StandaloneRestore {
   /** Last line of the journal (`keep old begin`), and its time. */
   readonly lastStep: string;
   readonly at: string;
+  /** Of one that is over: what it kept is not wholly removed, and its end, asked for again, removes the rest. */
+  readonly isUncleared?: true;
 }
 
 /**

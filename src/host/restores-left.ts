@@ -139,10 +139,14 @@ async function openInAll(run: string, roots: readonly InRoot[], now: Date): Prom
   const at = (isOver(phase) ? open : roots).reduce((last, each) => (each.at > last ? each.at : last), told.at);
   const left = { run, dataDirectory: told.root, since: at } as const;
   if (phase === 'exchanged') return [{ ...left, state: 'unconfirmed', keptAt: told.kept }];
-  if (now.getTime() - Date.parse(at) < STILL_MS) return [];
+  // Nobody holds the lock between two steps of one that goes on; whoever clears has held it since before it was over.
+  if (!isOver(phase) && now.getTime() - Date.parse(at) < STILL_MS) return [];
   for (const { lock } of open) if (await isLockHeld(lock)) return [];
-  if (isOver(told.phase) && isOver(phase))
+  if (isOver(told.phase) && isOver(phase)) {
+    // He may have come to the end of it between the two looks.
+    if ((await runsInPlace(told.root)).get(run)?.isCleared !== false) return [];
     return [{ ...left, state: 'uncleared', keptAt: path.dirname(told.kept), phase: told.phase }];
+  }
   return [{ ...left, state: 'stopped', phase: phase === 'exchanging' ? 'swapping' : phase }];
 }
 

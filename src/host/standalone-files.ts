@@ -87,7 +87,9 @@ type InRoot = RunInPlace & { readonly root: string };
 function foundAs(run: string, component: ComponentId, roots: readonly InRoot[]): Found {
   const phase = wholePhase(roots.map((each) => each.phase));
   const { root, at } = (roots.find((each) => each.phase === phase) ?? roots.at(-1)) as InRoot;
-  return { run, component, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
+  const found = { run, component, dataDirectory: root, phase: phaseOf(phase), lastStep: phase, at };
+  const isOver = phase === 'confirmed' || phase === 'rolled back';
+  return isOver && roots.some((each) => !each.isCleared) ? { ...found, isUncleared: true } : found;
 }
 
 function phaseOf(phase: Phase): Found['phase'] {

@@ -16,7 +16,7 @@ import { afterNow } from '../../src/files/in-place/file-system-clock.ts';
 import { openConfiguredVault } from '../../src/host/open-vault.ts';
 import { compareFiles } from '../../src/host/restore-files.ts';
 import { openStandaloneRestores } from '../../src/host/standalone.ts';
-import { run } from '../../src/process/index.ts';
+import { holdLock, run } from '../../src/process/index.ts';
 import { typeHoldfast } from '../support/command-line.ts';
 import { wholeFile } from '../support/components.ts';
 import { copyTree, differences, makeAwkwardTree } from '../support/file-trees.ts';
@@ -209,13 +209,13 @@ async function assertToldAsRolledBack(restore: string, rollback: string): Promis
   }
 }
 
-/** As after a mount that stood in the way, or a death: what is kept is not wholly removed. */
+/** As after a mount that stood in the way, or a death, however short ago: what is kept is not wholly removed. */
 async function assertToldUntilCleared(run: string): Promise<void> {
-  const ago = new Date(Date.now() - 120_000).toISOString();
+  const now = new Date(Date.now() + 600_000).toISOString();
   await changeJournal(run, (lines) =>
     lines
-      .filter((line) => !line.includes('"step":"clear"'))
-      .map((line) => line.replace(/"at":"[^"]*"/, `"at":"${ago}"`)),
+      .filter((line) => !/"step":"clear","state":"done"/.test(line))
+      .map((line) => line.replace(/"at":"[^"]*"/, `"at":"${now}"`)),
   );
   await mkdir(at('uploads', '.holdfast', run, 'old'), { recursive: true });
   await writeFile(at('uploads', '.holdfast', run, 'old', 'rest'), 'takes room');
@@ -226,6 +226,13 @@ async function assertToldUntilCleared(run: string): Promise<void> {
   );
   const told = component?.findings.find(({ message }) => /is not wholly removed/.test(message));
   assert.match(told?.hint ?? '', new RegExp(`holdfast rollback ${run}`));
+  const alone = (...words: string[]) =>
+    typeHoldfast(['-c', at('holdfast.yaml'), ...words, 'files/uploads', '--standalone', '--dry-run']);
+  assert.match((await alone('rollback')).text, new RegExp(`${run} .*; this removes the rest of what it kept`));
+  assert.match((await alone('confirm')).errors, /NOT_FOUND/);
+  const lock = await holdLock(at('uploads', '.holdfast', 'lock'));
+  assert.deepEqual((await client.components())[0]?.restores, [], 'somebody is at it');
+  await lock.release();
   const again = await ended(await client.startRollback({ ...input, run }));
   assert.equal(again.state, 'completed', JSON.stringify(again, undefined, 1));
   assert.deepEqual(await readdir(at('uploads', '.holdfast', run)), ['journal.jsonl']);

@@ -26,6 +26,8 @@ interface End {
   readonly does: (component: string, phase?: StandaloneRestore['phase']) => string;
   /** Phases of the journal it is about; the first that a run is in wins. */
   readonly phases: readonly StandaloneRestore['phase'][];
+  /** Phase of one that has been ended so, and of which the rest is removed when it is asked for again. */
+  readonly over?: StandaloneRestore['phase'];
   readonly alone: (restores: StandaloneRestores, run: string) => Promise<RunStatus>;
 }
 
@@ -38,6 +40,7 @@ const confirming: End = {
   does: (component) =>
     isOfFiles(component) ? 'removes for good what was there before' : 'removes the old data for good',
   phases: ['swapped', 'confirming'],
+  over: 'confirmed',
   alone: (restores, run) => restores.confirm(run),
 };
 const rollingBack: End = {
@@ -46,6 +49,7 @@ const rollingBack: End = {
       ? 'brings back what was there before; what was written since into what the restore brought is kept beside it, and named'
       : 'stops the server and brings the old data back; what was written since the restore is not in it',
   phases: ['swapping', 'swapped', 'rolling back', 'preparing'],
+  over: 'rolled back',
   alone: (restores, run) => restores.rollback(run),
 };
 const resuming: End = {
@@ -138,34 +142,42 @@ async function endThroughTemporal(
 }
 
 /** By the journal; the person sees how far it is before saying yes. */
-async function endAlone(context: Context, words: readonly string[], { does, phases, alone }: End): Promise<Outcome> {
+async function endAlone(context: Context, words: readonly string[], end: End): Promise<Outcome> {
   const restores = await context.restores();
-  const found = await findJournal(context, restores, words, phases);
+  const found = await findJournal(context, restores, words, end);
   const { run, component, phase, lastStep, at } = found;
+  const does = isRest(found, end) ? 'removes the rest of what it kept, and nothing else' : end.does(component, phase);
   const message = `${run} of ${component} is ${phase}: '${lastStep}' at ${at} was the last line of its journal`;
   if (context.options.dryRun) {
     return outcome('message', {
-      ...{ state: 'completed', dryRun: true, message: `${message}; this ${does(component, phase)}` },
+      ...{ state: 'completed', dryRun: true, message: `${message}; this ${does}` },
     });
   }
-  if (!context.options.yes) context.note(`${message}\nthis ${does(component, phase)}`);
+  if (!context.options.yes) context.note(`${message}\nthis ${does}`);
   const name = component.slice(component.indexOf('/') + 1);
   await confirmByTyping(context, 'proceed? type the name of the component: ', [component, name]);
-  return { ...runOutcome(await alone(restores, run)), followed: true };
+  return { ...runOutcome(await end.alone(restores, run)), followed: true };
 }
 
+function isRest({ phase, isUncleared }: StandaloneRestore, { over }: End): boolean {
+  return isUncleared === true && phase === over;
+}
+
+/** Of a component one that has not been ended goes before the rest of one that has. */
 async function findJournal(
   context: Context,
   restores: StandaloneRestores,
   words: readonly string[],
-  phases: readonly StandaloneRestore['phase'][],
+  end: End,
 ): Promise<StandaloneRestore> {
   const name = readRunName(await context.configuration(), words);
   const all = await restores.list(name.type === 'component' ? name.component : undefined);
+  const { phases } = end;
   const wanted =
     name.type === 'id'
       ? all.find(({ run }) => run === name.id)
-      : phases.flatMap((phase) => all.findLast((restore) => restore.phase === phase) ?? [])[0];
+      : (phases.flatMap((phase) => all.findLast((restore) => restore.phase === phase) ?? [])[0] ??
+        all.findLast((restore) => isRest(restore, end)));
   if (wanted !== undefined) return wanted;
   const known = all.map(({ run, phase }) => `${run} (${phase})`).join(', ');
   const message =
