@@ -17,6 +17,7 @@ import { openStandaloneRestores } from '../../../src/host/standalone.ts';
 import { run } from '../../../src/process/index.ts';
 import { RedisConnection } from '../../../src/redis/connection/index.ts';
 import { restoreInPlace } from '../../../src/redis/index.ts';
+import { typeHoldfast } from '../../support/command-line.ts';
 import { wholeFile } from '../../support/components.ts';
 import { texts } from '../../support/estate-texts.ts';
 import { contentOf, fillRich } from '../../support/redis-data.ts';
@@ -107,8 +108,15 @@ test('beside: started on a socket with the same content, and stopped again', asy
   const restored = await complete({ beside: { directory, start: true } });
   assert.deepEqual(await content(restored.connection), before);
   assert.equal(restored.proof.hasCompared, true);
+  const show = (...how: string[]) =>
+    typeHoldfast(['-c', path.join(estate.directory, 'holdfast.yaml'), 'show', restored.run, ...how]);
+  assert.match((await show()).text, new RegExp(`next: 'holdfast stop ${restored.run}'`));
   const stopped = await client.stopServer({ ...estate.input, run: restored.run });
   assert.deepEqual([stopped.stopped, stopped.dataDirectory], [true, directory]);
+  const over = (await show()).text;
+  assert.match(over, /the server that it left does not run any more/);
+  assert.doesNotMatch(over, /next:|server at/);
+  assert.equal((await show('--json')).json.isServing, false);
   await access(path.join(directory, 'dump.rdb'));
   // Neither ending the server nor undoing the restore waits for a store: the plan is on the host.
   const away = () => Promise.reject(new HoldfastError('STORE_UNAVAILABLE', 'no copy answers'));
