@@ -27,6 +27,7 @@ export async function planRedisRestore(
   const { component, to, from } = input;
   const settings = redisOn(services, component);
   const vault = await services.reading();
+  const places = journalPlaces(services, settings);
   const target = parseSnapshotTarget(to, configuration.timezone);
   const picked = await chooseRedis(vault, component, target, from);
   return await planRedis({
@@ -35,7 +36,8 @@ export async function planRedisRestore(
     ...(await serverOf(settings)),
     target: targetOf(settings, input, counts ? vault : undefined),
     signal,
-    runs: journalPlaces(services, settings).running,
+    runs: places.running,
+    places: Object.values(places),
   });
 }
 

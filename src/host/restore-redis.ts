@@ -3,7 +3,14 @@
 import type { RedisGiven, RedisPlan } from '../domain/redis-restore.ts';
 import { bytesText } from '../domain/size.ts';
 import { fail } from '../errors/index.ts';
-import { type Comparison, restoreBeside, restoreInPlace, restoreKeys, restoreLive } from '../redis/index.ts';
+import {
+  type Comparison,
+  requireNoOther,
+  restoreBeside,
+  restoreInPlace,
+  restoreKeys,
+  restoreLive,
+} from '../redis/index.ts';
 import type { SnapshotId } from '../vault/index.ts';
 import {
   type Check,
@@ -44,6 +51,8 @@ async function give(
   const { programs } = await serverOf(settings);
   const stored = { ...(await storedSnapshot(services, frozen)), ...(programs === undefined ? {} : { programs }) };
   if (frozen.mode === 'beside') return await giveBeside(services, frozen, stored, watching);
+  // The plan has looked too, and another restore may have come since.
+  await requireNoOther(Object.values(journalPlaces(services, settings)), frozen.run);
   const { signal, onNote: onProgress } = watching;
   const { run, directory = '', isAppendOnly = false } = frozen;
   if (frozen.way === 'stopped') {

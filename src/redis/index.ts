@@ -43,7 +43,15 @@ export {
   restoreKeys,
   rollbackKeys,
 } from './restore/pattern.ts';
-export { allRuns, isListOfKeys, type LeftRun, openRuns, type RunPhase, runIn } from './restore/runs-left.ts';
+export {
+  allRuns,
+  isListOfKeys,
+  type LeftRun,
+  openRuns,
+  type RunPhase,
+  requireNoOther,
+  runIn,
+} from './restore/runs-left.ts';
 export type { DataLayout } from './restore/stage.ts';
 export { untilAnswers } from './restore/until-answers.ts';
 export { requireSynchronising } from './sync/index.ts';

@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { ComponentId } from '../../domain/component.ts';
 import type { ChosenSnapshot } from '../../domain/files-restore.ts';
 import type { Moment } from '../../domain/moment.ts';
@@ -20,7 +19,7 @@ import { storedDetails } from '../restore/fetch.ts';
 import { requireLiveFit } from '../restore/live-server.ts';
 import { requireReadable } from '../restore/readable.ts';
 import { freeFor, keptBytes, noRoom } from '../restore/room.ts';
-import { openRuns } from '../restore/runs-left.ts';
+import { otherOpenRuns, standsOpen } from '../restore/runs-left.ts';
 import { type DataNames, type DataPlace, requireServerOf } from '../restore/server-place.ts';
 import { findTools } from '../tools.ts';
 import { type CountLimits, countMatching } from './matching.ts';
@@ -51,6 +50,8 @@ export interface PlanRedisOptions {
     | { readonly type: 'keys'; readonly pattern: string; readonly vault?: Vault; readonly limits?: CountLimits };
   /** Directory of this component's runs on this host, for restores into the running server. */
   readonly runs: string;
+  /** All directories of this component's runs on this host, those into the stopped server too. */
+  readonly places: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -169,11 +170,7 @@ async function intoStopped(
   // What is stopped does not say what it reads at its start: it finds the same data in either.
   const isAppendOnly = identity?.isAppendOnly ?? true;
   const space = { neededBytes: details.sizeBytes, availableBytes: await freeFor(dataDirectory) };
-  const problems = [
-    ...(await openProblems(path.join(dataDirectory, '.holdfast'), options.run)),
-    ...noRoom(dataDirectory, space),
-    ...told.problems,
-  ];
+  const problems = [...(await openProblems(options)), ...noRoom(dataDirectory, space), ...told.problems];
   if (identity !== undefined) problems.push(...(await problemsOf(async () => requireReadable(identity, details))));
   if (!hasService && (identity !== undefined || (await serversIn(dataDirectory)).length > 0)) {
     problems.push(
@@ -199,12 +196,13 @@ async function intoStopped(
 }
 
 async function intoRunning(
-  { source, runs, run }: PlanRedisOptions,
+  options: PlanRedisOptions,
   details: StoredDetails,
   requireFit: (connection: RedisConnection) => Promise<ServerIdentity>,
   kept: (identity: ServerIdentity) => number = () => 0,
 ): Promise<Part> {
-  const problems = await openProblems(runs, run);
+  const { source, runs } = options;
+  const problems = await openProblems(options);
   const free = { neededBytes: details.sizeBytes, availableBytes: await freeFor(runs) };
   const { text: where } = parseAddress(source.url);
   const part = { mode: 'in place', way: 'live', space: free, server: { where }, warnings: [] } as const;
@@ -254,14 +252,9 @@ async function askServer(source: RedisSource, place: DataPlace): Promise<Asked> 
   }
 }
 
-/** One change at a time: undoing two in the wrong order would mix them. */
-async function openProblems(directory: string, own: string): Promise<HoldfastError[]> {
-  return (await openRuns(directory))
-    .filter(({ run }) => run !== own)
-    .map(({ run, phase }) => {
-      const hint = `confirm it or roll it back first: \`holdfast confirm ${run}\`, \`holdfast rollback ${run}\``;
-      return new HoldfastError('TARGET_UNFIT', `the restore '${run}' is ${phase}`, { hint });
-    });
+/** Also those that have replaced nothing yet: they may go on. */
+async function openProblems({ places, run }: PlanRedisOptions): Promise<HoldfastError[]> {
+  return (await otherOpenRuns(places, run)).map(standsOpen);
 }
 
 function dataWarnings({ facts }: StoredDetails): string[] {

@@ -9,8 +9,9 @@ import { identify } from '../identity.ts';
 import type { Comparison } from '../throwaway/compare.ts';
 import { requireUnused, serversIn, untilUnused } from './directory-in-use.ts';
 import { type ExchangePlace, exchange, undoExchange } from './exchange.ts';
-import { RestoreJournal } from './journal.ts';
+import type { RestoreJournal } from './journal.ts';
 import { requireLoaded, requireTaken } from './loaded-data.ts';
+import { requireNoOther } from './runs-left.ts';
 import { requireServerOf } from './server-place.ts';
 import { type DataLayout, type Staged, type StageOptions, stageData, writeAppendOnly } from './stage.ts';
 import { underLock } from './under-lock.ts';
@@ -51,7 +52,7 @@ const HOLDFAST = '.holdfast';
  */
 export async function restoreInPlace(options: RestoreInPlaceOptions): Promise<Comparison> {
   return await locked(options, async (journal) => {
-    await requireNoOther(options);
+    await requireNoOther([path.join(options.dataDirectory, HOLDFAST)], options.run);
     if (journal.hasBegun('rollback') || journal.hasBegun('confirm')) {
       fail('JOURNAL_STATE', 'this restore was confirmed or rolled back, or is about to be');
     }
@@ -127,19 +128,6 @@ async function locked<T>(place: InPlace, work: (journal: RestoreJournal<Step>) =
   const lock = path.join(place.dataDirectory, HOLDFAST, 'lock');
   const journal = path.join(runDirectory(place), 'journal.jsonl');
   return await underLock({ lock, journal, signal, ...(check && { check }) }, work);
-}
-
-/** One change of a directory at a time: undoing two in the wrong order would mix them. */
-async function requireNoOther({ dataDirectory, run }: InPlace): Promise<void> {
-  const place = path.join(dataDirectory, HOLDFAST);
-  for (const name of await readdir(place)) {
-    if (name === run || name === 'lock') continue;
-    const journal = await RestoreJournal.open<Step>(path.join(place, name, 'journal.jsonl'));
-    if (!journal.hasBegun('stop') || journal.isDone('confirm') || journal.isDone('rollback')) continue;
-    fail('JOURNAL_STATE', `run '${name}' has changed '${dataDirectory}' and was neither confirmed nor rolled back`, {
-      hint: `\`holdfast confirm ${name}\` or \`holdfast rollback ${name}\` first`,
-    });
-  }
 }
 
 async function bringIn(options: RestoreInPlaceOptions, journal: RestoreJournal<Step>, staged: Staged): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { HoldfastError } from '../../errors/index.ts';
 import { isThere } from '../../system/index.ts';
 import { RestoreJournal } from './journal.ts';
 
@@ -30,6 +31,27 @@ const ends = ['exchange', 'replace'];
 /** Those that are neither confirmed nor rolled back. */
 export async function openRuns(directory: string): Promise<LeftRun[]> {
   return (await allRuns(directory)).filter(({ phase }) => phase !== 'confirmed' && phase !== 'rolled back');
+}
+
+/** In any of the places, whichever way they took: undoing two in the wrong order would bring the data of the older one over everything. */
+export async function otherOpenRuns(places: readonly string[], own: string): Promise<LeftRun[]> {
+  const found = await Promise.all(places.map((place) => openRuns(place)));
+  return found.flat().filter(({ run }) => run !== own);
+}
+
+/** Throws `JOURNAL_STATE` while another restore has replaced something and waits for a word. */
+export async function requireNoOther(places: readonly string[], own: string): Promise<void> {
+  const other = (await otherOpenRuns(places, own)).find(({ phase }) => phase !== 'preparing');
+  if (other !== undefined) throw standsOpen(other);
+}
+
+export function standsOpen({ run, phase, directory }: LeftRun): HoldfastError {
+  const message = `the restore '${run}' is ${phase} and was neither confirmed nor rolled back; its journal is in '${directory}'`;
+  const hint =
+    phase === 'preparing'
+      ? `it has replaced nothing: \`holdfast rollback ${run}\` first`
+      : `\`holdfast confirm ${run}\` or \`holdfast rollback ${run}\` first`;
+  return new HoldfastError('JOURNAL_STATE', message, { hint });
 }
 
 export async function allRuns(directory: string): Promise<LeftRun[]> {

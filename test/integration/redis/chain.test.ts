@@ -146,7 +146,7 @@ test('live: by the plan that was shown, waited for a word, rolled back', async (
   const [component] = await client.components();
   assert.match(component?.restores?.[0]?.state ?? '', /unconfirmed/);
   const other = await ended(await client.startRedisRestore(asked({ live: true })));
-  assert.deepEqual([other.state, other.error?.code], ['refused', 'TARGET_UNFIT']);
+  assert.deepEqual([other.state, other.error?.code], ['refused', 'JOURNAL_STATE']);
   await end('rollback', restored.run);
   assert.deepEqual(await content(), after);
   await refused('confirm', restored.run, rolledBack);

@@ -130,6 +130,7 @@ test('a server that has turned to append-only files since the restore has its ow
       warnings: [],
     },
     ...{ source: empty.source, programs: server.programs, runs: await temporaryDirectory(t) },
+    places: [path.join(dataDirectory, '.holdfast')],
     signal: empty.signal,
     target: { type: 'stopped', dataDirectory, names: LAYOUT, hasService: false },
   });

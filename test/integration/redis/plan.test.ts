@@ -34,7 +34,7 @@ async function planned(
   const plan = await planRedis({
     ...{ run: 'restore-00000001', component: CACHE, host: 'db1', requested: 'latest', snapshot, warnings: [], signal },
     ...{ chosen: { id, from, to, state: 'clean', copy: 'local' }, programs: server.programs },
-    ...{ source: { url: server.url }, runs: await temporaryDirectory(t), target: { type: 'live' } },
+    ...{ source: { url: server.url }, runs: await temporaryDirectory(t), places: [], target: { type: 'live' } },
     ...more,
   });
   return { plan, text: renderRedisPlan(plan, 'UTC').join('\n') };
