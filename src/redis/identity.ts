@@ -19,6 +19,8 @@ export interface ServerIdentity {
   readonly uptimeSeconds?: number;
   readonly port: number;
   readonly isAppendOnly: boolean;
+  /** Since its last RDB; absent where `INFO` does not tell. */
+  readonly unsavedChanges?: number;
   readonly usedMemoryBytes: number;
   /** Of all databases. */
   readonly keys: number;
@@ -49,6 +51,7 @@ export function identityOf(info: Info, where: string): ServerIdentity {
   const mode = info.get('server_mode') ?? info.get('redis_mode');
   const pid = Number(info.get('process_id'));
   const uptimeSeconds = Number(info.get('uptime_in_seconds') ?? Number.NaN);
+  const unsavedChanges = Number(info.get('rdb_changes_since_last_save') ?? Number.NaN);
   return {
     flavour: isValkey ? 'valkey' : 'redis',
     version,
@@ -60,6 +63,7 @@ export function identityOf(info: Info, where: string): ServerIdentity {
     ...(Number.isInteger(uptimeSeconds) && { uptimeSeconds }),
     port: Number(info.get('tcp_port') ?? 0),
     isAppendOnly: info.get('aof_enabled') === '1',
+    ...(Number.isInteger(unsavedChanges) && { unsavedChanges }),
     usedMemoryBytes: Number(info.get('used_memory') ?? 0),
     keys: keysIn(info),
   };

@@ -16,6 +16,7 @@ import { isOwn } from '../restore/beside.ts';
 import { serversIn } from '../restore/directory-in-use.ts';
 import type { StoredDetails } from '../restore/fetch.ts';
 import { storedDetails } from '../restore/fetch.ts';
+import { requireKeptAtStop } from '../restore/kept-at-stop.ts';
 import { requireLiveFit } from '../restore/live-server.ts';
 import { requireReadable } from '../restore/readable.ts';
 import { freeFor, keptBytes, noRoom } from '../restore/room.ts';
@@ -240,7 +241,8 @@ async function askServer(source: RedisSource, place: DataPlace): Promise<Asked> 
     connection = await RedisConnection.open(source);
     const identity = await identify(connection);
     try {
-      return { identity, warnings: await requireServerOf(connection, identity, place), problems: [] };
+      const warnings = await requireServerOf(connection, identity, place);
+      return { identity, warnings: [...warnings, ...(await requireKeptAtStop(connection, identity))], problems: [] };
     } catch (error) {
       return { identity, warnings: [], problems: [toHoldfastError(error)] };
     }

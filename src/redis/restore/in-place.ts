@@ -10,6 +10,7 @@ import type { Comparison } from '../throwaway/compare.ts';
 import { requireUnused, serversIn, untilUnused } from './directory-in-use.ts';
 import { type ExchangePlace, exchange, undoExchange } from './exchange.ts';
 import type { RestoreJournal } from './journal.ts';
+import { requireKeptAtStop } from './kept-at-stop.ts';
 import { requireLoaded, requireTaken } from './loaded-data.ts';
 import { requireNoOther } from './runs-left.ts';
 import { requireServerOf } from './server-place.ts';
@@ -161,7 +162,9 @@ async function requireOwnServer({ source, dataDirectory, layout }: InPlace): Pro
   }
   try {
     const { isAppendOnly } = layout;
-    await requireServerOf(connection, await identify(connection), { dataDirectory, names: layout, isAppendOnly });
+    const identity = await identify(connection);
+    await requireServerOf(connection, identity, { dataDirectory, names: layout, isAppendOnly });
+    await requireKeptAtStop(connection, identity);
   } finally {
     connection.close();
   }

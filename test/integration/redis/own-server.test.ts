@@ -241,3 +241,44 @@ test('a server in a container of its own is found by the directory itself', asyn
   connection.close();
   await assert.rejects(access(path.join(inside, 'dump.rdb')));
 });
+
+test('a server that has changes in memory alone and saves nothing when it stops is refused, by the plan and before the stop; one that has save points is not', async (t) => {
+  const setting = await captured(t, 'redis7');
+  const { server, snapshot, after } = setting;
+  const { dataDirectory, programs } = server;
+  const right = options(setting);
+  const { id, from, to } = snapshot;
+  const planned = async (url = server.url) =>
+    await planRedis({
+      ...{ run: right.run, component: 'redis/cache', host: 'db1', requested: 'the latest', snapshot, signal },
+      ...{ chosen: { id, from, to, state: 'clean', copy: 'local' }, warnings: [], source: { url }, programs },
+      ...{ runs: await temporaryDirectory(t), places: [path.join(dataDirectory, '.holdfast')] },
+      target: { type: 'stopped', dataDirectory, names: LAYOUT, hasService: true },
+    });
+  const changes = /rdb_changes_since_last_save:(\d+)/.exec(await server.cli('INFO', 'persistence'))?.[1];
+  const message = new RegExp(`has ${changes} changes since its last save and saves nothing when it stops`);
+  const { blockers: [blocker, ...more] = [] } = await planned();
+  assert.deepEqual([blocker?.code, more], ['TARGET_UNFIT', []]);
+  assert.match(blocker?.message ?? '', message);
+  assert.match(blocker?.hint ?? '', /`redis-cli CONFIG SET save "3600 1"` .* `--live`/);
+  await untouched(setting, right, message);
+  // One that may not ask for it does not know.
+  await server.cli('ACL', 'SETUSER', 'least', 'on', '>least', '-@all', '+ping', '+info', '+client|list');
+  const unknown = await planned(`redis://least:least@127.0.0.1:${server.port}`);
+  assert.equal(unknown.blockers, undefined);
+  assert.match(unknown.warnings.join(), new RegExp(`may not ask whether .* saves when it stops .* ${changes} changes`));
+  // What the hint says.
+  await server.cli('CONFIG', 'SET', 'save', '3600 1');
+  const free = await planned();
+  assert.deepEqual([free.blockers, free.warnings], [undefined, []]);
+  await server.cli('CONFIG', 'SET', 'save', '');
+  await server.cli('SAVE');
+  assert.deepEqual((await planned()).blockers, undefined);
+  await server.cli('SET', 'made later', '2');
+  assert.match((await planned()).blockers?.[0]?.message ?? '', /has 1 change since/);
+  await server.cli('SET', 'made later', '1');
+  await server.cli('CONFIG', 'SET', 'save', '3600 1');
+  await restoreInPlace(right);
+  await rollbackInPlace(right);
+  assert.deepEqual(await contentAt(server.url), after);
+});
