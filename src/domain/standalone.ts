@@ -2,6 +2,7 @@
 
 import type { ComponentId } from './component.ts';
 import type { RunStatus } from './operations.ts';
+import type { RedisWay } from './redis-restore.ts';
 import type { StoppedServer } from './run-data.ts';
 
 /** Where a restore in place is, by its journal. */
@@ -21,6 +22,8 @@ export interface StandaloneRestore {
   readonly run: string;
   readonly component: ComponentId;
   readonly dataDirectory: string;
+  /** Of Redis. */
+  readonly way?: RedisWay;
   readonly phase: JournalPhase;
   /** Last line of the journal (`keep old begin`), and its time. */
   readonly lastStep: string;

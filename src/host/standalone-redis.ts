@@ -1,8 +1,9 @@
 // A restore of Redis in place, ended by the journal of its run: found, finished, undone or accepted.
 
+import path from 'node:path';
 import type { RedisSettings } from '../../config/index.ts';
 import { fail } from '../errors/index.ts';
-import { allRuns } from '../redis/index.ts';
+import { allRuns, isListOfKeys } from '../redis/index.ts';
 import { confirmRedis, confirmRedisWords, rollbackRedis, rollbackRedisWords } from './end-redis.ts';
 import { loadRedisPlan } from './plan-redis.ts';
 import { journalPhase, journalPlaces } from './redis-places.ts';
@@ -12,16 +13,16 @@ import type { Found, JournaledKind, StandaloneServices } from './standalone-kind
 export const standaloneRedis: JournaledKind<RedisSettings> = {
   operation: 'restoreRedis',
   async find(settings, services) {
-    const places = Object.values(journalPlaces(services, settings));
-    const found = (await Promise.all(places.map((place) => allRuns(place)))).flat();
-    return found
-      .map(
-        ({ run, phase, directory, at }): Found => ({
-          ...{ run, component: settings.id, dataDirectory: directory, lastStep: phase, at },
-          phase: journalPhase(phase),
-        }),
-      )
-      .sort((a, b) => (a.at < b.at ? -1 : 1));
+    const { stopped, running } = journalPlaces(services, settings);
+    const left = [...(stopped === undefined ? [] : await allRuns(stopped)), ...(await allRuns(running))];
+    const found = left.map(
+      async ({ run, phase, directory, at }): Promise<Found> => ({
+        ...{ run, component: settings.id, dataDirectory: directory, lastStep: phase, at },
+        phase: journalPhase(phase),
+        way: path.dirname(directory) === stopped ? 'stopped' : (await isListOfKeys(directory)) ? 'keys' : 'live',
+      }),
+    );
+    return (await Promise.all(found)).sort((a, b) => (a.at < b.at ? -1 : 1));
   },
   journals: (settings, services) => Object.values(journalPlaces(services, settings)).map((place) => `'${place}'`),
   async rollback(services, { id }, { run }, owner) {

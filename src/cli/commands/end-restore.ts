@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { HoldfastClient, RunHandle } from '../../domain/client.ts';
 import type { RunReferenceInput, RunStatus } from '../../domain/operations.ts';
 import { isBeside, isInPlace } from '../../domain/restore-runs.ts';
+import type { RunData } from '../../domain/run-data.ts';
 import type { StandaloneRestore, StandaloneRestores } from '../../domain/standalone.ts';
 import { fail } from '../../errors/index.ts';
 import { confirmByTyping } from '../ask.ts';
@@ -15,6 +16,7 @@ import { operationInput } from '../inputs.ts';
 import { readRunName } from '../naming.ts';
 import { orAlone } from '../or-alone.ts';
 import { type Outcome, outcome } from '../result.ts';
+import { isOfFiles, rollbackDoes } from '../rollback-words.ts';
 import { runOutcome } from '../run-result.ts';
 import { oneRun, RUN_HELP } from './typed.ts';
 
@@ -23,17 +25,12 @@ const STANDALONE_HELP =
 
 interface End {
   /** In words, what it does to the data of a restore in this phase, of a server or of trees of files. */
-  readonly does: (component: string, phase?: StandaloneRestore['phase']) => string;
+  readonly does: (component: string, of?: Partial<Pick<StandaloneRestore, 'phase' | 'way'>>) => string;
   /** Phases of the journal it is about; the first that a run is in wins. */
   readonly phases: readonly StandaloneRestore['phase'][];
   /** Phase of one that has been ended so, and of which the rest is removed when it is asked for again. */
   readonly over?: StandaloneRestore['phase'];
   readonly alone: (restores: StandaloneRestores, run: string) => Promise<RunStatus>;
-}
-
-/** No server stands behind them. */
-function isOfFiles(component: string): boolean {
-  return /^(files|configuration)\//.test(component);
 }
 
 const confirming: End = {
@@ -44,16 +41,13 @@ const confirming: End = {
   alone: (restores, run) => restores.confirm(run),
 };
 const rollingBack: End = {
-  does: (component) =>
-    isOfFiles(component)
-      ? 'brings back what was there before; what was written since into what the restore brought is kept beside it, and named'
-      : 'stops the server and brings the old data back; what was written since the restore is not in it',
+  does: (component, { way } = {}) => rollbackDoes(component, way),
   phases: ['swapping', 'swapped', 'rolling back', 'preparing'],
   over: 'rolled back',
   alone: (restores, run) => restores.rollback(run),
 };
 const resuming: End = {
-  does: (component, phase) => {
+  does: (component, { phase } = {}) => {
     if (isOfFiles(component)) {
       return phase === 'swapped'
         ? 'replaces nothing: what the snapshot has is in place already; it is only compared once more'
@@ -130,7 +124,8 @@ async function endThroughTemporal(
   }
   const database = subjectOf(configuration, status);
   const message = `${status.run} of ${database.id}: ${status.message}`;
-  const does = doesTo(database.id);
+  const way = (status.data as RunData | undefined)?.redisPlan?.way;
+  const does = doesTo(database.id, way === undefined ? {} : { way });
   if (context.options.dryRun) {
     return outcome('message', { state: 'completed', dryRun: true, message: `${message}; this ${does}` });
   }
@@ -146,7 +141,7 @@ async function endAlone(context: Context, words: readonly string[], end: End): P
   const restores = await context.restores();
   const found = await findJournal(context, restores, words, end);
   const { run, component, phase, lastStep, at } = found;
-  const does = isRest(found, end) ? 'removes the rest of what it kept, and nothing else' : end.does(component, phase);
+  const does = isRest(found, end) ? 'removes the rest of what it kept, and nothing else' : end.does(component, found);
   const message = `${run} of ${component} is ${phase}: '${lastStep}' at ${at} was the last line of its journal`;
   if (context.options.dryRun) {
     return outcome('message', {

@@ -6,10 +6,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { parseConfiguration } from '../../../config/index.ts';
+import { rollbackDoes } from '../../../src/cli/rollback-words.ts';
 import type { RestoreRedisInput } from '../../../src/domain/operations.ts';
 import { confirmRedis, rollbackRedis } from '../../../src/host/end-redis.ts';
 import { planRedisRestore } from '../../../src/host/plan-redis.ts';
+import { redisOn } from '../../../src/host/redis-places.ts';
 import { giveRedis } from '../../../src/host/restore-redis.ts';
+import { standaloneRedis } from '../../../src/host/standalone-redis.ts';
 import { FILE, minimal } from '../../support/configuration.ts';
 import { CACHE } from '../../support/redis-capture.ts';
 import { captured, contentAt } from '../../support/redis-restore.ts';
@@ -72,6 +75,10 @@ test('while a restore in place waits for a word, every other one of the componen
       await isRefused(open === 'live' ? 'keys' : 'live', open);
       assert.deepEqual(await contentAt(server.url), content);
       await assert.rejects(access(path.join(dataDirectory, '.holdfast', runs.stopped)), { code: 'ENOENT' });
+      const settings = redisOn(services, CACHE);
+      const found = await standaloneRedis.find(settings, services);
+      assert.equal(found.find(({ run }) => run === runs[open])?.way, open);
+      assert.match(rollbackDoes(CACHE, open), /running server/);
       await rollbackRedis(services, CACHE, runs[open]);
       assert.deepEqual(await contentAt(server.url), after);
     }
@@ -80,6 +87,9 @@ test('while a restore in place waits for a word, every other one of the componen
     await isRefused('live', 'stopped');
     await isRefused('keys', 'stopped');
     assert.deepEqual(await contentAt(server.url), before);
+    const found = await standaloneRedis.find(redisOn(services, CACHE), services);
+    const { way } = found.find(({ run }) => run === runs.stopped) ?? {};
+    assert.match(rollbackDoes(CACHE, way), /^stops the server and brings the old data back/);
     await confirmRedis(services, CACHE, runs.stopped);
     assert.deepEqual((await planned('live')).blockers, undefined);
   } finally {
