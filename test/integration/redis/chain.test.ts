@@ -167,11 +167,9 @@ test('by pattern: only the keys that match, confirmed', async () => {
 test('by pattern: what matches nothing is refused, as is what was not counted before; nobody is asked for a word, and nothing is left', async () => {
   const [there, confirmed] = [await content(), (await journals()).length];
   const nothing = { pattern: 'String:*' };
-  const { blockers } = await client.planRedis(asked(nothing));
-  assert.deepEqual(
-    blockers?.map(({ code }) => code),
-    ['NOT_FOUND'],
-  );
+  // The newest snapshot is of append-only files: what its log takes of memory is not known before it is loaded.
+  const { warnings: first } = await client.planRedis(asked(nothing));
+  assert.match(first.join(), /was not counted: how much memory it takes with its log is not known/);
   const refused = async () => {
     const { state, error } = await ended(await client.startRedisRestore(asked(nothing)));
     assert.deepEqual([state, error?.code], ['refused', 'NOT_FOUND'], JSON.stringify(error));
