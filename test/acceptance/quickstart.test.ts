@@ -91,17 +91,22 @@ test('refuses a directory in which another one runs, and clears what a dead one 
   assert.deepEqual(await processesOf(dir), []);
 });
 
-test('ends, and leaves nothing, when the sandbox cannot be started', async (t) => {
-  const { dir, ended, said } = await quickstart(t, '--postgres', 'abc');
-  assert.deepEqual(await ended, [1, null], said());
-  assert.match(said(), /abc/);
-  assert.doesNotMatch(said(), /holdfast list/);
-  assert.deepEqual(await processesOf(dir), []);
-  assert.equal(existsSync(dir), false);
-});
+for (const major of ['abc', '9']) {
+  test(`ends, and leaves nothing, when the sandbox cannot be started: PostgreSQL ${major}`, async (t) => {
+    const { dir, ended, said } = await quickstart(t, '--postgres', major);
+    assert.deepEqual(await ended, [1, null], said());
+    assert.match(said(), new RegExp(`--postgres.*${major}|${major} is not set up`));
+    assert.doesNotMatch(said(), /holdfast list|^logs:/m);
+    assert.deepEqual(await processesOf(dir), []);
+    assert.equal(existsSync(dir), false);
+  });
+}
 
 test('leaves the logs of one that failed where it says they are, also after Ctrl-C while it is taken down', async (t) => {
-  const { dir, child, ended, said } = await quickstart(t, '--postgres', '9');
+  const { dir, child, ended, said } = await quickstart(t);
+  await waitFor('the bank to be open', () => said().includes('pgbench'), patient);
+  const { pids } = JSON.parse(await readFile(path.join(dir, 'sandbox', 'sandbox.json'), 'utf8'));
+  process.kill(pids.postgres.pid, 'SIGKILL');
   await waitFor('it to be taken down', () => said().includes('take everything down'), patient);
   child.kill('SIGINT');
   assert.deepEqual(await ended, [1, null], said());

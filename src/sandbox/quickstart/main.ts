@@ -94,13 +94,13 @@ async function play(dir: string): Promise<number> {
   } catch (error) {
     if (!interrupted.signal.aborted) {
       const { code, message, hint } = toHoldfastError(error);
-      const logs = existsSync(dir) ? `logs: ${path.join(dir, 'logs')}\n` : '';
+      const logs = hasSandbox() ? `logs: ${path.join(dir, 'logs')}\n` : '';
       process.stderr.write(`\nerror: ${message} (${code})\nhint: ${hint}\n${logs}`);
     }
   } finally {
     // Of one that failed data and logs stay, to be looked at; a signal that comes while it is taken down is about something else.
-    isWanted = !proved && !interrupted.signal.aborted;
-    // One that failed before it started anything has left nothing to take down.
+    // One that failed before it started anything has left nothing to take down, or to be looked at.
+    isWanted = hasSandbox() && !proved && !interrupted.signal.aborted;
     if (hasSandbox()) {
       chapter(startedMs, 'take everything down');
       await undertaker.type(['sandbox', 'down', '--dir', dir]);
