@@ -1,7 +1,7 @@
 // Which slots beside ours nobody reads, and what they keep.
 
 import type { IdleSlot } from '../../domain/idle-slot.ts';
-import { withPlain } from '../connection/index.ts';
+import { type PlainConnection, withPlain } from '../connection/index.ts';
 import type { Source } from '../types.ts';
 
 /** One that is lost keeps nothing any more, one that was never read keeps nothing yet, and one that a standby copies from its primary (17+) is read by nobody there. */
@@ -14,9 +14,12 @@ const idleSql = `select slot_name::text as slot, slot_type as kind, pg_wal_lsn_d
 
 /** The one that keeps most first. `own` is left out. */
 export async function readIdleSlots(source: Source, own: string): Promise<IdleSlot[]> {
+  return await withPlain(source, (plain) => askIdleSlots(plain, own));
+}
+
+/** The same, of a server that is connected. */
+export async function askIdleSlots(plain: PlainConnection, own: string): Promise<IdleSlot[]> {
   type Row = { readonly slot: string; readonly kind: IdleSlot['kind']; readonly retained: string | null };
-  const rows = await withPlain(source, (plain) =>
-    plain.query<Row>('look at the slots that nobody reads', idleSql, [own]),
-  );
+  const rows = await plain.query<Row>('look at the slots that nobody reads', idleSql, [own]);
   return rows.map(({ slot, kind, retained }) => ({ slot, kind, retainedBytes: Math.max(0, Number(retained ?? 0)) }));
 }

@@ -3,12 +3,13 @@
 import type { IdleSlot } from '../../domain/idle-slot.ts';
 import { type Lsn, lsnFrom } from '../../domain/lsn.ts';
 import { fail, toHoldfastError } from '../../errors/index.ts';
+import { withPlain } from '../connection/index.ts';
 import type { LogHole, ReceiverState } from '../types.ts';
-import { readIdleSlots } from './idle-slots.ts';
+import { askIdleSlots } from './idle-slots.ts';
 import type { Ledger } from './ledger.ts';
 import { keepLoss, slotLoss } from './loss-record.ts';
 import type { LogPosition } from './route.ts';
-import { dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
+import { askSlot, dropSlot, ensureSlot, readSlot, type SlotFacts } from './slot.ts';
 import { freeForLog, SlotGrowth } from './slot-growth.ts';
 import type { ReceiverEvent, ReceiverOptions } from './types.ts';
 import { UntoldLoss } from './untold-loss.ts';
@@ -47,7 +48,10 @@ export class SlotGuard {
   }
 
   async look(): Promise<SlotFacts | undefined> {
-    const facts = await readSlot(this.options.source, this.name);
+    return await this.noteSeen(await readSlot(this.options.source, this.name));
+  }
+
+  private async noteSeen(facts: SlotFacts | undefined): Promise<SlotFacts | undefined> {
     this.growth.note(performance.now(), facts);
     const pressure = this.growth.pressure(await freeForLog(this.options.dataDirectory));
     const retained = facts?.retainedBytes === undefined ? {} : { retainedBytes: facts.retainedBytes };
@@ -63,11 +67,17 @@ export class SlotGuard {
 
   /** The same for the state alone, and what the server keeps for others. */
   async watch(): Promise<void> {
-    await this.look().catch(() => {
+    let idle: readonly IdleSlot[] | undefined;
+    try {
+      await withPlain(this.options.source, async (plain) => {
+        await this.noteSeen(await askSlot(plain, this.name));
+        // Asked by itself: what cannot be told of others must not hide what ours costs.
+        idle = await askIdleSlots(plain, this.name).catch(() => undefined);
+      });
+    } catch {
       this.seen = { name: this.name, state: 'unknown' };
-    });
-    // Asked by itself: what cannot be told of others must not hide what ours costs.
-    this.idle = await readIdleSlots(this.options.source, this.name).catch(() => undefined);
+    }
+    this.idle = idle;
   }
 
   /** What the slot keeps, where it says where our log goes on; `undefined` for one that was made again by a process that died before it told so. */

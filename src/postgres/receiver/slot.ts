@@ -2,7 +2,7 @@
 
 import { type Lsn, parseLsn } from '../../domain/lsn.ts';
 import { fail, isHoldfastError } from '../../errors/index.ts';
-import { openReplication, withPlain } from '../connection/index.ts';
+import { openReplication, type PlainConnection, withPlain } from '../connection/index.ts';
 import type { Source } from '../types.ts';
 
 export interface SlotFacts {
@@ -31,22 +31,25 @@ const slotSql = `select slot_type, active, restart_lsn::text, wal_status, safe_w
 
 /** `undefined` when there is no slot of this name. Throws `SLOT_BUSY` when the name belongs to a logical slot. */
 export async function readSlot(source: Source, name: string): Promise<SlotFacts | undefined> {
-  return await withPlain(source, async (plain) => {
-    const [row] = await plain.query('look at the replication slot', slotSql, [name]);
-    if (row === undefined) return undefined;
-    if (row.slot_type !== 'physical') fail('SLOT_BUSY', `'${name}' is a ${row.slot_type} replication slot, not ours`);
-    const bytes = (text: string | null) => (text === null ? undefined : Number(text));
-    return {
-      name,
-      active: row.active,
-      restartLsn: row.restart_lsn === null ? undefined : parseLsn(row.restart_lsn),
-      syncState: row.sync_state ?? undefined,
-      serverLsn: row.server_lsn === null ? undefined : parseLsn(row.server_lsn),
-      state: row.wal_status === 'lost' ? 'lost' : 'ok',
-      retainedBytes: bytes(row.retained),
-      safeBytes: bytes(row.safe_wal_size),
-    };
-  });
+  return await withPlain(source, (plain) => askSlot(plain, name));
+}
+
+/** The same, of a server that is connected. */
+export async function askSlot(plain: PlainConnection, name: string): Promise<SlotFacts | undefined> {
+  const [row] = await plain.query('look at the replication slot', slotSql, [name]);
+  if (row === undefined) return undefined;
+  if (row.slot_type !== 'physical') fail('SLOT_BUSY', `'${name}' is a ${row.slot_type} replication slot, not ours`);
+  const bytes = (text: string | null) => (text === null ? undefined : Number(text));
+  return {
+    name,
+    active: row.active,
+    restartLsn: row.restart_lsn === null ? undefined : parseLsn(row.restart_lsn),
+    syncState: row.sync_state ?? undefined,
+    serverLsn: row.server_lsn === null ? undefined : parseLsn(row.server_lsn),
+    state: row.wal_status === 'lost' ? 'lost' : 'ok',
+    retainedBytes: bytes(row.retained),
+    safeBytes: bytes(row.safe_wal_size),
+  };
 }
 
 export interface EnsuredSlot {

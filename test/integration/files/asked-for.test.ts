@@ -97,19 +97,18 @@ describe('what is asked for of files', () => {
     assert.deepEqual([warnings, entries.files], [["nothing in the snapshot matches '*.never'"], 1]);
   });
 
-  it('is on neither side of a comparison', async () => {
-    const disk = { roots: [join(base, 'source')], rules: everything };
-    const sides = {
-      vault: test.vault,
+  const sides = () =>
+    ({
+      ...{ vault: test.vault, signal, disk: { roots: [join(base, 'source')], rules: everything } },
       component,
       one: 'latest',
       other: 'now',
       host: 'here',
       timezone: 'UTC',
-      disk,
-      signal,
-    } as const;
-    await assert.rejects(diffFiles({ ...sides, paths: [at('in'), at('never')] }), {
+    }) as const;
+
+  it('is on neither side of a comparison', async () => {
+    await assert.rejects(diffFiles({ ...sides(), paths: [at('in'), at('never')] }), {
       code: 'NOT_FOUND',
       message: `neither ${taken.id} nor the disk has '${at('never')}'`,
       hint: `\`holdfast files find ${at('never')} files/uploads\` tells in which snapshots it is`,
@@ -117,23 +116,13 @@ describe('what is asked for of files', () => {
   });
 
   it('is in no root of a comparison, though it is there on the disk: the roots are named', async () => {
-    const sides = {
-      vault: test.vault,
-      component,
-      one: 'latest',
-      other: 'now',
-      host: 'here',
-      timezone: 'UTC',
-      signal,
-    } as const;
-    const disk = { roots: [join(base, 'source')], rules: everything };
     await writeFile(join(base, 'beside.txt'), 'there');
-    await assert.rejects(diffFiles({ ...sides, disk, paths: [join(base, 'beside.txt')] }), {
+    await assert.rejects(diffFiles({ ...sides(), paths: [join(base, 'beside.txt')] }), {
       code: 'NOT_FOUND',
       message: `'${join(base, 'beside.txt')}' is in no root of ${component}, of ${taken.id} or of the disk`,
       hint: `name a path in one of its roots: '${join(base, 'source')}'`,
     });
-    const { counts } = await diffFiles({ ...sides, disk, paths: [base] });
+    const { counts } = await diffFiles({ ...sides(), paths: [base] });
     assert.deepEqual(counts, { created: 0, changed: 0, removed: 0, same: 4 });
   });
 

@@ -1,4 +1,4 @@
-// Restores of real servers: beside, into a stopped server, live and by pattern; each undone again, each refused where it must be.
+// Restores of real servers: beside, live and by pattern; each undone again, each refused where it must be.
 
 import assert from 'node:assert/strict';
 import { access, appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -6,18 +6,14 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isAlive, run, start, stopByPid } from '../../../src/process/index.ts';
 import {
-  confirmInPlace,
   confirmKeys,
   confirmLive,
   planKeys,
   type RestoreBesideOptions,
-  type RestoreInPlaceOptions,
   type RestoreKeysOptions,
   restoreBeside,
-  restoreInPlace,
   restoreKeys,
   restoreLive,
-  rollbackInPlace,
   rollbackKeys,
   rollbackLive,
   runningBeside,
@@ -27,7 +23,7 @@ import {
 import { IN_FLIGHT_BYTES, LARGEST_BYTES, matchingNames, valuesOf } from '../../../src/redis/restore/matching-keys.ts';
 import type { SnapshotOnCopies } from '../../../src/vault/index.ts';
 import { redisSetting } from '../../support/redis-capture.ts';
-import { captured, contentAt, dying, LAYOUT, livePlace } from '../../support/redis-restore.ts';
+import { captured, contentAt, dying, livePlace } from '../../support/redis-restore.ts';
 import { redisKinds, type TestRedis, testRedis } from '../../support/redis-server.ts';
 import { freePort } from '../../support/scratch-postgres.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -112,123 +108,6 @@ test('beside on a disk that is too small is refused with the numbers before anyt
   } finally {
     await run('umount', [small]);
   }
-});
-
-for (const [kind, isAppendOnly] of [
-  ['redis7', false],
-  ['redis8', true],
-  ['valkey', true],
-] as const) {
-  test(`in place, ${kind} ${isAppendOnly ? 'with' : 'without'} append-only files: the server comes back with the snapshot, rolled back with what it had`, async (t) => {
-    const settings = isAppendOnly ? ['appendonly yes'] : ['save 3600 1'];
-    const { vault, server, snapshot, before, after } = await captured(t, kind, settings);
-    const options: RestoreInPlaceOptions = {
-      ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal },
-      ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
-      layout: { ...LAYOUT, isAppendOnly },
-    };
-    await assert.rejects(restoreInPlace(options), { code: 'TARGET_UNFIT', message: /works in/ });
-    assert.deepEqual(await contentAt(server.url), after);
-    const service = { stop: () => server.stop(), start: () => server.start() };
-    await restoreInPlace({ ...options, service });
-    assert.deepEqual(await contentAt(server.url), before);
-    await assert.rejects(restoreInPlace({ ...options, run: 'restore-00000002', service }), { code: 'JOURNAL_STATE' });
-    await rollbackInPlace({ ...options, service });
-    assert.deepEqual(await contentAt(server.url), after);
-    await rollbackInPlace({ ...options, service });
-    await restoreInPlace({ ...options, run: 'restore-00000003', service });
-    await confirmInPlace({ ...options, run: 'restore-00000003' });
-    assert.deepEqual(await contentAt(server.url), before);
-    await assert.rejects(rollbackInPlace({ ...options, run: 'restore-00000003', service }), { code: 'JOURNAL_STATE' });
-    assert.deepEqual(await readdir(path.join(server.dataDirectory, '.holdfast', 'restore-00000003')), [
-      'journal.jsonl',
-    ]);
-  });
-}
-
-test('in place: data that a rollback has put back and could not start is not put back again, whatever the server has made of it since', async (t) => {
-  const { vault, server, snapshot } = await captured(t, 'redis7', ['save 3600 1']);
-  let isStartable = true;
-  const service = {
-    stop: () => server.stop(),
-    start: async () => {
-      if (!isStartable) throw new Error('the unit failed');
-      await server.start();
-    },
-  };
-  const options: RestoreInPlaceOptions = {
-    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
-    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
-    layout: { ...LAYOUT, isAppendOnly: false },
-  };
-  await restoreInPlace(options);
-  isStartable = false;
-  await assert.rejects(rollbackInPlace(options), /the unit failed/);
-  // Started by hand, written to, and given files under names that nothing had when the restore began.
-  await server.start();
-  await server.cli('CONFIG', 'SET', 'appendonly', 'yes');
-  await server.cli('CONFIG', 'REWRITE');
-  await waitFor('the append-only files', async () => {
-    const state = await server.cli('INFO', 'persistence');
-    return /aof_rewrite_in_progress:0/.test(state) && /aof_rewrite_scheduled:0/.test(state);
-  });
-  await server.cli('SET', 'by a client', 'since');
-  const pid = server.pid();
-  isStartable = true;
-  await rollbackInPlace(options);
-  assert.equal(server.pid(), pid);
-  assert.match(await server.cli('GET', 'by a client'), /since/);
-  await server.stop();
-  await server.start();
-  assert.match(await server.cli('GET', 'by a client'), /since/);
-});
-
-test('in place: the next attempt of a rollback ends no sooner than a server that runs by then has loaded its data', async (t) => {
-  const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
-  let isStartable = true;
-  const service = {
-    stop: () => server.stop(),
-    start: async () => {
-      if (!isStartable) throw new Error('the unit failed');
-      await server.start();
-    },
-  };
-  const options: RestoreInPlaceOptions = {
-    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
-    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
-    layout: { ...LAYOUT, isAppendOnly: false },
-  };
-  await restoreInPlace(options);
-  isStartable = false;
-  await assert.rejects(rollbackInPlace(options), /the unit failed/);
-  await appendFile(server.configuration, 'key-load-delay 100000\nloading-process-events-interval-bytes 1024\n');
-  const started = server.start();
-  await waitFor('it to read its data', async () =>
-    /loading:1/.test(await server.cli('INFO', 'persistence').catch(() => '')),
-  );
-  await rollbackInPlace(options);
-  assert.deepEqual(await contentAt(server.url), after);
-  await started;
-});
-
-test('in place: a server that does not start with it is given its own data back', async (t) => {
-  const { vault, server, snapshot, after } = await captured(t, 'redis7', ['save 3600 1']);
-  let starts = 0;
-  const service = {
-    stop: () => server.stop(),
-    start: async () => {
-      starts++;
-      if (starts === 1) throw new Error('the unit failed');
-      await server.start();
-    },
-  };
-  const options: RestoreInPlaceOptions = {
-    ...{ vault, snapshot, programs: server.programs, run: 'restore-00000001', signal, service },
-    ...{ dataDirectory: server.dataDirectory, source: { url: server.url } },
-    layout: { ...LAYOUT, isAppendOnly: false },
-  };
-  await assert.rejects(restoreInPlace(options), { code: 'ROLLED_BACK', message: /the unit failed/ });
-  assert.deepEqual(await contentAt(server.url), after);
 });
 
 for (const kind of redisKinds) {

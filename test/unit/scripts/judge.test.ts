@@ -60,12 +60,9 @@ async function runFile(t: Parameters<typeof temporaryDirectory>[0], source: stri
   const directory = await temporaryDirectory(t);
   const [file, summary] = [path.join(directory, 'planted.test.mjs'), path.join(directory, 'summary.json')];
   await writeFile(file, `import { test } from 'node:test';\n${source};\n`);
-  const reporter = [
-    `--test-reporter=${path.join(scripts, 'summary-reporter.mjs')}`,
-    `--test-reporter-destination=${summary}`,
-  ];
   // Otherwise it takes itself for a file of the run that it is in.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const { exitCode } = await tryRun(process.execPath, ['--test', ...reporter, file], { env, cwd: directory });
+  const runner = path.join(scripts, 'run-files.mjs');
+  const { exitCode } = await tryRun(process.execPath, [runner, summary, '60000', file], { env, cwd: directory });
   return { ...JSON.parse(await readFile(summary, 'utf8')), ok: exitCode === 0 };
 }
