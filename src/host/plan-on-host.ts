@@ -4,6 +4,7 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Configuration, componentsOf } from '../../config/index.ts';
 import type { ComponentId } from '../domain/component.ts';
+import { fail } from '../errors/index.ts';
 import { cloneDirectory, journalState, restorePaths } from '../postgres/recovery/index.ts';
 import type { RestorePlan } from '../postgres/types.ts';
 import { isLeft } from './open-restores.ts';
@@ -13,16 +14,26 @@ interface Here {
   readonly host: string;
 }
 
-/** Where its server runs, by what it was started with; else where parts are recovered by default. Undefined: not found here. */
+/**
+ * Where its server runs, by what it was started with; else where parts are recovered by default. Undefined: not found here. Throws
+ * `PLAN_CHANGED` where two places on this host claim the run: two estates of one name.
+ */
 export async function planOnHost(here: Here, run: string): Promise<RestorePlan | undefined> {
   const files = new Set([...(await byServers(run)), ...byDefault(here, run)]);
+  const plans: RestorePlan[] = [];
   for (const file of files) {
     const plan = await ownPlan(file);
     if (plan?.estate !== here.configuration.name || plan.run !== run || plan.place.mode !== 'beside') continue;
     // One that was brought here from elsewhere speaks of another place.
-    if (restorePaths(plan.place.dataDirectory, run).plan === file) return plan;
+    if (restorePaths(plan.place.dataDirectory, run).plan === file) plans.push(plan);
   }
-  return undefined;
+  if (plans.length > 1) {
+    const places = plans.map(({ place }) => `'${place.dataDirectory}'`).join(' and ');
+    fail('PLAN_CHANGED', `${run} of estate '${here.configuration.name}' is on this host more than once: ${places}`, {
+      hint: `two estates have one name here; what is not yours is ended by whoever started it, by \`pg_ctl -D DIRECTORY stop\``,
+    });
+  }
+  return plans[0];
 }
 
 /** Whose server this host knows to be left, without the vault: it has ended well, or nobody has been at it for a while. */

@@ -1,5 +1,6 @@
 // Runs restores in tests: one plan after another from a recovery source, each stopped before its directory goes.
 
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
@@ -68,6 +69,9 @@ export function databaseFor(changes: Partial<DatabaseSettings> = {}): DatabaseSe
   };
 }
 
+/** As the product names one: on a host restores are found by it, those of other tests too. */
+export const newRestore = () => `restore-${randomBytes(4).toString('hex')}`;
+
 export type PlanChanges = Partial<Omit<PlanRequest, 'vault' | 'configuration'>> & Pick<PlanRequest, 'target'>;
 
 export class Restores {
@@ -100,7 +104,7 @@ export class Restores {
       configuration: configurationFor(this.source),
       database: databaseFor(),
       place: { mode: 'beside', dataDirectory, start: false },
-      run: `restore-${String(this.count).padStart(8, '0')}`,
+      run: newRestore(),
       ...changes,
     });
     this.plans.add(plan);

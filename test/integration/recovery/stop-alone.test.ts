@@ -1,7 +1,7 @@
 // A person ends what a restore has left, without Temporal: never a step that a worker is at, and also while no store answers.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Configuration } from '../../../config/index.ts';
@@ -11,7 +11,7 @@ import { findPostmaster } from '../../../src/postgres/recovery/postmaster.ts';
 import type { RestorePlan } from '../../../src/postgres/types.ts';
 import { start } from '../../../src/process/index.ts';
 import { isThere } from '../../../src/system/index.ts';
-import { configurationFor, databaseFor, guard, logger, Restores } from '../../support/recovery-run.ts';
+import { configurationFor, databaseFor, guard, logger, newRestore, Restores } from '../../support/recovery-run.ts';
 import { component, type RecoverySource, startRecoverySource } from '../../support/recovery-source.ts';
 import { SuiteHooks } from '../../support/suite-hooks.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -37,7 +37,7 @@ describe('a server that a restore has left, ended without Temporal', () => {
   };
   const planned = (name: string, place: { readonly start: boolean; readonly throwaway?: true }) =>
     restores.plan({
-      ...{ target: { type: 'latest' }, run: `restore-${name}` },
+      ...{ target: { type: 'latest' } },
       place: { mode: 'beside', dataDirectory: path.join(directory, name), ...place },
     });
   const holdLockOf = async (plan: RestorePlan) => {
@@ -48,6 +48,18 @@ describe('a server that a restore has left, ended without Temporal', () => {
     hooks.context.after(() => holder.stop({ signal: 'SIGKILL' }).then(() => undefined));
     await waitFor('the lock to be held', async () => (await readFile(logFile, 'utf8')).includes('held'));
     return holder;
+  };
+
+  /** As of an estate of the same name, with a run of the same one. */
+  const claimedBeside = async (plan: RestorePlan) => {
+    const dataDirectory = path.join(directory, 'of-another');
+    const paths = restorePaths(dataDirectory, plan.run);
+    await mkdir(paths.work, { recursive: true });
+    await writeFile(paths.plan, JSON.stringify({ ...plan, place: { ...plan.place, dataDirectory } }));
+    const settings = `config_file=${path.join(paths.quarantine, 'postgresql.conf')}`;
+    const server = await start(process.execPath, ['-e', 'setInterval(() => {}, 1000)', '--', settings]);
+    hooks.context.after(() => server.stop({ signal: 'SIGKILL' }).then(() => undefined));
+    return server;
   };
 
   before(async () => {
@@ -62,12 +74,15 @@ describe('a server that a restore has left, ended without Temporal', () => {
   after(() => hooks.end());
 
   test('while a worker is at a step of it, it runs on; after that it goes with its directory', async () => {
-    const plan = await planned('00000001', { start: false, throwaway: true });
+    const plan = await planned('looked-at', { start: false, throwaway: true });
     await restores.recover(plan);
     const { data, work } = restorePaths(plan.place.dataDirectory, plan.run);
     const worker = await holdLockOf(plan);
     await assert.rejects(person().stop({ run: plan.run, component }), {
-      ...{ code: 'LOCKED', hint: /a worker is at a step beside this data: .*`holdfast show restore-00000001`/ },
+      ...{
+        code: 'LOCKED',
+        hint: new RegExp(`a worker is at a step beside this data: .*\`holdfast show ${plan.run}\``),
+      },
     });
     assert.ok(await findPostmaster(data));
     assert.equal(await person().left(plan.run), undefined, 'somebody may go on with it');
@@ -79,14 +94,19 @@ describe('a server that a restore has left, ended without Temporal', () => {
   });
 
   test('that it was left, and by which plan, its host knows by itself', async () => {
-    const plan = await planned('00000002', { start: true });
+    const plan = await planned('left', { start: true });
     await restores.recover(plan);
     await promote(plan, guard);
     await checkRecovered(plan);
     await finishBeside(plan, guard);
     const { dataDirectory } = plan.place;
     assert.deepEqual(await person().left(plan.run), { run: plan.run, component });
-    assert.equal(await person().left('restore-00000003'), undefined);
+    const other = await claimedBeside(plan);
+    const twice = { code: 'PLAN_CHANGED', message: /is on this host more than once: '.*\/left' and '.*\/of-another'/ };
+    await assert.rejects(person().stop({ run: plan.run, component }), twice);
+    assert.ok(await findPostmaster(dataDirectory));
+    await other.stop({ signal: 'SIGKILL' });
+    assert.equal(await person().left(newRestore()), undefined);
     const stopped = await person().stop({ run: plan.run, component });
     assert.deepEqual(stopped, { run: plan.run, dataDirectory, stopped: true });
     assert.equal(await findPostmaster(dataDirectory), undefined);
