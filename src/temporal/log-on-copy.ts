@@ -13,30 +13,36 @@ import type { ReceiverKeeper } from './receiver-keeper.ts';
 export const defaultStalledAfterMs = 5 * 60_000;
 const lookMs = 250;
 const sayEveryMs = 5_000;
+/** A receiver that only begins says soon where its copies are. */
+const askCopiesEveryMs = 5_000;
 
 export interface WaitTarget {
   /** Name of a copy, or `policy`. */
   readonly where: string | 'policy';
   readonly position: LogPosition;
   readonly stalledAfterMs: number;
+  /** Asks the copies themselves. */
+  readonly isBrought: (where: string | 'policy', position: LogPosition) => Promise<boolean>;
 }
 
 /**
- * Throws why the copy is left behind, once it has not moved for `stalledAfterMs` and `mayLeave` says that it can be done without; and
+ * While our receiver takes no log, another worker of this host may: then the copies are asked. Throws why the copy is left behind, once it has not moved for `stalledAfterMs` and `mayLeave` says that it can be done without; and
  * what made the receiver fail, where somebody must decide what happens. Slow progress is progress.
  */
 export async function waitForPosition(
   keeper: ReceiverKeeper,
-  { where, position, stalledAfterMs }: WaitTarget,
+  { where, position, stalledAfterMs, isBrought }: WaitTarget,
   { signal, mayLeave, onWaiting }: LogWait,
 ): Promise<void> {
   let seen: LogPosition | undefined;
   let movedAt = performance.now();
   let saidAt = movedAt;
+  const copies = new Asked(() => isBrought(where, position));
   for (;;) {
     signal.throwIfAborted();
     const at = keeper.receiver?.position(where);
     if (at !== undefined && comparePositions(at, position) >= 0) return;
+    if (!keeper.isStreaming && copies.look()) return;
     if (keeper.undecided !== undefined) throw keeper.undecided;
     const now = performance.now();
     // A receiver that was started again does not know yet; that is no move.
@@ -52,6 +58,35 @@ export async function waitForPosition(
       onWaiting?.(inWords(where, seen, position, reasonOf(keeper, where)));
     }
     await sleep(lookMs, undefined, { signal }).catch(() => fail('CANCELLED', 'the wait for the log was cancelled'));
+  }
+}
+
+/** A question that is asked now and then, beside what it must not hold up: a store that hangs answers late. */
+class Asked {
+  readonly #ask: () => Promise<boolean>;
+  #answer = false;
+  #dueAt = performance.now() + askCopiesEveryMs;
+
+  constructor(ask: () => Promise<boolean>) {
+    this.#ask = ask;
+  }
+
+  /** What was answered so far; no answer is no yes. */
+  look(): boolean {
+    if (performance.now() >= this.#dueAt) {
+      this.#dueAt = Number.POSITIVE_INFINITY;
+      void this.#ask()
+        .then(
+          (answer) => {
+            this.#answer = answer;
+          },
+          () => undefined,
+        )
+        .finally(() => {
+          this.#dueAt = performance.now() + askCopiesEveryMs;
+        });
+    }
+    return this.#answer;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   latestLoss,
   type Receiver,
   type ReceiverEvent,
+  readerOf,
   type SlotLoss,
   startReceiver,
 } from '../postgres/receiver/index.ts';
@@ -28,6 +29,8 @@ export interface KeeperOptions {
   readonly signal: AbortSignal;
   readonly memory: LogMemory;
   readonly limits: ReceptionLimits;
+  /** Default five minutes. */
+  readonly ensureWithinMs?: number;
 }
 
 const firstPauseMs = 1_000;
@@ -36,7 +39,7 @@ const longestPauseMs = 60_000;
 const lookMs = 2_000;
 /** Records of losses are read again: a copy that was away may hold one that no other has. */
 const recallEveryMs = 10 * 60_000;
-const streamingWithinMs = 5 * 60_000;
+const defaultEnsureWithinMs = 5 * 60_000;
 
 export class ReceiverKeeper {
   /** The latest; one that failed stays until the next one is started. */
@@ -79,17 +82,23 @@ export class ReceiverKeeper {
     return this.receiver;
   }
 
+  get isStreaming(): boolean {
+    return this.receiver?.state().phase === 'streaming';
+  }
+
   /**
-   * Throws `SLOT_BUSY` with the reason when no log comes within some minutes, or as soon as a receiver that was started for this has
+   * Of two workers of this host one takes the log for both. Throws `SLOT_BUSY` with the reason when no log comes within some minutes, or as soon as a receiver that was started for this has
    * failed; `details.isRefused`: the server answers, and refuses our login.
    */
   async ensure(signal?: AbortSignal) {
     const before = this.#failure === undefined ? -1 : this.#attempts;
+    const withinMs = this.#options.ensureWithinMs ?? defaultEnsureWithinMs;
     this.#hurry();
-    for (const giveUpAt = Date.now() + streamingWithinMs; ; await sleep(200)) {
+    for (const giveUpAt = Date.now() + withinMs; ; await sleep(200)) {
       const { phase, error } = (await this.started(signal)).state();
       signal?.throwIfAborted();
       if (phase === 'streaming') break;
+      if (error?.code === 'SLOT_BUSY' && (await this.#isTakenByAnother())) break;
       const isOver = this.#failure !== undefined && this.#attempts > before;
       if (isOver || this.#options.signal.aborted || Date.now() > giveUpAt) {
         fail('SLOT_BUSY', `the log of '${this.#database.id}' is not received: ${error?.message ?? phase}`, {
@@ -99,8 +108,7 @@ export class ReceiverKeeper {
         });
       }
     }
-    const slot = slotName(this.#options.configuration.name, this.#database.name);
-    return { slot, state: this.losses.count > 0 ? ('remade' as const) : ('present' as const) };
+    return { slot: this.#slot, state: this.losses.count > 0 ? ('remade' as const) : ('present' as const) };
   }
 
   /** Why the receiver failed, where waiting for the next one is no answer: another cluster, or other log than ours on a copy. */
@@ -187,13 +195,13 @@ export class ReceiverKeeper {
   async #start(): Promise<Receiver | undefined> {
     const { configuration, host, logger, memory } = this.#options;
     const vault = await this.#options.vault();
-    const { id, name, url, dataDirectory, log } = this.#database;
+    const { id, url, dataDirectory, log } = this.#database;
     const source = { component: id, url: await resolveSecret(url) };
     if (this.#held || this.#restore.isApart) return undefined;
     return startReceiver({
       source,
       component: id,
-      slot: slotName(configuration.name, name),
+      slot: this.#slot,
       vault,
       policy: vault.policy,
       copies: vault.copies,
@@ -214,6 +222,22 @@ export class ReceiverKeeper {
   #hurry(): void {
     this.#dueAt = 0;
     this.#wake.abort();
+  }
+
+  get #slot(): string {
+    return slotName(this.#options.configuration.name, this.#database.name);
+  }
+
+  /** A receiver of ours reads the slot, in another process. What cannot be told is looked at again. */
+  async #isTakenByAnother(): Promise<boolean> {
+    try {
+      const source = { component: this.#database.id, url: await resolveSecret(this.#database.url) };
+      if ((await readerOf(source, this.#slot)) === this.#slot) return true;
+    } catch (error) {
+      this.#options.logger.warn({ reason: String(error) }, 'the reader of the slot cannot be told');
+    }
+    await sleep(1_000);
+    return false;
   }
 
   get #failure(): HoldfastError | undefined {

@@ -8,7 +8,8 @@ import { type Lsn, lsnValue } from '../domain/lsn.ts';
 import { fail } from '../errors/index.ts';
 import { LogMemory } from '../postgres/receiver/index.ts';
 import { requireLog, type Vault } from '../vault/index.ts';
-import { defaultStalledAfterMs, waitForPosition } from './log-on-copy.ts';
+import { isBrought } from './log-of-another.ts';
+import { defaultStalledAfterMs, type WaitTarget, waitForPosition } from './log-on-copy.ts';
 import { ReceiverKeeper } from './receiver-keeper.ts';
 import { defaultReceptionLimits, type ReceptionLimits } from './reception.ts';
 
@@ -23,6 +24,8 @@ export interface ReceiversOptions {
   readonly limits?: Partial<ReceptionLimits>;
   /** How long a copy that can be done without may stand still; default five minutes. */
   readonly stalledAfterMs?: number;
+  /** How long `ensure` waits for log; default five minutes. */
+  readonly ensureWithinMs?: number;
 }
 
 export interface RunningReceivers extends Receivers {
@@ -39,9 +42,15 @@ export function createReceivers(options: ReceiversOptions): RunningReceivers {
   );
   const find = (component: ComponentId) =>
     kept.get(component) ?? fail('UNKNOWN_COMPONENT', `'${component}' is not on host '${options.host}'`);
-  const target = (where: string, timeline: number, to: Lsn) => {
-    return { where, position: { timeline, at: lsnValue(to) }, stalledAfterMs };
-  };
+  const target = (component: ComponentId, where: string, timeline: number, to: Lsn): WaitTarget => ({
+    ...{ where, position: { timeline, at: lsnValue(to) }, stalledAfterMs },
+    isBrought: async (onto, position) => {
+      const systemId = find(component).receiver?.state().systemId;
+      return (
+        systemId !== undefined && (await isBrought(await options.vault(), { component, systemId }, onto, position))
+      );
+    },
+  });
   return {
     ensure: (component, signal) => find(component).ensure(signal),
     state: (component) => find(component).receiver?.state(),
@@ -53,13 +62,13 @@ export function createReceivers(options: ReceiversOptions): RunningReceivers {
     },
     waitForLog: async (component, copy, timeline, from, to, wait) => {
       const keeper = find(component);
-      await waitForPosition(keeper, target(copy, timeline, to), wait);
+      await waitForPosition(keeper, target(component, copy, timeline, to), wait);
       // A cursor that jumped over a hole, or began behind `from`, has reached `to` as well.
       const { systemId = '' } = keeper.receiver?.state() ?? {};
       await requireLog((await options.vault()).log(component, systemId, copy), timeline, from, to);
     },
     drain: (component, timeline, to, signal) =>
-      waitForPosition(find(component), target('policy', timeline, to), { signal }),
+      waitForPosition(find(component), target(component, 'policy', timeline, to), { signal }),
     pause: (component) => find(component).pause(),
     resume: (component) => find(component).resume(),
     stop: async () => {

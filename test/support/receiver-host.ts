@@ -18,6 +18,7 @@ export const logger = pino({ level: process.env.HOLDFAST_TEST_LOG ?? 'silent' })
 export interface HostSetup extends TestVaultOptions {
   readonly limits?: ReceiversOptions['limits'];
   readonly stalledAfterMs?: number;
+  readonly ensureWithinMs?: number;
   /** Commits are to wait for the copies. */
   readonly synchronous?: boolean;
   readonly settings?: Readonly<Record<string, string | number>>;
@@ -26,7 +27,7 @@ export interface HostSetup extends TestVaultOptions {
 /** The slot is there and the log is received when it resolves. */
 export async function hostOf(
   t: TestContext,
-  { limits, stalledAfterMs, synchronous = false, settings = {}, ...setup }: HostSetup = {},
+  { limits, stalledAfterMs, ensureWithinMs, synchronous = false, settings = {}, ...setup }: HostSetup = {},
 ) {
   const server = await startScratchPostgres(t, { major: 17, initdb: ['--wal-segsize=1'], settings });
   await ensureSlot({ component: COMPONENT, url: server.url() }, slot, { immediatelyReserve: true });
@@ -68,6 +69,7 @@ export async function hostOf(
       ...{ configuration, host: 'here', vault: async () => vault, logger, signal: stop.signal },
       ...(limits === undefined ? {} : { limits }),
       ...(stalledAfterMs === undefined ? {} : { stalledAfterMs }),
+      ...(ensureWithinMs === undefined ? {} : { ensureWithinMs }),
     });
     running.push({ stop, receivers });
     return receivers;

@@ -52,6 +52,15 @@ export async function askSlot(plain: PlainConnection, name: string): Promise<Slo
   };
 }
 
+/** The name under which a session reads from the slot: a receiver of ours bears the slot's own. `undefined` while nobody reads. */
+export async function readerOf(source: Source, name: string): Promise<string | undefined> {
+  const sql = `select application_name as reader from pg_replication_slots join pg_stat_activity on pid = active_pid where slot_name = $1`;
+  const [row] = await withPlain(source, (plain) =>
+    plain.query<{ readonly reader: string | null }>('look who reads the replication slot', sql, [name]),
+  );
+  return row?.reader ?? undefined;
+}
+
 export interface EnsuredSlot {
   readonly name: string;
   /** False when it was there before. */

@@ -6,7 +6,10 @@ import { waitForPosition } from '../../../src/temporal/log-on-copy.ts';
 import type { ReceiverKeeper } from '../../../src/temporal/receiver-keeper.ts';
 
 const signal = AbortSignal.timeout(60_000);
-const goal = { timeline: 1, at: 20n };
+const goal = {
+  ...{ where: 'us', position: { timeline: 1, at: 20n }, stalledAfterMs: 1 },
+  isBrought: () => Promise.resolve(false),
+};
 
 function keeper(position: () => bigint, error?: { code: string; message: string; hint: string }): ReceiverKeeper {
   const state = () => ({ copies: [{ copy: 'us', ...(error === undefined ? {} : { error }) }] });
@@ -17,18 +20,15 @@ function keeper(position: () => bigint, error?: { code: string; message: string;
 test('a copy that moves a little at every look is waited for, though it can be done without', async () => {
   let at = 10n;
   const slow = keeper(() => at++);
-  await waitForPosition(slow, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave: () => true });
+  await waitForPosition(slow, goal, { signal, mayLeave: () => true });
 });
 
 test('a copy that does not move is left behind with the reason of its store', async () => {
   const stalled = keeper(() => 10n, { code: 'STORE_DENIED', message: 'no such key', hint: 'check the credentials' });
-  await assert.rejects(
-    waitForPosition(stalled, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave: () => true }),
-    {
-      code: 'STORE_DENIED',
-      message: /^'us' did not get nearer to the log at 0\/14 .* it has it to 0\/A: no such key$/,
-    },
-  );
+  await assert.rejects(waitForPosition(stalled, goal, { signal, mayLeave: () => true }), {
+    code: 'STORE_DENIED',
+    message: /^'us' did not get nearer to the log at 0\/14 .* it has it to 0\/A: no such key$/,
+  });
 });
 
 test('a copy that does not move and is needed is waited for, until the others are enough', async () => {
@@ -38,9 +38,6 @@ test('a copy that does not move and is needed is waited for, until the others ar
     asked += 1;
     return asked > 5;
   };
-  await assert.rejects(
-    waitForPosition(stalled, { where: 'us', position: goal, stalledAfterMs: 1 }, { signal, mayLeave }),
-    { code: 'STORE_UNAVAILABLE' },
-  );
+  await assert.rejects(waitForPosition(stalled, goal, { signal, mayLeave }), { code: 'STORE_UNAVAILABLE' });
   assert.equal(asked, 6);
 });
