@@ -80,7 +80,8 @@ export class FileStore implements Store {
         if (offset + length > size) {
           fail('OBJECT_DAMAGED', `'${key}' on '${this.name}' has ${size} bytes, expected at least ${offset + length}`);
         }
-        return await readFully(file, { offset, length }, key, this.#bandwidth?.pieceBytes, pace);
+        const buffer = options.into ? Buffer.from(options.into(length), 0, length) : Buffer.allocUnsafeSlow(length);
+        return await readFully(file, offset, buffer, key, this.#bandwidth?.pieceBytes, pace);
       } finally {
         await file.close();
       }
@@ -317,12 +318,13 @@ export async function makeDirectoryDurably(path: string): Promise<void> {
 
 async function readFully(
   file: FileHandle,
-  { offset, length }: ByteRange,
+  offset: number,
+  buffer: Buffer,
   key: string,
-  pieceBytes = length,
+  pieceBytes = buffer.length,
   pace?: Pace,
 ): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+  const { length } = buffer;
   for (let done = 0; done < length; ) {
     const wanted = Math.min(pieceBytes, length - done);
     await pace?.(wanted);

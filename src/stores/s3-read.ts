@@ -5,14 +5,14 @@ import { fail } from '../errors/index.ts';
 import type { Pace } from './bandwidth.ts';
 import { type S3Bucket, whereOf } from './s3-bucket.ts';
 import { isAbsent, statusOf } from './s3-errors.ts';
-import type { ByteRange } from './store.ts';
+import type { ByteRange, GetOptions } from './store.ts';
 
 /** Throws `OBJECT_MISSING`, `OBJECT_DAMAGED` for a range past the end, or what the client throws. */
 export async function readObject(
   bucket: S3Bucket,
   key: string,
   range: ByteRange | undefined,
-  version: string | undefined,
+  { version, into }: GetOptions,
   abortSignal: AbortSignal,
   pace?: Pace,
 ): Promise<Buffer> {
@@ -22,7 +22,11 @@ export async function readObject(
     const { Body, ContentLength, ContentRange } = await bucket.client.send(new GetObjectCommand(where), {
       abortSignal,
     });
-    const received = await receive(Body, pace);
+    const received = await receive(
+      Body,
+      into && ContentLength ? Buffer.from(into(ContentLength), 0, ContentLength) : undefined,
+      pace,
+    );
     if (received.length !== (ContentLength ?? received.length)) {
       fail(
         'STORE_UNAVAILABLE',
@@ -42,13 +46,20 @@ export async function readObject(
 }
 
 /** With a limit, what is not read yet stays with the sender: TCP holds it back. */
-async function receive(body: GetObjectCommandOutput['Body'], pace: Pace | undefined): Promise<Buffer> {
+async function receive(
+  body: GetObjectCommandOutput['Body'],
+  into: Buffer | undefined,
+  pace: Pace | undefined,
+): Promise<Buffer> {
   if (body === undefined) return Buffer.alloc(0);
-  if (pace === undefined) return Buffer.from(await body.transformToByteArray());
+  if (pace === undefined && into === undefined) return Buffer.from(await body.transformToByteArray());
   const pieces: Uint8Array[] = [];
+  let length = 0;
   for await (const piece of body as AsyncIterable<Uint8Array>) {
-    pieces.push(piece);
-    await pace(piece.length);
+    if (into === undefined) pieces.push(piece);
+    else into.set(piece, length);
+    length += piece.length;
+    await pace?.(piece.length);
   }
-  return Buffer.concat(pieces);
+  return into === undefined ? Buffer.concat(pieces) : into.subarray(0, length);
 }

@@ -101,7 +101,7 @@ export class S3Store implements Store {
     checkKey(key);
     if (range?.length === 0) return Promise.resolve(Buffer.alloc(0));
     return this.#call(`reading '${key}'`, options, (signal, _attempt, pace) =>
-      readObject(this.#access.read, key, range, options.version, signal, pace),
+      readObject(this.#access.read, key, range, options, signal, pace),
     );
   }
 
@@ -246,7 +246,7 @@ export class S3Store implements Store {
   /** Whether the object there has this hash: by the server's word, or by reading it. */
   async #holds(bucket: S3Bucket, { key, sha256, pace, abortSignal }: S3Write): Promise<boolean> {
     const attested = (await this.#info(bucket, key, abortSignal))?.sha256;
-    return (attested ?? sha256Hex(await readObject(bucket, key, undefined, undefined, abortSignal, pace))) === sha256;
+    return (attested ?? sha256Hex(await readObject(bucket, key, undefined, {}, abortSignal, pace))) === sha256;
   }
 
   async #requireStored(bucket: S3Bucket, write: S3Write): Promise<void> {

@@ -76,6 +76,11 @@ export interface PutOptions extends CallOptions {
 export interface GetOptions extends CallOptions {
   /** Id of one of `versions`; default: the current one. */
   readonly version?: string;
+  /**
+   * Gives memory of at least so many bytes, at whose start the answer is put. What an attempt that failed was given may still be written to. A store
+   * may put the answer elsewhere.
+   */
+  readonly into?: (bytes: number) => ArrayBuffer;
 }
 
 export interface ProbeOptions extends CallOptions {

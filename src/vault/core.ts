@@ -9,6 +9,7 @@ import type { Compression } from './codec.ts';
 import type { Copies } from './copies.ts';
 import type { VaultKeys } from './crypto.ts';
 import { isKeptKey, isPackKey } from './layout.ts';
+import { letGo } from './let-go.ts';
 import {
   HEADER_READ_BYTES,
   type ObjectType,
@@ -68,7 +69,18 @@ export async function putSealed(
 }
 
 export async function getSealed(store: Store, context: SealContext, options: CallOptions = {}): Promise<Opened> {
-  return readThrough(store, context.key, async (get) => unseal(context, await get()), options);
+  let lent: ArrayBuffer | undefined;
+  const into = (bytes: number) => {
+    lent = Buffer.allocUnsafeSlow(bytes).buffer;
+    return lent;
+  };
+  const read = async (get: ReadVersion) => {
+    const bytes = await get();
+    const opened = await unseal(context, bytes);
+    if (bytes.buffer === lent) letGo(lent);
+    return opened;
+  };
+  return readThrough(store, context.key, read, { ...options, into });
 }
 
 /** The header alone; one ranged read unless it is unusually long. */

@@ -160,7 +160,9 @@ async function openSection(
   const sealed = bytes.subarray(section.offset, section.offset + section.storedLength + TAG_BYTES);
   const what = `'${context.key}'`;
   const stored = decryptAt(key, section.offset, associated(context, prefix, number), sealed, what);
-  return decompress(section.codec, stored, section.plainLength, what);
+  const plain = await decompress(section.codec, stored, section.plainLength, what);
+  if (plain !== stored) letGo(stored);
+  return plain;
 }
 
 function objectKey(context: SealContext, prefix: Buffer): Buffer {

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { type ErrorCode, isHoldfastError } from '../errors/index.ts';
-import type { ByteRange, CallOptions, Store } from '../stores/store.ts';
+import type { ByteRange, CallOptions, GetOptions, Store } from '../stores/store.ts';
 
 /** What the bytes of somebody else under our key may look like: none, broken, of another format, of another vault. */
 const NOT_OURS: readonly ErrorCode[] = ['OBJECT_MISSING', 'OBJECT_DAMAGED', 'VAULT_FORMAT', 'VAULT_OTHER'];
@@ -19,7 +19,7 @@ export async function readThrough<T>(
   store: Store,
   key: string,
   read: (get: ReadVersion, sizeBytes: number | undefined) => Promise<T>,
-  options: CallOptions & { readonly listed?: number } = {},
+  options: Omit<GetOptions, 'version'> & { readonly listed?: number } = {},
 ): Promise<T> {
   const { listed, ...call } = options;
   try {

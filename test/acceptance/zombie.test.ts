@@ -47,13 +47,7 @@ test('the retry of a fetch waits until its zombie has left, and the restore is r
   assert.deepEqual(before.at(-1), { ...before.at(-1), step: 'fetch', state: 'begin' });
   assert.equal(before.filter(({ step }) => step === 'fetch').length, 1);
   process.kill(zombie, 'SIGCONT');
-  await waitFor(
-    'the fetch to be done',
-    async () => (await journalOf(run)).some(({ step, state }) => step === 'fetch' && state === 'done'),
-    patient,
-  );
-  // Of two workers of one host one alone receives the log, and the run would wait for minutes on the other.
-  process.kill(zombie, 'SIGTERM');
+  // Both live on: of two workers of one host one alone receives the log, and the run goes on in either.
   const shown = await estate.completed(run);
   const fetches = (await journalOf(run)).filter(({ step }) => step === 'fetch');
   t.diagnostic(fetches.map(({ state, token }) => `${state} ${token}`).join(', '));

@@ -5,6 +5,7 @@ import type { SourcePack } from '../chunk-source.ts';
 import { TAG_BYTES } from '../crypto.ts';
 import { HEAD_BYTES, packKey } from '../pack.ts';
 import type { FramePlace } from '../pack-index.ts';
+import { ReadBuffers } from '../read-buffers.ts';
 import { failWithWorst } from '../replicate.ts';
 import type { FrameToOpen, PackToOpen } from '../workers/jobs.ts';
 import type { PackSources, Source } from './pack-sources.ts';
@@ -44,6 +45,7 @@ export class FrameFetcher {
   readonly #packs: readonly SourcePack[];
   readonly #sources: PackSources;
   readonly #signal: AbortSignal | undefined;
+  readonly #buffers = new ReadBuffers();
   readonly #keys = new Map<string, Promise<Buffer>>();
 
   constructor(packs: readonly SourcePack[], sources: PackSources, signal: AbortSignal | undefined) {
@@ -60,6 +62,11 @@ export class FrameFetcher {
       await Promise.all(ranges.map((range) => this.#read(range, fetched)));
     }
     return this.#assemble(frames, fetched);
+  }
+
+  /** Nobody reads what was fetched any more. */
+  giveBack(ranges: readonly ArrayBuffer[]): void {
+    for (const range of ranges) this.#buffers.giveBack(range);
   }
 
   /** A thread found that a frame is not what was stored. */
@@ -102,7 +109,7 @@ export class FrameFetcher {
     if (known) return known;
     const { context } = (this.#packs[pack] as SourcePack).generation;
     const key = this.#get(source, pack, 0, HEAD_BYTES).then((head) =>
-      packKey(context, Buffer.from(head), this.#what(source, pack)),
+      packKey(context, Buffer.from(head, 0, HEAD_BYTES), this.#what(source, pack)),
     );
     this.#keys.set(place, key);
     key.catch(() => this.#keys.delete(place));
@@ -110,12 +117,10 @@ export class FrameFetcher {
   }
 
   async #get({ copy, version }: Source, pack: number, offset: number, length: number): Promise<ArrayBuffer> {
+    const { take } = this.#buffers;
     const options = { ...(this.#signal && { signal: this.#signal }), ...(version !== undefined && { version }) };
-    const bytes = await copy.store.get(this.#sources.keyOf(pack), { offset, length }, options);
-    const { buffer } = bytes;
-    // A buffer that is handed to a thread is gone here: it must be nobody else's.
-    const isAlone = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length;
-    return isAlone ? buffer : (Uint8Array.from(bytes).buffer as ArrayBuffer);
+    const bytes = await copy.store.get(this.#sources.keyOf(pack), { offset, length }, { ...options, into: take });
+    return this.#buffers.whole(bytes);
   }
 
   #what(source: Source, pack: number): string {

@@ -250,7 +250,8 @@ class RestoreRun {
         placements,
       } as const;
       try {
-        const { damaged } = await this.#threads.run<'place'>(job, { transfer: ranges });
+        const { damaged, ranges: used } = await this.#threads.run<'place'>(job, { transfer: ranges });
+        this.#fetcher.giveBack(used);
         if (damaged.length === 0) return this.#noteSources(plan, fetched);
         this.#blame(plan, fetched, damaged);
       } catch (cause) {

@@ -10,6 +10,7 @@ import type { VaultCore } from '../core.ts';
 import type { Generation } from '../generation.ts';
 import { openIndex } from '../index-object.ts';
 import type { Manifest } from '../manifest.ts';
+import { ReadBuffers } from '../read-buffers.ts';
 import { sourceOf } from '../restore/place-plan.ts';
 import { openParts, readerOf } from '../snapshot-reader.ts';
 import { readThrough } from '../versions.ts';
@@ -28,6 +29,7 @@ export class Closer {
   readonly #signal: AbortSignal | undefined;
   /** Of packs, by name, as index objects tell them. */
   readonly #indexes = new Map<string, Buffer>();
+  readonly #buffers = new ReadBuffers();
   /** Digests of what was found good: snapshots between which nothing changed have one tree. */
   readonly #goodBodies = new Set<string>();
 
@@ -75,12 +77,10 @@ export class Closer {
     if (this.#level === 'decrypted' && !generation) return 'not checked';
     for (let attempt = 1; ; attempt++) {
       try {
-        await readThrough(
-          this.#copy.store,
-          key,
-          async (get) => this.inspect(key, sha256, await get(), generation),
-          this.#options,
-        );
+        await readThrough(this.#copy.store, key, async (get) => this.inspect(key, sha256, await get(), generation), {
+          ...this.#options,
+          into: this.#buffers.take,
+        });
         return 'good';
       } catch (cause) {
         if (!(cause instanceof ThreadGone) || attempt === ATTEMPTS) throw cause;
@@ -109,15 +109,15 @@ export class Closer {
   /** `given` is gone afterwards. Throws `OBJECT_DAMAGED`, `ThreadGone`. */
   async inspect(key: string, sha256: string, given: Buffer, generation: Generation | undefined): Promise<void> {
     const what = `'${key}' on '${this.#copy.description.name}'`;
-    const isAlone = given.buffer instanceof ArrayBuffer && given.buffer.byteLength === given.length;
-    const bytes = (isAlone ? given.buffer : Uint8Array.from(given).buffer) as ArrayBuffer;
+    const [bytes, sizeBytes] = [this.#buffers.whole(given), given.length];
     const index = this.#indexes.get(sha256);
     const isDeep = this.#level === 'decrypted' && generation;
     const { context } = generation ?? {};
     const content = isDeep &&
       context && { setup: this.#setup, path: context.path, dataKey: context.dataKey, ...(index && { index }) };
-    const job = { kind: 'inspect', bytes, sha256, what, ...(content && { content }) } as const;
-    const { damage } = await this.#threads.run<'inspect'>(job, { transfer: [bytes] });
+    const job = { kind: 'inspect', bytes, sizeBytes, sha256, what, ...(content && { content }) } as const;
+    const { damage, bytes: used } = await this.#threads.run<'inspect'>(job, { transfer: [bytes] });
+    this.#buffers.giveBack(used);
     if (damage !== undefined) throw new HoldfastError('OBJECT_DAMAGED', damage);
   }
 

@@ -11,18 +11,19 @@ import { eachChunkOf, framesOf } from '../pack-index.ts';
 import type { AnswerTo, Jobs } from './jobs.ts';
 
 export async function inspectPack(job: Jobs['inspect']['job']): Promise<AnswerTo<'inspect'>> {
-  const bytes = Buffer.from(job.bytes);
-  const { sha256, what } = job;
+  const { bytes, sizeBytes } = job;
+  const damage = await damageOf(Buffer.from(bytes, 0, sizeBytes), job);
+  return { bytes, ...(damage !== undefined && { damage }) };
+}
+
+async function damageOf(bytes: Buffer, { sha256, what, content }: Jobs['inspect']['job']): Promise<string | undefined> {
+  if (hash('sha256', bytes, 'hex') !== sha256) return `${what} is not what its name says`;
   try {
-    if (hash('sha256', bytes, 'hex') !== sha256) return { damage: `${what} is not what its name says` };
-    if (!job.content) return {};
-    await openAll(bytes, job.content, what);
-    return {};
+    if (content) await openAll(bytes, content, what);
+    return undefined;
   } catch (error) {
     if (!isHoldfastError(error, 'OBJECT_DAMAGED', 'VAULT_FORMAT')) throw error;
-    return { damage: error.message };
-  } finally {
-    letGo(bytes);
+    return error.message;
   }
 }
 

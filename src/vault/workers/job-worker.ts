@@ -111,10 +111,13 @@ async function answer(number: number, job: Job): Promise<Reply> {
 }
 
 /** Large buffers go to whoever asked instead of being copied. */
-function given(reply: Reply): ArrayBuffer[] {
-  return 'answer' in reply && 'sealed' in reply.answer ? [reply.answer.sealed] : [];
+function given(reply: Reply): readonly ArrayBuffer[] {
+  if (!('answer' in reply)) return [];
+  const { answer } = reply;
+  if ('ranges' in answer) return answer.ranges;
+  return 'sealed' in answer ? [answer.sealed] : 'bytes' in answer ? [answer.bytes] : [];
 }
 
 parentPort?.on('message', ({ number, job }: { number: number; job: Job }) => {
-  void answer(number, job).then((reply) => parentPort?.postMessage(reply, given(reply)));
+  void answer(number, job).then((reply) => parentPort?.postMessage(reply, [...given(reply)]));
 });

@@ -102,7 +102,11 @@ export interface Jobs {
   place: {
     readonly job: PlaceJob;
     /** Frames that are not what was stored; what needs them is not placed, the rest is. */
-    readonly answer: { readonly damaged: readonly { readonly frame: number; readonly message: string }[] };
+    readonly answer: {
+      readonly damaged: readonly { readonly frame: number; readonly message: string }[];
+      /** As they were given, for the next ones to be read into. */
+      readonly ranges: readonly ArrayBuffer[];
+    };
   };
   /** Makes the unfinished form of a large file, or says which chunks of an earlier one are right: a byte each. */
   begin: {
@@ -142,7 +146,9 @@ export interface Jobs {
   inspect: {
     readonly job: {
       readonly kind: 'inspect';
+      /** The pack is its first `sizeBytes`. */
       readonly bytes: ArrayBuffer;
+      readonly sizeBytes: number;
       readonly sha256: string;
       readonly what: string;
       readonly content?: {
@@ -154,7 +160,8 @@ export interface Jobs {
         readonly index?: Uint8Array;
       };
     };
-    readonly answer: { readonly damage?: string };
+    /** `bytes`: as given, for the next pack to be read into. */
+    readonly answer: { readonly damage?: string; readonly bytes: ArrayBuffer };
   };
   /** A sealed object of log: hashed, compressed, encrypted. */
   seal: {

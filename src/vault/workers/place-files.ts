@@ -35,7 +35,7 @@ export function placeFiles(tree: TargetTree, job: PlaceJob): AnswerTo<'place'> {
     first += placement.slices;
   }
   slices.end();
-  return { damaged };
+  return { damaged, ranges: job.ranges };
 }
 
 /**
@@ -117,10 +117,9 @@ class JobSlices {
     return pieces;
   }
 
-  /** Nothing of the job is needed any more. */
+  /** Nothing that was opened is needed any more. */
   end(): void {
     for (const bytes of this.#frames.values()) letGo(bytes);
-    for (const range of this.#job.ranges) letGo(range);
     this.#frames.clear();
   }
 

@@ -39,6 +39,17 @@ export function describeStore(subject: StoreUnderTest): void {
       assert.equal((await store.get('a/empty')).length, 0);
     });
 
+    it('gives the same into memory that is lent to it, whatever was in it', async () => {
+      const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, number) => number % 251));
+      await store.put('a/lent', bytes);
+      const into = (length: number) => new Uint8Array(2 * length + 1).fill(0xee).buffer;
+      assert.ok((await store.get('a/lent', undefined, { into })).equals(bytes));
+      const range = { offset: 70_000, length: 130_001 };
+      assert.ok((await store.get('a/lent', range, { into })).equals(bytes.subarray(70_000, 200_001)));
+      await assert.rejects(store.get('a/lent', { offset: 299_999, length: 2 }, { into }), { code: 'OBJECT_DAMAGED' });
+      await assert.rejects(store.get('a/not-lent', undefined, { into }), { code: 'OBJECT_MISSING' });
+    });
+
     it('refuses a range past the end instead of giving less', async () => {
       await store.put('range/short', text('short'));
       await assert.rejects(store.get('range/short', { offset: 0, length: 6 }), { code: 'OBJECT_DAMAGED' });
