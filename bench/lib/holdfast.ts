@@ -18,8 +18,7 @@ export async function compileHoldfast(bench: string): Promise<string[]> {
     await cp(path.join(repositoryRoot, file), path.join(compiled, file)); // as `npm run build` does
   }
   const flags = ['--max-semi-space-size=8', '--heap-growing-percent=100'];
-  const words = [process.execPath, ...flags, path.join(compiled, 'bench', bench, 'holdfast.js')];
-  return ['env', 'GLIBC_TUNABLES=glibc.malloc.hugetlb=1', ...words];
+  return [process.execPath, ...flags, path.join(compiled, 'bench', bench, 'holdfast.js')];
 }
 
 export async function describeHoldfast(): Promise<string> {

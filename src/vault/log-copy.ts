@@ -31,8 +31,18 @@ import { LogSealer } from './log-sealer.ts';
 import { sha256Of } from './manifest.ts';
 import { namedOn } from './retention/named.ts';
 import { objectTypes, seal } from './sealed.ts';
-import type { LogCopy, LogFacts, LogHeader, LogListing, LogObject, SealedLog, TimeMark } from './types.ts';
-import { getThrough } from './versions.ts';
+import type {
+  LogCopy,
+  LogFacts,
+  LogHeader,
+  LogListing,
+  LogObject,
+  LogVerification,
+  OpenedLog,
+  SealedLog,
+  TimeMark,
+} from './types.ts';
+import { getThrough, type ReadVersion, readThrough } from './versions.ts';
 
 /** Headers read at once when extents are dropped. */
 const WIDTH = 8;
@@ -140,12 +150,20 @@ export class VaultLogCopy implements LogCopy {
   }
 
   async read(object: LogObject): Promise<{ header: LogHeader; bytes: Buffer }> {
-    const { header: data, body: bytes } = await getSealed(this.#copy.store, this.#contextOf(object));
+    const { header, body: bytes } = await getSealed(this.#copy.store, this.#contextOf(object));
+    return { header: this.#checked(object, { header, length: bytes.length, sha256: sha256Of(bytes) }), bytes };
+  }
+
+  async verify(object: LogObject, { open, into }: LogVerification): Promise<void> {
+    const context = this.#contextOf(object);
+    const read = async (get: ReadVersion) => open(context, await get());
+    this.#checked(object, await readThrough(this.#copy.store, object.key, read, { into }));
+  }
+
+  #checked(object: LogObject, { header: data, length, sha256 }: OpenedLog): LogHeader {
     const header = checkLogHeader(object, data);
-    if (bytes.length !== lsnDistance(header.fromLsn, header.toLsn) || sha256Of(bytes) !== header.sha256) {
-      fail('OBJECT_DAMAGED', `'${object.key}' on '${this.copy}' does not hold the log that it says`);
-    }
-    return { header, bytes };
+    if (length === lsnDistance(header.fromLsn, header.toLsn) && sha256 === header.sha256) return header;
+    return fail('OBJECT_DAMAGED', `'${object.key}' on '${this.copy}' does not hold the log that it says`);
   }
 
   async readHistory(timeline: number): Promise<string> {

@@ -2,6 +2,8 @@
 
 import type { Lsn, SegmentName } from '../domain/lsn.ts';
 import type { Moment } from '../domain/moment.ts';
+import type { GetOptions } from '../stores/store.ts';
+import type { SealContext } from './sealed.ts';
 
 /** Server clock and a position: everything committed up to `time` lies before or at `lsn`. */
 export interface TimeMark {
@@ -76,6 +78,21 @@ export interface LogListing {
  * The log of one database cluster on one copy. What stores, and what says what is there, throws why the copy is away (`VAULT_MISSING` when there is
  * no vault in it: a disk that is not mounted looks just like an empty one).
  */
+/** What a sealed object of log was found to hold. */
+export interface OpenedLog {
+  /** As it is written there. */
+  readonly header: unknown;
+  /** Of the plain bytes. */
+  readonly length: number;
+  readonly sha256: string;
+}
+
+export interface LogVerification {
+  /** Opens one, in another thread; `bytes` is gone afterwards. */
+  readonly open: (context: SealContext, bytes: Buffer) => Promise<OpenedLog>;
+  readonly into: NonNullable<GetOptions['into']>;
+}
+
 export interface LogCopy {
   readonly copy: string;
   /** A closed segment. Present with the same plain bytes: fine. With other bytes: `OBJECT_EXISTS` (an alarm). Resolves when durable. */
@@ -98,6 +115,8 @@ export interface LogCopy {
   readHeader(object: LogObject): Promise<LogHeader>;
   /** Verified plain bytes (GCM, length, SHA-256). */
   read(object: LogObject): Promise<{ header: LogHeader; bytes: Buffer }>;
+  /** As `read`, and gives nothing. */
+  verify(object: LogObject, how: LogVerification): Promise<void>;
   readHistory(timeline: number): Promise<string>;
   /** Deletes the extents of a segment after proving that its closed object is there and good. `closed`: as it was just put. */
   dropExtents(segment: SegmentName, closed?: SealedLog): Promise<void>;

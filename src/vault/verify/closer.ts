@@ -12,14 +12,27 @@ import { openIndex } from '../index-object.ts';
 import type { Manifest } from '../manifest.ts';
 import { ReadBuffers } from '../read-buffers.ts';
 import { sourceOf } from '../restore/place-plan.ts';
+import type { SealContext } from '../sealed.ts';
 import { openParts, readerOf } from '../snapshot-reader.ts';
-import { readThrough } from '../versions.ts';
+import type { LogCopy, LogObject } from '../types.ts';
+import { type ReadVersion, readThrough } from '../versions.ts';
 import { type JobThreads, ThreadGone } from '../workers/job-threads.ts';
 import type { ReadingSetup } from '../workers/jobs.ts';
 import type { Need } from './needs.ts';
 
-/** A thread that dies is replaced; the pack is read again so often. */
+/** A thread that dies is replaced; what it was given is read again so often. */
 const ATTEMPTS = 3;
+
+async function withThreads(look: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await look();
+      return;
+    } catch (cause) {
+      if (!(cause instanceof ThreadGone) || attempt === ATTEMPTS) throw cause;
+    }
+  }
+}
 
 export class Closer {
   readonly #core: VaultCore;
@@ -67,7 +80,7 @@ export class Closer {
     if (what.kind === 'index' && !what.generation) return 'not checked';
     if (what.kind === 'index') await this.#index(key, what.generation as Generation);
     else if (what.kind === 'manifest') await this.#tree(what.manifest as Manifest);
-    else if (what.kind === 'log' && isAtLeast(this.#level, 'hashed')) await what.log.read(what.object);
+    else if (what.kind === 'log' && isAtLeast(this.#level, 'hashed')) await this.#log(what.log, what.object);
     else if (what.kind === 'log') await what.log.readHeader(what.object);
     return 'good';
   }
@@ -75,17 +88,21 @@ export class Closer {
   async #pack(key: string, sha256: string, generation: Generation | undefined): Promise<Verdict> {
     if (this.#level === 'attested') return await this.#attested(key, sha256);
     if (this.#level === 'decrypted' && !generation) return 'not checked';
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await readThrough(this.#copy.store, key, async (get) => this.inspect(key, sha256, await get(), generation), {
-          ...this.#options,
-          into: this.#buffers.take,
-        });
-        return 'good';
-      } catch (cause) {
-        if (!(cause instanceof ThreadGone) || attempt === ATTEMPTS) throw cause;
-      }
-    }
+    const options = { ...this.#options, into: this.#buffers.take };
+    const inspect = async (get: ReadVersion) => this.inspect(key, sha256, await get(), generation);
+    await withThreads(() => readThrough(this.#copy.store, key, inspect, options));
+    return 'good';
+  }
+
+  async #log(log: LogCopy, object: LogObject): Promise<void> {
+    const open = async (context: SealContext, given: Buffer) => {
+      const [bytes, sizeBytes] = [this.#buffers.whole(given), given.length];
+      const job = { kind: 'unseal', context, bytes, sizeBytes } as const;
+      const { bytes: used, ...opened } = await this.#threads.run<'unseal'>(job, { transfer: [bytes] });
+      this.#buffers.giveBack(used);
+      return opened;
+    };
+    await withThreads(() => log.verify(object, { open, into: this.#buffers.take }));
   }
 
   async #attested(key: string, sha256: string): Promise<Verdict> {

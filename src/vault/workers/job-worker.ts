@@ -10,6 +10,7 @@ import { placeFiles } from './place-files.ts';
 import { sealLog } from './seal-log.ts';
 import { beginLarge, finishLarge, keepIfRight, LargeHash, readInto } from './target-files.ts';
 import { TargetTree } from './target-tree.ts';
+import { unsealLog } from './unseal-log.ts';
 
 /** What one restore keeps in this thread between jobs. */
 interface Session {
@@ -60,6 +61,7 @@ const handlers: {
   },
   inspect: (job) => inspectPack(job),
   seal: (job) => sealLog(job),
+  unseal: (job) => unsealLog(job),
   leave: ({ root }) => {
     const { tree } = sessionOf(root);
     tree.sync();

@@ -1,6 +1,7 @@
 // What the main thread asks of its reading threads: one job, one answer; every job can be repeated.
 
 import type { ErrorData } from '../../errors/index.ts';
+import type { OpenedLog } from '../log-types.ts';
 import type { FramePlace } from '../pack-index.ts';
 import type { SealContext } from '../sealed.ts';
 
@@ -174,6 +175,18 @@ export interface Jobs {
     };
     /** `sha256`: of the plain bytes, as the header has it. */
     readonly answer: { readonly sealed: ArrayBuffer; readonly sha256: string };
+  };
+  /** A sealed object of log opened: what its header says, and what its plain bytes are. */
+  unseal: {
+    readonly job: {
+      readonly kind: 'unseal';
+      readonly context: SealContext;
+      /** The object is its first `sizeBytes`. */
+      readonly bytes: ArrayBuffer;
+      readonly sizeBytes: number;
+    };
+    /** `bytes`: as given, for the next object to be read into. */
+    readonly answer: OpenedLog & { readonly bytes: ArrayBuffer };
   };
   /** Names that were given become durable, where files are synced one by one; lets go of what is kept open. */
   leave: {

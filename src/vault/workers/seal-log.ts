@@ -3,13 +3,11 @@
 import { hash } from 'node:crypto';
 import { sealHere } from '../sealed.ts';
 import type { AnswerTo, Jobs } from './jobs.ts';
+import { ownContext } from './own-context.ts';
 
 export function sealLog({ context, facts, plain }: Jobs['seal']['job']): AnswerTo<'seal'> {
   const sha256 = hash('sha256', plain, 'hex');
-  const { vaultId, baseKey, ...place } = context;
-  // What comes by a message is no `Buffer` any more.
-  const own = { ...place, vaultId: Buffer.from(vaultId), baseKey: Buffer.from(baseKey) };
-  const sealed = sealHere(own, { ...facts, sha256 }, plain);
+  const sealed = sealHere(ownContext(context), { ...facts, sha256 }, plain);
   return { sealed: alone(sealed), sha256 };
 }
 
