@@ -87,7 +87,7 @@ export function diffLines(diff: FilesDiff, zone: string): string[] {
       return `  ${signs[kind]} ${shownPath(path)}${type === 'directory' ? '/' : ''}${what}`;
     }),
   ];
-  if (total > first.length) lines.push(`  … and ${total - first.length} more`);
+  if (total > first.length) lines.push(`  … and ${total - first.length} more; --path lists those of a part`);
   if (notCompared > 0) {
     lines.push(`  ${counted(notCompared, 'name')} not compared: roots, rules or what could be read differ`);
   }

@@ -83,7 +83,7 @@ function changeLines({ counts, first }: NonNullable<FilesPlan['changes']>, list:
       const why = kind === 'replace' || kind === 'settle' ? `  (${aspects.join(', ') || 'what is in it changes'})` : '';
       return `        ${signs[kind]} ${shownPath(path)}${why}`;
     }),
-    ...(more > 0 ? [`        … and ${more} more`] : []),
+    ...(more > 0 ? [`        … and ${more} more${list === 'all' ? '; --path lists those of a part' : ''}`] : []),
   ];
 }
 
