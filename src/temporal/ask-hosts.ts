@@ -4,7 +4,7 @@ import { ApplicationFailure, WorkflowFailedError, type WorkflowHandle } from '@t
 import type { Configuration } from '../../config/index.ts';
 import { taskQueues } from '../domain/ids.ts';
 import { type Asker, messages } from '../domain/operations.ts';
-import { fail, HoldfastError } from '../errors/index.ts';
+import { fail, HoldfastError, isHoldfastError } from '../errors/index.ts';
 import type { Connected } from './connection.ts';
 import { fromApplicationFailure } from './run-status.ts';
 import { requireHostWorker, requireWorker } from './workers-present.ts';
@@ -18,6 +18,8 @@ export interface Questioner extends Connected {
   readonly onLeaving: (done: Promise<unknown>) => void;
   /** Default: said every 30 s, and missed after two minutes. */
   readonly asking?: { readonly sayEveryMs: number } & Asker;
+  /** Whether the worker still listens: looked at every 10 s by default, and missed as `requireWorker` says. */
+  readonly listening?: { readonly lookEveryMs: number; readonly heardWithinMs?: number };
 }
 
 interface Limit {
@@ -43,15 +45,20 @@ const limits: Readonly<Record<string, Limit>> = {
 /** A history of twelve hours stays far below its limit, and a connection that is made again is no absence. */
 const ASKING = { sayEveryMs: 30_000, heardWithinSeconds: 120 } as const;
 
-/** Throws what the host threw, or `NO_WORKER`. */
+const LISTENING: NonNullable<Questioner['listening']> = { lookEveryMs: 10_000 };
+
+/** Throws what the host threw, or `NO_WORKER`: at once, or when a worker that was just killed is no longer known as listening. */
 export async function askHosts<T>(questions: Questioner, type: string, host: string, input: object): Promise<T> {
-  const { client, configuration, newId, asking = ASKING } = questions;
+  const { client, configuration, newId, asking = ASKING, listening = LISTENING } = questions;
   const taskQueue = taskQueues.control(configuration.name);
   const { within, whileAsked } = limits[type] ?? { within: '3 minutes' };
   const estate = configuration.name;
   const queue = whileAsked && { queue: taskQueues.survey(estate, host) };
-  await requireWorker(questions, taskQueue, 'workflow');
-  await requireHostWorker(questions, { estate, host, ...queue });
+  const requireBoth = async (heardWithinMs?: number) => {
+    await requireWorker(questions, taskQueue, 'workflow', heardWithinMs);
+    await requireHostWorker(questions, { estate, host, ...queue }, heardWithinMs);
+  };
+  await requireBoth();
   const asker: Asker = { heardWithinSeconds: asking.heardWithinSeconds };
   const handle = await client.workflow.start(type, {
     taskQueue,
@@ -61,9 +68,12 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
     staticSummary: `a question to ${host}`,
   });
   const stop = whileAsked ? sayStillAsked(questions, handle, asking.sayEveryMs) : () => undefined;
+  const watch = watchWorkers(() => requireBoth(listening.heardWithinMs), listening.lookEveryMs);
   try {
-    return (await handle.result()) as T;
+    return (await Promise.race([handle.result(), watch.gone])) as T;
   } catch (error) {
+    // Nothing begins by surprise when a worker is back.
+    if (isHoldfastError(error, 'NO_WORKER')) await handle.terminate('nobody waits for it').catch(() => undefined);
     if (!(error instanceof WorkflowFailedError)) throw error;
     if (error.cause instanceof ApplicationFailure) throw notKnownThere(fromApplicationFailure(error.cause), host);
     return fail('NO_WORKER', `host '${host}' did not answer in time`, {
@@ -71,7 +81,25 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
     });
   } finally {
     stop();
+    watch.stop();
   }
+}
+
+/** `gone` rejects with `NO_WORKER` once `look` does; a look that fails otherwise says nothing. */
+function watchWorkers(look: () => Promise<void>, everyMs: number): { readonly gone: Promise<never>; stop(): void } {
+  const { promise: gone, reject } = Promise.withResolvers<never>();
+  gone.catch(() => undefined);
+  const refuse = (error: unknown) => {
+    if (!isHoldfastError(error, 'NO_WORKER')) return;
+    const { message, details } = error;
+    const says = new HoldfastError('NO_WORKER', `the worker stopped while it was asked: ${message}`, {
+      cause: error,
+      ...(details === undefined ? {} : { details }),
+    });
+    reject(says);
+  };
+  const timer = setInterval(() => void look().catch(refuse), everyMs);
+  return { gone, stop: () => clearInterval(timer) };
 }
 
 /** Who asks has found the component in the configuration that was read here. */

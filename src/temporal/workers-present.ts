@@ -21,9 +21,14 @@ export interface ListenedQueue {
   readonly type: keyof typeof queueTypes;
 }
 
-/** Throws `NO_WORKER`, which names the queue nobody listens on. */
-export async function requireWorker(reachable: Reachable, queue: string, type: keyof typeof queueTypes): Promise<void> {
-  if (await isListenedOn(reachable, { queue, type })) return;
+/** Throws `NO_WORKER`, which names the queue nobody listens on. `heardWithinMs`: default two and a half minutes. */
+export async function requireWorker(
+  reachable: Reachable,
+  queue: string,
+  type: keyof typeof queueTypes,
+  heardWithinMs?: number,
+): Promise<void> {
+  if (await isListenedOn(reachable, { queue, type }, heardWithinMs)) return;
   fail('NO_WORKER', `no worker listens on '${queue}'`, { details: { queue } });
 }
 
@@ -34,23 +39,24 @@ export async function requireWorker(reachable: Reachable, queue: string, type: k
 export async function requireHostWorker(
   reachable: Reachable,
   { estate, host, queue }: { readonly estate: string; readonly host: string; readonly queue?: string },
+  heardWithinMs?: number,
 ): Promise<void> {
   const ship = { queue: taskQueues.ship(estate, host), type: 'activity' } as const;
-  await requireWorker(reachable, ship.queue, ship.type);
-  if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }))) return;
-  if ((await livelyOn(reachable, ship)).some(({ identity }) => knowsAllQueues(identity))) return;
+  await requireWorker(reachable, ship.queue, ship.type, heardWithinMs);
+  if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }, heardWithinMs))) return;
+  if ((await livelyOn(reachable, ship, heardWithinMs)).some(({ identity }) => knowsAllQueues(identity))) return;
   fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {
     hint: 'it is of an earlier version: start it again with this one',
     details: { queue },
   });
 }
 
-async function isListenedOn(reachable: Reachable, asked: ListenedQueue): Promise<boolean> {
-  return (await livelyOn(reachable, asked)).length > 0;
+async function isListenedOn(reachable: Reachable, asked: ListenedQueue, heardWithinMs?: number): Promise<boolean> {
+  return (await livelyOn(reachable, asked, heardWithinMs)).length > 0;
 }
 
-async function livelyOn(reachable: Reachable, asked: ListenedQueue) {
-  return (await pollersOf(reachable, asked)).filter(({ seenMs }) => Date.now() - seenMs < livelyMs);
+async function livelyOn(reachable: Reachable, asked: ListenedQueue, heardWithinMs = livelyMs) {
+  return (await pollersOf(reachable, asked)).filter(({ seenMs }) => Date.now() - seenMs < heardWithinMs);
 }
 
 export type Asked = Pick<Reachable, 'namespace'> & { readonly connection: ConnectionLike };

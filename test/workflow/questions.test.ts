@@ -172,6 +172,22 @@ test('a worker that does not know the component which was found here has another
   }
 });
 
+test('a worker that has just ended and is still known is missed, and the question begins by no surprise later', async () => {
+  const { seen, scripted } = slowFinding();
+  const estate = await startEstate(shared, scripted.activities);
+  await estate.stop();
+  const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 3_600 });
+  const listening = { lookEveryMs: 300, heardWithinMs: 5_000 };
+  await assert.rejects(askHosts({ ...questions, listening }, 'findFiles', 'db1', request), (error: HoldfastError) => {
+    assert.equal(error.code, 'NO_WORKER');
+    assert.match(error.message, /^the worker stopped while it was asked: no worker listens on '/);
+    return true;
+  });
+  const { status } = await shared.env.client.workflow.getHandle(`${estate.name}/ask/1`).describe();
+  assert.equal(status.name, 'TERMINATED');
+  assert.equal(seen.begun, 0);
+});
+
 test('whoever leaves takes the question along at once', async () => {
   const { seen, end, scripted } = slowFinding();
   const estate = await startEstate(shared, scripted.activities);
