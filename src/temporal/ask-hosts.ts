@@ -18,8 +18,8 @@ export interface Questioner extends Connected {
   readonly onLeaving: (done: Promise<unknown>) => void;
   /** Default: said every 30 s, and missed after two minutes. */
   readonly asking?: { readonly sayEveryMs: number } & Asker;
-  /** Whether the worker still listens: looked at every 10 s by default, and missed as `requireWorker` says. */
-  readonly listening?: { readonly lookEveryMs: number; readonly heardWithinMs?: number };
+  /** Whether the worker still listens: looked at every 10 s by default, and missed as `requireWorker` says, in every look of a minute. */
+  readonly listening?: { readonly lookEveryMs: number; readonly missedForMs: number; readonly heardWithinMs?: number };
 }
 
 interface Limit {
@@ -45,7 +45,8 @@ const limits: Readonly<Record<string, Limit>> = {
 /** A history of twelve hours stays far below its limit, and a connection that is made again is no absence. */
 const ASKING = { sayEveryMs: 30_000, heardWithinSeconds: 120 } as const;
 
-const LISTENING: NonNullable<Questioner['listening']> = { lookEveryMs: 10_000 };
+/** A server that was started again knows nobody, until those who listen ask it anew. */
+const LISTENING: NonNullable<Questioner['listening']> = { lookEveryMs: 10_000, missedForMs: 60_000 };
 
 /** Throws what the host threw, or `NO_WORKER`: at once, or when a worker that was just killed is no longer known as listening. */
 export async function askHosts<T>(questions: Questioner, type: string, host: string, input: object): Promise<T> {
@@ -68,7 +69,7 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
     staticSummary: `a question to ${host}`,
   });
   const stop = whileAsked ? sayStillAsked(questions, handle, asking.sayEveryMs) : () => undefined;
-  const watch = watchWorkers(() => requireBoth(listening.heardWithinMs), listening.lookEveryMs);
+  const watch = watchWorkers(() => requireBoth(listening.heardWithinMs), listening);
   try {
     return (await Promise.race([handle.result(), watch.gone])) as T;
   } catch (error) {
@@ -85,12 +86,22 @@ export async function askHosts<T>(questions: Questioner, type: string, host: str
   }
 }
 
-/** `gone` rejects with `NO_WORKER` once `look` does; a look that fails otherwise says nothing. */
-function watchWorkers(look: () => Promise<void>, everyMs: number): { readonly gone: Promise<never>; stop(): void } {
+/** `gone` rejects with `NO_WORKER` once `look` has thrown that for long enough; a look that fails otherwise says nothing. */
+function watchWorkers(
+  look: () => Promise<void>,
+  { lookEveryMs, missedForMs }: NonNullable<Questioner['listening']>,
+): { readonly gone: Promise<never>; stop(): void } {
   const { promise: gone, reject } = Promise.withResolvers<never>();
   gone.catch(() => undefined);
+  let missedAt: number | undefined;
+  let isLooking = false;
+  const found = () => {
+    missedAt = undefined;
+  };
   const refuse = (error: unknown) => {
     if (!isHoldfastError(error, 'NO_WORKER')) return;
+    missedAt ??= performance.now();
+    if (performance.now() - missedAt < missedForMs) return;
     const { message, details } = error;
     const says = new HoldfastError('NO_WORKER', `the worker stopped while it was asked: ${message}`, {
       cause: error,
@@ -98,7 +109,15 @@ function watchWorkers(look: () => Promise<void>, everyMs: number): { readonly go
     });
     reject(says);
   };
-  const timer = setInterval(() => void look().catch(refuse), everyMs);
+  const timer = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    void look()
+      .then(found, refuse)
+      .finally(() => {
+        isLooking = false;
+      });
+  }, lookEveryMs);
   return { gone, stop: () => clearInterval(timer) };
 }
 

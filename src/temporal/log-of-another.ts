@@ -1,39 +1,38 @@
-// Log that a second worker of the same host takes from the slot, while there are two: what it has brought is asked of the copies.
+// Log that a second worker of the same host takes from the slot, while there are two: how far it has brought it is asked of the copies.
 
 import type { ComponentId } from '../domain/component.ts';
-import { lsnFrom } from '../domain/lsn.ts';
+import { lsnValue } from '../domain/lsn.ts';
 import { isHoldfastError } from '../errors/index.ts';
 import { type LogPosition, policyPosition } from '../postgres/receiver/index.ts';
-import { requireLog, type Vault } from '../vault/index.ts';
+import { logEnd, type Vault } from '../vault/index.ts';
 
-export interface LogOfCluster {
+export interface LogOfTimeline {
   readonly component: ComponentId;
   readonly systemId: string;
+  readonly timeline: number;
 }
 
 /**
- * Whether the log right before the position is on that copy, or on as many as the policy asks for: receivers bring it in its order. A
- * copy that does not answer holds nothing.
+ * Up to where the log is on that copy, or on as many as the policy asks for: receivers bring it in its order. A copy that does not answer
+ * holds nothing; `undefined`: too few do.
  */
-export async function isBrought(
+export async function broughtTo(
   vault: Vault,
-  { component, systemId }: LogOfCluster,
+  { component, systemId, timeline }: LogOfTimeline,
   where: string | 'policy',
-  position: LogPosition,
-): Promise<boolean> {
+): Promise<LogPosition | undefined> {
   const { copies, policy } = vault;
-  const { timeline, at } = position;
   const asked = copies.filter(({ name }) => where === 'policy' || where === name);
-  const holding = new Map<string, LogPosition>();
+  const reached = new Map<string, LogPosition>();
   await Promise.all(
     asked.map(async ({ name }) => {
       try {
-        await requireLog(vault.log(component, systemId, name), timeline, lsnFrom(at - 1n), lsnFrom(at));
-        holding.set(name, position);
+        const end = await logEnd(vault.log(component, systemId, name), timeline);
+        if (end !== undefined) reached.set(name, { timeline, at: lsnValue(end) });
       } catch (error) {
         if (!isHoldfastError(error)) throw error;
       }
     }),
   );
-  return where === 'policy' ? policyPosition(holding, copies, policy) !== undefined : holding.has(where);
+  return where === 'policy' ? policyPosition(reached, copies, policy) : reached.get(where);
 }

@@ -13,8 +13,9 @@ import type { ReceiverKeeper } from './receiver-keeper.ts';
 export const defaultStalledAfterMs = 5 * 60_000;
 const lookMs = 250;
 const sayEveryMs = 5_000;
-/** A receiver that only begins says soon where its copies are. */
-const askCopiesEveryMs = 5_000;
+/** All of a timeline is listed each time. */
+const firstAskMs = 5_000;
+const longestAskMs = 60_000;
 
 export interface WaitTarget {
   /** Name of a copy, or `policy`. */
@@ -22,28 +23,29 @@ export interface WaitTarget {
   readonly position: LogPosition;
   readonly stalledAfterMs: number;
   /** Asks the copies themselves. */
-  readonly isBrought: (where: string | 'policy', position: LogPosition) => Promise<boolean>;
+  readonly broughtTo: () => Promise<LogPosition | undefined>;
 }
 
 /**
- * While our receiver takes no log, another worker of this host may: then the copies are asked. Throws why the copy is left behind, once it has not moved for `stalledAfterMs` and `mayLeave` says that it can be done without; and
+ * While another worker of this host takes the log, the copies are asked. Throws why the copy is left behind, once it has not moved for `stalledAfterMs` and `mayLeave` says that it can be done without; and
  * what made the receiver fail, where somebody must decide what happens. Slow progress is progress.
  */
 export async function waitForPosition(
   keeper: ReceiverKeeper,
-  { where, position, stalledAfterMs, isBrought }: WaitTarget,
+  { where, position, stalledAfterMs, broughtTo }: WaitTarget,
   { signal, mayLeave, onWaiting }: LogWait,
 ): Promise<void> {
   let seen: LogPosition | undefined;
   let movedAt = performance.now();
   let saidAt = movedAt;
-  const copies = new Asked(() => isBrought(where, position));
+  const copies = new Asked(broughtTo);
   for (;;) {
     signal.throwIfAborted();
-    const at = keeper.receiver?.position(where);
-    if (at !== undefined && comparePositions(at, position) >= 0) return;
-    if (!keeper.isStreaming && copies.look()) return;
+    const own = keeper.receiver?.position(where);
+    if (hasReached(own, position)) return;
     if (keeper.undecided !== undefined) throw keeper.undecided;
+    const at = keeper.isKeptOut ? later(own, copies.look()) : own;
+    if (hasReached(at, position)) return;
     const now = performance.now();
     // A receiver that was started again does not know yet; that is no move.
     if (at !== undefined && (seen === undefined || comparePositions(at, seen) > 0)) {
@@ -53,6 +55,11 @@ export async function waitForPosition(
     if (now - movedAt >= stalledAfterMs && mayLeave?.() === true) {
       throw leftBehind(where, seen, position, now - movedAt, reasonOf(keeper, where));
     }
+    // Whoever reads the slot brings nothing here: he may be of another estate.
+    if (now - movedAt >= stalledAfterMs && keeper.isKeptOut) {
+      const { message = 'another process reads the slot', hint } = reasonOf(keeper, where) ?? {};
+      fail('SLOT_BUSY', `${inWords(where, seen, position)} in vain: ${message}`, hint === undefined ? {} : { hint });
+    }
     if (now - saidAt >= sayEveryMs) {
       saidAt = now;
       onWaiting?.(inWords(where, seen, position, reasonOf(keeper, where)));
@@ -61,29 +68,40 @@ export async function waitForPosition(
   }
 }
 
+function hasReached(at: LogPosition | undefined, position: LogPosition): boolean {
+  return at !== undefined && comparePositions(at, position) >= 0;
+}
+
+function later(a: LogPosition | undefined, b: LogPosition | undefined): LogPosition | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return comparePositions(a, b) < 0 ? b : a;
+}
+
 /** A question that is asked now and then, beside what it must not hold up: a store that hangs answers late. */
 class Asked {
-  readonly #ask: () => Promise<boolean>;
-  #answer = false;
-  #dueAt = performance.now() + askCopiesEveryMs;
+  readonly #ask: WaitTarget['broughtTo'];
+  #answer: LogPosition | undefined;
+  #pauseMs = firstAskMs;
+  #dueAt = 0;
 
-  constructor(ask: () => Promise<boolean>) {
+  constructor(ask: WaitTarget['broughtTo']) {
     this.#ask = ask;
   }
 
-  /** What was answered so far; no answer is no yes. */
-  look(): boolean {
+  /** The last answer so far. */
+  look(): LogPosition | undefined {
     if (performance.now() >= this.#dueAt) {
       this.#dueAt = Number.POSITIVE_INFINITY;
       void this.#ask()
         .then(
           (answer) => {
-            this.#answer = answer;
+            this.#answer = answer ?? this.#answer;
           },
           () => undefined,
         )
         .finally(() => {
-          this.#dueAt = performance.now() + askCopiesEveryMs;
+          this.#dueAt = performance.now() + this.#pauseMs;
+          this.#pauseMs = Math.min(2 * this.#pauseMs, longestAskMs);
         });
     }
     return this.#answer;

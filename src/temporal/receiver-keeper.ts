@@ -40,6 +40,8 @@ const lookMs = 2_000;
 /** Records of losses are read again: a copy that was away may hold one that no other has. */
 const recallEveryMs = 10 * 60_000;
 const defaultEnsureWithinMs = 5 * 60_000;
+/** A receiver of ours says every second how far it is; one whose connection is lost holds the slot until the server has noticed. */
+const livesMs = 15_000;
 
 export class ReceiverKeeper {
   /** The latest; one that failed stays until the next one is started. */
@@ -51,6 +53,7 @@ export class ReceiverKeeper {
   readonly #running: Promise<void>;
   readonly #restore: RestoreWatch;
   #held = false;
+  #wasKeptOut = false;
   /** Receivers that were started, or could not be. */
   #attempts = 0;
   #pauseMs = firstPauseMs;
@@ -82,8 +85,9 @@ export class ReceiverKeeper {
     return this.receiver;
   }
 
-  get isStreaming(): boolean {
-    return this.receiver?.state().phase === 'streaming';
+  /** Somebody else has read the slot since our receiver last did, also when the server has been stopped meanwhile. */
+  get isKeptOut(): boolean {
+    return this.#wasKeptOut || this.#isBusy;
   }
 
   /**
@@ -98,7 +102,7 @@ export class ReceiverKeeper {
       const { phase, error } = (await this.started(signal)).state();
       signal?.throwIfAborted();
       if (phase === 'streaming') break;
-      if (error?.code === 'SLOT_BUSY' && (await this.#isTakenByAnother())) break;
+      if (this.#isBusy && (await this.#isTakenByAnother())) break;
       const isOver = this.#failure !== undefined && this.#attempts > before;
       if (isOver || this.#options.signal.aborted || Date.now() > giveUpAt) {
         fail('SLOT_BUSY', `the log of '${this.#database.id}' is not received: ${error?.message ?? phase}`, {
@@ -228,11 +232,12 @@ export class ReceiverKeeper {
     return slotName(this.#options.configuration.name, this.#database.name);
   }
 
-  /** A receiver of ours reads the slot, in another process. What cannot be told is looked at again. */
+  /** A receiver of ours reads the slot, in another process, and lives. What cannot be told is looked at again. */
   async #isTakenByAnother(): Promise<boolean> {
     try {
       const source = { component: this.#database.id, url: await resolveSecret(this.#database.url) };
-      if ((await readerOf(source, this.#slot)) === this.#slot) return true;
+      const reader = await readerOf(source, this.#slot);
+      if (reader?.name === this.#slot && (reader.silentMs ?? 0) < livesMs) return true;
     } catch (error) {
       this.#options.logger.warn({ reason: String(error) }, 'the reader of the slot cannot be told');
     }
@@ -280,7 +285,13 @@ export class ReceiverKeeper {
     }
   }
 
+  get #isBusy(): boolean {
+    return this.receiver?.state().error?.code === 'SLOT_BUSY';
+  }
+
   #noteReception(): void {
+    if (this.#isBusy) this.#wasKeptOut = true;
+    else if (this.receiver?.state().phase === 'streaming') this.#wasKeptOut = false;
     const before = this.reception.outage;
     this.reception.note(this.#seen());
     if (this.reception.isSteady) {

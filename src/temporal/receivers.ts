@@ -8,7 +8,7 @@ import { type Lsn, lsnValue } from '../domain/lsn.ts';
 import { fail } from '../errors/index.ts';
 import { LogMemory } from '../postgres/receiver/index.ts';
 import { requireLog, type Vault } from '../vault/index.ts';
-import { isBrought } from './log-of-another.ts';
+import { broughtTo } from './log-of-another.ts';
 import { defaultStalledAfterMs, type WaitTarget, waitForPosition } from './log-on-copy.ts';
 import { ReceiverKeeper } from './receiver-keeper.ts';
 import { defaultReceptionLimits, type ReceptionLimits } from './reception.ts';
@@ -44,11 +44,11 @@ export function createReceivers(options: ReceiversOptions): RunningReceivers {
     kept.get(component) ?? fail('UNKNOWN_COMPONENT', `'${component}' is not on host '${options.host}'`);
   const target = (component: ComponentId, where: string, timeline: number, to: Lsn): WaitTarget => ({
     ...{ where, position: { timeline, at: lsnValue(to) }, stalledAfterMs },
-    isBrought: async (onto, position) => {
+    broughtTo: async () => {
       const systemId = find(component).receiver?.state().systemId;
-      return (
-        systemId !== undefined && (await isBrought(await options.vault(), { component, systemId }, onto, position))
-      );
+      return systemId === undefined
+        ? undefined
+        : await broughtTo(await options.vault(), { component, systemId, timeline }, where);
     },
   });
   return {

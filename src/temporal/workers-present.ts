@@ -1,7 +1,7 @@
 // Whether anybody listens: asked before something is started, so that nothing begins by surprise hours later.
 
 import type { Client, Connection, ConnectionLike } from '@temporalio/client';
-import { taskQueues } from '../domain/ids.ts';
+import { queuesOfHost, taskQueues } from '../domain/ids.ts';
 import { fail } from '../errors/index.ts';
 import { knowsAllQueues } from './worker-identity.ts';
 
@@ -33,7 +33,7 @@ export async function requireWorker(
 }
 
 /**
- * For activities of a host, on `queue` too. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a
+ * For activities of a host, on `queue` too; who asks on any of its queues is there, also while all his places on one are taken. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a
  * word. One that knows it asks for nothing while all its places are taken.
  */
 export async function requireHostWorker(
@@ -42,7 +42,12 @@ export async function requireHostWorker(
   heardWithinMs?: number,
 ): Promise<void> {
   const ship = { queue: taskQueues.ship(estate, host), type: 'activity' } as const;
-  await requireWorker(reachable, ship.queue, ship.type, heardWithinMs);
+  await requireWorker(reachable, ship.queue, ship.type, heardWithinMs).catch(async (error: unknown) => {
+    const others = queuesOfHost(estate, host).filter((other) => other !== ship.queue);
+    const lively = others.map((other) => livelyOn(reachable, { queue: other, type: 'activity' }, heardWithinMs));
+    if ((await Promise.all(lively)).flat().some(({ identity }) => knowsAllQueues(identity))) return;
+    throw error;
+  });
   if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }, heardWithinMs))) return;
   if ((await livelyOn(reachable, ship, heardWithinMs)).some(({ identity }) => knowsAllQueues(identity))) return;
   fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {

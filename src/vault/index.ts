@@ -7,7 +7,7 @@ export type { KeySource } from './key-sources.ts';
 export { letGo } from './let-go.ts';
 export { createVault, openVault, type VaultOptions } from './open.ts';
 export { readerSha256 } from './reading-kit.ts';
-export { requireLog } from './require-log.ts';
+export { logEnd, requireLog } from './require-log.ts';
 export { canSyncFileSystem } from './restore/sync.ts';
 export {
   type ComponentPolicy,

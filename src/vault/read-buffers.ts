@@ -4,8 +4,8 @@ import { letGo } from './let-go.ts';
 
 /** Smaller ones come and go in memory that the C library keeps. */
 const LEAST_BYTES = 1024 * 1024;
-/** Of what nobody uses at the moment, as much as three packs. */
-const KEPT_BYTES = 96 * 1024 * 1024;
+/** Of what nobody uses at the moment: as much as four packs, which are looked at at once. */
+const KEPT_BYTES = 128 * 1024 * 1024;
 /** A small object does not keep the memory of a large one from the next large one. */
 const MOST_TIMES = 4;
 

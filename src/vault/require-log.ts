@@ -22,13 +22,22 @@ export async function requireLog(log: LogCopy, timeline: number, from: Lsn, to: 
   }
 }
 
-async function firstMissing(log: LogCopy, timeline: number, from: Lsn, to: Lsn): Promise<Lsn | undefined> {
+/** One past the last byte of a timeline that is on this copy; holes before it are not looked for. `undefined`: nothing is there. */
+export async function logEnd(log: LogCopy, timeline: number): Promise<Lsn | undefined> {
+  return (await rangesOf(log, timeline)).at(-1)?.toLsn;
+}
+
+async function rangesOf(log: LogCopy, timeline: number) {
   const { objects } = await log.list({ timeline });
   const own = objects.filter((object) => object.timeline === timeline);
   const held = await Promise.all(
     own.map(async (object) => (object === lastClosed(own) ? await log.readHeader(object) : object)),
   );
-  const ranges = coverage(held)[0]?.ranges ?? [];
+  return coverage(held)[0]?.ranges ?? [];
+}
+
+async function firstMissing(log: LogCopy, timeline: number, from: Lsn, to: Lsn): Promise<Lsn | undefined> {
+  const ranges = await rangesOf(log, timeline);
   const around = ranges.find(
     (range) => lsnValue(range.fromLsn) <= lsnValue(from) && lsnValue(from) < lsnValue(range.toLsn),
   );

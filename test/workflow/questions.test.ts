@@ -177,7 +177,7 @@ test('a worker that has just ended and is still known is missed, and the questio
   const estate = await startEstate(shared, scripted.activities);
   await estate.stop();
   const { questions } = questioner(estate.name, { sayEveryMs: 300, heardWithinSeconds: 3_600 });
-  const listening = { lookEveryMs: 300, heardWithinMs: 5_000 };
+  const listening = { lookEveryMs: 300, missedForMs: 1_000, heardWithinMs: 5_000 };
   await assert.rejects(askHosts({ ...questions, listening }, 'findFiles', 'db1', request), (error: HoldfastError) => {
     assert.equal(error.code, 'NO_WORKER');
     assert.match(error.message, /^the worker stopped while it was asked: no worker listens on '/);

@@ -52,13 +52,22 @@ export async function askSlot(plain: PlainConnection, name: string): Promise<Slo
   };
 }
 
-/** The name under which a session reads from the slot: a receiver of ours bears the slot's own. `undefined` while nobody reads. */
-export async function readerOf(source: Source, name: string): Promise<string | undefined> {
-  const sql = `select application_name as reader from pg_replication_slots join pg_stat_activity on pid = active_pid where slot_name = $1`;
-  const [row] = await withPlain(source, (plain) =>
-    plain.query<{ readonly reader: string | null }>('look who reads the replication slot', sql, [name]),
-  );
-  return row?.reader ?? undefined;
+export interface SlotReader {
+  /** A receiver of ours bears the slot's. */
+  readonly name: string | undefined;
+  /** Since it last said how far it is; absent where our role may not know (`pg_monitor`). */
+  readonly silentMs: number | undefined;
+}
+
+/** Of the session that reads from the slot; `undefined` while nobody does. */
+export async function readerOf(source: Source, name: string): Promise<SlotReader | undefined> {
+  const sql = `select a.application_name as name, (extract(epoch from clock_timestamp() - r.reply_time) * 1000)::int8::text as silent
+    from pg_replication_slots join pg_stat_activity a on a.pid = active_pid left join pg_stat_replication r on r.pid = active_pid
+    where slot_name = $1`;
+  type Row = { readonly name: string | null; readonly silent: string | null };
+  const [row] = await withPlain(source, (plain) => plain.query<Row>('look who reads the slot', sql, [name]));
+  if (row === undefined) return undefined;
+  return { name: row.name ?? undefined, silentMs: row.silent === null ? undefined : Number(row.silent) };
 }
 
 export interface EnsuredSlot {

@@ -48,6 +48,8 @@ class Repair {
   readonly #sources: readonly Copy[];
   readonly #request: RepairRequest;
   readonly #threads: JobThreads;
+  /** Each with memory of its own that goes round. */
+  readonly #closers = new Map<Copy, Closer>();
   readonly #at: Moment = momentFromDate(new Date());
   readonly #repaired: RepairedObject[] = [];
   readonly #unrepaired: UnrepairedObject[] = [];
@@ -170,7 +172,10 @@ class Repair {
   }
 
   #closer(copy: Copy): Closer {
-    return new Closer(this.#core, copy, 'decrypted', this.#threads, this.#request.signal);
+    const known =
+      this.#closers.get(copy) ?? new Closer(this.#core, copy, 'decrypted', this.#threads, this.#request.signal);
+    this.#closers.set(copy, known);
+    return known;
   }
 
   /** A snapshot exists from its manifest on: everything else is there before. */

@@ -8,7 +8,7 @@ import type { ReceiverKeeper } from '../../../src/temporal/receiver-keeper.ts';
 const signal = AbortSignal.timeout(60_000);
 const goal = {
   ...{ where: 'us', position: { timeline: 1, at: 20n }, stalledAfterMs: 1 },
-  isBrought: () => Promise.resolve(false),
+  broughtTo: () => Promise.resolve(undefined),
 };
 
 function keeper(position: () => bigint, error?: { code: string; message: string; hint: string }): ReceiverKeeper {
@@ -21,6 +21,37 @@ test('a copy that moves a little at every look is waited for, though it can be d
   let at = 10n;
   const slow = keeper(() => at++);
   await waitForPosition(slow, goal, { signal, mayLeave: () => true });
+});
+
+/** Its receiver cannot have the slot, and knows nothing of the copies. */
+const keptOut = {
+  isKeptOut: true,
+  undecided: undefined,
+  reception: { outage: undefined },
+  receiver: {
+    position: () => undefined,
+    state: () => ({
+      copies: [],
+      error: { code: 'SLOT_BUSY', message: 'is active for PID 7', hint: 'a second worker?' },
+    }),
+  },
+} as unknown as ReceiverKeeper;
+
+test('what another process brings to the copies counts, and is waited for as long as it moves', async () => {
+  let at = 18n;
+  const broughtTo = () => Promise.resolve({ timeline: 1, at: at++ });
+  const mayLeave = () => true;
+  // It is asked at once, then after five and ten seconds.
+  await waitForPosition(keptOut, { ...goal, stalledAfterMs: 14_000, broughtTo }, { signal, mayLeave });
+  assert.equal(at, 21n);
+});
+
+test('where whoever reads the slot brings nothing, the wait fails with who it is', async () => {
+  await assert.rejects(waitForPosition(keptOut, { ...goal, stalledAfterMs: 1_000 }, { signal }), {
+    code: 'SLOT_BUSY',
+    message: /^waiting for the log to 0\/14 on copy us.* in vain: is active for PID 7$/,
+    hint: 'a second worker?',
+  });
 });
 
 test('a copy that does not move is left behind with the reason of its store', async () => {
