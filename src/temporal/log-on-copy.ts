@@ -24,6 +24,8 @@ export interface WaitTarget {
   readonly stalledAfterMs: number;
   /** Asks the copies themselves. */
   readonly broughtTo: () => Promise<LogPosition | undefined>;
+  /** Between two times that they are asked; default five seconds at first, up to a minute. */
+  readonly askEveryMs?: number;
 }
 
 /**
@@ -32,13 +34,13 @@ export interface WaitTarget {
  */
 export async function waitForPosition(
   keeper: ReceiverKeeper,
-  { where, position, stalledAfterMs, broughtTo }: WaitTarget,
+  { where, position, stalledAfterMs, broughtTo, askEveryMs }: WaitTarget,
   { signal, mayLeave, onWaiting }: LogWait,
 ): Promise<void> {
   let seen: LogPosition | undefined;
   let movedAt = performance.now();
   let saidAt = movedAt;
-  const copies = new Asked(broughtTo);
+  const copies = new Asked(broughtTo, askEveryMs);
   for (;;) {
     signal.throwIfAborted();
     const own = keeper.receiver?.position(where);
@@ -81,11 +83,14 @@ function later(a: LogPosition | undefined, b: LogPosition | undefined): LogPosit
 class Asked {
   readonly #ask: WaitTarget['broughtTo'];
   #answer: LogPosition | undefined;
-  #pauseMs = firstAskMs;
+  readonly #longestMs: number;
+  #pauseMs: number;
   #dueAt = 0;
 
-  constructor(ask: WaitTarget['broughtTo']) {
+  constructor(ask: WaitTarget['broughtTo'], everyMs?: number) {
     this.#ask = ask;
+    this.#pauseMs = everyMs ?? firstAskMs;
+    this.#longestMs = everyMs ?? longestAskMs;
   }
 
   /** The last answer so far. */
@@ -101,7 +106,7 @@ class Asked {
         )
         .finally(() => {
           this.#dueAt = performance.now() + this.#pauseMs;
-          this.#pauseMs = Math.min(2 * this.#pauseMs, longestAskMs);
+          this.#pauseMs = Math.min(2 * this.#pauseMs, this.#longestMs);
         });
     }
     return this.#answer;
