@@ -33,23 +33,23 @@ export async function requireWorker(
 }
 
 /**
- * For activities of a host, on `queue` too; who asks on any of its queues is there, also while all his places on one are taken. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a
- * word. One that knows it asks for nothing while all its places are taken.
+ * For activities of a host, on `queue` too. Whoever knows all queues and is heard of on any of them is there: on one of which all his places are taken he
+ * asks for nothing. Throws `NO_WORKER`, also for a worker of a version that does not know the queue: it would leave it unserved without a word.
  */
 export async function requireHostWorker(
   reachable: Reachable,
   { estate, host, queue }: { readonly estate: string; readonly host: string; readonly queue?: string },
   heardWithinMs?: number,
 ): Promise<void> {
-  const ship = { queue: taskQueues.ship(estate, host), type: 'activity' } as const;
-  await requireWorker(reachable, ship.queue, ship.type, heardWithinMs).catch(async (error: unknown) => {
-    const others = queuesOfHost(estate, host).filter((other) => other !== ship.queue);
-    const lively = others.map((other) => livelyOn(reachable, { queue: other, type: 'activity' }, heardWithinMs));
-    if ((await Promise.all(lively)).flat().some(({ identity }) => knowsAllQueues(identity))) return;
-    throw error;
-  });
-  if (queue === undefined || (await isListenedOn(reachable, { queue, type: 'activity' }, heardWithinMs))) return;
-  if ((await livelyOn(reachable, ship, heardWithinMs)).some(({ identity }) => knowsAllQueues(identity))) return;
+  const ship = taskQueues.ship(estate, host);
+  const on = (asked: string) => isListenedOn(reachable, { queue: asked, type: 'activity' }, heardWithinMs);
+  const isThere = await on(ship);
+  if (isThere && (queue === undefined || (await on(queue)))) return;
+  const asking = queuesOfHost(estate, host).map((each) =>
+    livelyOn(reachable, { queue: each, type: 'activity' }, heardWithinMs),
+  );
+  if ((await Promise.all(asking)).flat().some(({ identity }) => knowsAllQueues(identity))) return;
+  if (!isThere) fail('NO_WORKER', `no worker listens on '${ship}'`, { details: { queue: ship } });
   fail('NO_WORKER', `the worker of host '${host}' does not listen on '${queue}'`, {
     hint: 'it is of an earlier version: start it again with this one',
     details: { queue },

@@ -209,27 +209,32 @@ test('whoever leaves takes the question along at once', async () => {
   }
 });
 
-test('one of this version whose places are all taken asks for nothing, and is waited for', async () => {
-  const name = `t${randomUUID().slice(0, 8)}`;
-  const { client, nativeConnection: connection } = shared.env;
-  const taskQueue = taskQueues.ship(name, 'db1');
-  const identity = `1@${name}#0123abcd`;
-  const worker = await Worker.create({ connection, taskQueue, identity, activities: { look: async () => 'there' } });
-  const stop = new AbortController();
-  const ended = runWorkerGroup([worker], stop.signal);
-  try {
-    const reachable = { client, connection: shared.env.connection, namespace: 'default' };
-    const asked = { estate: name, host: 'db1', queue: taskQueues.survey(name, 'db1') };
-    await waitFor('the worker to be known', async () => {
-      const refused = await requireHostWorker(reachable, asked).then(
-        () => undefined,
-        (error: HoldfastError) => error,
-      );
-      if (refused !== undefined) assert.match(refused.message, /no worker listens on '.*\/db1\/ship'/);
-      return refused === undefined;
-    });
-  } finally {
-    stop.abort();
-    await ended;
-  }
-});
+for (const [full, asking] of [
+  ['survey', 'ship'],
+  ['ship', 'recover'],
+] as const) {
+  test(`one of this version whose places for ${full} are all taken asks for nothing there, and is waited for`, async () => {
+    const name = `t${randomUUID().slice(0, 8)}`;
+    const { client, nativeConnection: connection } = shared.env;
+    const taskQueue = taskQueues[asking](name, 'db1');
+    const identity = `1@${name}#0123abcd`;
+    const worker = await Worker.create({ connection, taskQueue, identity, activities: { look: async () => 'there' } });
+    const stop = new AbortController();
+    const ended = runWorkerGroup([worker], stop.signal);
+    try {
+      const reachable = { client, connection: shared.env.connection, namespace: 'default' };
+      const asked = { estate: name, host: 'db1', queue: taskQueues.survey(name, 'db1') };
+      await waitFor('the worker to be known', async () => {
+        const refused = await requireHostWorker(reachable, asked).then(
+          () => undefined,
+          (error: HoldfastError) => error,
+        );
+        if (refused !== undefined) assert.match(refused.message, /no worker listens on '.*\/db1\/ship'/);
+        return refused === undefined;
+      });
+    } finally {
+      stop.abort();
+      await ended;
+    }
+  });
+}
