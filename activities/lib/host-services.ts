@@ -35,8 +35,9 @@ export interface Receivers {
   /** `outage`: the log is not received, and somebody must know. `steady`: it has come for long enough to rely on it. */
   reception(component: ComponentId): { readonly steady: boolean; readonly outage?: LogOutage };
   /**
-   * Resolves when the log from `from` to `to` is durable on that copy. Throws why the copy is left behind, `LOG_HOLE`, and why the
-   * receiver failed where somebody must decide what happens; waits through everything else.
+   * Resolves when the log from `from` to `to` is durable on that copy. Throws why the copy is left behind, `LOG_HOLE`, `SLOT_BUSY` when
+   * somebody else reads the slot and brings nothing, and why the receiver failed where somebody must decide what happens; waits through
+   * everything else.
    */
   waitForLog(component: ComponentId, copy: string, timeline: number, from: Lsn, to: Lsn, wait: LogWait): Promise<void>;
   /** Resolves when everything up to `to` is durable by the policy; for the last log of a server that was stopped. */

@@ -29,7 +29,8 @@ export interface WaitTarget {
 }
 
 /**
- * While another worker of this host takes the log, the copies are asked. Throws why the copy is left behind, once it has not moved for `stalledAfterMs` and `mayLeave` says that it can be done without; and
+ * While another worker of this host takes the log, the copies are asked. Throws why the copy is left behind, once it has not moved for
+ * `stalledAfterMs` and `mayLeave` says that it can be done without; `SLOT_BUSY` when it has not, and somebody else reads the slot; and
  * what made the receiver fail, where somebody must decide what happens. Slow progress is progress.
  */
 export async function waitForPosition(
@@ -54,17 +55,18 @@ export async function waitForPosition(
       seen = at;
       movedAt = now;
     }
+    const reason = reasonOf(keeper, where);
     if (now - movedAt >= stalledAfterMs && mayLeave?.() === true) {
-      throw leftBehind(where, seen, position, now - movedAt, reasonOf(keeper, where));
+      throw leftBehind(where, seen, position, now - movedAt, reason);
     }
     // Whoever reads the slot brings nothing here: he may be of another estate.
-    if (now - movedAt >= stalledAfterMs && keeper.isKeptOut) {
-      const { message = 'another process reads the slot', hint } = reasonOf(keeper, where) ?? {};
-      fail('SLOT_BUSY', `${inWords(where, seen, position)} in vain: ${message}`, hint === undefined ? {} : { hint });
+    if (now - movedAt >= stalledAfterMs && reason?.code === 'SLOT_BUSY') {
+      const { message, hint } = reason;
+      fail('SLOT_BUSY', `${inWords(where, seen, position)} in vain: ${message}`, { hint });
     }
     if (now - saidAt >= sayEveryMs) {
       saidAt = now;
-      onWaiting?.(inWords(where, seen, position, reasonOf(keeper, where)));
+      onWaiting?.(inWords(where, seen, position, reason));
     }
     await sleep(lookMs, undefined, { signal }).catch(() => fail('CANCELLED', 'the wait for the log was cancelled'));
   }

@@ -91,8 +91,8 @@ export class ReceiverKeeper {
   }
 
   /**
-   * Of two workers of this host one takes the log for both. Throws `SLOT_BUSY` with the reason when no log comes within some minutes, or as soon as a receiver that was started for this has
-   * failed; `details.isRefused`: the server answers, and refuses our login.
+   * Of two workers of this host one takes the log for both. Throws `SLOT_BUSY` with the reason when no log comes within some minutes, or
+   * as soon as a receiver that was started for this has failed; `details.isRefused`: the server answers, and refuses our login.
    */
   async ensure(signal?: AbortSignal) {
     const before = this.#failure === undefined ? -1 : this.#attempts;

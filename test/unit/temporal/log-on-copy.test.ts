@@ -57,6 +57,19 @@ test('where whoever reads the slot brings nothing, the wait fails with who it is
   });
 });
 
+test('where the server went away since, it is waited for', async () => {
+  const error = { code: 'DATABASE_UNREACHABLE', message: 'connection refused', hint: 'start it' };
+  const { receiver } = keptOut;
+  const gone = {
+    ...keptOut,
+    receiver: { ...receiver, state: () => ({ copies: [], error }) },
+  } as unknown as ReceiverKeeper;
+  const short = AbortSignal.timeout(3_000);
+  await assert.rejects(waitForPosition(gone, { ...goal, stalledAfterMs: 500 }, { signal: short }), {
+    code: 'CANCELLED',
+  });
+});
+
 test('a copy that does not move is left behind with the reason of its store', async () => {
   const stalled = keeper(() => 10n, { code: 'STORE_DENIED', message: 'no such key', hint: 'check the credentials' });
   await assert.rejects(waitForPosition(stalled, goal, { signal, mayLeave: () => true }), {
